@@ -1,0 +1,1 @@
+//! Benchmarks of polywire; run them with `cargo bench`.

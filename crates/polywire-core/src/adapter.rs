@@ -1,0 +1,389 @@
+//! What a transport implements: the page an adapter author reads.
+//!
+//! Two traits open sockets: [`Connect`] and [`Listen`], implemented by values that carry the
+//! transport's configuration. Two more are what the loop drives from then on: [`Remote`], one
+//! connection, and [`Local`], one listener. [`Sender`] is the part of either that any thread sends
+//! through.
+//!
+//! A transport that is a stream of bytes implements none of the last three: it hands a
+//! [`Stream`](crate::stream::Stream) and a [`Protocol`](crate::stream::Protocol) to the
+//! [`Engine`](crate::stream::Engine), which is a [`Remote`].
+//!
+//! # Who does what
+//!
+//! The loop keeps the endpoints' ids and states, the events and their order, close reasons,
+//! time-outs, fairness, and back-off when descriptors run out. The adapter reads and writes.
+//! Nothing here may block, on any thread, and nothing may panic for what a peer sent.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::address::RemoteAddr;
+use crate::announcer::{Announcements, Announcer};
+use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
+use crate::limits::Limits;
+use crate::network::SendStatus;
+use crate::poller::token_of;
+
+/// The tag of adapters that have no number of their own.
+pub const CUSTOM_TAG: u8 = 127;
+
+/// A value that opens connections; it is what `network.connect(value, address)` takes.
+pub trait Connect {
+    /// Shown by [`ResourceId::adapter_id`]; bits above the seventh are dropped. Default: 127.
+    fn tag(&self) -> u8 {
+        CUSTOM_TAG
+    }
+
+    /// Begins to connect to `addr` and returns without waiting for the peer.
+    ///
+    /// Called on the thread of the program's `connect`. Looking a host name up is the one thing
+    /// that may wait here. What this returns is driven by [`Remote::open`] until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// Told to the caller of `connect`, who then has no endpoint and gets no event. Say what to do
+    /// about it; use a [`CloseReason`] where one fits.
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection>;
+}
+
+/// A value that opens listeners; it is what `network.listen(value, address)` takes.
+pub trait Listen {
+    /// As [`Connect::tag`].
+    fn tag(&self) -> u8 {
+        CUSTOM_TAG
+    }
+
+    /// Opens a listener on `addr`: bound and listening when this returns.
+    ///
+    /// Called on the thread of the program's `listen`, once for each address that a host name
+    /// stands for until one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// Told to the caller of `listen` if no other address is left to try.
+    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener>;
+}
+
+impl<T: Connect + ?Sized> Connect for &T {
+    fn tag(&self) -> u8 {
+        (**self).tag()
+    }
+
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        (**self).connect(addr)
+    }
+}
+
+impl<T: Listen + ?Sized> Listen for &T {
+    fn tag(&self) -> u8 {
+        (**self).tag()
+    }
+
+    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        (**self).listen(addr)
+    }
+}
+
+/// A connection just opened or accepted, on its way to the loop.
+pub struct Connection {
+    pub(crate) remote: Box<dyn Remote>,
+    pub(crate) peer: RemoteAddr,
+    pub(crate) local: RemoteAddr,
+}
+
+impl Connection {
+    /// A connection to `peer` from the address `local` of this side.
+    pub fn new(remote: impl Remote + 'static, peer: RemoteAddr, local: RemoteAddr) -> Self {
+        Self { remote: Box::new(remote), peer, local }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("local", &self.local)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A listener just opened, on its way to the loop.
+pub struct Listener {
+    pub(crate) local: Box<dyn Local>,
+    pub(crate) addr: RemoteAddr,
+}
+
+impl Listener {
+    /// A listener bound to `addr`, with the real port where port 0 was asked for.
+    pub fn new(local: impl Local + 'static, addr: RemoteAddr) -> Self {
+        Self { local: Box::new(local), addr }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// One connection, as the loop drives it.
+///
+/// The loop alone calls these methods, on its thread (or on the thread of a `connect_sync` that
+/// drives the connection until it is ready), one at a time:
+/// `register`, then `open` until it is ready or failed, then `receive` and `flush` as the source
+/// becomes ready, then `close` until it is done. Dropping the value closes the socket.
+pub trait Remote: Send {
+    /// The part that any thread sends through. Called once, before everything else.
+    fn sender(&self) -> Arc<dyn Sender>;
+
+    /// The bounds the loop keeps this connection to. Called once, before `register`.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// Registers what tells readiness, for reading and writing, edge-triggered: with
+    /// [`Registration::register`] for a mio source, by keeping an
+    /// [`announcer`](Registration::announcer) for anything else.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint ends with that error as its reason.
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// Undoes `register`, because the connection moves to another poller. Only called before
+    /// `open` returned [`Opening::Ready`].
+    ///
+    /// # Errors
+    ///
+    /// As for `register`.
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// Goes on with connecting and with the handshake.
+    ///
+    /// Called once after `register` and then at each readiness, until it returns something else
+    /// than [`Opening::Pending`]. No message may be handed out yet; `receive` is called right after
+    /// [`Opening::Ready`] for what came along with the last of the handshake.
+    fn open(&mut self, io: &mut Io<'_>) -> Opening;
+
+    /// Reads what is there and hands each whole message to `sink`.
+    ///
+    /// Called when the source became readable, and again without that after
+    /// [`Received::Unfinished`]. Stop when [`Io::budget`] is used up (`Unfinished`), when the sink
+    /// says [`Flow::Stop`] (`Unfinished`; keep what was read and not handed out), or when the
+    /// source is drained (`Drained`): polling is edge-triggered, so bytes left in the source after
+    /// `Drained` raise no further event.
+    ///
+    /// [`Received::Ended`] ends the endpoint: the loop tells the program and goes on to `close`.
+    fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received;
+
+    /// Writes what waits to be sent, as far as it goes.
+    ///
+    /// Called when the source became writable and when the [`Announcer`] says so.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint ends with that reason. A full socket is not an error: return `Ok` and wait to
+    /// be called again.
+    fn flush(&mut self) -> Result<(), CloseReason>;
+
+    /// Ends the connection politely, in steps: what waits to be sent, the protocol's goodbye, the
+    /// end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
+    ///
+    /// Called first when the endpoint is over (`reason` says why: the peer's own end among them),
+    /// then at each readiness until it returns [`Closing::Done`] or [`Limits::linger`] is over.
+    /// Nothing read here is handed out any more.
+    fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing;
+}
+
+/// One listener, as the loop drives it, on the loop's thread. Dropping the value closes it.
+pub trait Local: Send {
+    /// For listeners without connections: the part that any thread answers through.
+    fn sender(&self) -> Option<Arc<dyn Sender>> {
+        None
+    }
+
+    /// As [`Remote::register`]. An error is tried again later, by a timer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the poller.
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// Accepts connections, or reads messages, until nothing waits.
+    ///
+    /// Called when the source became ready, and again without that after
+    /// [`Accepting::Unfinished`], which is what to return when [`Io::budget`] is used up or the
+    /// sink says [`Flow::Stop`]. [`Accepting::Exhausted`] tells that the system is out of
+    /// descriptors or memory: the loop calls again a little later, whatever the poller says.
+    /// An error of a single peer is not one of the listener: skip it and go on.
+    fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting;
+
+    /// Writes what waits to be sent. Only listeners with a [`sender`](Self::sender) that queues
+    /// need it.
+    fn flush(&mut self) {}
+}
+
+/// What any thread may do with an endpoint.
+///
+/// Called by many threads at once, the loop's among them, and from inside the callback. Must not
+/// block, save for [`send`](Self::send) on a thread that is not the loop's.
+pub trait Sender: Send + Sync {
+    /// Sends `message` whole, or takes it whole to be sent later, in the order of the calls of one
+    /// thread.
+    ///
+    /// `to` is the address of the endpoint, for listeners without connections.
+    fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus;
+
+    /// As `send`, but never waits: [`SendStatus::Full`] with nothing taken while more than
+    /// [`Limits::outbox_soft_mark`] bytes wait.
+    fn try_send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
+        self.send(to, message)
+    }
+
+    /// Bytes taken and not yet given to the operating system.
+    fn queued(&self) -> usize {
+        0
+    }
+
+    /// The endpoint is over: no message is taken from now on, and no thread waits any more.
+    fn end(&self) {}
+}
+
+/// What the loop lends to an adapter for one call.
+#[derive(Debug)]
+pub struct Io<'a> {
+    /// Where to read to: one buffer for the whole loop, its content of no meaning between calls.
+    pub buffer: &'a mut [u8],
+    /// Bytes (or, for listeners with connections, connections) to take in this call at most.
+    pub budget: usize,
+    /// How readiness of this resource is registered.
+    pub registration: Registration<'a>,
+}
+
+/// Ties a source to the loop that will be told of its readiness.
+#[derive(Clone, Copy)]
+pub struct Registration<'a> {
+    pub(crate) registry: Option<&'a mio::Registry>,
+    pub(crate) id: ResourceId,
+    pub(crate) announcements: &'a Arc<Announcements>,
+}
+
+impl Registration<'_> {
+    /// Registers a mio source.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`mio::Registry::register`]; `Unsupported` under a poller that is not mio's.
+    pub fn register(
+        &self,
+        source: &mut (impl mio::event::Source + ?Sized),
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        self.registry()?.register(source, mio::Token(token_of(self.id)), interest)
+    }
+
+    /// Removes a mio source.
+    ///
+    /// # Errors
+    ///
+    /// As for [`register`](Self::register).
+    pub fn deregister(&self, source: &mut (impl mio::event::Source + ?Sized)) -> io::Result<()> {
+        self.registry()?.deregister(source)
+    }
+
+    /// A handle by which a source without a descriptor tells its readiness, from any thread.
+    pub fn announcer(&self) -> Announcer {
+        Announcer::new(Arc::clone(self.announcements), self.id)
+    }
+
+    fn registry(&self) -> io::Result<&mio::Registry> {
+        self.registry.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
+impl fmt::Debug for Registration<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Where a connection hands its messages.
+pub trait Sink {
+    /// Runs the program's callback with one whole message.
+    ///
+    /// `more` tells that more bytes of the same read wait behind this message: what the program
+    /// sends meanwhile is then gathered and written at once after the read.
+    #[must_use]
+    fn message(&mut self, message: &[u8], more: bool) -> Flow;
+}
+
+/// Where a listener hands what it got.
+pub trait ListenerSink {
+    /// A connection to be driven from now on.
+    #[must_use]
+    fn accept(&mut self, connection: Connection) -> Flow;
+
+    /// A message from a peer without a connection; `more` as in [`Sink::message`].
+    #[must_use]
+    fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow;
+}
+
+/// Whether to go on handing out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Hand out nothing more in this call: the endpoint was removed, or the node stopped.
+    Stop,
+}
+
+/// How far a connection is on its way to being ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Still connecting: the connect timeout applies.
+    Connecting,
+    /// Connected, still shaking hands: the handshake timeout applies.
+    Handshaking,
+    /// Messages may flow: the program is told by `Connected(_, true)` or `Accepted`.
+    Ready,
+    /// It failed: the program is told by `Connected(_, false)`; an accepted one is only counted.
+    /// The loop goes on to [`Remote::close`], so that a refusal still reaches the peer.
+    Failed(CloseReason),
+}
+
+/// How a read ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing is left to read; the source will tell when there is.
+    Drained,
+    /// There may be more to read: call again after the others were served.
+    Unfinished,
+    /// The connection is over.
+    Ended(CloseReason),
+}
+
+/// How an accept round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepting {
+    /// Nobody waits any more.
+    Drained,
+    /// There may be more: call again after the others were served.
+    Unfinished,
+    /// The system refuses for want of descriptors or memory: call again a little later.
+    Exhausted,
+}
+
+/// How far a polite end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Bytes accepted for sending are still to be written.
+    Flushing,
+    /// All is written; the peer's own end is awaited.
+    AwaitingPeer,
+    /// The socket may be closed.
+    Done,
+}

@@ -1,0 +1,250 @@
+//! Addresses as programs write them: socket addresses, host names, URLs, paths.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
+
+use crate::close_reason::CloseReason;
+use crate::endpoint::NO_SOCKET_ADDR;
+
+/// The address of a peer: a socket address, or text that only the adapter understands (a host
+/// name with a port, a URL, a path).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum RemoteAddr {
+    /// An IP address and a port.
+    Socket(SocketAddr),
+    /// Anything else, as it was written.
+    Str(String),
+}
+
+impl RemoteAddr {
+    /// Whether this is a socket address.
+    pub fn is_socket_addr(&self) -> bool {
+        matches!(self, Self::Socket(_))
+    }
+
+    /// Whether this is text.
+    pub fn is_string(&self) -> bool {
+        matches!(self, Self::Str(_))
+    }
+
+    /// The socket address, or `0.0.0.0:0` if this is text (see
+    /// [`is_socket_addr`](Self::is_socket_addr)).
+    pub fn socket_addr(&self) -> &SocketAddr {
+        match self {
+            Self::Socket(addr) => addr,
+            Self::Str(_) => &NO_SOCKET_ADDR,
+        }
+    }
+
+    /// The text, or `""` if this is a socket address (see [`is_string`](Self::is_string)).
+    pub fn string(&self) -> &str {
+        match self {
+            Self::Socket(_) => "",
+            Self::Str(text) => text,
+        }
+    }
+
+    /// All socket addresses this stands for, at least one, in the order to be tried.
+    ///
+    /// Text is taken as `host:port` and looked up by the system's resolver, which blocks the
+    /// calling thread while it does.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseReason::Unresolved`] (as the inner error) if the name is unknown or has no address;
+    /// `InvalidInput` if the text is not of the form `host:port`.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let text = match self {
+            Self::Socket(addr) => return Ok(vec![*addr]),
+            Self::Str(text) => text,
+        };
+        let well_formed = text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !well_formed {
+            let text = format!("'{text}' is not an address: write it as host:port");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let unresolved = |why: String| {
+            CloseReason::Unresolved(format!("'{text}' can't be resolved: {why}").into())
+        };
+        let addrs: Vec<_> =
+            text.to_socket_addrs().map_err(|error| unresolved(error.to_string()))?.collect();
+        if addrs.is_empty() {
+            return Err(unresolved("it has no address".into()).into());
+        }
+        Ok(addrs)
+    }
+}
+
+impl fmt::Display for RemoteAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(addr) => addr.fmt(f),
+            Self::Str(text) => text.fmt(f),
+        }
+    }
+}
+
+impl ToSocketAddrs for RemoteAddr {
+    type Iter = std::vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        Ok(self.resolve()?.into_iter())
+    }
+}
+
+/// What `connect` takes as an address.
+///
+/// Nothing is looked up here: a host name stays text until the adapter resolves it.
+pub trait ToRemoteAddr {
+    /// The address, parsed as far as it can be without asking anybody.
+    ///
+    /// # Errors
+    ///
+    /// The built-in implementations return none; implementors may.
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr>;
+}
+
+impl ToRemoteAddr for RemoteAddr {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        Ok(self.clone())
+    }
+}
+
+impl ToRemoteAddr for str {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        Ok(match self.parse() {
+            Ok(addr) => RemoteAddr::Socket(addr),
+            Err(_) => RemoteAddr::Str(self.into()),
+        })
+    }
+}
+
+impl ToRemoteAddr for String {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        self.as_str().to_remote_addr()
+    }
+}
+
+impl ToRemoteAddr for SocketAddr {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        Ok(RemoteAddr::Socket(*self))
+    }
+}
+
+impl ToRemoteAddr for (&str, u16) {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        let (host, port) = *self;
+        Ok(match host.parse::<IpAddr>() {
+            Ok(ip) => RemoteAddr::Socket(SocketAddr::new(ip, port)),
+            Err(_) => RemoteAddr::Str(format!("{host}:{port}")),
+        })
+    }
+}
+
+impl ToRemoteAddr for (String, u16) {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        (self.0.as_str(), self.1).to_remote_addr()
+    }
+}
+
+macro_rules! to_remote_addr_by_conversion {
+    ($($source:ty),*) => {$(
+        impl ToRemoteAddr for $source {
+            fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+                Ok(RemoteAddr::Socket(SocketAddr::from(*self)))
+            }
+        }
+    )*};
+}
+
+to_remote_addr_by_conversion!(
+    SocketAddrV4,
+    SocketAddrV6,
+    (IpAddr, u16),
+    (Ipv4Addr, u16),
+    (Ipv6Addr, u16)
+);
+
+impl<T: ToRemoteAddr + ?Sized> ToRemoteAddr for &T {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        (**self).to_remote_addr()
+    }
+}
+
+/// What `listen` takes as an address: everything that is [`ToSocketAddrs`], or a [`Name`].
+pub trait ToListenAddr {
+    /// The addresses to listen on, tried in order until one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` and the like where nothing can be made of it. Host names are looked up,
+    /// which blocks the calling thread.
+    fn to_listen_addrs(&self) -> io::Result<Vec<RemoteAddr>>;
+}
+
+impl<T: ToSocketAddrs + ?Sized> ToListenAddr for T {
+    fn to_listen_addrs(&self) -> io::Result<Vec<RemoteAddr>> {
+        Ok(self.to_socket_addrs()?.map(RemoteAddr::Socket).collect())
+    }
+}
+
+/// An address that is not a socket address, for adapters that have such: `Name("/tmp/chat")`.
+///
+/// `connect` takes plain text for these too; `listen` resolves plain text as `host:port`, as
+/// `std` does, and so needs this word.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name<T: AsRef<str>>(pub T);
+
+impl<T: AsRef<str>> ToListenAddr for Name<T> {
+    fn to_listen_addrs(&self) -> io::Result<Vec<RemoteAddr>> {
+        Ok(vec![RemoteAddr::Str(self.0.as_ref().into())])
+    }
+}
+
+impl<T: AsRef<str>> ToRemoteAddr for Name<T> {
+    fn to_remote_addr(&self) -> io::Result<RemoteAddr> {
+        Ok(RemoteAddr::Str(self.0.as_ref().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_becomes_a_socket_address_where_it_is_one() {
+        let addr: SocketAddr = "127.0.0.1:80".parse().unwrap();
+        assert_eq!("127.0.0.1:80".to_remote_addr().unwrap(), RemoteAddr::Socket(addr));
+        assert_eq!(("127.0.0.1", 80).to_remote_addr().unwrap(), RemoteAddr::Socket(addr));
+        assert_eq!(
+            ("example.org", 80).to_remote_addr().unwrap(),
+            RemoteAddr::Str("example.org:80".into())
+        );
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_is_a_typed_error() {
+        let error = RemoteAddr::Str("no-such-host.invalid:80".into()).resolve().unwrap_err();
+        assert!(matches!(CloseReason::of(&error), Some(CloseReason::Unresolved(_))), "{error}");
+    }
+
+    #[test]
+    fn text_without_a_port_is_told_how_to_be_written() {
+        for text in ["", "localhost", "localhost:", ":80", "localhost:70000", "not an address"] {
+            let error = RemoteAddr::Str(text.into()).resolve().unwrap_err();
+            assert!(error.to_string().contains("host:port"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn asking_for_the_other_variant_does_not_panic() {
+        let text = RemoteAddr::Str("ws://example.org".into());
+        assert!(text.is_string() && !text.is_socket_addr());
+        assert_eq!(text.socket_addr().port(), 0);
+        assert_eq!(RemoteAddr::Socket(NO_SOCKET_ADDR).string(), "");
+    }
+}

@@ -1,0 +1,171 @@
+//! Why an endpoint ended.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Text of a reason: borrowed where it is fixed, owned where it carries facts.
+pub type Text = Cow<'static, str>;
+
+/// Why an endpoint ended, or never came to be.
+///
+/// Told by [`close_reason`](crate::network::NetworkController::close_reason) for an endpoint whose
+/// `Disconnected` or `Connected(_, false)` was delivered, and carried inside the `io::Error` of a
+/// `connect` or `connect_sync` that failed (see [`CloseReason::of`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer ended the connection in the way its protocol provides.
+    PeerClosed,
+    /// The peer ended it with a code and a text (WebSocket, RFC 6455 section 7.4).
+    PeerClosedWith {
+        /// The peer's code: 1000 for a normal end.
+        code: u16,
+        /// The peer's text, often empty.
+        text: String,
+    },
+    /// The connection was reset: the peer died, or threw away what we had sent.
+    Reset,
+    /// Nobody listens at the address.
+    Refused,
+    /// The peer did not answer within the connect timeout.
+    ConnectTimeout,
+    /// The peer connected but did not finish its handshake in time.
+    HandshakeTimeout,
+    /// The peer answered, but not with the handshake of this transport.
+    HandshakeRefused(Text),
+    /// The host name has no address.
+    Unresolved(Text),
+    /// The peer sent what its protocol does not allow.
+    ProtocolViolation(Text),
+    /// The peer announced a message longer than this side takes.
+    MessageTooLarge {
+        /// Bytes the peer announced; `u64::MAX` if it is more than fits.
+        size: u64,
+        /// Bytes allowed.
+        max: u64,
+    },
+    /// The peer reads slower than the program sends: the outbox reached its hard limit.
+    OutboxLimit {
+        /// Bytes that were waiting.
+        queued: usize,
+    },
+    /// What was accepted for sending could not be delivered within the linger time.
+    LingerTimeout,
+    /// The program removed the endpoint.
+    Removed,
+    /// The node was stopped.
+    NodeStopped,
+    /// The operating system failed the connection for another reason.
+    Io(io::ErrorKind, Text),
+}
+
+impl CloseReason {
+    /// The reason inside an error of `connect` or `connect_sync`, if it has one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("the peer closed the connection"),
+            Self::PeerClosedWith { code, text } if text.is_empty() => {
+                write!(f, "the peer closed the connection with code {code}")
+            }
+            Self::PeerClosedWith { code, text } => {
+                write!(f, "the peer closed the connection with code {code}: {text}")
+            }
+            Self::Reset => f.write_str("the connection was reset by the peer"),
+            Self::Refused => f.write_str("connection refused: nobody listens at that address"),
+            Self::ConnectTimeout => f.write_str("the peer did not answer within the connect timeout"),
+            Self::HandshakeTimeout => f.write_str("the handshake was not finished in time"),
+            Self::HandshakeRefused(text) => write!(f, "the handshake was refused: {text}"),
+            Self::Unresolved(text) => f.write_str(text),
+            Self::ProtocolViolation(text) => write!(f, "the peer violated the protocol: {text}"),
+            Self::MessageTooLarge { size, max } => {
+                write!(f, "the peer announced a message of {size} bytes, at most {max} are allowed")
+            }
+            Self::OutboxLimit { queued } => {
+                write!(f, "the peer reads too slowly: {queued} bytes were waiting to be sent")
+            }
+            Self::LingerTimeout => {
+                f.write_str("what was left to send could not be delivered within the linger time")
+            }
+            Self::Removed => f.write_str("the program removed the endpoint"),
+            Self::NodeStopped => f.write_str("the node was stopped"),
+            Self::Io(_, text) => f.write_str(text),
+        }
+    }
+}
+
+impl Error for CloseReason {}
+
+impl From<&io::Error> for CloseReason {
+    /// The reason an operating system's error amounts to.
+    fn from(error: &io::Error) -> Self {
+        if let Some(reason) = Self::of(error) {
+            return reason.clone();
+        }
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Self::Reset,
+            io::ErrorKind::TimedOut => Self::ConnectTimeout,
+            kind => Self::Io(kind, error.to_string().into()),
+        }
+    }
+}
+
+impl From<CloseReason> for io::Error {
+    fn from(reason: CloseReason) -> Self {
+        let kind = match &reason {
+            CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => {
+                io::ErrorKind::UnexpectedEof
+            }
+            CloseReason::Reset => io::ErrorKind::ConnectionReset,
+            CloseReason::Refused | CloseReason::HandshakeRefused(_) => {
+                io::ErrorKind::ConnectionRefused
+            }
+            CloseReason::ConnectTimeout
+            | CloseReason::HandshakeTimeout
+            | CloseReason::LingerTimeout => io::ErrorKind::TimedOut,
+            CloseReason::Unresolved(_) => io::ErrorKind::NotFound,
+            CloseReason::ProtocolViolation(_) | CloseReason::MessageTooLarge { .. } => {
+                io::ErrorKind::InvalidData
+            }
+            CloseReason::OutboxLimit { .. } => io::ErrorKind::OutOfMemory,
+            CloseReason::Removed | CloseReason::NodeStopped => io::ErrorKind::NotConnected,
+            CloseReason::Io(kind, _) => *kind,
+        };
+        Self::new(kind, reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_survives_the_way_through_an_io_error() {
+        let reason = CloseReason::ProtocolViolation("bad length".into());
+        let error = io::Error::from(reason.clone());
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(CloseReason::of(&error), Some(&reason));
+        assert_eq!(CloseReason::from(&error), reason);
+    }
+
+    #[test]
+    fn errors_of_the_system_become_reasons() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert_eq!(CloseReason::from(&reset), CloseReason::Reset);
+        let other = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(matches!(
+            CloseReason::from(&other),
+            CloseReason::Io(io::ErrorKind::PermissionDenied, _)
+        ));
+    }
+}

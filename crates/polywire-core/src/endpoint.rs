@@ -1,0 +1,207 @@
+//! The ids that programs hold: [`ResourceId`] and [`Endpoint`].
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Bits of the transport tag an adapter gives its resources.
+const TAG_MASK: u64 = 0x7F;
+/// Set for listeners, clear for connections.
+const LOCAL_BIT: u64 = 1 << 7;
+const SLOT_SHIFT: u32 = 8;
+const SLOT_MASK: u64 = (1 << 24) - 1;
+const GENERATION_SHIFT: u32 = 32;
+
+/// What a [`ResourceId`] names: a listener or a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResourceType {
+    /// A listener.
+    Local,
+    /// A connection, whichever side opened it.
+    Remote,
+}
+
+/// The identity of one listener or connection of a node.
+///
+/// An id is never mistaken for an older or a newer resource: it holds a generation beside the
+/// place it is stored at, so a stale id is simply not found. From the lowest bit up: transport tag
+/// (7 bits, given by the adapter and informational), kind (1), slot (24), generation (32).
+///
+/// Ids of one node order by age as long as no slot was used twice. They mean nothing in another
+/// node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId(u64);
+
+impl ResourceId {
+    /// Slots a node can have at most, and so resources alive at a time: 2^24.
+    pub(crate) const MAX_SLOTS: usize = 1 << 24;
+
+    pub(crate) fn new(tag: u8, kind: ResourceType, slot: u32, generation: u32) -> Self {
+        let local = match kind {
+            ResourceType::Local => LOCAL_BIT,
+            ResourceType::Remote => 0,
+        };
+        Self(
+            u64::from(generation) << GENERATION_SHIFT
+                | (u64::from(slot) & SLOT_MASK) << SLOT_SHIFT
+                | local
+                | u64::from(tag) & TAG_MASK,
+        )
+    }
+
+    /// The id as a number, to print or to order by.
+    ///
+    /// On platforms whose `usize` has 32 bits the generation is cut off, and a value turned back
+    /// by `From<usize>` then names nothing; use [`to_u64`](Self::to_u64) there.
+    pub fn raw(&self) -> usize {
+        self.0 as usize
+    }
+
+    /// The whole id as a number, on every platform.
+    pub fn to_u64(self) -> u64 {
+        self.0
+    }
+
+    /// Whether this names a listener or a connection.
+    pub fn resource_type(&self) -> ResourceType {
+        if self.is_local() { ResourceType::Local } else { ResourceType::Remote }
+    }
+
+    /// Whether this names a listener.
+    pub fn is_local(&self) -> bool {
+        self.0 & LOCAL_BIT != 0
+    }
+
+    /// Whether this names a connection.
+    pub fn is_remote(&self) -> bool {
+        !self.is_local()
+    }
+
+    /// The tag that the adapter gave: 0 TCP, 1 framed TCP, 2 UDP, 3 WebSocket, anything up to 127
+    /// for others. Informational: nothing in the library depends on it.
+    pub fn adapter_id(&self) -> u8 {
+        (self.0 & TAG_MASK) as u8
+    }
+
+    /// Slot and generation as one number, without tag and kind.
+    pub fn base_value(&self) -> usize {
+        (self.0 >> SLOT_SHIFT) as usize
+    }
+
+    pub(crate) fn slot(self) -> usize {
+        (self.0 >> SLOT_SHIFT & SLOT_MASK) as usize
+    }
+}
+
+impl From<usize> for ResourceId {
+    /// Turns a [`raw`](ResourceId::raw) value back. Any number is an id; one that no resource has
+    /// is not found by any call.
+    fn from(raw: usize) -> Self {
+        Self(raw as u64)
+    }
+}
+
+impl From<u64> for ResourceId {
+    /// Turns a [`to_u64`](ResourceId::to_u64) value back.
+    fn from(raw: u64) -> Self {
+        Self(raw)
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_local() { 'L' } else { 'R' };
+        let generation = self.0 >> GENERATION_SHIFT;
+        write!(f, "[{}.{kind}.{}.{generation}]", self.adapter_id(), self.slot())
+    }
+}
+
+impl fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The address an [`Endpoint`] shows where the peer has no IP address.
+pub(crate) const NO_SOCKET_ADDR: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Where a message goes to or came from: a resource and the address of the peer behind it.
+///
+/// Plain data, cheap to copy, good as a key of maps. For a connection the address never changes
+/// while the endpoint lives, even where a host name's second address turned out to be the one that
+/// answered. For a listener without connections (UDP) each peer has an endpoint of the listener's
+/// resource and its own address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    resource_id: ResourceId,
+    addr: SocketAddr,
+}
+
+impl Endpoint {
+    pub(crate) fn new(resource_id: ResourceId, addr: SocketAddr) -> Self {
+        Self { resource_id, addr }
+    }
+
+    /// An endpoint to send to `addr` through the listener `id`, without having heard from that
+    /// peer before.
+    ///
+    /// Of use for listeners without connections, such as UDP. With any other id the endpoint
+    /// names nobody: sending to it returns
+    /// [`SendStatus::ResourceNotFound`](crate::network::SendStatus).
+    pub fn from_listener(id: ResourceId, addr: SocketAddr) -> Self {
+        Self { resource_id: id, addr }
+    }
+
+    /// The connection or listener that carries the messages of this endpoint.
+    pub fn resource_id(&self) -> ResourceId {
+        self.resource_id
+    }
+
+    /// The peer's socket address: `0.0.0.0:0` if its transport has no socket addresses. The whole
+    /// address, names included, is told by
+    /// [`NetworkController::remote_addr`](crate::network::NetworkController::remote_addr).
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.resource_id, self.addr)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_its_four_parts_apart() {
+        let id = ResourceId::new(3, ResourceType::Local, 0xAB_CDEF, 7);
+        assert_eq!(id.adapter_id(), 3);
+        assert_eq!(id.resource_type(), ResourceType::Local);
+        assert_eq!(id.slot(), 0xAB_CDEF);
+        assert_eq!(id.to_u64() >> 32, 7);
+        assert_eq!(ResourceId::from(id.to_u64()), id);
+    }
+
+    #[test]
+    fn a_raw_value_written_for_message_io_means_the_same_here() {
+        let id = ResourceId::from(130usize);
+        assert!(id.is_local());
+        assert_eq!(id.adapter_id(), 2);
+        assert_eq!(id.raw(), 130);
+        assert_eq!(id.base_value(), 0);
+    }
+
+    #[test]
+    fn a_tag_of_more_than_seven_bits_does_not_reach_the_kind() {
+        assert!(ResourceId::new(0xFF, ResourceType::Remote, 0, 1).is_remote());
+    }
+}

@@ -1,0 +1,221 @@
+//! The seam between the loop and the world: readiness, wake-up and time.
+//!
+//! The loop is generic over [`Poller`], mio's in production. A seeded fake can stand in for it and
+//! so drive the real loop, engine and adapters with readiness and time of its own.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::endpoint::ResourceId;
+
+/// What a source is ready for. Hints only: they may be spurious, and are often merged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// A read may find bytes, a connection to accept, the peer's end, or an error.
+    pub readable: bool,
+    /// A write may find room, or a connect may have ended.
+    pub writable: bool,
+}
+
+impl Readiness {
+    /// Ready to be read only.
+    pub const READABLE: Self = Self { readable: true, writable: false };
+    /// Ready to be written only.
+    pub const WRITABLE: Self = Self { readable: false, writable: true };
+    /// Ready for both.
+    pub const BOTH: Self = Self { readable: true, writable: true };
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.readable |= other.readable;
+        self.writable |= other.writable;
+    }
+}
+
+/// The number a poller knows a resource by: the whole id where `usize` has 64 bits. Where it has
+/// fewer the generation is cut off, and a stale event may reach a younger resource: spurious
+/// readiness, which every resource takes.
+pub(crate) fn token_of(id: ResourceId) -> usize {
+    id.raw()
+}
+
+const WAKE_TOKEN: mio::Token = mio::Token(usize::MAX);
+const EVENTS_PER_POLL: usize = 1024;
+
+/// Where the loop waits.
+pub trait Poller: Send {
+    /// Waits for readiness, at most for `timeout` (without end if `None`), and adds what is ready
+    /// as token and readiness. Returns early, with nothing, when the loop's waker was rung.
+    ///
+    /// # Errors
+    ///
+    /// Any but `Interrupted` ends the loop.
+    fn poll(
+        &mut self,
+        ready: &mut Vec<(usize, Readiness)>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()>;
+
+    /// Where mio's sources register, if this poller has such a thing.
+    fn registry(&self) -> Option<&mio::Registry>;
+}
+
+/// mio's poll: epoll, kqueue or IOCP.
+pub(crate) struct MioPoller {
+    poll: mio::Poll,
+    events: mio::Events,
+}
+
+impl MioPoller {
+    /// A poller and the waker that ends its waiting: two descriptors on Linux.
+    pub(crate) fn new() -> io::Result<(Self, LoopWaker)> {
+        let poll = mio::Poll::new()?;
+        let waker = mio::Waker::new(poll.registry(), WAKE_TOKEN)?;
+        let events = mio::Events::with_capacity(EVENTS_PER_POLL);
+        Ok((Self { poll, events }, LoopWaker::new(Some(waker))))
+    }
+}
+
+impl Poller for MioPoller {
+    fn poll(
+        &mut self,
+        ready: &mut Vec<(usize, Readiness)>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let events = self.events.iter().filter(|event| event.token() != WAKE_TOKEN);
+        ready.extend(events.map(|event| {
+            let readiness = Readiness {
+                readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+            };
+            (event.token().0, readiness)
+        }));
+        Ok(())
+    }
+
+    fn registry(&self) -> Option<&mio::Registry> {
+        Some(self.poll.registry())
+    }
+}
+
+/// Wakes the loop, by a system call only if it sleeps and has not been rung since.
+pub(crate) struct LoopWaker {
+    asleep: AtomicBool,
+    waker: Option<mio::Waker>,
+}
+
+impl LoopWaker {
+    pub(crate) fn new(waker: Option<mio::Waker>) -> Self {
+        Self { asleep: AtomicBool::new(false), waker }
+    }
+
+    /// Tells the loop that a queue it looks at has something. To be called after the push.
+    pub(crate) fn ring(&self) {
+        // Pairs with the fence in `fall_asleep`: either the loop sees what was pushed before, or
+        // this sees that it fell asleep.
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+            if let Some(waker) = &self.waker {
+                if let Err(error) = waker.wake() {
+                    tracing::error!(%error, "the loop could not be woken");
+                }
+            }
+        }
+    }
+
+    /// The loop is about to wait. It must look at its queues once more after this.
+    pub(crate) fn fall_asleep(&self) {
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The loop waits no longer, and looks at its queues next.
+    pub(crate) fn awake(&self) {
+        self.asleep.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for LoopWaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopWaker").field("asleep", &self.asleep).finish_non_exhaustive()
+    }
+}
+
+/// What time it is: the system's monotonic clock, or a test's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock(Option<Arc<ManualTime>>);
+
+#[derive(Debug)]
+struct ManualTime {
+    start: Instant,
+    passed_nanos: AtomicU64,
+}
+
+impl Clock {
+    /// A clock that only [`advance`](Self::advance) moves.
+    #[cfg_attr(not(feature = "simulation"), allow(dead_code))]
+    pub(crate) fn manual() -> Self {
+        // One start for the whole process, so that the same seed sees the same differences.
+        static START: OnceLock<Instant> = OnceLock::new();
+        let start = *START.get_or_init(Instant::now);
+        Self(Some(Arc::new(ManualTime { start, passed_nanos: AtomicU64::new(0) })))
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        match &self.0 {
+            None => Instant::now(),
+            Some(time) => {
+                time.start + Duration::from_nanos(time.passed_nanos.load(Ordering::Acquire))
+            }
+        }
+    }
+
+    /// Moves a manual clock forward; nothing for the system's.
+    #[cfg_attr(not(feature = "simulation"), allow(dead_code))]
+    pub(crate) fn advance(&self, by: Duration) {
+        if let Some(time) = &self.0 {
+            let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX / 2);
+            time.passed_nanos.fetch_add(nanos, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_ends_a_wait_once_and_costs_nothing_while_awake() {
+        let (mut poller, waker) = MioPoller::new().unwrap();
+        let mut ready = Vec::new();
+
+        waker.ring(); // Awake: must leave nothing behind.
+        waker.fall_asleep();
+        poller.poll(&mut ready, Some(Duration::ZERO)).unwrap();
+
+        std::thread::scope(|scope| {
+            scope.spawn(|| waker.ring());
+            poller.poll(&mut ready, None).unwrap(); // Ends because it is rung.
+        });
+        waker.awake();
+        assert!(ready.is_empty());
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = Clock::manual();
+        let before = clock.now();
+        assert_eq!(clock.now(), before);
+        clock.advance(Duration::from_secs(3));
+        assert_eq!(clock.now() - before, Duration::from_secs(3));
+    }
+}

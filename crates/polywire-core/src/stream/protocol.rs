@@ -1,0 +1,128 @@
+//! Protocols without I/O: bytes in, messages out, and back.
+
+use std::sync::Arc;
+
+use crate::close_reason::CloseReason;
+
+/// The protocol of one connection, as the loop's thread sees it: finds messages in what was read,
+/// shakes hands, answers what the protocol itself asks.
+///
+/// No sockets, no clock, no threads: everything goes through the arguments. Bytes put into `out`
+/// are sent in that order, between two messages of the program, also when the call returns an
+/// error: a protocol's last words go there.
+pub trait Protocol: Send + 'static {
+    /// The part that frames the messages of the program. Called once, before everything else.
+    fn encoder(&self) -> Arc<dyn Encoder>;
+
+    /// Called once when the stream is connected.
+    ///
+    /// Returns whether messages may flow at once. If not, [`decode`](Self::decode) must return
+    /// [`Item::Ready`] when the handshake is done; until then no message may come from it, and no
+    /// message of the program is sent.
+    fn open(&mut self, out: &mut Vec<u8>) -> bool;
+
+    /// Takes the next thing from the front of `input`.
+    ///
+    /// `input` holds everything received and not yet consumed; it is called again with the rest
+    /// until it returns [`Item::Incomplete`]. It may be changed in place, but not the bytes that
+    /// are left unconsumed. It is never called with an empty input. What a result causes is told at
+    /// [`Item`].
+    ///
+    /// # Errors
+    ///
+    /// Ends the endpoint with that reason; [`CloseReason::PeerClosed`] or
+    /// [`CloseReason::PeerClosedWith`] for the peer's own polite end. Memory set aside must be
+    /// bounded by what has been received, never by a length that the peer wrote.
+    fn decode<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Decoded<'a>, CloseReason>;
+
+    /// The peer ended the stream with `left` bytes undecoded. Returns the reason the endpoint ends
+    /// with.
+    fn end_of_stream(&mut self, left: usize) -> CloseReason {
+        match left {
+            0 => CloseReason::PeerClosed,
+            _ => CloseReason::ProtocolViolation("the stream ended inside a message".into()),
+        }
+    }
+
+    /// This side ends the connection for `reason`; `out` takes the protocol's goodbye.
+    ///
+    /// Called at most once, and not after an error of `decode`.
+    fn close(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
+        let _ = (reason, out);
+    }
+}
+
+/// What [`Protocol::decode`] found, and how many bytes at the front of its input that was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decoded<'a> {
+    /// Bytes to be dropped from the front of the input; 0 exactly for [`Item::Incomplete`].
+    pub consumed: usize,
+    /// What they were.
+    pub item: Item<'a>,
+}
+
+/// One thing found in a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// Nothing whole yet. `decode` is called again once at least `needed` bytes are there in all;
+    /// a number not above the input's length counts as one more byte.
+    Incomplete {
+        /// Bytes from the front of the input that the next thing takes, as far as is known.
+        needed: usize,
+    },
+    /// Something of the protocol's own, dealt with.
+    Skip,
+    /// The handshake is done: the endpoint is ready.
+    Ready,
+    /// A whole message for the program.
+    Message(&'a [u8]),
+}
+
+/// Frames the messages of the program. Shared by all threads that send; no I/O.
+pub trait Encoder: Send + Sync + 'static {
+    /// Bytes a message may have at most; a longer one is refused with
+    /// [`SendStatus::MaxPacketSizeExceeded`](crate::network::SendStatus) before anything is sent.
+    fn max_message_size(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The bytes that go before `message`, if the frame is just these followed by the message as
+    /// it is: the engine then sends both without copying the message. `None`, the default, if the
+    /// message itself changes on the way.
+    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
+        let _ = message;
+        None
+    }
+
+    /// Appends the whole frame of `message` to `out`.
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>);
+}
+
+/// The bytes before a message: at most 16, on the stack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prefix {
+    bytes: [u8; Self::CAPACITY],
+    len: u8,
+}
+
+impl Prefix {
+    /// Bytes a prefix can have.
+    pub const CAPACITY: usize = 16;
+
+    /// A prefix of `bytes`, or `None` if they are more than [`CAPACITY`](Self::CAPACITY).
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let mut prefix = Self::default();
+        prefix.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        prefix.len = u8::try_from(bytes.len()).ok()?;
+        Some(prefix)
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}

@@ -1,0 +1,62 @@
+//! The byte stream that the engine reads and writes.
+
+use std::io::{self, IoSlice};
+
+use crate::adapter::Registration;
+
+/// A non-blocking stream of bytes: a TCP socket, a Unix socket, a pipe.
+///
+/// Reading and writing go through `&self`, because the loop reads while other threads write. No
+/// method may block; `WouldBlock` says what it says everywhere.
+pub trait Stream: Send + Sync + 'static {
+    /// Whether a read that fills less than its buffer has drained the stream until its next
+    /// readiness, so that the read which would find nothing can be saved. True of sockets under
+    /// epoll and kqueue; false, the default, is always safe.
+    const SHORT_READ_DRAINS: bool = false;
+
+    /// As [`Remote::register`](crate::adapter::Remote::register).
+    ///
+    /// # Errors
+    ///
+    /// Those of the poller.
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// As [`Remote::deregister`](crate::adapter::Remote::deregister).
+    ///
+    /// # Errors
+    ///
+    /// Those of the poller.
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+
+    /// Whether a connect begun before has succeeded: asked at each readiness until it says yes.
+    /// Default: yes.
+    ///
+    /// # Errors
+    ///
+    /// Why the connect failed.
+    fn connected(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    /// As [`Read::read`](io::Read::read): 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when drained; `Interrupted` is tried again; others end the connection.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// As [`Write::write_vectored`](io::Write::write_vectored): how much was taken of all slices
+    /// together, from the front.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when full; `Interrupted` is tried again; others end the connection.
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Ends the sending side; the peer reads the end of the stream after the last byte.
+    ///
+    /// # Errors
+    ///
+    /// Ignored: the connection is over anyway.
+    fn shutdown_write(&self) -> io::Result<()>;
+}

@@ -1,0 +1,1 @@
+//! Length-prefixed messages over TCP for polywire

@@ -1,0 +1,1 @@
+//! TCP byte streams for polywire, and the sockets its stream transports share

@@ -1,0 +1,1 @@
+//! UDP datagrams for polywire: unicast, multicast and broadcast
