@@ -26,7 +26,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::Limits;
 use crate::network::SendStatus;
-use crate::poller::token_of;
+use crate::poller::{Readiness, token_of};
 
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;
@@ -249,6 +249,9 @@ pub trait Sender: Send + Sync {
         0
     }
 
+    /// Writes what waits to be sent now, as far as it goes, rather than when the loop comes to it.
+    fn flush(&self) {}
+
     /// The endpoint is over: no message is taken from now on, and no thread waits any more.
     fn end(&self) {}
 }
@@ -260,6 +263,8 @@ pub struct Io<'a> {
     pub buffer: &'a mut [u8],
     /// Bytes (or, for listeners with connections, connections) to take in this call at most.
     pub budget: usize,
+    /// What the resource became ready for since it was last served.
+    pub readiness: Readiness,
     /// How readiness of this resource is registered.
     pub registration: Registration<'a>,
 }

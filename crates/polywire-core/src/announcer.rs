@@ -1,23 +1,31 @@
 //! Readiness that is announced rather than polled.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_queue::SegQueue;
 
 use crate::endpoint::ResourceId;
-use crate::poller::{LoopWaker, Readiness};
+use crate::loop_thread::current_thread;
+use crate::poller::{LoopWaker, Poller, Readiness};
+
+const NOBODY: u64 = 0;
 
 /// The announcements of a node that its loop has not seen yet.
 #[derive(Debug)]
 pub(crate) struct Announcements {
     queue: SegQueue<(ResourceId, Readiness)>,
     waker: Arc<LoopWaker>,
+    /// The thread that runs the loop just now.
+    runner: AtomicU64,
 }
 
 impl Announcements {
     pub(crate) fn new(waker: Arc<LoopWaker>) -> Self {
-        Self { queue: SegQueue::new(), waker }
+        Self { queue: SegQueue::new(), waker, runner: AtomicU64::new(NOBODY) }
     }
 
     pub(crate) fn pop(&self) -> Option<(ResourceId, Readiness)> {
@@ -26,6 +34,39 @@ impl Announcements {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// Waits for readiness that `poller` tells or that is announced, and forgets what it was: for
+    /// a resource that is polled alone.
+    pub(crate) fn wait_for_news(
+        &self,
+        poller: &mut impl Poller,
+        polled: &mut Vec<(usize, Readiness)>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        self.waker.fall_asleep();
+        let timeout = if self.is_empty() { timeout } else { Some(Duration::ZERO) };
+        let result = poller.poll(polled, timeout);
+        self.waker.awake();
+        polled.clear();
+        while self.pop().is_some() {}
+        result
+    }
+
+    /// The current thread runs the loop from now on, or no thread does.
+    pub(crate) fn set_running(&self, running: bool) {
+        let runner = if running { current_thread() } else { NOBODY };
+        self.runner.store(runner, Ordering::Release);
+    }
+
+    /// Whether the current thread is the one that runs the loop.
+    pub(crate) fn runs_here(&self) -> bool {
+        self.runner.load(Ordering::Acquire) == current_thread()
+    }
+
+    fn runs_elsewhere(&self) -> bool {
+        let runner = self.runner.load(Ordering::Acquire);
+        runner != NOBODY && runner != current_thread()
     }
 }
 
@@ -51,6 +92,12 @@ impl Announcer {
     pub fn announce(&self, readiness: Readiness) {
         self.announcements.queue.push((self.id, readiness));
         self.announcements.waker.ring();
+    }
+
+    /// Whether another thread runs the loop just now: only then may the current one wait for what
+    /// the loop does.
+    pub fn loop_runs_elsewhere(&self) -> bool {
+        self.announcements.runs_elsewhere()
     }
 }
 

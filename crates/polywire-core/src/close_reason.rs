@@ -80,7 +80,9 @@ impl fmt::Display for CloseReason {
             }
             Self::Reset => f.write_str("the connection was reset by the peer"),
             Self::Refused => f.write_str("connection refused: nobody listens at that address"),
-            Self::ConnectTimeout => f.write_str("the peer did not answer within the connect timeout"),
+            Self::ConnectTimeout => {
+                f.write_str("the peer did not answer within the connect timeout")
+            }
             Self::HandshakeTimeout => f.write_str("the handshake was not finished in time"),
             Self::HandshakeRefused(text) => write!(f, "the handshake was refused: {text}"),
             Self::Unresolved(text) => f.write_str(text),

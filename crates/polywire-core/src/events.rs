@@ -1,1 +1,551 @@
-//! Signals.
+//! A queue of the program's own events, some of them ahead of the others, some of them later.
+//!
+//! A node delivers its signals through such a queue; it also works alone, without a network.
+//!
+//! ```
+//! use polywire_core::events;
+//! use std::time::Duration;
+//!
+//! let (sender, mut receiver) = events::split();
+//! sender.send_with_timer("later", Duration::from_millis(1));
+//! sender.send("first");
+//! sender.send_with_priority("ahead of all");
+//!
+//! assert_eq!(receiver.receive(), "ahead of all");
+//! assert_eq!(receiver.receive(), "first");
+//! assert_eq!(receiver.receive(), "later");
+//! ```
+//!
+//! Events arrive in this order: those with priority as they were sent, then those whose timer is
+//! due by their time, then all others as they were sent. The queue has no bound: it holds what was
+//! sent and not yet received.
+
+mod timers;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_queue::SegQueue;
+
+use crate::poller::Clock;
+use timers::SharedTimers;
+pub use timers::TimerId;
+
+/// Makes a queue: the side any thread sends from, and the side one thread receives at.
+pub fn split<E: Send + 'static>() -> (EventSender<E>, EventReceiver<E>) {
+    build(None, Clock::default())
+}
+
+/// Makes a queue for a loop that waits elsewhere and only takes what is there.
+///
+/// `notify` is called after each event sent and after each timer that comes before all others. It
+/// must pair with the loop's falling asleep as [`LoopWaker::ring`](crate::poller::LoopWaker::ring)
+/// does. A receiver made here must not block: nothing would wake it.
+pub(crate) fn split_with<E>(
+    notify: Box<dyn Fn() + Send + Sync>,
+    clock: Clock,
+) -> (EventSender<E>, EventReceiver<E>) {
+    build(Some(notify), clock)
+}
+
+fn build<E>(
+    notify: Option<Box<dyn Fn() + Send + Sync>>,
+    clock: Clock,
+) -> (EventSender<E>, EventReceiver<E>) {
+    let queue = Arc::new(Queue {
+        priority: SegQueue::new(),
+        ordinary: SegQueue::new(),
+        timers: SharedTimers::new(clock.now()),
+        clock,
+        closed: AtomicBool::new(false),
+        waiter: Waiter::default(),
+        notify,
+    });
+    let sender = EventSender { queue };
+    (sender.clone(), EventReceiver { sender })
+}
+
+/// Where events are sent from. Clones send to the same receiver.
+///
+/// No method waits for the receiver. Once the receiver is gone, what is sent is dropped.
+pub struct EventSender<E> {
+    queue: Arc<Queue<E>>,
+}
+
+impl<E> EventSender<E> {
+    /// Sends an event, behind all that this thread sent before in this way.
+    #[inline]
+    pub fn send(&self, event: E) {
+        self.queue.push_to(&self.queue.ordinary, event);
+    }
+
+    /// Sends an event ahead of all others, but behind those sent in this way before.
+    #[inline]
+    pub fn send_with_priority(&self, event: E) {
+        self.queue.push_to(&self.queue.priority, event);
+    }
+
+    /// Sends an event that arrives once `duration` has passed.
+    ///
+    /// Events of the same instant arrive in the order of their sending. One whose time is beyond
+    /// what the system's clock can count, such as [`Duration::MAX`], never arrives; cancel it to
+    /// free it.
+    pub fn send_with_timer(&self, event: E, duration: Duration) -> TimerId {
+        let at = self.queue.clock.now().checked_add(duration);
+        let (id, sooner) = self.queue.timers.schedule(at, event);
+        if sooner {
+            self.queue.wake();
+        }
+        if self.queue.is_closed() {
+            self.queue.timers.clear();
+        }
+        id
+    }
+
+    /// Takes back an event that waits for its time, and drops it. Nothing happens if it arrived
+    /// already.
+    ///
+    /// ```
+    /// use polywire_core::events;
+    /// use std::time::Duration;
+    ///
+    /// let (sender, mut receiver) = events::split();
+    /// let timer = sender.send_with_timer("nobody answered", Duration::ZERO);
+    /// sender.cancel_timer(timer);
+    /// assert_eq!(receiver.try_receive(), None);
+    /// ```
+    pub fn cancel_timer(&self, timer_id: TimerId) {
+        drop(self.queue.timers.cancel(timer_id));
+    }
+}
+
+impl<E> Clone for EventSender<E> {
+    fn clone(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue) }
+    }
+}
+
+impl<E> fmt::Debug for EventSender<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSender").field("queue", &self.queue).finish()
+    }
+}
+
+/// Where events arrive. Dropping it drops the events that wait in it.
+pub struct EventReceiver<E> {
+    sender: EventSender<E>,
+}
+
+impl<E> EventReceiver<E> {
+    /// A sender to this receiver.
+    pub fn sender(&self) -> &EventSender<E> {
+        &self.sender
+    }
+
+    /// Waits for the next event, without end if none comes.
+    pub fn receive(&mut self) -> E {
+        loop {
+            if let Some(event) = self.try_receive() {
+                return event;
+            }
+            self.wait(None);
+        }
+    }
+
+    /// Waits for the next event, but no longer than `timeout`.
+    pub fn receive_timeout(&mut self, timeout: Duration) -> Option<E> {
+        if let Some(event) = self.try_receive() {
+            return Some(event); // Without asking what time it is.
+        }
+        let end = self.queue().clock.now().checked_add(timeout);
+        while end.is_none_or(|end| self.queue().clock.now() < end) {
+            self.wait(end);
+            if let Some(event) = self.try_receive() {
+                return Some(event);
+            }
+        }
+        None
+    }
+
+    /// Takes the next event, if there is one now.
+    pub fn try_receive(&mut self) -> Option<E> {
+        self.pop_priority().or_else(|| self.pop_due_by_now()).or_else(|| self.pop_ordinary())
+    }
+
+    /// Takes the next event sent with priority.
+    #[inline]
+    pub(crate) fn pop_priority(&mut self) -> Option<E> {
+        // Looking first is cheaper: a `pop` of nothing costs a fence.
+        if self.has_priority() { self.queue().priority.pop() } else { None }
+    }
+
+    /// Takes the next event whose timer is due at `now`.
+    #[inline]
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<E> {
+        self.queue().timers.pop_due(now)
+    }
+
+    /// Takes the next event sent without priority and timer.
+    #[inline]
+    pub(crate) fn pop_ordinary(&mut self) -> Option<E> {
+        self.queue().ordinary.pop()
+    }
+
+    /// When the earliest timer is due. A load, no lock.
+    #[inline]
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.queue().timers.next_deadline()
+    }
+
+    /// Whether an event sent with priority waits.
+    #[inline]
+    pub(crate) fn has_priority(&self) -> bool {
+        !self.queue().priority.is_empty()
+    }
+
+    /// Whether no event waits; timers are not counted, due or not.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.has_priority() && self.queue().ordinary.is_empty()
+    }
+
+    fn pop_due_by_now(&mut self) -> Option<E> {
+        self.next_deadline()?; // Without timers the time does not matter.
+        self.pop_due(self.queue().clock.now())
+    }
+
+    /// Waits until something is sent, a timer is due or `end` has come; sometimes less.
+    fn wait(&self, end: Option<Instant>) {
+        self.queue().waiter.wait(|| {
+            if !self.is_empty() {
+                return Some(Duration::ZERO);
+            }
+            let until = [end, self.next_deadline()].into_iter().flatten().min();
+            until.map(|until| until.saturating_duration_since(self.queue().clock.now()))
+        });
+    }
+
+    fn queue(&self) -> &Queue<E> {
+        &self.sender.queue
+    }
+}
+
+impl<E: Send + 'static> Default for EventReceiver<E> {
+    /// A queue of its own; its senders are had by [`sender`](Self::sender).
+    fn default() -> Self {
+        split().1
+    }
+}
+
+impl<E> Drop for EventReceiver<E> {
+    fn drop(&mut self) {
+        self.queue().closed.store(true, Ordering::Relaxed);
+        // As in `Waiter`: what is sent meanwhile is found here, or its sender sees it is closed.
+        fence(Ordering::SeqCst);
+        self.queue().clear();
+        self.queue().timers.clear();
+    }
+}
+
+impl<E> fmt::Debug for EventReceiver<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventReceiver").field("queue", self.queue()).finish()
+    }
+}
+
+/// What senders and receiver share.
+struct Queue<E> {
+    priority: SegQueue<E>,
+    ordinary: SegQueue<E>,
+    timers: SharedTimers<E>,
+    clock: Clock,
+    /// The receiver is gone.
+    closed: AtomicBool,
+    /// Where the receiver waits, unless a loop is notified instead.
+    waiter: Waiter,
+    notify: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl<E> Queue<E> {
+    #[inline]
+    fn push_to(&self, fifo: &SegQueue<E>, event: E) {
+        // Looked at before too: events whose destructors send must not be dropped within each
+        // other, however many there are.
+        if self.is_closed() {
+            return;
+        }
+        fifo.push(event);
+        self.wake();
+        if self.is_closed() {
+            self.clear();
+        }
+    }
+
+    #[inline]
+    fn wake(&self) {
+        match &self.notify {
+            Some(notify) => notify(),
+            None => self.waiter.wake(),
+        }
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    fn clear(&self) {
+        while self.priority.pop().is_some() {}
+        while self.ordinary.pop().is_some() {}
+    }
+}
+
+impl<E> fmt::Debug for Queue<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("priority", &self.priority.len())
+            .field("ordinary", &self.ordinary.len())
+            .field("next_deadline", &self.timers.next_deadline())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where one thread waits until another wakes it; waking costs a fence while nobody waits.
+#[derive(Default)]
+struct Waiter {
+    waiting: AtomicBool,
+    lock: Mutex<()>,
+    woken: Condvar,
+}
+
+impl Waiter {
+    /// Waits until woken, but no longer than `timeout` says once it is certain that whoever sends
+    /// from then on wakes: it must look at the queue again. `None` is without end.
+    fn wait(&self, timeout: impl FnOnce() -> Option<Duration>) {
+        let guard = lock(&self.lock);
+        self.waiting.store(true, Ordering::Relaxed);
+        // Pairs with the fence in `wake`: either `timeout` sees what was sent before that one, or
+        // the sender sees that this waits.
+        fence(Ordering::SeqCst);
+        match timeout() {
+            None => drop(self.woken.wait(guard)),
+            Some(Duration::ZERO) => {}
+            Some(timeout) => drop(self.woken.wait_timeout(guard, timeout)),
+        }
+        self.waiting.store(false, Ordering::Relaxed);
+    }
+
+    /// Ends a `wait`. To be called after the push. Of many senders one pays for it.
+    #[inline]
+    fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) && self.waiting.swap(false, Ordering::AcqRel) {
+            // Whoever waits holds the lock from telling so until it is ready to be woken.
+            drop(lock(&self.lock));
+            self.woken.notify_one();
+        }
+    }
+}
+
+/// Takes a lock, whether or not a thread panicked while it held it: what these locks protect is
+/// whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Returns once the receiver of `queue` is blocked, or just about to be.
+    fn let_it_block(queue: &Queue<u32>) {
+        while !queue.waiter.waiting.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn priority_comes_first_then_due_timers_then_the_order_of_sending() {
+        let (sender, mut receiver) = split();
+        sender.send(5);
+        sender.send(6);
+        sender.send_with_timer(3, Duration::ZERO);
+        sender.send_with_timer(4, Duration::ZERO);
+        sender.send_with_timer(7, MINUTE);
+        sender.send_with_priority(1);
+        sender.send_with_priority(2);
+        assert!(receiver.has_priority() && !receiver.is_empty());
+
+        assert_eq!([(); 6].map(|()| receiver.receive()), [1, 2, 3, 4, 5, 6]);
+        assert!(receiver.is_empty());
+        assert_eq!(receiver.try_receive(), None);
+    }
+
+    #[test]
+    fn a_timer_set_while_the_receiver_is_blocked_fires_on_time() {
+        let (sender, mut receiver) = split();
+        sender.send_with_timer(2, MINUTE);
+        thread::scope(|scope| {
+            let received = scope.spawn(|| (receiver.receive(), Instant::now()));
+            let_it_block(&sender.queue);
+            let set = Instant::now();
+            sender.send_with_timer(1, Duration::from_millis(10));
+            let (event, at) = received.join().unwrap();
+            assert_eq!(event, 1);
+            // Some 0.1 ms late on an idle machine, and 2 ms is what we aim at; this one may be busy.
+            let late = (at - set).checked_sub(Duration::from_millis(10)).expect("not early");
+            assert!(late < Duration::from_millis(100), "{late:?} late");
+        });
+    }
+
+    #[test]
+    fn every_way_of_sending_wakes_a_blocked_receiver() {
+        let (sender, mut receiver) = split();
+        let ways: [&(dyn Fn() + Sync); 3] =
+            [&|| sender.send(1), &|| sender.send_with_priority(1), &|| {
+                sender.send_with_timer(1, Duration::ZERO);
+            }];
+        for timeout in [Duration::from_secs(1 << 62), Duration::MAX, MINUTE] {
+            for send in ways {
+                thread::scope(|scope| {
+                    let received = scope.spawn(|| receiver.receive_timeout(timeout));
+                    let_it_block(&sender.queue);
+                    send();
+                    assert_eq!(received.join().unwrap(), Some(1));
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_timeout_ends_the_waiting_but_not_before_its_time() {
+        let mut receiver = EventReceiver::<u32>::default();
+        receiver.sender().send_with_timer(1, MINUTE);
+        let start = Instant::now();
+        assert_eq!(receiver.receive_timeout(Duration::from_millis(5)), None);
+        assert!(start.elapsed() >= Duration::from_millis(5));
+        assert_eq!(receiver.receive_timeout(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn a_timer_that_never_fires_hides_nothing_and_can_be_cancelled() {
+        let (sender, mut receiver) = split();
+        let event = Arc::new(());
+        let never = sender.send_with_timer(Arc::clone(&event), Duration::MAX);
+        sender.send(Arc::clone(&event));
+        assert!(receiver.try_receive().is_some());
+        assert!(receiver.receive_timeout(Duration::from_millis(1)).is_none());
+        sender.cancel_timer(never);
+        sender.cancel_timer(never);
+        assert_eq!(Arc::strong_count(&event), 1);
+    }
+
+    #[test]
+    fn a_flood_from_many_threads_loses_nothing_and_keeps_the_order_of_each() {
+        const EACH: u32 = 20_000;
+        let (sender, mut receiver) = split();
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let sender = sender.clone();
+                scope.spawn(move || (0..EACH).for_each(|number| sender.send((thread, number))));
+            }
+            let mut next = [0; 4];
+            for _ in 0..4 * EACH {
+                let (thread, number) = receiver.receive_timeout(MINUTE).expect("none is lost");
+                assert_eq!(number, next[thread]);
+                next[thread] += 1;
+            }
+        });
+        assert_eq!(receiver.try_receive(), None);
+    }
+
+    #[test]
+    fn each_timer_fires_once_or_is_cancelled_whatever_the_threads_do() {
+        struct Counted<'a>(&'a AtomicUsize);
+        impl Drop for Counted<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let dropped = AtomicUsize::new(0);
+        let (sender, mut receiver) = build(None, Clock::default());
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                let (sender, dropped) = (sender.clone(), &dropped);
+                scope.spawn(move || {
+                    for micros in 0..5_000 {
+                        let after = Duration::from_micros(micros % 50);
+                        let timer = sender.send_with_timer((micros, Counted(dropped)), after);
+                        if micros % 3 != 0 {
+                            sender.cancel_timer(timer);
+                        }
+                    }
+                });
+            }
+            // Those that are never cancelled all fire; the others may.
+            let mut certain = 0;
+            while certain < 3 * 1_667 {
+                let (micros, _) = receiver.receive_timeout(MINUTE).expect("it fires");
+                certain += usize::from(micros % 3 == 0);
+            }
+        });
+        assert_eq!(receiver.next_deadline(), None);
+        assert_eq!(dropped.load(Ordering::Relaxed), 15_000);
+    }
+
+    #[test]
+    fn what_is_sent_to_nobody_is_dropped_even_if_dropping_sends() {
+        struct SendsWhenDropped(Option<EventSender<Self>>);
+        impl Drop for SendsWhenDropped {
+            fn drop(&mut self) {
+                if let Some(sender) = self.0.take() {
+                    sender.send(Self(None));
+                    sender.send_with_timer(Self(None), MINUTE);
+                }
+            }
+        }
+        let (sender, receiver) = split();
+        for _ in 0..100_000 {
+            sender.send(SendsWhenDropped(Some(sender.clone())));
+        }
+        sender.send_with_timer(SendsWhenDropped(Some(sender.clone())), Duration::MAX);
+        let cancelled = sender.send_with_timer(SendsWhenDropped(Some(sender.clone())), MINUTE);
+        sender.cancel_timer(cancelled);
+        drop(receiver);
+        sender.send(SendsWhenDropped(Some(sender.clone())));
+        sender.send_with_timer(SendsWhenDropped(Some(sender.clone())), MINUTE);
+        assert_eq!(Arc::strong_count(&sender.queue), 1);
+        assert!(sender.queue.ordinary.is_empty());
+    }
+
+    #[test]
+    fn a_loop_is_notified_of_all_but_timers_behind_the_earliest() {
+        let notified = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&notified);
+        let count = Box::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        let clock = Clock::manual();
+        let (sender, mut receiver) = split_with(count, clock.clone());
+        sender.send_with_timer('b', MINUTE);
+        sender.send_with_timer('c', MINUTE);
+        sender.send_with_timer('a', MINUTE / 2);
+        assert_eq!(notified.load(Ordering::Relaxed), 2);
+        sender.send('x');
+        sender.send_with_priority('p');
+        assert_eq!(notified.load(Ordering::Relaxed), 4);
+
+        assert_eq!(receiver.next_deadline(), Some(clock.now() + MINUTE / 2));
+        assert_eq!(receiver.pop_due(clock.now()), None);
+        clock.advance(MINUTE);
+        let due = [(); 3].map(|()| receiver.pop_due(clock.now()));
+        assert_eq!(due, [Some('a'), Some('b'), Some('c')]);
+        assert_eq!((receiver.pop_priority(), receiver.pop_ordinary()), (Some('p'), Some('x')));
+    }
+}

@@ -1,17 +1,42 @@
 //! The event loop, endpoint registry and adapter contract of polywire.
+//!
+//! Most applications should depend on the facade crate `polywire`. Depend on this crate together
+//! with one adapter crate (`polywire-udp`, say) for the smallest tree, or alone to implement an
+//! adapter of your own: see [`adapter`].
+//!
+//! # In scope
+//! * One loop on one thread that hands network events and signals to one callback: [`node`]
+//! * Endpoint ids that are never mistaken for an older connection: [`endpoint`]
+//! * The traits that every transport implements: [`adapter`]
+//! * The engine that reads and writes every stream transport: [`stream`]
+//! * A queue of signals with priorities and timers, usable alone: [`events`]
+//!
+//! # Out of scope
+//! * Any concrete transport (`polywire-tcp`, `polywire-udp` ...)
+//! * Serialization, encryption
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapter;
 pub mod address;
 mod announcer;
-pub mod close_reason;
+mod close_reason;
 pub mod endpoint;
+mod event_loop;
 pub mod events;
 pub mod limits;
+mod loop_thread;
 pub mod network;
+pub mod node;
 mod poller;
+mod registry;
 pub mod stream;
+pub mod util;
 
 pub use announcer::Announcer;
-pub use close_reason::CloseReason;
+pub use close_reason::{CloseReason, Text};
+pub use endpoint::{Endpoint, ResourceId, ResourceType};
 pub use limits::Limits;
+/// The poller underneath, whose sources adapters register.
+pub use mio;
 pub use poller::Readiness;

@@ -1,18 +1,365 @@
-//! The program's verbs.
-use std::net::SocketAddr;
-/// What became of a message given to `send`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendStatus {
-    /// Taken: it reaches the peer, or the program is told by `Disconnected`.
-    Sent,
-    /// Longer than the transport can carry; nothing was sent.
-    MaxPacketSizeExceeded,
-    /// The endpoint is over, or never was.
-    ResourceNotFound,
-    /// The endpoint exists, but can't send now.
-    ResourceNotAvailable,
-    /// Too much waits to be sent already; nothing was taken. Try again later.
-    Full,
+//! The program's verbs: connect, listen, send, remove; and the loop to be driven by hand.
+//!
+//! A program with a callback uses [`node`](crate::node), which holds a [`NetworkController`].
+//! [`split`] gives the two halves without a node, for a game loop that looks at the network once a
+//! frame.
+
+mod close_reasons;
+mod connect_sync;
+mod net_event;
+mod processor;
+pub(crate) mod seat;
+mod send_status;
+pub(crate) mod shared;
+mod stats;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use crate::adapter::{Connect, Connection, Listen, Listener};
+use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
+use crate::close_reason::CloseReason;
+use crate::endpoint::{Endpoint, ResourceId, ResourceType};
+use crate::event_loop::EventLoop;
+use crate::limits::Limits;
+use crate::poller::{AnyPoller, Clock, LoopWaker, MioPoller};
+use crate::registry::{Entry, NewEntry, Stage};
+
+use shared::{Command, Shared};
+
+pub use net_event::{NetEvent, StoredNetEvent};
+pub use processor::NetworkProcessor;
+pub use send_status::SendStatus;
+pub use stats::Stats;
+
+/// A network without a node: the handle, and the loop to be driven by hand.
+///
+/// # Panics
+///
+/// If the system has no descriptor left; [`try_split`] tells that as an error.
+pub fn split() -> (NetworkController, NetworkProcessor) {
+    try_split().expect("a network needs two descriptors of the system")
 }
-fn _unused(_: SocketAddr) {}
+
+/// As [`split`].
+///
+/// # Errors
+///
+/// The system's, if it has no descriptor left: a network needs two on Linux.
+pub fn try_split() -> io::Result<(NetworkController, NetworkProcessor)> {
+    let (poller, waker) = MioPoller::new()?;
+    Ok(split_on(AnyPoller::Mio(poller), waker, Clock::default()))
+}
+
+/// A network on a poller and a clock of the caller's.
+pub(crate) fn split_on(
+    poller: AnyPoller,
+    waker: LoopWaker,
+    clock: Clock,
+) -> (NetworkController, NetworkProcessor) {
+    let shared = Arc::new(Shared::new(Arc::new(waker), clock));
+    let event_loop = EventLoop::new(Arc::clone(&shared), poller);
+    shared.seat.put_back(Box::new(event_loop));
+    (NetworkController { shared: Arc::clone(&shared) }, NetworkProcessor::new(shared))
+}
+
+/// The handle by which a program acts on its network.
+///
+/// Every method may be called from any thread and from inside the callback, and returns without
+/// waiting for the network, unless it says so. Clones act on the same network.
+#[derive(Clone)]
+pub struct NetworkController {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl NetworkController {
+    /// Connects to `addr` by the transport that `adapter` is, and returns without waiting for the
+    /// peer: an endpoint to send to at once (what is sent waits until it is ready) and the local
+    /// address.
+    ///
+    /// [`NetEvent::Connected`] tells how it went. `addr` is whatever the transport takes: socket
+    /// addresses, `"host:port"`, for WebSocket URLs too. A host name is looked up before this
+    /// returns, which blocks the calling thread as long as the system's resolver takes; its
+    /// addresses are then tried in turn. A transport without socket addresses gives `0.0.0.0:0` as
+    /// the local one.
+    ///
+    /// # Errors
+    ///
+    /// No endpoint came to be and no event will: the address is malformed or does not resolve
+    /// ([`CloseReason::of`] tells [`CloseReason::Unresolved`]), the system has no descriptor, port
+    /// or route, the adapter refuses its own configuration, or the node has stopped.
+    pub fn connect(
+        &self,
+        adapter: impl Connect,
+        addr: impl ToRemoteAddr,
+    ) -> io::Result<(Endpoint, SocketAddr)> {
+        let (entry, connection) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
+        let ids = (entry.endpoint(), *entry.local.socket_addr());
+        self.shared.command(Command::Connect(entry, connection, None));
+        Ok(ids)
+    }
+
+    /// The same as [`connect`](Self::connect), under the name that programs use with a
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// As for `connect`.
+    pub fn connect_with(
+        &self,
+        adapter: impl Connect,
+        addr: impl ToRemoteAddr,
+    ) -> io::Result<(Endpoint, SocketAddr)> {
+        self.connect(adapter, addr)
+    }
+
+    /// Connects, and waits until the endpoint is ready.
+    ///
+    /// Works on every thread: where nobody runs the loop, this runs it meanwhile and keeps the
+    /// events it meets for the callback (messages wait in the kernel); while another thread runs
+    /// it, this waits to be told; inside the callback it drives the new connection alone, and the
+    /// node waits that long. `Connected(_, true)` follows as for `connect`.
+    ///
+    /// # Errors
+    ///
+    /// As for `connect`, and the reason of a connection that failed, its timeouts
+    /// ([`Limits::connect_timeout`] and [`Limits::handshake_timeout`], 10 s each by default)
+    /// among them. No event tells of that endpoint then. [`CloseReason::of`] gives the typed
+    /// reason.
+    pub fn connect_sync(
+        &self,
+        adapter: impl Connect,
+        addr: impl ToRemoteAddr,
+    ) -> io::Result<(Endpoint, SocketAddr)> {
+        let (entry, remote) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
+        let ids = (entry.endpoint(), *entry.local.socket_addr());
+        connect_sync::wait_until_ready(&self.shared, entry, remote)?;
+        Ok(ids)
+    }
+
+    /// The same as [`connect_sync`](Self::connect_sync), under the name that programs use with a
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// As for `connect_sync`.
+    pub fn connect_sync_with(
+        &self,
+        adapter: impl Connect,
+        addr: impl ToRemoteAddr,
+    ) -> io::Result<(Endpoint, SocketAddr)> {
+        self.connect_sync(adapter, addr)
+    }
+
+    /// Listens on `addr` by the transport that `adapter` is: bound and listening when this
+    /// returns, with the id of the listener and its address (the real port where 0 was asked for).
+    ///
+    /// `addr` is anything that std's [`ToSocketAddrs`] takes, each of its addresses tried until one
+    /// succeeds, or a [`Name`](crate::address::Name) for transports with other addresses.
+    ///
+    /// # Errors
+    ///
+    /// What the last address failed with: in use, not of this machine, forbidden; or `addr` can't
+    /// be made sense of; or the node has stopped.
+    pub fn listen(
+        &self,
+        adapter: impl Listen,
+        addr: impl ToListenAddr,
+    ) -> io::Result<(ResourceId, SocketAddr)> {
+        let Listener { local, addr } = open_first(&adapter, &addr.to_listen_addrs()?)?;
+        let entry = self.insert(NewEntry {
+            tag: adapter.tag(),
+            kind: ResourceType::Local,
+            addr: addr.clone(),
+            local: addr,
+            limits: Limits::default(),
+            sender: local.sender(),
+        })?;
+        let ids = (entry.id, *entry.local.socket_addr());
+        self.shared.command(Command::Listen(entry, local));
+        Ok(ids)
+    }
+
+    /// The same as [`listen`](Self::listen), under the name that programs use with a
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// As for `listen`.
+    pub fn listen_with(
+        &self,
+        adapter: impl Listen,
+        addr: impl ToSocketAddrs,
+    ) -> io::Result<(ResourceId, SocketAddr)> {
+        self.listen(adapter, addr)
+    }
+
+    /// Sends `message` to `endpoint`.
+    ///
+    /// It leaves at once if nothing waits before it, else as soon as the peer takes it, whole and
+    /// in order; inside the callback, messages sent while more of the same read wait to be handled
+    /// leave together. From a thread other than the loop's this waits while more than
+    /// [`Limits::outbox_soft_mark`] bytes do (1 MiB by default); inside the callback it never
+    /// waits, and ends an endpoint whose outbox reaches [`Limits::outbox_hard_limit`] (64 MiB).
+    pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
+        self.give(endpoint, message, |entry| {
+            let sender = entry.sender.as_ref()?;
+            Some(sender.send(endpoint.addr(), message))
+        })
+    }
+
+    /// As [`send`](Self::send), but never waits: [`SendStatus::Full`], with nothing taken, while
+    /// more than [`Limits::outbox_soft_mark`] bytes wait.
+    pub fn try_send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
+        self.give(endpoint, message, |entry| {
+            let sender = entry.sender.as_ref()?;
+            Some(sender.try_send(endpoint.addr(), message))
+        })
+    }
+
+    /// Writes now what waits to be sent to `endpoint`, as far as the system takes it, rather than
+    /// when the loop comes to it.
+    pub fn flush(&self, endpoint: Endpoint) {
+        self.shared.registry.with(endpoint.resource_id(), |entry| {
+            if let Some(sender) = &entry.sender {
+                sender.flush();
+            }
+        });
+    }
+
+    /// Removes a listener or a connection: no event tells of it once this has returned. A callback
+    /// that another thread is just entering comes to its end.
+    ///
+    /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
+    /// default), and the protocol says goodbye. Returns whether there was such a resource; a
+    /// connection whose `Disconnected` was delivered is one no more.
+    pub fn remove(&self, resource_id: ResourceId) -> bool {
+        let before = self.shared.registry.with(resource_id, |entry| {
+            let before = entry.end();
+            if before != Stage::Over {
+                self.shared.reasons.record(resource_id, CloseReason::Removed);
+            }
+            before
+        });
+        if !matches!(before, Some(Stage::Opening | Stage::Ready)) {
+            return false;
+        }
+        self.shared.command(Command::Remove(resource_id));
+        processor::obey_where_nobody_runs(&self.shared);
+        true
+    }
+
+    /// Whether the resource can carry messages already: `None` if there is no such resource (any
+    /// more), `Some(false)` while it connects or shakes hands.
+    pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
+        match self.shared.registry.with(resource_id, Entry::stage)? {
+            Stage::Opening => Some(false),
+            Stage::Ready => Some(true),
+            Stage::Over => None,
+        }
+    }
+
+    /// Why an endpoint ended, from its end on and until 4096 others have ended after it; `None`
+    /// for one that lives.
+    pub fn close_reason(&self, endpoint: Endpoint) -> Option<CloseReason> {
+        self.shared.reasons.get(endpoint.resource_id())
+    }
+
+    /// The peer's whole address while the endpoint lives: its name where the transport has names.
+    pub fn remote_addr(&self, endpoint: Endpoint) -> Option<RemoteAddr> {
+        let id = endpoint.resource_id();
+        if id.is_local() {
+            return Some(RemoteAddr::Socket(endpoint.addr()));
+        }
+        self.shared.registry.with(id, |entry| entry.addr.clone())
+    }
+
+    /// The bounds that a connection is kept to, while it lives.
+    pub fn limits(&self, endpoint: Endpoint) -> Option<Limits> {
+        self.shared.registry.with(endpoint.resource_id(), |entry| entry.limits.clone())
+    }
+
+    /// A snapshot of the counters. Walks all endpoints for the queued bytes: some 50 ns each.
+    pub fn stats(&self) -> Stats {
+        let registry = &self.shared.registry;
+        let queued = |id| registry.with(id, |entry| Some(entry.sender.as_ref()?.queued()));
+        let counters = &self.shared.counters;
+        Stats {
+            endpoints: registry.len(),
+            messages_in: counters.messages_in.get(),
+            bytes_in: counters.bytes_in.get(),
+            messages_out: counters.messages_out.get(),
+            bytes_out: counters.bytes_out.get(),
+            queued_bytes: registry.ids().into_iter().filter_map(queued).flatten().sum(),
+            refused: counters.refused.get(),
+            accept_exhausted: counters.accept_exhausted.get(),
+            wake_ups: counters.wake_ups.get(),
+        }
+    }
+
+    #[inline]
+    fn give(
+        &self,
+        endpoint: Endpoint,
+        message: &[u8],
+        send: impl FnOnce(&Entry) -> Option<SendStatus>,
+    ) -> SendStatus {
+        let send = |entry: &Entry| if entry.is_over() { None } else { send(entry) };
+        let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
+        if status == Some(SendStatus::Sent) {
+            self.shared.counters.messages_out.add(1);
+            self.shared.counters.bytes_out.add(message.len());
+        }
+        status.unwrap_or(SendStatus::ResourceNotFound)
+    }
+
+    fn begin_connect(
+        &self,
+        adapter: &dyn Connect,
+        addr: &RemoteAddr,
+    ) -> io::Result<(Arc<Entry>, Box<dyn crate::adapter::Remote>)> {
+        if self.shared.is_stopping() {
+            return Err(Shared::stopped_error());
+        }
+        let Connection { remote, peer, local } = adapter.connect(addr)?;
+        let entry = self.insert(NewEntry {
+            tag: adapter.tag(),
+            kind: ResourceType::Remote,
+            addr: peer,
+            local,
+            limits: remote.limits(),
+            sender: Some(remote.sender()),
+        })?;
+        Ok((entry, remote))
+    }
+
+    fn insert(&self, new: NewEntry) -> io::Result<Arc<Entry>> {
+        if self.shared.is_stopping() {
+            return Err(Shared::stopped_error());
+        }
+        let full = || io::Error::other("a node has at most 2^24 resources: remove some first");
+        self.shared.registry.insert(new).ok_or_else(full)
+    }
+}
+
+/// Listens on the first of `addrs` that can be listened on.
+fn open_first(adapter: &dyn Listen, addrs: &[RemoteAddr]) -> io::Result<Listener> {
+    let mut error = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
+    for addr in addrs {
+        match adapter.listen(addr) {
+            Ok(listener) => return Ok(listener),
+            Err(failed) => error = failed,
+        }
+    }
+    Err(error)
+}
+
+impl fmt::Debug for NetworkController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkController")
+            .field("endpoints", &self.shared.registry.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,7 +1,7 @@
 //! The seam between the loop and the world: readiness, wake-up and time.
 //!
-//! The loop is generic over [`Poller`], mio's in production. A seeded fake can stand in for it and
-//! so drive the real loop, engine and adapters with readiness and time of its own.
+//! The loop waits in a [`Poller`], mio's in production. A seeded fake can stand in for it and so
+//! drive the real loop, engine and adapters with readiness and time of its own.
 
 use std::fmt;
 use std::io;
@@ -18,19 +18,23 @@ pub struct Readiness {
     pub readable: bool,
     /// A write may find room, or a connect may have ended.
     pub writable: bool,
+    /// The peer ended its side or the source failed: read on until that shows, even where a short
+    /// read would mean drained, because no further readiness will tell.
+    pub ended: bool,
 }
 
 impl Readiness {
     /// Ready to be read only.
-    pub const READABLE: Self = Self { readable: true, writable: false };
+    pub const READABLE: Self = Self { readable: true, writable: false, ended: false };
     /// Ready to be written only.
-    pub const WRITABLE: Self = Self { readable: false, writable: true };
+    pub const WRITABLE: Self = Self { readable: false, writable: true, ended: false };
     /// Ready for both.
-    pub const BOTH: Self = Self { readable: true, writable: true };
+    pub const BOTH: Self = Self { readable: true, writable: true, ended: false };
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.readable |= other.readable;
         self.writable |= other.writable;
+        self.ended |= other.ended;
     }
 }
 
@@ -91,9 +95,11 @@ impl Poller for MioPoller {
         }
         let events = self.events.iter().filter(|event| event.token() != WAKE_TOKEN);
         ready.extend(events.map(|event| {
+            let ended = event.is_read_closed() || event.is_error();
             let readiness = Readiness {
-                readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                readable: event.is_readable() || ended,
                 writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                ended,
             };
             (event.token().0, readiness)
         }));
@@ -102,6 +108,33 @@ impl Poller for MioPoller {
 
     fn registry(&self) -> Option<&mio::Registry> {
         Some(self.poll.registry())
+    }
+}
+
+/// The poller of a loop: mio's, or one that a simulation put in its place.
+pub(crate) enum AnyPoller {
+    Mio(MioPoller),
+    #[cfg_attr(not(feature = "simulation"), allow(dead_code))]
+    Simulated(Box<dyn Poller>),
+}
+
+impl Poller for AnyPoller {
+    fn poll(
+        &mut self,
+        ready: &mut Vec<(usize, Readiness)>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        match self {
+            Self::Mio(poller) => poller.poll(ready, timeout),
+            Self::Simulated(poller) => poller.poll(ready, timeout),
+        }
+    }
+
+    fn registry(&self) -> Option<&mio::Registry> {
+        match self {
+            Self::Mio(poller) => poller.registry(),
+            Self::Simulated(poller) => poller.registry(),
+        }
     }
 }
 

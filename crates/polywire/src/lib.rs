@@ -1,1 +1,59 @@
-//! Event-driven messages.
+//! Event-driven messages over TCP, framed TCP, UDP and WebSocket: one callback, one thread, no
+//! sockets in sight.
+//!
+//! A program makes a [node](crate::node), listens and connects over any [`Transport`], and handles
+//! every network event and its own signals in one callback. Changing the transport is one word.
+//!
+//! ```
+//! use polywire::network::{NetEvent, Transport};
+//! use polywire::node::{self, NodeEvent};
+//!
+//! # #[cfg(feature = "framed-tcp")] {
+//! let (handler, listener) = node::split::<()>();
+//! let (_, server) = handler.network().listen(Transport::FramedTcp, "127.0.0.1:0")?;
+//! let (client, _) = handler.network().connect(Transport::FramedTcp, server)?;
+//! handler.network().send(client, b"hello"); // Leaves as soon as the connection is ready.
+//!
+//! listener.for_each(|event| match event {
+//!     NodeEvent::Network(NetEvent::Message(endpoint, message)) if endpoint == client => {
+//!         assert_eq!(message, b"hello");
+//!         handler.stop();
+//!     }
+//!     NodeEvent::Network(NetEvent::Message(endpoint, message)) => {
+//!         handler.network().send(endpoint, message); // The server's side: an echo.
+//!     }
+//!     _ => {}
+//! });
+//! # }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | brings | default |
+//! |---|---|---|
+//! | `tcp` | TCP byte streams, and `framed-tcp` | yes |
+//! | `framed-tcp` | messages over TCP, each behind its length | yes |
+//! | `udp` | UDP datagrams: unicast, multicast, broadcast | yes |
+//! | `ws`, `websocket` | WebSocket | yes |
+//! | `serde` | `Serialize` and `Deserialize` for [`Transport`] and [`RemoteAddr`] | no |
+//! | `log` | what polywire traces, to the `log` crate | no |
+//! | `full` | all of them | no |
+//!
+//! Features only add.
+//!
+//! [`Transport`]: crate::network::Transport
+//! [`RemoteAddr`]: crate::network::RemoteAddr
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod adapters;
+pub mod network;
+pub mod util;
+
+#[doc(inline)]
+pub use polywire_core::{CloseReason, Limits, adapter, address, events, node, stream};
+
+#[cfg(all(doctest, feature = "tcp", feature = "udp", feature = "ws"))]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeDoctests;

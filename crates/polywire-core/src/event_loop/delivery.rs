@@ -1,0 +1,89 @@
+//! How messages get from an adapter to the program.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::adapter::{Connection, Flow, ListenerSink, Sink};
+use crate::endpoint::Endpoint;
+use crate::event_loop::Callback;
+use crate::loop_thread::while_gathering;
+use crate::network::NetEvent;
+use crate::network::shared::Shared;
+use crate::registry::Entry;
+
+/// Hands the messages of one connection to the callback.
+pub(super) struct ConnectionSink<'a> {
+    shared: &'a Shared,
+    entry: &'a Entry,
+    endpoint: Endpoint,
+    callback: Callback<'a>,
+}
+
+impl<'a> ConnectionSink<'a> {
+    pub(super) fn new(
+        shared: &'a Arc<Shared>,
+        entry: &'a Arc<Entry>,
+        callback: Callback<'a>,
+    ) -> Self {
+        Self { shared, entry, endpoint: entry.endpoint(), callback }
+    }
+}
+
+impl Sink for ConnectionSink<'_> {
+    fn message(&mut self, message: &[u8], more: bool) -> Flow {
+        deliver(self.shared, self.entry, (self.endpoint, message, more), self.callback)
+    }
+}
+
+/// Hands the messages of a listener without connections to the callback, and keeps the
+/// connections of one with them until they can be started.
+pub(super) struct DatagramSink<'a> {
+    shared: &'a Shared,
+    entry: &'a Entry,
+    callback: Callback<'a>,
+    accepted: Vec<Connection>,
+}
+
+impl<'a> DatagramSink<'a> {
+    pub(super) fn new(
+        shared: &'a Arc<Shared>,
+        entry: &'a Arc<Entry>,
+        callback: Callback<'a>,
+    ) -> Self {
+        Self { shared, entry, callback, accepted: Vec::new() }
+    }
+
+    pub(super) fn into_accepted(self) -> Vec<Connection> {
+        self.accepted
+    }
+}
+
+impl ListenerSink for DatagramSink<'_> {
+    fn accept(&mut self, connection: Connection) -> Flow {
+        self.accepted.push(connection);
+        Flow::Continue
+    }
+
+    fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow {
+        let endpoint = self.entry.endpoint_of(from);
+        deliver(self.shared, self.entry, (endpoint, message, more), self.callback)
+    }
+}
+
+/// Runs the callback, unless the program removed the resource or stopped the node: asked before,
+/// for other threads do that at any time, and after, for the callback does.
+fn deliver(
+    shared: &Shared,
+    entry: &Entry,
+    (endpoint, message, more): (Endpoint, &[u8], bool),
+    callback: Callback<'_>,
+) -> Flow {
+    let is_over = || entry.is_over() || shared.is_stopping();
+    if is_over() {
+        return Flow::Stop;
+    }
+    shared.counters.messages_in.add_alone(1);
+    shared.counters.bytes_in.add_alone(message.len());
+    while_gathering(more, || callback(NetEvent::Message(endpoint, message)));
+    if is_over() { Flow::Stop } else { Flow::Continue }
+}

@@ -1,0 +1,70 @@
+//! Why the last endpoints ended.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
+
+/// Reasons kept: of the endpoints that ended last.
+const KEPT: usize = 4096;
+
+/// The reasons of the endpoints that ended last; the first one told of an endpoint stays.
+#[derive(Debug, Default)]
+pub(crate) struct CloseReasons(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    by_id: HashMap<ResourceId, CloseReason>,
+    oldest_first: VecDeque<ResourceId>,
+}
+
+impl CloseReasons {
+    pub(crate) fn record(&self, id: ResourceId, reason: CloseReason) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.by_id.contains_key(&id) {
+            return;
+        }
+        if kept.oldest_first.len() == KEPT {
+            if let Some(oldest) = kept.oldest_first.pop_front() {
+                kept.by_id.remove(&oldest);
+            }
+        }
+        kept.by_id.insert(id, reason);
+        kept.oldest_first.push_back(id);
+    }
+
+    /// What was left of a removed endpoint did not arrive: that is worth more than that it was
+    /// removed.
+    pub(crate) fn correct(&self, id: ResourceId, reason: CloseReason) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.by_id.get_mut(&id) {
+            *known = reason;
+        }
+    }
+
+    pub(crate) fn get(&self, id: ResourceId) -> Option<CloseReason> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.by_id.get(&id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stays_and_memory_is_bounded() {
+        let reasons = CloseReasons::default();
+        let id = |number: usize| ResourceId::from(number);
+        reasons.record(id(0), CloseReason::Reset);
+        reasons.record(id(0), CloseReason::Removed);
+        assert_eq!(reasons.get(id(0)), Some(CloseReason::Reset));
+        for number in 1..=KEPT {
+            reasons.record(id(number), CloseReason::Removed);
+        }
+        assert_eq!(reasons.get(id(0)), None);
+        assert_eq!(reasons.get(id(KEPT)), Some(CloseReason::Removed));
+        assert_eq!(reasons.0.lock().unwrap().by_id.len(), KEPT);
+    }
+}

@@ -1,0 +1,150 @@
+//! Waiting for a connection to be ready, on whatever thread.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use crate::adapter::{Io, Opening, Registration, Remote};
+use crate::announcer::Announcements;
+use crate::close_reason::CloseReason;
+use crate::network::seat::{Found, Runner};
+use crate::network::shared::{Command, Outcome, Shared};
+use crate::poller::{MioPoller, Poller, Readiness};
+use crate::registry::Entry;
+
+/// Bytes read at a time from a connection that is driven alone.
+const BUFFER: usize = 64 << 10;
+
+/// Drives a connection just begun, or has it driven, until it is ready. It is removed if this
+/// fails.
+pub(super) fn wait_until_ready(
+    shared: &Arc<Shared>,
+    entry: Arc<Entry>,
+    remote: Box<dyn Remote>,
+) -> io::Result<()> {
+    let result = if shared.announcements.runs_here() {
+        drive_alone(shared, &entry, remote)
+    } else {
+        drive_or_wait(shared, &entry, remote)
+    };
+    result.map_err(|reason| {
+        entry.end();
+        shared.reasons.record(entry.id, reason.clone());
+        reason.into()
+    })
+}
+
+/// Runs the loop as long as nobody else does, else waits for who does.
+fn drive_or_wait(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    remote: Box<dyn Remote>,
+) -> Result<(), CloseReason> {
+    let outcome = Outcome::default();
+    // The loop keeps both timeouts; this one is for a loop that is held up by the callback.
+    let patience = entry.limits.connect_timeout.saturating_add(entry.limits.handshake_timeout);
+    let until = Instant::now().checked_add(patience);
+    let command = Command::Connect(Arc::clone(entry), remote, Some(Arc::clone(&outcome)));
+    shared.command(command);
+    loop {
+        match shared.seat.take(until, || outcome.get().is_some()) {
+            Found::Free(event_loop) => {
+                let mut runner = Runner::new(Arc::clone(shared), event_loop);
+                let done = || outcome.get().is_some();
+                if let Err(error) = runner.event_loop().turn_holding(until, done) {
+                    return Err((&error).into());
+                }
+                if outcome.get().is_none() && until.is_some_and(|until| until <= Instant::now()) {
+                    return give_up(shared, entry);
+                }
+            }
+            Found::Happened => return outcome_of(&outcome),
+            Found::Ended => return Err(CloseReason::NodeStopped),
+            Found::TimedOut => return give_up(shared, entry),
+        }
+    }
+}
+
+fn outcome_of(outcome: &OnceLock<Result<(), CloseReason>>) -> Result<(), CloseReason> {
+    outcome.get().cloned().unwrap_or(Err(CloseReason::NodeStopped))
+}
+
+fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
+    entry.end();
+    shared.command(Command::Remove(entry.id));
+    Err(CloseReason::ConnectTimeout)
+}
+
+/// Drives the connection with a poll of its own: the loop is busy with the callback that called.
+fn drive_alone(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    mut remote: Box<dyn Remote>,
+) -> Result<(), CloseReason> {
+    let failed = |error: io::Error| {
+        shared.registry.remove(entry.id);
+        CloseReason::from(&error)
+    };
+    let (mut poller, waker) = MioPoller::new().map_err(failed)?;
+    let announcements = Arc::new(Announcements::new(Arc::new(waker)));
+    announcements.set_running(true);
+    {
+        let registration = Registration {
+            registry: poller.registry(),
+            id: entry.id,
+            announcements: &announcements,
+        };
+        remote.register(&registration).map_err(failed)?;
+    }
+    let result = open(&mut *remote, entry, &mut poller, &announcements);
+    let registration =
+        Registration { registry: poller.registry(), id: entry.id, announcements: &announcements };
+    match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
+        Ok(()) => {
+            shared.command(Command::Adopt(Arc::clone(entry), remote));
+            Ok(())
+        }
+        Err(reason) => {
+            shared.registry.remove(entry.id);
+            Err(reason)
+        }
+    }
+}
+
+/// Polls and opens until the connection is ready, has failed, or is out of time.
+fn open(
+    remote: &mut dyn Remote,
+    entry: &Entry,
+    poller: &mut MioPoller,
+    announcements: &Arc<Announcements>,
+) -> Result<(), CloseReason> {
+    let mut buffer = vec![0; BUFFER];
+    let mut polled = Vec::new();
+    let mut deadline = Instant::now().checked_add(entry.limits.connect_timeout);
+    let mut handshaking = false;
+    loop {
+        let mut io = Io {
+            buffer: &mut buffer,
+            budget: BUFFER,
+            readiness: Readiness { ended: true, ..Readiness::BOTH },
+            registration: Registration { registry: poller.registry(), id: entry.id, announcements },
+        };
+        match remote.open(&mut io) {
+            Opening::Ready => return Ok(()),
+            Opening::Failed(reason) => return Err(reason),
+            Opening::Handshaking if !handshaking => {
+                handshaking = true;
+                deadline = Instant::now().checked_add(entry.limits.handshake_timeout);
+            }
+            Opening::Connecting | Opening::Handshaking => {}
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            let (connect, handshake) = (CloseReason::ConnectTimeout, CloseReason::HandshakeTimeout);
+            return Err(if handshaking { handshake } else { connect });
+        }
+        announcements
+            .wait_for_news(poller, &mut polled, left)
+            .map_err(|e| CloseReason::from(&e))?;
+    }
+}

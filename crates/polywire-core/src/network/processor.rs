@@ -1,0 +1,109 @@
+//! The loop, driven by hand.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::event_loop::{EventLoop, Wait};
+use crate::network::NetEvent;
+use crate::network::seat::{Found, Runner};
+use crate::network::shared::Shared;
+
+/// The half of a network that waits for events and hands them out.
+///
+/// Nothing happens on any thread but the one that calls. Dropping it ends the network: what was
+/// accepted for sending still goes out, within the linger time.
+pub struct NetworkProcessor {
+    shared: Arc<Shared>,
+}
+
+impl NetworkProcessor {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Waits for something to happen, at most for `timeout` (without end if `None`, not at all if
+    /// zero), and runs `event_callback` with each event of it.
+    ///
+    /// Returns at once, without events, if the network can't be polled any more.
+    pub fn process_poll_event(
+        &mut self,
+        timeout: Option<Duration>,
+        mut event_callback: impl FnMut(NetEvent<'_>),
+    ) {
+        let until = match timeout {
+            None => Wait::Forever,
+            Some(Duration::ZERO) => Wait::No,
+            // One that is too far to be told is never.
+            Some(timeout) => {
+                self.shared.clock.now().checked_add(timeout).map_or(Wait::Forever, Wait::Until)
+            }
+        };
+        if let Some(mut runner) = self.enter() {
+            turn(runner.event_loop(), until, &mut event_callback);
+        }
+    }
+
+    /// Runs `event_callback` with each event until none came for `timeout`.
+    pub fn process_poll_events_until_timeout(
+        &mut self,
+        timeout: Duration,
+        mut event_callback: impl FnMut(NetEvent<'_>),
+    ) {
+        loop {
+            let mut events = 0_usize;
+            let until = self.shared.clock.now().checked_add(timeout);
+            self.process_poll_event(Some(timeout), |event| {
+                events += 1;
+                event_callback(event);
+            });
+            let is_over = until.is_some_and(|until| self.shared.clock.now() >= until);
+            if events == 0 && (is_over || timeout.is_zero() || self.shared.seat.has_ended()) {
+                return;
+            }
+        }
+    }
+
+    /// Takes the loop to run it; waits while a `connect_sync` on another thread does. `None` if it
+    /// ended.
+    pub(crate) fn enter(&self) -> Option<Runner> {
+        match self.shared.seat.take(None, || false) {
+            Found::Free(event_loop) => Some(Runner::new(Arc::clone(&self.shared), event_loop)),
+            Found::Happened | Found::Ended | Found::TimedOut => None,
+        }
+    }
+}
+
+impl Drop for NetworkProcessor {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if let Some(runner) = self.enter() {
+            runner.end();
+        }
+    }
+}
+
+impl fmt::Debug for NetworkProcessor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkProcessor").finish_non_exhaustive()
+    }
+}
+
+fn turn(event_loop: &mut EventLoop, until: Wait, callback: &mut dyn FnMut(NetEvent<'_>)) {
+    let wait = || match until {
+        Wait::Until(until) if until <= Instant::now() => Wait::No,
+        until => until,
+    };
+    if let Err(error) = event_loop.turn(&wait, callback) {
+        tracing::error!(%error, "the network can't be polled");
+    }
+}
+
+/// Does what handles asked for if nobody runs the loop, so that a removed listener frees its port
+/// at once.
+pub(crate) fn obey_where_nobody_runs(shared: &Arc<Shared>) {
+    if let Some(event_loop) = shared.seat.try_take() {
+        let mut runner = Runner::new(Arc::clone(shared), event_loop);
+        runner.event_loop().take_mail_holding();
+    }
+}

@@ -1,0 +1,139 @@
+//! Who runs the loop.
+//!
+//! A loop that nobody runs sits here. Whoever runs it takes it out and puts it back (or ends it),
+//! so no lock is held while it runs.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::event_loop::EventLoop;
+use crate::network::shared::Shared;
+
+#[derive(Default)]
+pub(crate) struct Seat {
+    state: Mutex<State>,
+    /// Notified when the loop is put back or ends, and when an outcome that somebody waits for is
+    /// there.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    event_loop: Option<Box<EventLoop>>,
+    ended: bool,
+}
+
+/// What a thread that waits for the loop finds.
+pub(crate) enum Found {
+    /// The loop: nobody runs it.
+    Free(Box<EventLoop>),
+    /// What it waits for has happened.
+    Happened,
+    /// The loop ended for good.
+    Ended,
+    /// The time is over.
+    TimedOut,
+}
+
+impl Seat {
+    /// Takes the loop if nobody runs it.
+    pub(crate) fn try_take(&self) -> Option<Box<EventLoop>> {
+        self.lock().event_loop.take()
+    }
+
+    /// Waits until nobody runs the loop, or `happened` (asked again at each change), or `until`.
+    pub(crate) fn take(&self, until: Option<Instant>, happened: impl Fn() -> bool) -> Found {
+        let mut state = self.lock();
+        loop {
+            if happened() {
+                return Found::Happened;
+            }
+            if let Some(event_loop) = state.event_loop.take() {
+                return Found::Free(event_loop);
+            }
+            if state.ended {
+                return Found::Ended;
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            state = match left {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Found::TimedOut,
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    pub(crate) fn put_back(&self, event_loop: Box<EventLoop>) {
+        self.lock().event_loop = Some(event_loop);
+        self.changed.notify_all();
+    }
+
+    /// The loop is gone for good.
+    pub(crate) fn end(&self) {
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// Wakes those who wait for something the loop has just done.
+    pub(crate) fn notify(&self) {
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").finish_non_exhaustive()
+    }
+}
+
+/// The loop while a thread runs it. It goes back to its seat on drop, or to its end if the thread
+/// panics: then every socket is closed before the panic goes on.
+pub(crate) struct Runner {
+    shared: Arc<Shared>,
+    event_loop: Option<Box<EventLoop>>,
+}
+
+impl Runner {
+    pub(crate) fn new(shared: Arc<Shared>, event_loop: Box<EventLoop>) -> Self {
+        shared.announcements.set_running(true);
+        Self { shared, event_loop: Some(event_loop) }
+    }
+
+    pub(crate) fn event_loop(&mut self) -> &mut EventLoop {
+        self.event_loop.as_mut().expect("taken only by drop and end")
+    }
+
+    /// Ends the loop for good, within its linger time.
+    pub(crate) fn end(mut self) {
+        if let Some(mut event_loop) = self.event_loop.take() {
+            event_loop.shut_down();
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.shared.announcements.set_running(false);
+        match self.event_loop.take() {
+            Some(event_loop) if !std::thread::panicking() => self.shared.seat.put_back(event_loop),
+            event_loop => {
+                self.shared.stop();
+                drop(event_loop);
+                self.shared.seat.end();
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What became of a message.
+
+/// What became of a message given to `send` or `try_send`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendStatus {
+    /// Taken. On a reliable transport it reaches the peer, or the program is told by
+    /// `Disconnected` (or `Connected(_, false)`). A datagram has left this machine's program.
+    Sent,
+    /// The message is longer than the transport can carry; nothing was sent. Split it.
+    MaxPacketSizeExceeded,
+    /// The endpoint ended, was removed, or never was; nothing was sent.
+    ResourceNotFound,
+    /// The endpoint lives but can't carry this message now: the network or the peer's address is
+    /// out of reach of this machine. Nothing was sent.
+    ResourceNotAvailable,
+    /// Too much waits to be sent already; nothing was taken. Try again later.
+    Full,
+}

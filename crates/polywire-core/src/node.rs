@@ -1,0 +1,175 @@
+//! A node: the network and the program's own signals in one callback on one thread.
+//!
+//! ```
+//! use polywire_core::node::{self, NodeEvent};
+//! use std::time::Duration;
+//!
+//! let (handler, listener) = node::split::<&str>();
+//! handler.signals().send_with_timer("later", Duration::from_millis(5));
+//! handler.signals().send("first");
+//!
+//! let mut seen = Vec::new();
+//! listener.for_each(|event| {
+//!     if let NodeEvent::Signal(signal) = event {
+//!         seen.push(signal);
+//!         if signal == "later" {
+//!             handler.stop();
+//!         }
+//!     }
+//! });
+//! assert_eq!(seen, ["first", "later"]);
+//! ```
+
+mod event;
+mod run;
+mod task;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::events::{self, EventReceiver, EventSender};
+use crate::network::shared::Shared;
+use crate::network::{self, NetworkController, NetworkProcessor};
+
+pub use crate::network::StoredNetEvent;
+pub use event::{NodeEvent, StoredNodeEvent};
+pub use task::NodeTask;
+
+/// A node: the handle to act with, and the listener that runs its loop. `S` is the type of the
+/// program's signals.
+///
+/// # Panics
+///
+/// If the system has no descriptor left; [`try_split`] tells that as an error.
+pub fn split<S: Send>() -> (NodeHandler<S>, NodeListener<S>) {
+    try_split().expect("a node needs two descriptors of the system")
+}
+
+/// As [`split`].
+///
+/// # Errors
+///
+/// The system's, if it has no descriptor left: a node needs two on Linux.
+pub fn try_split<S: Send>() -> io::Result<(NodeHandler<S>, NodeListener<S>)> {
+    Ok(on_network(network::try_split()?))
+}
+
+/// A node on a network made before.
+pub(crate) fn on_network<S: Send>(
+    (network, processor): (NetworkController, NetworkProcessor),
+) -> (NodeHandler<S>, NodeListener<S>) {
+    let shared = Arc::clone(&network.shared);
+    let waker = Arc::clone(&shared.waker);
+    let ring = Box::new(move || waker.ring());
+    let (signals, receiver) = events::split_with(ring, shared.clock.clone());
+    let parts = Parts { network, signals };
+    (NodeHandler(Arc::new(parts)), NodeListener { shared, processor, signals: receiver })
+}
+
+/// The handle of a node: acts on its network, sends signals to its callback, stops it.
+///
+/// Clones are handles of the same node. All methods may be called from any thread and from inside
+/// the callback.
+pub struct NodeHandler<S>(Arc<Parts<S>>);
+
+struct Parts<S> {
+    network: NetworkController,
+    signals: EventSender<S>,
+}
+
+impl<S> NodeHandler<S> {
+    /// The network of the node.
+    pub fn network(&self) -> &NetworkController {
+        &self.0.network
+    }
+
+    /// The queue of signals that the callback gets as [`NodeEvent::Signal`].
+    pub fn signals(&self) -> &EventSender<S> {
+        &self.0.signals
+    }
+
+    /// Ends the node after the event in hand. What was accepted for sending still goes out, within
+    /// the linger time, and every protocol says goodbye; then sockets close and the listener's
+    /// `for_each` returns. Calling it again changes nothing.
+    pub fn stop(&self) {
+        self.0.network.shared.stop();
+    }
+
+    /// Whether nobody has stopped the node, from its making on.
+    pub fn is_running(&self) -> bool {
+        !self.0.network.shared.is_stopping()
+    }
+}
+
+impl<S> Clone for NodeHandler<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for NodeHandler<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeHandler")
+            .field("running", &self.is_running())
+            .field("network", self.network())
+            .finish()
+    }
+}
+
+/// The half of a node that runs its loop: exactly one of its three methods does.
+///
+/// Until then nothing runs on any thread; what happens meanwhile is delivered first, in order.
+/// Dropping the listener stops the node.
+pub struct NodeListener<S: Send + 'static> {
+    shared: Arc<Shared>,
+    processor: NetworkProcessor,
+    signals: EventReceiver<S>,
+}
+
+impl<S: Send + 'static> NodeListener<S> {
+    /// Runs the loop on this thread until [`NodeHandler::stop`], and `event_callback` with each
+    /// event, one after the other.
+    ///
+    /// The callback may borrow what it likes: it never leaves this thread.
+    ///
+    /// # Panics
+    ///
+    /// When the callback does: the panic goes on once every socket is closed and
+    /// [`NodeHandler::is_running`] is false.
+    pub fn for_each(self, event_callback: impl FnMut(NodeEvent<'_, S>)) {
+        run::run(&self.shared, &self.processor, self.signals, event_callback);
+    }
+
+    /// As [`for_each`](Self::for_each), on a thread of its own; the task returned waits for its
+    /// end.
+    ///
+    /// # Panics
+    ///
+    /// If the system can't start a thread.
+    pub fn for_each_async(
+        self,
+        event_callback: impl FnMut(NodeEvent<'_, S>) + Send + 'static,
+    ) -> NodeTask {
+        NodeTask::spawn(move || self.for_each(event_callback))
+    }
+
+    /// Runs the loop on a thread of its own and puts each event into a queue, from which the
+    /// program takes them as it likes.
+    ///
+    /// The queue holds what the program does not take: without bound, so take.
+    ///
+    /// # Panics
+    ///
+    /// If the system can't start a thread.
+    pub fn enqueue(self) -> (NodeTask, EventReceiver<StoredNodeEvent<S>>) {
+        let (sender, receiver) = events::split();
+        (self.for_each_async(move |event| sender.send(event.into())), receiver)
+    }
+}
+
+impl<S: Send + 'static> fmt::Debug for NodeListener<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeListener").finish_non_exhaustive()
+    }
+}

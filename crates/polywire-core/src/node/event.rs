@@ -1,0 +1,82 @@
+//! What the callback of a node gets.
+
+use crate::network::{NetEvent, StoredNetEvent};
+
+/// One event of a node, borrowed from the loop for the time of the callback.
+#[derive(Debug)]
+pub enum NodeEvent<'a, S> {
+    /// Something happened on the network.
+    Network(NetEvent<'a>),
+    /// A signal that the program sent itself.
+    Signal(S),
+}
+
+impl<'a, S> NodeEvent<'a, S> {
+    /// The network's event, for nodes that send no signals.
+    ///
+    /// # Panics
+    ///
+    /// If this is a signal.
+    pub fn network(self) -> NetEvent<'a> {
+        match self {
+            Self::Network(event) => event,
+            Self::Signal(_) => panic!("a signal came where only network events were expected"),
+        }
+    }
+
+    /// The signal, for nodes without network.
+    ///
+    /// # Panics
+    ///
+    /// If this is an event of the network.
+    pub fn signal(self) -> S {
+        match self {
+            Self::Network(_) => panic!("a network event came where only signals were expected"),
+            Self::Signal(signal) => signal,
+        }
+    }
+}
+
+/// A [`NodeEvent`] that owns its message, to be kept or sent elsewhere.
+#[derive(Clone, Debug)]
+pub enum StoredNodeEvent<S> {
+    /// As [`NodeEvent::Network`].
+    Network(StoredNetEvent),
+    /// As [`NodeEvent::Signal`].
+    Signal(S),
+}
+
+impl<S> StoredNodeEvent<S> {
+    /// As [`NodeEvent::network`].
+    ///
+    /// # Panics
+    ///
+    /// If this is a signal.
+    pub fn network(self) -> StoredNetEvent {
+        match self {
+            Self::Network(event) => event,
+            Self::Signal(_) => panic!("a signal came where only network events were expected"),
+        }
+    }
+
+    /// As [`NodeEvent::signal`].
+    ///
+    /// # Panics
+    ///
+    /// If this is an event of the network.
+    pub fn signal(self) -> S {
+        match self {
+            Self::Network(_) => panic!("a network event came where only signals were expected"),
+            Self::Signal(signal) => signal,
+        }
+    }
+}
+
+impl<S> From<NodeEvent<'_, S>> for StoredNodeEvent<S> {
+    fn from(event: NodeEvent<'_, S>) -> Self {
+        match event {
+            NodeEvent::Network(event) => Self::Network(event.into()),
+            NodeEvent::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}

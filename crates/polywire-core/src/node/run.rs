@@ -1,0 +1,90 @@
+//! The turns of a node: signals, then the network.
+
+use std::cell::RefCell;
+
+use crate::event_loop::Wait;
+use crate::events::EventReceiver;
+use crate::network::NetworkProcessor;
+use crate::network::shared::Shared;
+use crate::node::NodeEvent;
+
+/// Signals delivered between two looks at the network, and priority ones before each of its
+/// events: enough to be fast, too few to starve the rest.
+const SIGNALS_PER_TURN: usize = 1024;
+const PRIORITY_PER_EVENT: usize = 16;
+
+/// Runs the loop until the node is stopped.
+pub(super) fn run<S: Send + 'static>(
+    shared: &Shared,
+    processor: &NetworkProcessor,
+    signals: EventReceiver<S>,
+    event_callback: impl FnMut(NodeEvent<'_, S>),
+) {
+    let Some(mut runner) = processor.enter() else { return };
+    let signals = RefCell::new(signals);
+    let callback = RefCell::new(event_callback);
+
+    let wait = || {
+        let signals = signals.borrow();
+        if !signals.is_empty() {
+            return Wait::No;
+        }
+        signals.next_deadline().map_or(Wait::Forever, Wait::Until)
+    };
+    while !shared.is_stopping() {
+        deliver_signals(shared, &signals, &callback);
+        if shared.is_stopping() {
+            break;
+        }
+        let turn = runner.event_loop().turn(&wait, &mut |event| {
+            deliver_priority(shared, &signals, &callback);
+            if !shared.is_stopping() {
+                (callback.borrow_mut())(NodeEvent::Network(event));
+            }
+        });
+        if let Err(error) = turn {
+            tracing::error!(%error, "the network can't be polled: the node stops");
+            shared.stop();
+        }
+    }
+    runner.end();
+}
+
+/// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
+fn deliver_signals<S: Send + 'static>(
+    shared: &Shared,
+    signals: &RefCell<EventReceiver<S>>,
+    callback: &RefCell<impl FnMut(NodeEvent<'_, S>)>,
+) {
+    let now = match signals.borrow().next_deadline() {
+        Some(_) => Some(shared.clock.now()),
+        None => None,
+    };
+    for _ in 0..SIGNALS_PER_TURN {
+        if shared.is_stopping() {
+            return;
+        }
+        // Not borrowed during the callback, which is free to panic.
+        let signal = {
+            let mut signals = signals.borrow_mut();
+            let due = |signals: &mut EventReceiver<S>| now.and_then(|now| signals.pop_due(now));
+            signals.pop_priority().or_else(|| due(&mut signals)).or_else(|| signals.pop_ordinary())
+        };
+        let Some(signal) = signal else { return };
+        (callback.borrow_mut())(NodeEvent::Signal(signal));
+    }
+}
+
+fn deliver_priority<S: Send + 'static>(
+    shared: &Shared,
+    signals: &RefCell<EventReceiver<S>>,
+    callback: &RefCell<impl FnMut(NodeEvent<'_, S>)>,
+) {
+    for _ in 0..PRIORITY_PER_EVENT {
+        if !signals.borrow().has_priority() || shared.is_stopping() {
+            return;
+        }
+        let Some(signal) = signals.borrow_mut().pop_priority() else { return };
+        (callback.borrow_mut())(NodeEvent::Signal(signal));
+    }
+}

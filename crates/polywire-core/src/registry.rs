@@ -1,0 +1,251 @@
+//! Which resources live: slots, generations, look-up from any thread.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwapOption;
+use crossbeam_queue::SegQueue;
+
+use crate::adapter::Sender;
+use crate::address::RemoteAddr;
+use crate::endpoint::{Endpoint, ResourceId, ResourceType};
+use crate::limits::Limits;
+
+const OPENING: u8 = 0;
+const READY: u8 = 1;
+const OVER: u8 = 2;
+
+/// How far an entry is in its life. It only ever goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Connecting or shaking hands: sends are queued.
+    Opening,
+    /// Messages flow.
+    Ready,
+    /// Removed or ended: the program is told nothing more of it.
+    Over,
+}
+
+/// What any thread knows of one listener or connection.
+pub(crate) struct Entry {
+    pub(crate) id: ResourceId,
+    /// Whom it talks to, or where it listens.
+    pub(crate) addr: RemoteAddr,
+    pub(crate) local: RemoteAddr,
+    pub(crate) limits: Limits,
+    /// `None` for listeners that have connections.
+    pub(crate) sender: Option<Arc<dyn Sender>>,
+    stage: AtomicU8,
+}
+
+impl Entry {
+    /// The endpoint of this connection.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::new(self.id, *self.addr.socket_addr())
+    }
+
+    /// The endpoint of the peer at `addr` that this listener heard of.
+    pub(crate) fn endpoint_of(&self, addr: SocketAddr) -> Endpoint {
+        Endpoint::new(self.id, addr)
+    }
+
+    #[inline]
+    pub(crate) fn stage(&self) -> Stage {
+        stage(self.stage.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage() == Stage::Over
+    }
+
+    /// Goes from opening to ready; false if the program removed it meanwhile.
+    pub(crate) fn become_ready(&self) -> bool {
+        let change = (OPENING, READY);
+        self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Ends it and tells how far it was: of all threads that end it, one is told another stage
+    /// than [`Stage::Over`], and it alone has to tell the program or the loop.
+    pub(crate) fn end(&self) -> Stage {
+        let before = stage(self.stage.swap(OVER, Ordering::AcqRel));
+        if let Some(sender) = &self.sender {
+            sender.end();
+        }
+        before
+    }
+}
+
+fn stage(number: u8) -> Stage {
+    match number {
+        OPENING => Stage::Opening,
+        READY => Stage::Ready,
+        _ => Stage::Over,
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .field("addr", &self.addr)
+            .field("stage", &self.stage())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an entry is made of.
+pub(crate) struct NewEntry {
+    pub(crate) tag: u8,
+    pub(crate) kind: ResourceType,
+    pub(crate) addr: RemoteAddr,
+    pub(crate) local: RemoteAddr,
+    pub(crate) limits: Limits,
+    pub(crate) sender: Option<Arc<dyn Sender>>,
+}
+
+/// All entries of a node.
+///
+/// Look-up takes no lock and waits for nobody. A slot is used again after its entry is gone, with
+/// a generation of one more; memory is bounded by the most entries that lived at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    slots: boxcar::Vec<Slot>,
+    free: SegQueue<u32>,
+    count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Of the next entry to live here. Entries start at 1: no id made of a small number, as some
+    /// programs use for a dummy, is ever a real one.
+    generation: AtomicU32,
+    entry: ArcSwapOption<Entry>,
+}
+
+impl Registry {
+    /// Adds an entry; `None` if 2^24 live already.
+    pub(crate) fn insert(&self, new: NewEntry) -> Option<Arc<Entry>> {
+        let index = match self.free.pop() {
+            Some(index) => index as usize,
+            None => self.slots.push(Slot::default()),
+        };
+        if index >= ResourceId::MAX_SLOTS {
+            return None;
+        }
+        let slot = &self.slots[index];
+        let mut generation = slot.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        if generation == 0 {
+            generation = slot.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        }
+        let initial = match new.kind {
+            ResourceType::Local => READY,
+            ResourceType::Remote => OPENING,
+        };
+        let entry = Arc::new(Entry {
+            id: ResourceId::new(new.tag, new.kind, index as u32, generation),
+            addr: new.addr,
+            local: new.local,
+            limits: new.limits,
+            sender: new.sender,
+            stage: AtomicU8::new(initial),
+        });
+        slot.entry.store(Some(Arc::clone(&entry)));
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Some(entry)
+    }
+
+    /// Runs `look` on the entry, if it lives.
+    #[inline]
+    pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
+        let entry = self.slots.get(id.slot())?.entry.load();
+        entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
+    }
+
+    /// Frees the slot of an entry. Only the loop calls this, once for an id.
+    pub(crate) fn remove(&self, id: ResourceId) {
+        let Some(slot) = self.slots.get(id.slot()) else { return };
+        if slot.entry.load().as_ref().is_some_and(|entry| entry.id == id) {
+            slot.entry.store(None);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.free.push(id.slot() as u32);
+        }
+    }
+
+    /// Entries alive, those included that still drain after their end.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The ids of all entries alive at some moment of the call.
+    pub(crate) fn ids(&self) -> Vec<ResourceId> {
+        self.slots.iter().filter_map(|(_, slot)| Some(slot.entry.load().as_ref()?.id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::NO_SOCKET_ADDR;
+
+    fn insert(registry: &Registry) -> ResourceId {
+        let addr = RemoteAddr::Socket(NO_SOCKET_ADDR);
+        let new = NewEntry {
+            tag: 5,
+            kind: ResourceType::Remote,
+            addr: addr.clone(),
+            local: addr,
+            limits: Limits::default(),
+            sender: None,
+        };
+        registry.insert(new).unwrap().id
+    }
+
+    #[test]
+    fn a_stale_id_is_not_taken_for_the_next_tenant_of_its_slot() {
+        let registry = Registry::default();
+        let first = insert(&registry);
+        registry.remove(first);
+        let second = insert(&registry);
+        assert_eq!(first.slot(), second.slot());
+        assert!(registry.with(first, |_| ()).is_none());
+        assert!(registry.with(second, |_| ()).is_some());
+        registry.remove(first); // Must not touch the younger entry.
+        assert_eq!(registry.len(), 1);
+        assert_eq!(registry.ids(), [second]);
+    }
+
+    #[test]
+    fn an_id_made_up_by_the_program_is_not_found() {
+        let registry = Registry::default();
+        insert(&registry);
+        for raw in [0, 130, 5, usize::MAX, 1 << 30] {
+            assert!(registry.with(ResourceId::from(raw), |_| ()).is_none(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn of_many_threads_that_end_an_entry_one_is_told_so() {
+        let registry = Registry::default();
+        let id = insert(&registry);
+        let ended: usize = std::thread::scope(|scope| {
+            let end = || registry.with(id, |entry| entry.end() != Stage::Over).unwrap();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(end)).collect();
+            threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+        });
+        assert_eq!(ended, 1);
+    }
+
+    #[test]
+    fn slots_are_used_again_under_churn() {
+        let registry = Registry::default();
+        for _ in 0..1000 {
+            let id = insert(&registry);
+            registry.remove(id);
+        }
+        assert_eq!(registry.slots.count(), 1);
+        assert_eq!(registry.len(), 0);
+    }
+}

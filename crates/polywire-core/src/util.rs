@@ -1,0 +1,3 @@
+//! Small things that programs use beside a node.
+
+pub mod thread;

@@ -1,0 +1,77 @@
+//! Threads whose names show what runs in what.
+
+use std::any::Any;
+use std::panic::resume_unwind;
+use std::thread::{self, JoinHandle};
+
+/// A thread named after the thread that spawned it: `parent/name`. Dropping it waits for its end.
+#[derive(Debug)]
+pub struct NamespacedThread<T: Send + 'static> {
+    handle: Option<JoinHandle<T>>,
+}
+
+impl<T: Send + 'static> NamespacedThread<T> {
+    /// Starts a thread.
+    ///
+    /// # Panics
+    ///
+    /// If the system can't start one.
+    pub fn spawn<F>(name: &str, f: F) -> Self
+    where
+        F: FnOnce() -> T + Send + 'static,
+    {
+        // A name with a NUL is refused by std.
+        let name = name.replace('\0', "");
+        let name = match thread::current().name() {
+            Some(parent) => format!("{parent}/{name}"),
+            None => name,
+        };
+        let handle = thread::Builder::new().name(name).spawn(f);
+        Self { handle: Some(handle.expect("the system can't start a thread")) }
+    }
+
+    /// Waits for the thread's end and returns its result.
+    ///
+    /// # Panics
+    ///
+    /// If the thread panicked (with its panic), or was joined before.
+    pub fn join(&mut self) -> T {
+        self.try_join().expect("the thread was joined before")
+    }
+
+    /// As [`join`](Self::join), but `None` if it was joined before.
+    ///
+    /// # Panics
+    ///
+    /// If the thread panicked, with its panic.
+    pub fn try_join(&mut self) -> Option<T> {
+        self.wait().map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+    }
+
+    fn wait(&mut self) -> Option<Result<T, Box<dyn Any + Send>>> {
+        self.handle.take().map(JoinHandle::join)
+    }
+}
+
+impl<T: Send + 'static> Drop for NamespacedThread<T> {
+    /// Waits for the thread's end; its panic, if any, was reported when it happened.
+    fn drop(&mut self) {
+        let _ = self.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_named_after_its_parent() {
+        let mut outer = NamespacedThread::spawn("outer", || {
+            let mut inner =
+                NamespacedThread::spawn("inner", || thread::current().name().map(String::from));
+            inner.join()
+        });
+        assert!(outer.join().unwrap().ends_with("/outer/inner"));
+        assert_eq!(outer.try_join(), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! The length prefix, as a protocol without I/O.
+
+use std::sync::Arc;
+
+use polywire_core::CloseReason;
+use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
+use unsigned_varint::decode::{self, Error};
+use unsigned_varint::encode;
+
+use crate::encoding::MAX_ENCODED_SIZE;
+
+/// Bytes a message may have unless the configuration says otherwise: 64 MiB.
+pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 64 << 20;
+
+/// The longest message that is in memory together with its prefix on any machine.
+const LONGEST: usize = isize::MAX as usize - MAX_ENCODED_SIZE;
+
+/// Messages with their length before them, over any stream.
+///
+/// Lengths that are not written in the shortest way, or do not fit in 64 bits, are a
+/// [`CloseReason::ProtocolViolation`]; a length above the maximum is a
+/// [`CloseReason::MessageTooLarge`] as soon as the prefix is there, whatever follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framed {
+    max_message_size: usize,
+}
+
+impl Framed {
+    /// Frames of at most `max_message_size` bytes, in both directions.
+    pub fn new(max_message_size: usize) -> Self {
+        Self { max_message_size: max_message_size.min(LONGEST) }
+    }
+
+    /// Finds the frame at the front of `input`.
+    pub(crate) fn frame<'a>(&self, input: &'a [u8]) -> Result<Decoded<'a>, CloseReason> {
+        let incomplete = |needed| Ok(Decoded { consumed: 0, item: Item::Incomplete { needed } });
+        let Some((size, prefix)) = read_size(input)? else {
+            return incomplete(input.len() + 1);
+        };
+        let max = self.max_message_size;
+        let len = match usize::try_from(size) {
+            Ok(len) if len <= max => len,
+            _ => return Err(CloseReason::MessageTooLarge { size, max: max as u64 }),
+        };
+        let end = prefix + len; // Does not overflow: `len` is at most `LONGEST`.
+        match input.get(prefix..end) {
+            Some(message) => Ok(Decoded { consumed: end, item: Item::Message(message) }),
+            None => incomplete(end),
+        }
+    }
+}
+
+impl Default for Framed {
+    /// Frames of at most [`DEFAULT_MAX_MESSAGE_SIZE`] bytes.
+    fn default() -> Self {
+        Self::new(DEFAULT_MAX_MESSAGE_SIZE)
+    }
+}
+
+impl Protocol for Framed {
+    fn encoder(&self) -> Arc<dyn Encoder> {
+        Arc::new(*self)
+    }
+
+    fn open(&mut self, _out: &mut Vec<u8>) -> bool {
+        true
+    }
+
+    fn decode<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        _out: &mut Vec<u8>,
+    ) -> Result<Decoded<'a>, CloseReason> {
+        self.frame(input)
+    }
+}
+
+impl Encoder for Framed {
+    fn max_message_size(&self) -> usize {
+        self.max_message_size
+    }
+
+    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
+        Prefix::new(write_size(message, &mut [0; MAX_ENCODED_SIZE]))
+    }
+
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(write_size(message, &mut [0; MAX_ENCODED_SIZE]));
+        out.extend_from_slice(message);
+    }
+}
+
+/// The size at the front of `input` and the bytes it takes there; `None` while it is not whole.
+pub(crate) fn read_size(input: &[u8]) -> Result<Option<(u64, usize)>, CloseReason> {
+    let violation = |text: &'static str| Err(CloseReason::ProtocolViolation(text.into()));
+    let (size, rest) = match decode::u64(input) {
+        Ok(found) => found,
+        Err(Error::Insufficient) => return Ok(None),
+        Err(Error::NotMinimal) => return violation("a length has needless bytes"),
+        Err(_) => return violation("a length has more than 64 bits"),
+    };
+    let used = input.len() - rest.len();
+    // Nine bytes hold 63 bits, so the tenth holds one. The decoder drops the bits above it.
+    if used == MAX_ENCODED_SIZE && input[MAX_ENCODED_SIZE - 1] > 1 {
+        return violation("a length has more than 64 bits");
+    }
+    Ok(Some((size, used)))
+}
+
+/// The size of `message` as it stands on the wire.
+pub(crate) fn write_size<'a>(message: &[u8], buf: &'a mut [u8; MAX_ENCODED_SIZE]) -> &'a [u8] {
+    encode::u64(message.len() as u64, buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_on_the_wire(size: u64) -> Vec<u8> {
+        encode::u64(size, &mut [0; MAX_ENCODED_SIZE]).to_vec()
+    }
+
+    fn needed(framed: Framed, input: &[u8]) -> usize {
+        match framed.frame(input).unwrap() {
+            Decoded { consumed: 0, item: Item::Incomplete { needed } } => needed,
+            other => panic!("not incomplete: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_frame_is_its_length_and_its_bytes() {
+        for (message, wire) in [
+            (&b""[..], &b"\x00"[..]),
+            (b"hello", b"\x05hello"),
+            (&[7; 300], &[&[0xAC, 0x02][..], &[7; 300]].concat()),
+        ] {
+            let mut out = Vec::new();
+            Framed::default().encode(message, &mut out);
+            assert_eq!(out, wire);
+            let prefix = Framed::default().prefix(message).unwrap();
+            assert_eq!([prefix.as_slice(), message].concat(), wire);
+            let found = Decoded { consumed: wire.len(), item: Item::Message(message) };
+            assert_eq!(Framed::default().frame(wire), Ok(found));
+        }
+    }
+
+    #[test]
+    fn a_frame_is_a_slice_of_what_was_read() {
+        let mut input = *b"\x03abc\x02de";
+        let range = input.as_ptr_range();
+        let (mut framed, mut out) = (Framed::default(), Vec::new());
+        let decoded = framed.decode(&mut input, &mut out).unwrap();
+        let Item::Message(message) = decoded.item else { panic!("no message") };
+        assert_eq!((message, decoded.consumed), (&b"abc"[..], 4));
+        assert!(range.contains(&message.as_ptr()));
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_cut_frame_says_how_much_it_needs() {
+        let wire = [&[0xAC, 0x02][..], &[7; 300]].concat();
+        assert_eq!(needed(Framed::default(), &wire[..1]), 2);
+        for cut in 2..wire.len() {
+            assert_eq!(needed(Framed::default(), &wire[..cut]), 302);
+        }
+    }
+
+    #[test]
+    fn a_length_above_the_maximum_is_refused_before_its_bytes_come() {
+        let framed = Framed::new(1000);
+        assert_eq!(needed(framed, &size_on_the_wire(1000)), 1002);
+        for size in [1001, 1 << 40, 1 << 63, u64::MAX] {
+            let refused = CloseReason::MessageTooLarge { size, max: 1000 };
+            assert_eq!(framed.frame(&size_on_the_wire(size)), Err(refused));
+        }
+        assert!(Framed::default().frame(&size_on_the_wire(64 << 20)).is_ok());
+        assert!(Framed::default().frame(&size_on_the_wire((64 << 20) + 1)).is_err());
+    }
+
+    #[test]
+    fn the_largest_maximum_overflows_nothing() {
+        let framed = Framed::new(usize::MAX);
+        assert_eq!(framed.max_message_size(), LONGEST);
+        assert!(framed.frame(&size_on_the_wire(u64::MAX)).is_err());
+        assert!(framed.frame(&size_on_the_wire(LONGEST as u64)).is_ok());
+    }
+
+    #[test]
+    fn empty_messages_pass_where_nothing_else_does() {
+        assert!(matches!(Framed::new(0).frame(&[0]).unwrap().item, Item::Message(b"")));
+        assert!(Framed::new(0).frame(&[1]).is_err());
+    }
+
+    #[test]
+    fn hostile_lengths_are_violations_at_once() {
+        let ten_with_bits_lost = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02];
+        let hostile: [&[u8]; 7] = [
+            &[0xFF; 10],
+            &[0xFF; 11],
+            &[0x80, 0x00],
+            &[0x80, 0x80, 0x80, 0x00],
+            &[0x85, 0x80, 0x00],
+            &[0x80; 10],
+            &ten_with_bits_lost,
+        ];
+        for input in hostile {
+            let result = Framed::default().frame(input);
+            assert!(matches!(result, Err(CloseReason::ProtocolViolation(_))), "{result:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_ends_inside_a_frame_is_a_violation() {
+        let mut framed = Framed::default();
+        assert_eq!(framed.end_of_stream(0), CloseReason::PeerClosed);
+        assert!(matches!(framed.end_of_stream(3), CloseReason::ProtocolViolation(_)));
+    }
+}

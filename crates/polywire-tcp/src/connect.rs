@@ -1,0 +1,248 @@
+//! Opening connections.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mio::net::TcpStream;
+use polywire_core::adapter::Connection;
+use polywire_core::address::RemoteAddr;
+use polywire_core::stream::{Engine, Protocol};
+use socket2::SockRef;
+
+use crate::connect_config::TcpConnectConfig;
+use crate::options::because;
+use crate::socket::{TcpSocket, is_in_progress};
+
+/// Begins to connect to `addr` and lets `protocol` speak over the socket.
+///
+/// A host name is looked up first, which may block; its addresses are then tried in turn, without
+/// waiting here, until one answers. The connection shows the first that could be tried as its peer.
+///
+/// # Errors
+///
+/// [`CloseReason::Unresolved`](polywire_core::CloseReason::Unresolved) for a name without an
+/// address; `InvalidInput` for what is not an address, and where the source address is of another
+/// family; what the system says of the options, or of the last address if none could be tried.
+pub fn connect_stream<P: Protocol>(
+    config: &TcpConnectConfig,
+    addr: &RemoteAddr,
+    protocol: P,
+) -> io::Result<Connection> {
+    let mut addrs = candidates(config, addr)?.into_iter();
+    let (stream, peer) = begin_first(config, &mut addrs)?;
+    // Some systems know the address of this side only once it is connected.
+    let local = stream.local_addr().unwrap_or_else(|_| unspecified(peer));
+
+    let config = config.clone();
+    let engine = Engine::connecting(TcpSocket::new(stream), protocol, config.limits.clone())
+        .with_fallback(move || addrs.next().map(|addr| begin(&config, addr).map(TcpSocket::new)));
+    Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
+}
+
+/// The addresses to try: those that the source address can reach.
+fn candidates(config: &TcpConnectConfig, addr: &RemoteAddr) -> io::Result<Vec<SocketAddr>> {
+    let mut addrs = addr.resolve()?;
+    if let Some(source) = config.source_address {
+        addrs.retain(|addr| addr.is_ipv4() == source.is_ipv4());
+        if addrs.is_empty() {
+            let family = if source.is_ipv4() { "IPv4" } else { "IPv6" };
+            let text = format!("{addr} has no {family} address to reach from {source}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+    }
+    Ok(addrs)
+}
+
+/// Begins with the first address that does not fail at once.
+fn begin_first(
+    config: &TcpConnectConfig,
+    addrs: &mut impl Iterator<Item = SocketAddr>,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "no address to connect to");
+    for addr in addrs {
+        match begin(config, addr) {
+            Ok(stream) => return Ok((stream, addr)),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// A socket with all its options that has begun to connect to `addr`.
+fn begin(config: &TcpConnectConfig, addr: SocketAddr) -> io::Result<TcpStream> {
+    let socket = config.socket_options().open(addr)?;
+    config.stream_options().set_on(&SockRef::from(&socket))?;
+    if let Some(source) = config.source_address {
+        socket
+            .bind(&source.into())
+            .map_err(|error| because(&format!("can't connect from {source}"), &error))?;
+    }
+    match socket.connect(&addr.into()) {
+        Err(error) if !is_in_progress(&error) => {
+            Err(because(&format!("can't connect to {addr}"), &error))
+        }
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+fn unspecified(peer: SocketAddr) -> SocketAddr {
+    let ip: IpAddr = match peer {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(ip, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use mio::{Events, Interest, Poll, Token};
+    use polywire_core::stream::Stream;
+
+    use super::*;
+    use crate::keepalive::TcpKeepalive;
+
+    fn localhost() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        (listener, addr)
+    }
+
+    /// Waits until the connect has ended, one way or the other.
+    fn end_of_connect(mut stream: TcpStream) -> io::Result<TcpSocket> {
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(4);
+        poll.registry().register(&mut stream, Token(0), Interest::WRITABLE).unwrap();
+        let socket = TcpSocket::new(stream);
+        while !socket.connected()? {
+            poll.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+            assert!(!events.is_empty(), "no readiness within five seconds");
+        }
+        Ok(socket)
+    }
+
+    #[test]
+    fn a_connection_is_connected_once_the_peer_answered() {
+        let (listener, addr) = localhost();
+        let stream = begin(&TcpConnectConfig::default(), addr).unwrap();
+        let socket = end_of_connect(stream).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        io::Write::write_all(&mut peer, b"hi").unwrap();
+        let mut buffer = [0; 8];
+        let read = loop {
+            match socket.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                read => break read.unwrap(),
+            }
+        };
+        assert_eq!(&buffer[..read], b"hi");
+
+        socket.shutdown_write().unwrap();
+        assert_eq!(io::Read::read(&mut peer, &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn nobody_at_the_address_is_told_as_refused() {
+        let (listener, addr) = localhost();
+        drop(listener);
+        let error = begin(&TcpConnectConfig::default(), addr).and_then(end_of_connect).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_socket_that_connected_to_itself_counts_as_refused() {
+        let (listener, addr) = localhost();
+        drop(listener);
+        let config = TcpConnectConfig::default().with_source_address(addr);
+        let error = begin(&config, addr).and_then(end_of_connect).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn options_are_set_before_connecting() {
+        let (_listener, addr) = localhost();
+        let config = TcpConnectConfig::default()
+            .with_keepalive(
+                TcpKeepalive::new()
+                    .with_time(Duration::from_secs(60))
+                    .with_interval(Duration::from_secs(15))
+                    .with_retries(4),
+            )
+            .with_so_linger(Some(Duration::ZERO))
+            .with_receive_buffer_size(32 << 10)
+            .with_send_buffer_size(32 << 10)
+            .with_source_address("127.0.0.1:0".parse().unwrap());
+        let stream = begin(&config, addr).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO));
+        #[cfg(target_os = "linux")]
+        {
+            assert!(socket.nonblocking().unwrap());
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+            // Twice what was asked for, see socket(7).
+            assert_eq!(socket.recv_buffer_size().unwrap(), 64 << 10);
+            assert_eq!(socket.send_buffer_size().unwrap(), 64 << 10);
+        }
+    }
+
+    #[test]
+    fn the_defaults_switch_off_the_delay_of_small_writes_and_nothing_else() {
+        let (_listener, addr) = localhost();
+        let stream = begin(&TcpConnectConfig::default(), addr).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(!socket.keepalive().unwrap());
+        assert_eq!(socket.linger().unwrap(), None);
+
+        let stream = begin(&TcpConnectConfig::default().with_nodelay(false), addr).unwrap();
+        assert!(!SockRef::from(&stream).tcp_nodelay().unwrap());
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused_with_their_name() {
+        let (_listener, addr) = localhost();
+        let default = TcpConnectConfig::default;
+        let sleepy = TcpKeepalive::new().with_time(Duration::from_secs(u64::MAX));
+        let cases = [
+            (default().with_so_linger(Some(Duration::from_secs(1))), "so_linger"),
+            (default().with_keepalive(sleepy), "SO_KEEPALIVE"),
+            (default().with_bind_device("no-such-device".into()), "no-such-device"),
+            (default().with_source_address("192.0.2.1:0".parse().unwrap()), "192.0.2.1"),
+        ];
+        for (config, named) in cases {
+            let error = begin(&config, addr).unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_the_family_of_the_source_are_tried() {
+        let config = TcpConnectConfig::default().with_source_address("[::1]:0".parse().unwrap());
+        let v4 = RemoteAddr::Socket("127.0.0.1:80".parse().unwrap());
+        let error = candidates(&config, &v4).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("IPv6"), "{error}");
+
+        let v6 = RemoteAddr::Socket("[::1]:80".parse().unwrap());
+        assert_eq!(candidates(&config, &v6).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_address_that_fails_at_once_gives_way_to_the_next() {
+        let (_listener, addr) = localhost();
+        // Nothing reaches the broadcast address over TCP: refused before a packet leaves.
+        let hopeless: SocketAddr = "255.255.255.255:9".parse().unwrap();
+        let mut addrs = [hopeless, addr].into_iter();
+        let (_, peer) = begin_first(&TcpConnectConfig::default(), &mut addrs).unwrap();
+        assert_eq!(peer, addr);
+
+        let error = begin_first(&TcpConnectConfig::default(), &mut [hopeless].into_iter());
+        assert!(error.unwrap_err().to_string().contains("255.255.255.255:9"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Opening listeners, and accepting.
+
+use std::io;
+use std::net::SocketAddr;
+
+use mio::Interest;
+use mio::net::{TcpListener, TcpStream};
+use polywire_core::Limits;
+use polywire_core::adapter::{
+    Accepting, Connection, Flow, Io, Listener, ListenerSink, Local, Registration,
+};
+use polywire_core::address::RemoteAddr;
+use polywire_core::stream::{Engine, Protocol};
+use socket2::SockRef;
+
+use crate::accept_error::AcceptError;
+use crate::listen_config::TcpListenConfig;
+use crate::options::{StreamOptions, because, refused, set_reuse_port};
+use crate::socket::TcpSocket;
+
+/// Listens on `addr` and lets a protocol of its own, made by `protocol` on the loop's thread, speak
+/// over each accepted connection.
+///
+/// # Errors
+///
+/// As [`RemoteAddr::resolve`] for an address that is none; otherwise what the system says of the
+/// options or of the address, of the last one if a name has several.
+pub fn listen_stream<P: Protocol>(
+    config: &TcpListenConfig,
+    addr: &RemoteAddr,
+    protocol: impl Fn() -> P + Send + 'static,
+) -> io::Result<Listener> {
+    let listener = bind_first(config, &addr.resolve()?)?;
+    let addr = listener.local_addr()?;
+    let acceptor = Acceptor {
+        listener,
+        addr,
+        options: config.stream_options(),
+        limits: config.limits.clone(),
+        protocol,
+    };
+    Ok(Listener::new(acceptor, RemoteAddr::Socket(addr)))
+}
+
+fn bind_first(config: &TcpListenConfig, addrs: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
+    for &addr in addrs {
+        match bind(config, addr) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// A non-blocking socket that listens on `addr`.
+fn bind(config: &TcpListenConfig, addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = config.socket_options().open(addr)?;
+    // The listener itself has no use for these, but what the system does not take is to be told
+    // here, rather than of every connection later.
+    config.stream_options().set_on(&SockRef::from(&socket))?;
+    if config.reuse_address {
+        socket.set_reuse_address(true).map_err(|error| refused("SO_REUSEADDR", &error))?;
+    }
+    if config.reuse_port {
+        set_reuse_port(&socket)?;
+    }
+    if let (Some(only_v6), SocketAddr::V6(_)) = (config.only_v6, addr) {
+        socket.set_only_v6(only_v6).map_err(|error| refused("IPV6_V6ONLY", &error))?;
+    }
+    let backlog = i32::try_from(config.backlog).unwrap_or(i32::MAX);
+    socket
+        .bind(&addr.into())
+        .and_then(|()| socket.listen(backlog))
+        .map_err(|error| because(&format!("can't listen on {addr}"), &error))?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// A listening socket, as the loop drives it.
+struct Acceptor<F> {
+    listener: TcpListener,
+    addr: SocketAddr,
+    options: StreamOptions,
+    limits: Limits,
+    protocol: F,
+}
+
+impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        registration.register(&mut self.listener, Interest::READABLE)
+    }
+
+    fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
+        for _ in 0..io.budget.max(1) {
+            match self.listener.accept() {
+                Ok((stream, peer)) => {
+                    let Some(connection) = self.welcome(stream, peer) else { continue };
+                    if sink.accept(connection) == Flow::Stop {
+                        return Accepting::Unfinished;
+                    }
+                }
+                Err(error) => match AcceptError::of(&error) {
+                    AcceptError::Nobody => return Accepting::Drained,
+                    AcceptError::Peer => {
+                        tracing::debug!(addr = %self.addr, %error, "a connection was not accepted");
+                    }
+                    AcceptError::System => {
+                        tracing::debug!(addr = %self.addr, %error, "accepting has to wait");
+                        return Accepting::Exhausted;
+                    }
+                },
+            }
+        }
+        Accepting::Unfinished
+    }
+}
+
+impl<P: Protocol, F: Fn() -> P> Acceptor<F> {
+    /// Makes a connection of an accepted socket, unless its peer is gone already.
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
+        if let Err(error) = self.options.set_on(&SockRef::from(&stream)) {
+            tracing::debug!(addr = %self.addr, %peer, %error, "an accepted connection was closed");
+            return None;
+        }
+        let local = stream.local_addr().unwrap_or(self.addr);
+        let socket = TcpSocket::new(stream);
+        let engine = Engine::accepted(socket, (self.protocol)(), self.limits.clone());
+        Some(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use polywire_core::adapter::Listen;
+
+    use super::*;
+    use crate::keepalive::TcpKeepalive;
+
+    fn any_port() -> SocketAddr {
+        "127.0.0.1:0".parse().unwrap()
+    }
+
+    #[test]
+    fn the_real_port_is_told_where_any_was_asked_for() {
+        let listener = bind(&TcpListenConfig::default(), any_port()).unwrap();
+        assert_ne!(listener.local_addr().unwrap().port(), 0);
+        assert!(crate::Tcp.listen(&RemoteAddr::Str("localhost:0".into())).is_ok());
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_in_the_error() {
+        let listener = bind(&TcpListenConfig::default(), any_port()).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let error = bind(&TcpListenConfig::default(), addr).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains(&addr.to_string()), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn listeners_share_a_port_if_all_of_them_say_so() {
+        let config = TcpListenConfig::default().with_reuse_port(true);
+        let first = bind(&config, any_port()).unwrap();
+        let second = bind(&config, first.local_addr().unwrap()).unwrap();
+        assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    }
+
+    #[test]
+    fn options_are_set_before_listening() {
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+        let config = TcpListenConfig::default()
+            .with_keepalive(keepalive)
+            .with_so_linger(Some(Duration::ZERO))
+            .with_receive_buffer_size(32 << 10)
+            .with_backlog(u32::MAX);
+        let listener = bind(&config, any_port()).unwrap();
+        let socket = SockRef::from(&listener);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.reuse_address().unwrap(), cfg!(not(windows)));
+        #[cfg(target_os = "linux")]
+        {
+            assert!(socket.is_listener().unwrap());
+            assert!(socket.nonblocking().unwrap());
+            assert_eq!(socket.recv_buffer_size().unwrap(), 64 << 10);
+        }
+
+        let config = TcpListenConfig::default().with_reuse_address(false);
+        let listener = bind(&config, any_port()).unwrap();
+        assert!(!SockRef::from(&listener).reuse_address().unwrap());
+    }
+
+    #[test]
+    fn an_ipv6_listener_can_leave_ipv4_alone() {
+        let addr: SocketAddr = "[::1]:0".parse().unwrap();
+        let config = TcpListenConfig::default().with_only_v6(true);
+        match bind(&config, addr) {
+            Ok(listener) => assert!(SockRef::from(&listener).only_v6().unwrap()),
+            // A machine without IPv6.
+            Err(error) => assert!(error.to_string().contains("[::1]:0"), "{error}"),
+        }
+        assert!(bind(&config, any_port()).is_ok());
+    }
+
+    #[test]
+    fn options_of_accepted_connections_that_make_no_sense_are_refused_at_once() {
+        let default = TcpListenConfig::default;
+        let sleepy = TcpKeepalive::new().with_time(Duration::from_secs(u64::MAX));
+        let cases = [
+            (default().with_so_linger(Some(Duration::from_secs(1))), "so_linger"),
+            (default().with_keepalive(sleepy), "SO_KEEPALIVE"),
+            (default().with_bind_device("no-such-device".into()), "no-such-device"),
+        ];
+        for (config, named) in cases {
+            let error = bind(&config, any_port()).unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_an_error() {
+        for text in ["", "localhost", "no-such-host.invalid:80"] {
+            assert!(crate::Tcp.listen(&RemoteAddr::Str(text.into())).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The TCP socket, as the stream engine reads and writes it.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+
+use mio::Interest;
+use mio::net::TcpStream;
+use polywire_core::adapter::Registration;
+use polywire_core::stream::Stream;
+
+/// A non-blocking TCP socket, connected or about to be.
+#[derive(Debug)]
+pub(crate) struct TcpSocket(TcpStream);
+
+impl TcpSocket {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
+impl Stream for TcpSocket {
+    // Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only
+    // by a read that finds nothing.
+    #[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
+    const SHORT_READ_DRAINS: bool = cfg!(all(
+        not(mio_unsupported_force_poll_poll),
+        any(
+            target_vendor = "apple",
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "illumos",
+            target_os = "linux",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "redox",
+        )
+    ));
+
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        registration.register(&mut self.0, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        registration.deregister(&mut self.0)
+    }
+
+    /// The steps that mio documents at [`TcpStream::connect`].
+    fn connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.0.take_error()? {
+            return Err(error);
+        }
+        match self.0.peer_addr() {
+            // A socket whose own port is the one it looks for connects to itself (RFC 9293 section
+            // 3.5, simultaneous open): nobody listens there.
+            Ok(peer) if peer == self.0.local_addr()? => {
+                Err(io::ErrorKind::ConnectionRefused.into())
+            }
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) if is_in_progress(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.0).read(buffer)
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&self.0).write_vectored(buffers)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Write)
+    }
+}
+
+/// Whether `error` says that connecting has begun (connect(2)): `EINPROGRESS`, which std has no
+/// stable kind for; on Windows `WSAEWOULDBLOCK`.
+pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    const EINPROGRESS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+        115
+    } else if cfg!(any(target_os = "solaris", target_os = "illumos")) {
+        150
+    } else if cfg!(windows) {
+        10036
+    } else {
+        36 // The BSDs and macOS.
+    };
+    error.raw_os_error() == Some(EINPROGRESS)
+        || cfg!(windows) && error.kind() == io::ErrorKind::WouldBlock
+}

@@ -1,0 +1,200 @@
+//! Connecting to a peer, a group or a broadcast address.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mio::net::UdpSocket;
+use polywire_core::Limits;
+use polywire_core::adapter::{Connect, Connection};
+use polywire_core::address::RemoteAddr;
+
+use crate::connection::UdpConnection;
+use crate::multicast::MulticastInterface;
+use crate::options::{Options, bind, into_mio};
+use crate::{TAG, explain, first_success};
+
+/// Connects by UDP: a socket tied to one peer, to a group (RFC 1112) or to a broadcast address
+/// (RFC 919).
+///
+/// The address is a socket address, or `host:port`, which is looked up; the first address that
+/// works is taken. Nothing is sent to connect, so it succeeds whether or not the peer is there, and
+/// the endpoint is ready at once. Only what comes from that very address is received: answers to a
+/// group or a broadcast come from other addresses, and are received by a listener.
+///
+/// ```
+/// use polywire_udp::UdpConnectConfig;
+///
+/// let config = UdpConnectConfig::default().with_broadcast().with_ttl(4);
+/// assert!(config.broadcast);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct UdpConnectConfig {
+    /// The address and port to send from; it must be of the peer's family. Default: none, which is
+    /// any address of the peer's family and any port.
+    pub source_address: Option<SocketAddr>,
+    /// Whether a broadcast address may be the peer (`SO_BROADCAST`). Default: no, and connecting to
+    /// one fails with `PermissionDenied`.
+    pub broadcast: bool,
+    /// Whether the source address may be in use already (`SO_REUSEADDR`). Default: no.
+    pub reuse_address: bool,
+    /// Whether other sockets may use the source port too (`SO_REUSEPORT`). Windows has no such
+    /// option and takes this as `reuse_address`. Default: no.
+    pub reuse_port: bool,
+    /// Bytes the system may keep of what was received and not yet read (`SO_RCVBUF`); it may double
+    /// or cap them. Default: none, which is the system's own (212,992 on Linux).
+    pub receive_buffer_size: Option<usize>,
+    /// Bytes the system may keep of what was sent and has not left yet (`SO_SNDBUF`), as above.
+    /// BSD systems refuse a message longer than this. Default: none.
+    pub send_buffer_size: Option<usize>,
+    /// Routers a datagram may pass, plus one: `IP_TTL` or `IP_MULTICAST_TTL` (RFC 1112 section
+    /// 6.1), whichever suits the peer. 0 is refused except for groups. Default: none, which is the
+    /// system's: 64 or so, and 1 for groups.
+    pub ttl: Option<u8>,
+    /// The interface by which datagrams to a group leave. Default: any.
+    pub multicast_interface: MulticastInterface,
+    /// Whether this machine too hears what is sent to a group. A matter of the sender on Unix
+    /// systems, and of the receiver on Windows. Default: none, which is the system's: yes.
+    pub multicast_loop: Option<bool>,
+    /// Bounds of the connection; of them, `read_budget` matters here. Nothing ever waits in an
+    /// outbox.
+    pub limits: Limits,
+}
+
+impl UdpConnectConfig {
+    /// Sets [`Self::source_address`].
+    #[must_use]
+    pub fn with_source_address(mut self, addr: SocketAddr) -> Self {
+        self.source_address = Some(addr);
+        self
+    }
+
+    /// Sets [`Self::broadcast`] to yes.
+    #[must_use]
+    pub fn with_broadcast(mut self) -> Self {
+        self.broadcast = true;
+        self
+    }
+
+    /// Sets [`Self::reuse_address`] to yes.
+    #[must_use]
+    pub fn with_reuse_address(mut self) -> Self {
+        self.reuse_address = true;
+        self
+    }
+
+    /// Sets [`Self::reuse_port`] to yes.
+    #[must_use]
+    pub fn with_reuse_port(mut self) -> Self {
+        self.reuse_port = true;
+        self
+    }
+
+    /// Sets [`Self::receive_buffer_size`].
+    #[must_use]
+    pub fn with_receive_buffer_size(mut self, bytes: usize) -> Self {
+        self.receive_buffer_size = Some(bytes);
+        self
+    }
+
+    /// Sets [`Self::send_buffer_size`].
+    #[must_use]
+    pub fn with_send_buffer_size(mut self, bytes: usize) -> Self {
+        self.send_buffer_size = Some(bytes);
+        self
+    }
+
+    /// Sets [`Self::ttl`].
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: u8) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Sets [`Self::multicast_interface`].
+    #[must_use]
+    pub fn with_multicast_interface(mut self, interface: MulticastInterface) -> Self {
+        self.multicast_interface = interface;
+        self
+    }
+
+    /// Sets [`Self::multicast_loop`].
+    #[must_use]
+    pub fn with_multicast_loop(mut self, enabled: bool) -> Self {
+        self.multicast_loop = Some(enabled);
+        self
+    }
+
+    /// Sets [`Self::limits`].
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// A socket connected to `peer`.
+    fn open(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
+        let source = self.source_for(peer)?;
+        let socket = self.options(peer).open(peer)?;
+        bind(&socket, source)?;
+        socket.connect(&peer.into()).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied if !self.broadcast => explain(
+                &error,
+                format_args!(
+                    "can't connect to {peer}; if that is a broadcast address, use with_broadcast"
+                ),
+            ),
+            _ => explain(&error, format_args!("can't connect to {peer}")),
+        })?;
+        Ok(into_mio(socket))
+    }
+
+    /// The address to send to `peer` from.
+    fn source_for(&self, peer: SocketAddr) -> io::Result<SocketAddr> {
+        match (self.source_address, peer) {
+            (None, SocketAddr::V4(_)) => Ok((Ipv4Addr::UNSPECIFIED, 0).into()),
+            (None, SocketAddr::V6(_)) => Ok((Ipv6Addr::UNSPECIFIED, 0).into()),
+            (Some(source), _) if source.is_ipv4() == peer.is_ipv4() => Ok(source),
+            (Some(source), _) => {
+                let text = format!(
+                    "the source address {source} can't reach {peer}: one is IPv4, the other IPv6"
+                );
+                Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+            }
+        }
+    }
+
+    fn options(&self, peer: SocketAddr) -> Options {
+        let is_group = peer.ip().is_multicast();
+        Options {
+            broadcast: self.broadcast,
+            reuse_address: self.reuse_address,
+            reuse_port: self.reuse_port,
+            receive_buffer_size: self.receive_buffer_size,
+            send_buffer_size: self.send_buffer_size,
+            ttl: self.ttl.filter(|_| !is_group),
+            multicast_ttl: self.ttl.filter(|_| is_group),
+            multicast_loop: self.multicast_loop,
+            multicast_interface: self.multicast_interface,
+        }
+    }
+}
+
+impl Connect for UdpConnectConfig {
+    fn tag(&self) -> u8 {
+        TAG
+    }
+
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        first_success(addr, |peer| {
+            let socket = self.open(peer)?;
+            let local = RemoteAddr::Socket(socket.local_addr()?);
+            let remote = UdpConnection::new(socket, self.limits.clone());
+            Ok(Connection::new(remote, RemoteAddr::Socket(peer), local))
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "connect_tests.rs"]
+mod tests;

@@ -1,0 +1,177 @@
+use std::net::UdpSocket as StdUdpSocket;
+use std::sync::Arc;
+
+use polywire_core::adapter::{Flow, Sender};
+use polywire_core::network::SendStatus;
+use socket2::SockRef;
+
+use super::*;
+use crate::MAX_LOCAL_PAYLOAD_LEN;
+use crate::receiving::receive_datagrams;
+use crate::shared_socket::SharedSocket;
+
+/// A plain socket as the peer, and this crate's socket connected to it.
+fn connected_pair(ip: &str) -> (StdUdpSocket, Arc<SharedSocket>) {
+    let peer = StdUdpSocket::bind((ip, 0)).unwrap();
+    peer.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+    let socket = UdpConnectConfig::default().open(peer.local_addr().unwrap()).unwrap();
+    (peer, Arc::new(SharedSocket::connected(socket)))
+}
+
+fn local_addr(socket: &SharedSocket) -> SocketAddr {
+    socket.receive(UdpSocket::local_addr).unwrap()
+}
+
+fn send(socket: &SharedSocket, message: &[u8]) -> SendStatus {
+    socket.send((Ipv4Addr::UNSPECIFIED, 0).into(), message)
+}
+
+/// What waits in `socket`, read as the loop does.
+fn drain(socket: &SharedSocket) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    receive_datagrams(
+        &mut vec![0; 65_535],
+        usize::MAX,
+        |buffer| socket.receive(|socket| Ok((socket.recv(buffer)?, ()))),
+        |(), message| {
+            messages.push(message.to_vec());
+            Flow::Continue
+        },
+    );
+    messages
+}
+
+#[test]
+fn row_33_datagrams_of_every_length_cross_whole_over_both_families() {
+    for ip in ["127.0.0.1", "::1"] {
+        let (peer, socket) = connected_pair(ip);
+        for len in [0, 1, 1472, MAX_LOCAL_PAYLOAD_LEN] {
+            let message = vec![0x5A; len];
+            assert_eq!(send(&socket, &message), SendStatus::Sent, "{ip}, {len} bytes");
+            let mut buffer = vec![0; 65_535];
+            let (received, from) = peer.recv_from(&mut buffer).unwrap();
+            assert_eq!(buffer[..received], message);
+            assert_eq!(from, local_addr(&socket));
+            peer.send_to(&message, from).unwrap();
+            assert_eq!(drain(&socket), [message]);
+        }
+        let too_long = vec![0; MAX_LOCAL_PAYLOAD_LEN + 1];
+        assert_eq!(send(&socket, &too_long), SendStatus::MaxPacketSizeExceeded);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn row_33_a_peer_that_was_gone_loses_nothing_and_delays_nothing() {
+    let (peer, socket) = connected_pair("127.0.0.1");
+    let addr = peer.local_addr().unwrap();
+    drop(peer);
+    assert_eq!(send(&socket, b"to nobody"), SendStatus::Sent); // Its error now waits.
+
+    let peer = StdUdpSocket::bind(addr).unwrap();
+    peer.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+    assert_eq!(send(&socket, b"to the next one"), SendStatus::Sent);
+    let mut buffer = [0; 64];
+    assert_eq!(peer.recv(&mut buffer).unwrap(), b"to the next one".len());
+
+    drop(peer);
+    assert_eq!(send(&socket, b"to nobody"), SendStatus::Sent);
+    let peer = StdUdpSocket::bind(addr).unwrap();
+    peer.send_to(b"behind the error", local_addr(&socket)).unwrap();
+    assert_eq!(drain(&socket), [b"behind the error"]);
+}
+
+#[test]
+fn what_comes_from_others_is_not_received() {
+    let (_peer, socket) = connected_pair("127.0.0.1");
+    let stranger = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    // Fails or is dropped, as the system likes.
+    let _ = stranger.send_to(b"forged", local_addr(&socket));
+    assert!(drain(&socket).is_empty());
+}
+
+#[test]
+fn an_ended_socket_is_closed_and_found_by_no_send() {
+    let (peer, socket) = connected_pair("127.0.0.1");
+    let addr = local_addr(&socket);
+    peer.send_to(b"unread", addr).unwrap();
+    socket.end();
+    assert_eq!(send(&socket, b"late"), SendStatus::ResourceNotFound);
+    assert!(drain(&socket).is_empty());
+    StdUdpSocket::bind(addr).unwrap();
+}
+
+#[test]
+fn options_reach_the_socket() {
+    let config = UdpConnectConfig::default()
+        .with_broadcast()
+        .with_reuse_address()
+        .with_reuse_port()
+        .with_receive_buffer_size(65_536)
+        .with_send_buffer_size(65_536)
+        .with_ttl(9)
+        .with_multicast_loop(false)
+        .with_multicast_interface(MulticastInterface::Addr(Ipv4Addr::LOCALHOST))
+        .with_source_address("127.0.0.1:0".parse().unwrap());
+    let socket = config.open("127.0.0.1:9".parse().unwrap()).unwrap();
+    assert!(socket.local_addr().unwrap().ip().is_loopback());
+    let socket = SockRef::from(&socket);
+    assert!(socket.broadcast().unwrap() && socket.reuse_address().unwrap());
+    assert!(socket.recv_buffer_size().unwrap() >= 65_536);
+    assert!(socket.send_buffer_size().unwrap() >= 65_536);
+    assert_eq!(socket.ttl_v4().unwrap(), 9);
+    assert_eq!(socket.multicast_ttl_v4().unwrap(), 1);
+    assert!(!socket.multicast_loop_v4().unwrap());
+    assert_eq!(socket.multicast_if_v4().unwrap(), Ipv4Addr::LOCALHOST);
+    #[cfg(unix)]
+    assert!(socket.reuse_port().unwrap());
+    #[cfg(unix)]
+    assert!(socket.nonblocking().unwrap());
+}
+
+#[test]
+fn the_ttl_of_a_connection_to_a_group_is_the_groups() {
+    let config = UdpConnectConfig::default()
+        .with_ttl(9)
+        .with_multicast_interface(MulticastInterface::Addr(Ipv4Addr::LOCALHOST));
+    let socket = config.open("239.255.7.7:9".parse().unwrap()).unwrap();
+    assert_eq!(SockRef::from(&socket).multicast_ttl_v4().unwrap(), 9);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_broadcast_address_takes_the_option_for_it() {
+    let peer = "127.255.255.255:9".parse().unwrap();
+    let error = UdpConnectConfig::default().open(peer).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    assert!(error.to_string().contains("with_broadcast"), "{error}");
+    UdpConnectConfig::default().with_broadcast().open(peer).unwrap();
+}
+
+#[test]
+fn a_source_address_of_the_other_family_is_an_error_that_names_both() {
+    let config = UdpConnectConfig::default().with_source_address("127.0.0.1:0".parse().unwrap());
+    let error = config.open("[::1]:9".parse().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("127.0.0.1:0"), "{error}");
+}
+
+#[test]
+fn a_host_name_is_looked_up_and_bad_text_is_an_error() {
+    let connect = |text: &str| UdpConnectConfig::default().connect(&RemoteAddr::Str(text.into()));
+    let connection = connect("localhost:9").unwrap();
+    assert!(format!("{connection:?}").contains(":9"));
+    for text in ["", "localhost", "no-such-host.invalid:9", ":9", "\0:9"] {
+        connect(text).unwrap_err();
+    }
+}
+
+#[test]
+fn a_source_address_in_use_is_told_with_the_address() {
+    let taken = StdUdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _taken = StdUdpSocket::bind(taken).unwrap();
+    let config = UdpConnectConfig::default().with_source_address(taken);
+    let error = config.open("127.0.0.1:9".parse().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&taken.to_string()), "{error}");
+}

@@ -1,0 +1,76 @@
+//! A connected socket, as the loop drives it.
+
+use std::io;
+use std::sync::Arc;
+
+use mio::net::UdpSocket;
+use polywire_core::adapter::{Closing, Io, Opening, Received, Registration, Remote, Sender, Sink};
+use polywire_core::{CloseReason, Limits};
+
+use crate::receiving::{Round, receive_datagrams};
+use crate::shared_socket::SharedSocket;
+
+/// One peer's socket. Ready from the start, and never ended by the peer.
+#[derive(Debug)]
+pub(crate) struct UdpConnection {
+    socket: Arc<SharedSocket>,
+    limits: Limits,
+}
+
+impl UdpConnection {
+    pub(crate) fn new(socket: UdpSocket, limits: Limits) -> Self {
+        Self { socket: Arc::new(SharedSocket::connected(socket)), limits }
+    }
+}
+
+impl Remote for UdpConnection {
+    fn sender(&self) -> Arc<dyn Sender> {
+        Arc::<SharedSocket>::clone(&self.socket)
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.socket.register(registration)
+    }
+
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.socket.deregister(registration)
+    }
+
+    fn open(&mut self, _: &mut Io<'_>) -> Opening {
+        Opening::Ready
+    }
+
+    fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
+        let socket = &self.socket;
+        let round = receive_datagrams(
+            io.buffer,
+            io.budget,
+            |buffer| socket.receive(|socket| Ok((socket.recv(buffer)?, ()))),
+            |(), message| sink.message(message, false),
+        );
+        match round {
+            Round::Drained => Received::Drained,
+            Round::Unfinished | Round::Stopped => Received::Unfinished,
+            Round::Broken(error) => Received::Ended(CloseReason::from(&error)),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), CloseReason> {
+        Ok(())
+    }
+
+    fn close(&mut self, _: &mut Io<'_>, _: &CloseReason) -> Closing {
+        Closing::Done
+    }
+}
+
+impl Drop for UdpConnection {
+    /// Closes the socket even if a thread still holds its sender.
+    fn drop(&mut self) {
+        self.socket.close();
+    }
+}

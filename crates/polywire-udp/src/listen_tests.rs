@@ -1,0 +1,215 @@
+use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
+use std::time::Duration;
+
+use polywire_core::adapter::{Flow, Sender};
+use polywire_core::network::SendStatus;
+use socket2::SockRef;
+
+use super::*;
+use crate::receiving::receive_datagrams;
+use crate::shared_socket::SharedSocket;
+
+const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
+
+fn listen(config: &UdpListenConfig, addr: &str) -> Opened {
+    config.open(addr.parse().unwrap()).unwrap()
+}
+
+fn plain_socket(addr: &str) -> StdUdpSocket {
+    let socket = StdUdpSocket::bind(addr).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket
+}
+
+/// What waits in `socket`. Loopback delivers within the call that sends.
+fn drain(socket: &UdpSocket) -> Vec<(SocketAddr, Vec<u8>)> {
+    let mut messages = Vec::new();
+    receive_datagrams(
+        &mut vec![0; 65_535],
+        usize::MAX,
+        |buffer| socket.recv_from(buffer),
+        |from, message| {
+            messages.push((from, message.to_vec()));
+            Flow::Continue
+        },
+    );
+    messages
+}
+
+#[test]
+fn a_listener_hears_everybody_and_answers_each_from_its_own_port() {
+    for ip in ["127.0.0.1:0", "[::1]:0"] {
+        let opened = listen(&UdpListenConfig::default(), ip);
+        assert_ne!(opened.addr.port(), 0);
+        let peers = [plain_socket(ip), plain_socket(ip)];
+        for peer in &peers {
+            peer.send_to(b"hello", opened.addr).unwrap();
+        }
+        let heard = drain(&opened.socket);
+        let addrs: Vec<_> = heard.iter().map(|(from, _)| *from).collect();
+        assert_eq!(addrs, peers.each_ref().map(|peer| peer.local_addr().unwrap()));
+
+        let socket = SharedSocket::unconnected(opened.socket);
+        for peer in &peers {
+            assert_eq!(socket.send(peer.local_addr().unwrap(), b"answer"), SendStatus::Sent);
+            let mut buffer = [0; 16];
+            assert_eq!(peer.recv_from(&mut buffer).unwrap(), (6, opened.addr));
+        }
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_sent_to_is_not_available() {
+    let socket =
+        SharedSocket::unconnected(listen(&UdpListenConfig::default(), "127.0.0.1:0").socket);
+    for addr in ["[::1]:9", "127.0.0.1:0", "255.255.255.255:9"] {
+        let status = socket.send(addr.parse().unwrap(), b"hello");
+        assert_eq!(status, SendStatus::ResourceNotAvailable, "{addr}");
+    }
+}
+
+#[test]
+fn an_unspecified_address_is_kept_and_gets_a_port() {
+    let opened = listen(&UdpListenConfig::default(), "0.0.0.0:0");
+    assert!(opened.addr.ip().is_unspecified());
+    assert_ne!(opened.addr.port(), 0);
+}
+
+#[test]
+fn an_address_in_use_is_told_and_may_be_shared_on_demand() {
+    let shared = UdpListenConfig::default().with_reuse_port();
+    let first = listen(&shared, "127.0.0.1:0");
+    let error = UdpListenConfig::default().open(first.addr).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&first.addr.to_string()), "{error}");
+    shared.open(first.addr).unwrap();
+}
+
+#[test]
+fn options_reach_the_socket() {
+    let config = UdpListenConfig::default()
+        .with_send_broadcasts()
+        .with_reuse_address()
+        .with_receive_buffer_size(65_536)
+        .with_multicast_interface(LOOPBACK)
+        .with_multicast_loop(false)
+        .with_multicast_ttl(3);
+    let opened = listen(&config, "127.0.0.1:0");
+    let socket = SockRef::from(&opened.socket);
+    assert!(socket.broadcast().unwrap() && socket.reuse_address().unwrap());
+    assert!(socket.recv_buffer_size().unwrap() >= 65_536);
+    assert_eq!(socket.multicast_if_v4().unwrap(), Ipv4Addr::LOCALHOST);
+    assert!(!socket.multicast_loop_v4().unwrap());
+    assert_eq!(socket.multicast_ttl_v4().unwrap(), 3);
+
+    let opened = listen(&config, "[::1]:0");
+    let socket = SockRef::from(&opened.socket);
+    assert_ne!(socket.multicast_if_v6().unwrap(), 0);
+    assert!(!socket.multicast_loop_v6().unwrap());
+    assert_eq!(socket.multicast_hops_v6().unwrap(), 3);
+}
+
+/// A socket that sends to groups over loopback.
+fn group_sender() -> StdUdpSocket {
+    let socket = plain_socket("127.0.0.1:0");
+    SockRef::from(&socket).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+    socket
+}
+
+#[cfg(unix)]
+#[test]
+fn each_listener_of_a_group_hears_that_group_alone() {
+    let config = UdpListenConfig::default().with_multicast_interface(LOOPBACK);
+    let first = listen(&config, "239.255.7.1:0");
+    assert_eq!(first.addr.ip(), Ipv4Addr::new(239, 255, 7, 1));
+    let second = config.open(first.addr).unwrap();
+    let mut other_group = first.addr;
+    other_group.set_ip(Ipv4Addr::new(239, 255, 7, 2).into());
+    let other = config.open(other_group).unwrap();
+
+    let sender = group_sender();
+    sender.send_to(b"one", first.addr).unwrap();
+    sender.send_to(b"two", other_group).unwrap();
+    sender.send_to(b"unicast", (Ipv4Addr::LOCALHOST, first.addr.port())).unwrap();
+    let from = sender.local_addr().unwrap();
+    assert_eq!(drain(&first.socket), [(from, b"one".to_vec())]);
+    assert_eq!(drain(&second.socket), [(from, b"one".to_vec())]);
+    assert_eq!(drain(&other.socket), [(from, b"two".to_vec())]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_of_a_group_can_be_answered_through() {
+    let config = UdpListenConfig::default().with_multicast_interface(LOOPBACK);
+    let opened = listen(&config, "239.255.7.3:0");
+    let peer = plain_socket("127.0.0.1:0");
+    let socket = SharedSocket::unconnected(opened.socket);
+    assert_eq!(socket.send(peer.local_addr().unwrap(), b"answer"), SendStatus::Sent);
+    let (_, from) = peer.recv_from(&mut [0; 16]).unwrap();
+    assert_eq!(from, SocketAddr::from((Ipv4Addr::LOCALHOST, opened.addr.port())));
+}
+
+/// Whether the machine is a member, by the names of the kernel's tables.
+#[cfg(target_os = "linux")]
+fn is_member(table: &str, group: &str) -> bool {
+    std::fs::read_to_string(table).unwrap().to_lowercase().contains(group)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_group_is_left_when_the_listener_ends_over_both_families() {
+    let config = UdpListenConfig::default().with_multicast_interface(LOOPBACK);
+    let (table, group) = ("/proc/net/igmp", "0407ffef"); // 239.255.7.4, lowest byte first.
+    let socket = SharedSocket::unconnected(listen(&config, "239.255.7.4:0").socket);
+    assert!(is_member(table, group));
+    socket.end();
+    assert!(!is_member(table, group));
+
+    let (table, group) = ("/proc/net/igmp6", "ff020000000000000000000000070001");
+    let socket = SharedSocket::unconnected(listen(&config, "[ff02::7:1]:0").socket);
+    assert!(is_member(table, group));
+    socket.end();
+    assert!(!is_member(table, group));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_on_an_interface_hears_its_broadcasts_on_demand() {
+    let sender = plain_socket("127.0.0.1:0");
+    sender.set_broadcast(true).unwrap();
+
+    let opened = listen(&UdpListenConfig::default().with_receive_broadcasts(), "127.0.0.1:0");
+    let port = opened.addr.port();
+    sender.send_to(b"to all", ("127.255.255.255", port)).unwrap();
+    sender.send_to(b"to one", opened.addr).unwrap();
+    assert_eq!(drain(&opened.socket), [(sender.local_addr().unwrap(), b"to one".to_vec())]);
+    let heard: Vec<_> = opened.broadcast_sockets.iter().flat_map(drain).collect();
+    assert_eq!(heard, [(sender.local_addr().unwrap(), b"to all".to_vec())]);
+
+    let opened = listen(&UdpListenConfig::default().with_receive_broadcasts(), "0.0.0.0:0");
+    assert!(opened.broadcast_sockets.is_empty());
+    sender.send_to(b"to all", ("127.255.255.255", opened.addr.port())).unwrap();
+    assert_eq!(drain(&opened.socket).len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn broadcasts_leave_a_listener_on_demand() {
+    let receiver = listen(&UdpListenConfig::default(), "0.0.0.0:0");
+    let all = SocketAddr::from(([127, 255, 255, 255], receiver.addr.port()));
+    let quiet = listen(&UdpListenConfig::default(), "127.0.0.1:0");
+    let quiet = SharedSocket::unconnected(quiet.socket);
+    assert_eq!(quiet.send(all, b"hello"), SendStatus::ResourceNotAvailable);
+    let loud = listen(&UdpListenConfig::default().with_send_broadcasts(), "127.0.0.1:0");
+    let loud = SharedSocket::unconnected(loud.socket);
+    assert_eq!(loud.send(all, b"hello"), SendStatus::Sent);
+    assert_eq!(drain(&receiver.socket).len(), 1);
+}
+
+#[test]
+fn text_that_is_no_address_is_an_error() {
+    for text in ["", "nonsense", "no-such-host.invalid:9", "127.0.0.1:70000"] {
+        UdpListenConfig::default().listen(&RemoteAddr::Str(text.into())).unwrap_err();
+    }
+    UdpListenConfig::default().listen(&RemoteAddr::Str("localhost:0".into())).unwrap();
+}

@@ -1,0 +1,84 @@
+//! A bound socket, as the loop drives it.
+
+use std::io;
+use std::iter;
+use std::sync::Arc;
+
+use mio::net::UdpSocket;
+use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Registration, Sender};
+
+use crate::receiving::{Round, receive_datagrams};
+use crate::shared_socket::SharedSocket;
+
+/// A socket that hears everybody, and those that hear broadcasts for it.
+#[derive(Debug)]
+pub(crate) struct UdpListener {
+    socket: Arc<SharedSocket>,
+    broadcast_sockets: Vec<SharedSocket>,
+}
+
+impl UdpListener {
+    pub(crate) fn new(socket: UdpSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
+        Self {
+            socket: Arc::new(SharedSocket::unconnected(socket)),
+            broadcast_sockets: broadcast_sockets
+                .into_iter()
+                .map(SharedSocket::unconnected)
+                .collect(),
+        }
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = &SharedSocket> {
+        iter::once(&*self.socket).chain(&self.broadcast_sockets)
+    }
+}
+
+impl Local for UdpListener {
+    fn sender(&self) -> Option<Arc<dyn Sender>> {
+        Some(Arc::<SharedSocket>::clone(&self.socket))
+    }
+
+    /// Registers all sockets or none, so that it can be tried again.
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        let result = self.sockets().try_for_each(|socket| socket.register(registration));
+        if result.is_err() {
+            for socket in self.sockets() {
+                // One that was not registered says so, which is what is wanted.
+                let _ = socket.deregister(registration);
+            }
+        }
+        result
+    }
+
+    /// Reads all sockets, whichever became ready, each within its share of the budget: a flood on
+    /// one does not starve the others.
+    fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
+        let share = io.budget / self.sockets().count();
+        let mut accepting = Accepting::Drained;
+        for socket in self.sockets() {
+            let round = receive_datagrams(
+                io.buffer,
+                share,
+                |buffer| socket.receive(|socket| socket.recv_from(buffer)),
+                |from, message| sink.message(from, message, false),
+            );
+            match round {
+                Round::Drained => {}
+                Round::Unfinished => accepting = Accepting::Unfinished,
+                Round::Stopped => return Accepting::Unfinished,
+                Round::Broken(error) => {
+                    tracing::warn!(%error, "a UDP listener can't read; it tries again later");
+                    return Accepting::Exhausted;
+                }
+            }
+        }
+        accepting
+    }
+}
+
+impl Drop for UdpListener {
+    /// Closes the socket even if a thread still holds its sender.
+    fn drop(&mut self) {
+        self.socket.close();
+    }
+}

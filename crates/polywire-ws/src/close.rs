@@ -1,0 +1,133 @@
+//! The end of a connection and its codes (RFC 6455 sections 5.5.1 and 7.4).
+
+use polywire_core::CloseReason;
+
+use crate::frame::{self, OpCode};
+use crate::role::Role;
+
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const PROTOCOL_ERROR: u16 = 1002;
+const INVALID_DATA: u16 = 1007;
+const POLICY: u16 = 1008;
+const TOO_BIG: u16 = 1009;
+const INTERNAL_ERROR: u16 = 1011;
+
+/// Bytes of text that fit behind the code in a control frame.
+const MAX_TEXT: usize = 123;
+
+/// Why a session is over, and the Close frame that tells the peer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The code of our Close frame; `None` for one without any.
+    code: Option<u16>,
+    /// The reason the program is told.
+    pub(crate) reason: CloseReason,
+}
+
+impl End {
+    /// Appends the Close frame.
+    pub(crate) fn write(&self, role: Role, out: &mut Vec<u8>) {
+        match &self.reason {
+            CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => {
+                write(role, self.code, "", out);
+            }
+            reason => write(role, self.code, &reason.to_string(), out),
+        }
+    }
+}
+
+/// The peer broke the protocol.
+pub(crate) fn violation(text: &'static str) -> End {
+    End { code: Some(PROTOCOL_ERROR), reason: CloseReason::ProtocolViolation(text.into()) }
+}
+
+/// The peer sent text that is not UTF-8.
+pub(crate) fn invalid_text() -> End {
+    let reason = CloseReason::ProtocolViolation("a text is not valid UTF-8".into());
+    End { code: Some(INVALID_DATA), reason }
+}
+
+/// The peer cut a message into more fragments than are allowed.
+pub(crate) fn too_many_fragments(max: usize) -> End {
+    let text = format!("a message has more than {max} fragments");
+    End { code: Some(POLICY), reason: CloseReason::ProtocolViolation(text.into()) }
+}
+
+/// The peer announced a message or a fragment that is too long.
+pub(crate) fn too_large(size: u64, max: usize) -> End {
+    let reason = CloseReason::MessageTooLarge { size, max: max as u64 };
+    End { code: Some(TOO_BIG), reason }
+}
+
+/// What a Close frame with this payload means; the code goes back to the peer.
+pub(crate) fn received(payload: &[u8]) -> End {
+    let (code, text) = match payload {
+        [] => return End { code: None, reason: CloseReason::PeerClosed },
+        [_] => return violation("a Close frame has half a code"),
+        [high, low, text @ ..] => (u16::from_be_bytes([*high, *low]), text),
+    };
+    if !may_be_sent(code) {
+        return violation("a Close frame has a code that must not be sent");
+    }
+    match std::str::from_utf8(text) {
+        Ok(text) => End {
+            code: Some(code),
+            reason: CloseReason::PeerClosedWith { code, text: text.into() },
+        },
+        Err(_) => invalid_text(),
+    }
+}
+
+/// Appends the Close frame for an end that this side decided on, if there is one to be sent.
+pub(crate) fn say_goodbye(role: Role, reason: &CloseReason, out: &mut Vec<u8>) {
+    let code = match reason {
+        CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } | CloseReason::Reset => return,
+        CloseReason::Removed => NORMAL,
+        CloseReason::NodeStopped => GOING_AWAY,
+        CloseReason::ProtocolViolation(_) => PROTOCOL_ERROR,
+        CloseReason::MessageTooLarge { .. } => TOO_BIG,
+        CloseReason::OutboxLimit { .. } => POLICY,
+        _ => INTERNAL_ERROR,
+    };
+    write(role, Some(code), "", out);
+}
+
+fn write(role: Role, code: Option<u16>, text: &str, out: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    if let Some(code) = code {
+        let fits = (0..=text.len().min(MAX_TEXT)).rev().find(|at| text.is_char_boundary(*at));
+        payload.extend_from_slice(&code.to_be_bytes());
+        payload.extend_from_slice(&text.as_bytes()[..fits.unwrap_or(0)]);
+    }
+    frame::write(role, OpCode::Close, &payload, out);
+}
+
+/// Whether the code may stand in a Close frame: those defined for it, IANA's and private ones.
+fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_to_fit_a_control_frame() {
+        let mut out = Vec::new();
+        write(Role::Server, Some(NORMAL), &"é".repeat(100), &mut out);
+        assert_eq!(out[..4], [0x88, 124, 0x03, 0xe8]);
+        assert_eq!(out.len(), 126);
+        assert!(std::str::from_utf8(&out[4..]).is_ok());
+    }
+
+    #[test]
+    fn codes_that_never_travel_are_refused() {
+        for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
+            assert_eq!(received(&code.to_be_bytes()).code, Some(PROTOCOL_ERROR), "{code}");
+        }
+        for code in [1000_u16, 1003, 1007, 1011, 1014, 3000, 4999] {
+            assert_eq!(received(&code.to_be_bytes()).code, Some(code));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Finds the end of an HTTP head.
+
+const END: &[u8] = b"\r\n\r\n";
+
+/// Looks for the empty line, at each byte once however the head arrives.
+#[derive(Debug)]
+pub(super) struct HeadFinder {
+    searched: usize,
+    max: usize,
+}
+
+/// The head is longer than allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+impl HeadFinder {
+    /// Allows a head of `max` bytes.
+    pub(super) fn new(max: usize) -> Self {
+        Self { searched: 0, max }
+    }
+
+    /// The length of the head at the front of `input`, or `None` if it is not whole yet.
+    ///
+    /// `input` begins with what it was at the call before.
+    pub(super) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, TooLong> {
+        let from = self.searched.saturating_sub(END.len() - 1);
+        let within = &input[..input.len().min(self.max)];
+        let tail = within.get(from..).unwrap_or_default();
+        if let Some(at) = tail.windows(END.len()).position(|window| window == END) {
+            return Ok(Some(from + at + END.len()));
+        }
+        self.searched = within.len();
+        if input.len() >= self.max { Err(TooLong) } else { Ok(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_found_wherever_the_head_is_cut() {
+        let input = b"GET / HTTP/1.1\r\nA: b\r\n\r\nrest";
+        for cut in 0..input.len() {
+            let mut finder = HeadFinder::new(100);
+            let early = finder.find(&input[..cut]).unwrap();
+            assert_eq!(early, (cut >= 24).then_some(24), "{cut}");
+            assert_eq!(finder.find(input), Ok(Some(24)));
+        }
+    }
+
+    #[test]
+    fn a_head_longer_than_allowed_is_told_with_its_last_byte_allowed() {
+        let mut finder = HeadFinder::new(8);
+        assert_eq!(finder.find(b"1234567"), Ok(None));
+        assert_eq!(finder.find(b"12345678"), Err(TooLong));
+        assert_eq!(HeadFinder::new(8).find(b"1234\r\n\r\n"), Ok(Some(8)));
+    }
+}

@@ -1,0 +1,189 @@
+//! Addresses of WebSocket servers (RFC 6455 section 3).
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+
+use http::Uri;
+use http::uri::Authority;
+use polywire_core::address::{RemoteAddr, ToRemoteAddr};
+
+/// Where to connect to, and what to ask for there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WsUrl {
+    addr: RemoteAddr,
+    host: String,
+    path: String,
+}
+
+impl WsUrl {
+    /// Understands `ws://host[:port][/path][?query]`; port 80 and path `/` are the defaults, and an
+    /// IPv6 address stands in brackets. A socket address or `host:port` means `ws://host:port/`.
+    ///
+    /// Nothing is looked up and no socket is opened.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for `wss`; `InvalidInput` for another scheme, for what is no URL at all, and
+    /// for a user name or a fragment in it.
+    pub fn parse(address: &RemoteAddr) -> io::Result<Self> {
+        match address {
+            RemoteAddr::Socket(addr) => Ok(Self {
+                addr: RemoteAddr::Socket(*addr),
+                // Without the scope of an IPv6 address, which means nothing to the peer.
+                host: SocketAddr::new(addr.ip(), addr.port()).to_string(),
+                path: "/".into(),
+            }),
+            RemoteAddr::Str(text) => parse(text),
+        }
+    }
+
+    /// The address to connect to.
+    pub fn remote_addr(&self) -> &RemoteAddr {
+        &self.addr
+    }
+
+    /// The value of the `Host` header.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Path and query.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+fn parse(text: &str) -> io::Result<WsUrl> {
+    // What is not printable ASCII has no place in a URL and could forge lines of the request.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed(text, "percent-encode what is not printable ASCII"));
+    }
+    if text.contains('#') {
+        return Err(malformed(text, "leave out the '#' and what follows it"));
+    }
+    let Some((scheme, _)) = text.split_once("://") else {
+        let authority = text.parse().map_err(|error| malformed(text, error))?;
+        return build(text, &authority, "/", None);
+    };
+    check_scheme(text, scheme)?;
+    let uri: Uri = text.parse().map_err(|error| malformed(text, error))?;
+    let Some(authority) = uri.authority() else { return Err(malformed(text, "it has no host")) };
+    build(text, authority, uri.path_and_query().map_or("/", |path| path.as_str()), Some(80))
+}
+
+fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "ws" => Ok(()),
+        "wss" => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!(
+                "'{text}' needs TLS, which this transport does not have: nothing was sent; \
+                 use ws:// where clear text will do, or a TLS proxy beside this program"
+            ),
+        )),
+        _ => Err(malformed(text, format!("the scheme '{scheme}' is not ws"))),
+    }
+}
+
+/// `default` is the port where none is written.
+fn build(text: &str, authority: &Authority, path: &str, default: Option<u16>) -> io::Result<WsUrl> {
+    let host = authority.host();
+    let written = match authority.port_u16() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.into(),
+    };
+    if host.is_empty() || authority.as_str() != written {
+        return Err(malformed(text, "a host and a port are all that may stand before the path"));
+    }
+    let Some(port) = authority.port_u16().or(default) else {
+        return Err(malformed(text, "it has no port"));
+    };
+    let addr = format!("{host}:{port}").to_remote_addr()?;
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    Ok(WsUrl { addr, host: written, path: format!("{slash}{path}") })
+}
+
+fn malformed(text: &str, why: impl Display) -> io::Error {
+    let text = format!(
+        "'{text}' is not the address of a WebSocket server ({why}): write it as \
+         ws://host[:port]/path"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> io::Result<(String, String, String)> {
+        let url = WsUrl::parse(&text.to_remote_addr().unwrap())?;
+        Ok((url.addr.to_string(), url.host, url.path))
+    }
+
+    #[test]
+    fn an_address_gives_host_port_and_path() {
+        for (text, addr, host, path) in [
+            ("ws://example.org", "example.org:80", "example.org", "/"),
+            ("WS://example.org:81/chat?a=b", "example.org:81", "example.org:81", "/chat?a=b"),
+            ("ws://example.org?a=b", "example.org:80", "example.org", "/?a=b"),
+            ("ws://127.0.0.1:3042/x", "127.0.0.1:3042", "127.0.0.1:3042", "/x"),
+            ("ws://[::1]:81/", "[::1]:81", "[::1]:81", "/"),
+            ("ws://[::1]", "[::1]:80", "[::1]", "/"),
+            ("127.0.0.1:3042", "127.0.0.1:3042", "127.0.0.1:3042", "/"),
+            ("[::1]:3042", "[::1]:3042", "[::1]:3042", "/"),
+            ("localhost:3042", "localhost:3042", "localhost:3042", "/"),
+        ] {
+            let expected = (addr.into(), host.into(), path.into());
+            assert_eq!(parsed(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ip_address_needs_no_look_up() {
+        let url = WsUrl::parse(&RemoteAddr::Str("ws://[::1]:81/".into())).unwrap();
+        assert!(url.remote_addr().is_socket_addr());
+    }
+
+    #[test]
+    fn secure_addresses_are_refused_by_name() {
+        let error = parsed("wss://127.0.0.1:443/secret?token=abc").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert!(error.to_string().contains("TLS"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_address_is_an_error_that_says_how_to_write_one() {
+        for text in [
+            "",
+            "not a url",
+            "localhost",
+            "localhost:",
+            ":80",
+            "localhost:70000",
+            "://x",
+            "http://example.org/",
+            "ftp://x",
+            "ws://",
+            "ws:///path",
+            "ws://:80/",
+            "ws://h:70000/",
+            "ws://h:/",
+            "ws://user@h/",
+            "ws://user:pw@h:80/",
+            "user@h:80",
+            "ws://h/#fragment",
+            "ws://h/a b",
+            "ws://h/a\r\nX: y",
+            "ws://h\0/",
+            "ws://[::1/",
+            "ws://[::1]x:80/",
+            "ws://größe/",
+            "host:80/path",
+        ] {
+            let error = parsed(text).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{text}");
+            assert!(error.to_string().contains("ws://host"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The built-in transports as one value, to be chosen at run time.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use polywire_core::adapter::{Connect, Connection, Listen, Listener};
+use polywire_core::address::RemoteAddr;
+
+use super::{TransportConnect, TransportListen};
+
+/// One of the built-in transports, with its default configuration.
+///
+/// A value like any other adapter: `connect` and `listen` take it. Which ones there are depends on
+/// the crate's features.
+///
+/// ```
+/// # #[cfg(feature = "ws")] {
+/// use polywire::network::Transport;
+///
+/// let transport: Transport = "ws".parse()?;
+/// assert_eq!(transport, Transport::Ws);
+/// assert_eq!(transport.to_string(), "ws");
+/// # }
+/// # Ok::<(), polywire::network::ParseTransportError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Transport {
+    /// TCP: a stream of bytes, reliable and in order. A `Message` is whatever part of the stream a
+    /// read brought: to be used towards programs that speak a protocol of their own.
+    #[cfg(feature = "tcp")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tcp")))]
+    Tcp,
+    /// Messages over TCP, each behind its length: reliable and in order.
+    #[cfg(feature = "framed-tcp")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "framed-tcp")))]
+    FramedTcp,
+    /// UDP: each message one datagram, which may get lost, come twice, or come late. Listening on
+    /// a multicast address joins the group.
+    #[cfg(feature = "udp")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "udp")))]
+    Udp,
+    /// WebSocket: messages over an upgraded HTTP connection, reliable and in order; what browsers
+    /// speak. Not encrypted: a `wss` URL is refused.
+    #[cfg(feature = "ws")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
+    Ws,
+}
+
+impl Transport {
+    /// All transports that the enabled features bring.
+    pub const ALL: &'static [Self] = &[
+        #[cfg(feature = "tcp")]
+        Self::Tcp,
+        #[cfg(feature = "framed-tcp")]
+        Self::FramedTcp,
+        #[cfg(feature = "udp")]
+        Self::Udp,
+        #[cfg(feature = "ws")]
+        Self::Ws,
+    ];
+
+    /// The longest message that can be sent with the default configuration, in bytes; for TCP,
+    /// which has no messages, there is no limit.
+    pub const fn max_message_size(self) -> usize {
+        match self {
+            #[cfg(feature = "tcp")]
+            Self::Tcp => usize::MAX,
+            #[cfg(feature = "framed-tcp")]
+            Self::FramedTcp => polywire_framed_tcp::DEFAULT_MAX_MESSAGE_SIZE,
+            #[cfg(feature = "udp")]
+            Self::Udp => polywire_udp::MAX_LOCAL_PAYLOAD_LEN,
+            #[cfg(feature = "ws")]
+            Self::Ws => polywire_ws::DEFAULT_MAX_MESSAGE_SIZE,
+        }
+    }
+
+    /// Whether there are connections, and so `Accepted` and `Disconnected` events.
+    pub const fn is_connection_oriented(self) -> bool {
+        match self {
+            #[cfg(feature = "tcp")]
+            Self::Tcp => true,
+            #[cfg(feature = "framed-tcp")]
+            Self::FramedTcp => true,
+            #[cfg(feature = "udp")]
+            Self::Udp => false,
+            #[cfg(feature = "ws")]
+            Self::Ws => true,
+        }
+    }
+
+    /// Whether each `send` arrives as one `Message`.
+    pub const fn is_packet_based(self) -> bool {
+        match self {
+            #[cfg(feature = "tcp")]
+            Self::Tcp => false,
+            #[cfg(feature = "framed-tcp")]
+            Self::FramedTcp => true,
+            #[cfg(feature = "udp")]
+            Self::Udp => true,
+            #[cfg(feature = "ws")]
+            Self::Ws => true,
+        }
+    }
+
+    /// The number of the transport, which
+    /// [`ResourceId::adapter_id`](super::ResourceId::adapter_id) tells: 0 TCP, 1 framed TCP, 2
+    /// UDP, 3 WebSocket.
+    pub const fn id(self) -> u8 {
+        match self {
+            #[cfg(feature = "tcp")]
+            Self::Tcp => 0,
+            #[cfg(feature = "framed-tcp")]
+            Self::FramedTcp => 1,
+            #[cfg(feature = "udp")]
+            Self::Udp => 2,
+            #[cfg(feature = "ws")]
+            Self::Ws => 3,
+        }
+    }
+
+    /// The transport with that number, if it is enabled.
+    pub fn from_id(id: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|transport| transport.id() == id)
+    }
+
+    /// The name that [`Display`](fmt::Display) shows and [`FromStr`] takes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "tcp")]
+            Self::Tcp => "tcp",
+            #[cfg(feature = "framed-tcp")]
+            Self::FramedTcp => "framed-tcp",
+            #[cfg(feature = "udp")]
+            Self::Udp => "udp",
+            #[cfg(feature = "ws")]
+            Self::Ws => "ws",
+        }
+    }
+}
+
+impl From<u8> for Transport {
+    /// The transport with that number.
+    ///
+    /// # Panics
+    ///
+    /// If no enabled transport has it; [`Transport::from_id`] tells that as `None`.
+    fn from(id: u8) -> Self {
+        Self::from_id(id).unwrap_or_else(|| panic!("no enabled transport has the number {id}"))
+    }
+}
+
+impl From<Transport> for u8 {
+    fn from(transport: Transport) -> Self {
+        transport.id()
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Transport {
+    type Err = ParseTransportError;
+
+    /// Takes a transport's name, in any case, with or without dashes: `ws`, `framed-tcp`,
+    /// `FramedTcp`.
+    fn from_str(text: &str) -> Result<Self, ParseTransportError> {
+        let plain = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+        let wanted = plain(text);
+        let found = Self::ALL.iter().copied().find(|transport| plain(transport.name()) == wanted);
+        found.ok_or_else(|| ParseTransportError { text: text.into() })
+    }
+}
+
+impl Connect for Transport {
+    fn tag(&self) -> u8 {
+        self.id()
+    }
+
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        TransportConnect::from(*self).connect(addr)
+    }
+}
+
+impl Listen for Transport {
+    fn tag(&self) -> u8 {
+        self.id()
+    }
+
+    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        TransportListen::from(*self).listen(addr)
+    }
+}
+
+/// The text names no transport that is enabled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseTransportError {
+    text: String,
+}
+
+impl fmt::Display for ParseTransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no transport is called '{}': use one of", self.text)?;
+        Transport::ALL.iter().try_for_each(|transport| write!(f, " {transport}"))
+    }
+}
+
+impl Error for ParseTransportError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_transport_is_known_by_its_name_and_its_number() {
+        for &transport in Transport::ALL {
+            assert_eq!(transport.to_string().parse(), Ok(transport));
+            assert_eq!(format!("{transport:?}").parse(), Ok(transport));
+            assert_eq!(Transport::from(transport.id()), transport);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let error = "sctp".parse::<Transport>().unwrap_err().to_string();
+        assert!(Transport::ALL.iter().all(|transport| error.contains(transport.name())), "{error}");
+        assert_eq!(Transport::from_id(99), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! Everything the gate checks, cheapest first, ending with the first failure.
+
+use std::time::Instant;
+
+use crate::process::{cargo, execute, is_installed};
+use crate::{Result, consumers, features, interop, tidy};
+
+/// Runs all steps.
+pub(crate) fn run(skip_missing: bool) -> Result {
+    let started = Instant::now();
+    step("format", || execute(&mut cargo(["fmt", "--all", "--check"])))?;
+    step("tidy", tidy::run)?;
+    step("clippy", || {
+        let what = ["clippy", "--workspace", "--all-targets", "--all-features"];
+        execute(cargo(what).args(["--", "-D", "warnings"]))
+    })?;
+    step("doc", || {
+        let what = ["doc", "--workspace", "--no-deps", "--all-features"];
+        execute(cargo(what).env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    step("test", || execute(&mut cargo(["test", "--workspace", "--all-features"])))?;
+    step("test, release", || {
+        execute(&mut cargo(["test", "--release", "--package", "polywire", "--tests"]))
+    })?;
+    step("features", features::run)?;
+    step("consumers", consumers::run)?;
+    step("interop", || interop::run(false, skip_missing))?;
+    step("deny", deny)?;
+    println!("ci: all is well ({} s)", started.elapsed().as_secs());
+    Ok(())
+}
+
+fn step(name: &str, work: impl FnOnce() -> Result) -> Result {
+    println!("ci: {name} ...");
+    let started = Instant::now();
+    let result = work();
+    let outcome = if result.is_ok() { "ok" } else { "FAILED" };
+    println!("ci: {name}: {outcome} ({:.1} s)", started.elapsed().as_secs_f32());
+    result.map_err(|error| format!("ci: {name} failed: {error}").into())
+}
+
+/// Licences and sources. Compiling the tool takes longer than all the rest, so it is not installed
+/// here.
+fn deny() -> Result {
+    if !is_installed("cargo-deny", "--version") {
+        println!("deny: skipped, as cargo-deny is not installed");
+        return Ok(());
+    }
+    let what = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
+    execute(&mut cargo(what))
+}

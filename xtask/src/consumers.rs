@@ -1,0 +1,64 @@
+//! Three programs outside the workspace, one for each kind of people who depend on polywire.
+
+use std::fs;
+use std::process::Command;
+
+use crate::Result;
+use crate::process::{cargo, execute, output, root, target_dir};
+
+/// Lines of code that an adapter of one's own may take, blanks and comments not counted.
+const MAX_ADAPTER_LINES: usize = 150;
+const ADAPTER: &str = "consumers/third-party/src/lib.rs";
+
+/// What each program must not pull in.
+const CONSUMERS: &[(&str, &[&str])] = &[
+    ("facade", &["rustls"]),
+    ("udp-only", &["tungstenite", "rustls", "polywire-tcp", "polywire"]),
+    ("third-party", &["tungstenite", "rustls", "polywire"]),
+];
+
+/// Builds, checks and runs the three.
+pub(crate) fn run() -> Result {
+    let lines = code_lines(&fs::read_to_string(root().join(ADAPTER))?);
+    if lines > MAX_ADAPTER_LINES {
+        return Err(format!("{ADAPTER}: {lines} lines of code, over {MAX_ADAPTER_LINES}").into());
+    }
+    for (name, unwanted) in CONSUMERS {
+        check_tree(name, unwanted)?;
+        execute(&mut in_consumer(name, "test"))?;
+        execute(&mut in_consumer(name, "run"))?;
+        println!("consumers: {name} builds and runs");
+    }
+    Ok(())
+}
+
+fn code_lines(text: &str) -> usize {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+/// Fails if the program depends on a crate of `unwanted`, however indirectly.
+fn check_tree(name: &str, unwanted: &[&str]) -> Result {
+    let manifest = format!("consumers/{name}/Cargo.toml");
+    let tree = output(&mut cargo([
+        "tree",
+        "--edges=normal,build",
+        "--prefix=none",
+        "--format={p}",
+        "--manifest-path",
+        &manifest,
+    ]))?;
+    let crates = tree.lines().filter_map(|line| line.split_whitespace().next());
+    match crates.into_iter().find(|found| unwanted.contains(found)) {
+        Some(found) => Err(format!("consumers/{name} depends on {found}").into()),
+        None => Ok(()),
+    }
+}
+
+/// `cargo VERB` for one of the programs, all built into one folder.
+pub(crate) fn in_consumer(name: &str, verb: &str) -> Command {
+    let mut command = cargo([verb, "--quiet", "--manifest-path"]);
+    command.arg(format!("consumers/{name}/Cargo.toml"));
+    command.arg("--target-dir").arg(target_dir().join("consumers"));
+    command
+}

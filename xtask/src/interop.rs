@@ -1,0 +1,30 @@
+//! Talks to other implementations, as client and as server.
+//!
+//! The scenarios are in `consumers/interop`, which depends on polywire; the peers' programs are in
+//! `xtask/peers`.
+
+use crate::consumers::in_consumer;
+use crate::peers::Peers;
+use crate::process::{execute, root};
+use crate::{Result, peers};
+
+/// Installs what is missing of the peers, then runs all scenarios. With `skip_missing` those of
+/// peers that can't be had here are left out.
+pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
+    let Peers { socat, python, node_modules, chromium } = peers::install(browser, skip_missing)?;
+    let mut command = in_consumer("interop", "run");
+    command.env("PEERS_DIR", root().join("xtask/peers"));
+    if let Some(socat) = socat {
+        command.env("PEER_SOCAT", socat);
+    }
+    if let Some(python) = python {
+        command.env("PEER_PYTHON", python);
+    }
+    if let Some(node_modules) = node_modules {
+        command.env("PEER_NODE", "node").env("NODE_PATH", node_modules);
+    }
+    if let Some(chromium) = chromium {
+        command.env("PEER_CHROMIUM", chromium);
+    }
+    execute(&mut command)
+}

@@ -1,0 +1,92 @@
+//! Installs the other implementations that interop talks to.
+//!
+//! Debian's packages go where apt puts them; everything else goes into `target/peers`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+use crate::process::{execute, is_installed, output, target_dir};
+
+/// Where each peer is; `None` for those that are not to be talked to.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    pub(crate) socat: Option<PathBuf>,
+    /// A Python that has `websockets`.
+    pub(crate) python: Option<PathBuf>,
+    /// A folder where node finds `ws`.
+    pub(crate) node_modules: Option<PathBuf>,
+    pub(crate) chromium: Option<PathBuf>,
+}
+
+/// Finds or installs the peers, the browser only if it is asked for.
+pub(crate) fn install(browser: bool, skip_missing: bool) -> Result<Peers> {
+    let dir = target_dir().join("peers");
+    fs::create_dir_all(&dir)?;
+    let wanted = |name: &str, found: Result<PathBuf>| match found {
+        Ok(path) => Ok(Some(path)),
+        Err(error) if skip_missing => {
+            println!("interop: {name} is skipped: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(format!(
+            "{name} can't be had: {error}\ninstall it, or pass --skip-missing to go on without"
+        )),
+    };
+    Ok(Peers {
+        socat: wanted("socat", debian_program("socat", "-V"))?,
+        python: wanted("Python websockets", python_websockets(&dir))?,
+        node_modules: wanted("node ws", node_ws(&dir))?,
+        chromium: match browser {
+            true => wanted("chromium", debian_program("chromium", "--version"))?,
+            false => None,
+        },
+    })
+}
+
+/// A program of the Debian package of the same name.
+fn debian_program(name: &str, version_flag: &str) -> Result<PathBuf> {
+    if !is_installed(name, version_flag) {
+        apt_install(name)?;
+    }
+    Ok(name.into())
+}
+
+fn apt_install(package: &str) -> Result {
+    if !Path::new("/etc/debian_version").exists() {
+        return Err(format!("{package} is not installed, and this is not Debian").into());
+    }
+    if output(Command::new("id").arg("-u"))?.trim() != "0" {
+        return Err(format!("{package} is not installed, and installing it takes root").into());
+    }
+    execute(Command::new("apt-get").args(["update", "-qq"]))?;
+    let install = ["install", "-qq", "--yes", "--no-install-recommends", package];
+    execute(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn python_websockets(dir: &Path) -> Result<PathBuf> {
+    let venv = dir.join("venv");
+    let python = venv.join("bin/python");
+    let has_websockets = || {
+        let import = ["-c", "import websockets.sync.server"];
+        Command::new(&python).args(import).status().is_ok_and(|status| status.success())
+    };
+    if !python.exists() || !has_websockets() {
+        execute(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        execute(Command::new(&python).args(["-m", "pip", "install", "-q", "websockets==15.*"]))?;
+    }
+    Ok(python)
+}
+
+fn node_ws(dir: &Path) -> Result<PathBuf> {
+    let modules = dir.join("node_modules");
+    if !modules.join("ws").exists() {
+        let install = ["install", "--silent", "--no-save", "--prefix"];
+        execute(Command::new("npm").args(install).arg(dir).arg("ws@8"))?;
+    }
+    if !is_installed("node", "--version") {
+        return Err("node is not installed".into());
+    }
+    Ok(modules)
+}

@@ -1,0 +1,78 @@
+//! Which crate may know which: arrows only point down.
+
+use crate::manifest::Manifest;
+
+/// What a crate may depend on among the crates of this repository. An adapter that is not named
+/// here may depend on the core alone.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("polywire-core", &[]),
+    ("polywire-tcp", &["polywire-core"]),
+    ("polywire-udp", &["polywire-core"]),
+    ("polywire-framed-tcp", &["polywire-core", "polywire-tcp"]),
+    ("polywire-ws", &["polywire-core", "polywire-tcp"]),
+];
+
+const ADAPTER: &[&str] = &["polywire-core"];
+const FACADE: &str = "polywire";
+
+/// The core knows no transport, no TLS and no codec.
+const NOT_IN_CORE: &[&str] =
+    &["http", "if-addrs", "quinn-udp", "rustls", "socket2", "tungstenite", "unsigned-varint"];
+
+/// Every dependency that points the wrong way.
+pub(crate) fn faults(manifests: &[Manifest]) -> Vec<String> {
+    let ours = |name: &str| manifests.iter().any(|manifest| manifest.name == name);
+    let mut faults = Vec::new();
+    for manifest in manifests.iter().filter(|manifest| manifest.name != FACADE) {
+        let name = manifest.name.as_str();
+        let allowed = ARROWS.iter().find(|(from, _)| *from == name).map_or(ADAPTER, |(_, to)| to);
+        // A crate may name itself in its tests, to turn a feature on.
+        let of_tests = manifest.dev_dependencies.iter().filter(|to| *to != name);
+        for to in manifest.dependencies.iter().chain(of_tests) {
+            if ours(to) && !allowed.contains(&to.as_str()) {
+                faults.push(format!("{name} depends on {to}: arrows only point down"));
+            }
+            if name == "polywire-core" && NOT_IN_CORE.contains(&to.as_str()) {
+                faults.push(format!("{name} depends on {to}: that belongs into an adapter"));
+            }
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn manifest(name: &str, dependencies: &[&str]) -> Manifest {
+        Manifest {
+            name: name.into(),
+            dependencies: dependencies.iter().map(|to| (*to).into()).collect(),
+            dev_dependencies: vec![name.into()],
+            features: BTreeMap::new(),
+            inherits_lints: true,
+        }
+    }
+
+    #[test]
+    fn an_arrow_that_points_up_or_aside_is_found() {
+        let good = [
+            manifest("polywire", &["polywire-core", "polywire-ws"]),
+            manifest("polywire-core", &["mio"]),
+            manifest("polywire-ws", &["polywire-core", "polywire-tcp", "tungstenite"]),
+            manifest("polywire-tcp", &["polywire-core"]),
+            manifest("polywire-quic", &["polywire-core"]),
+        ];
+        assert_eq!(faults(&good), [""; 0]);
+
+        let bad = [
+            manifest("polywire", &[]),
+            manifest("polywire-core", &["socket2", "polywire"]),
+            manifest("polywire-udp", &["polywire-tcp"]),
+            manifest("polywire-tcp", &["polywire"]),
+        ];
+        assert_eq!(faults(&bad).len(), 4);
+    }
+}
