@@ -169,6 +169,14 @@ pub trait Remote: Send {
     /// [`Opening::Ready`] for what came along with the last of the handshake.
     fn open(&mut self, io: &mut Io<'_>) -> Opening;
 
+    /// The connect timeout is over: gives the address up and begins to connect to the next one of
+    /// the host name, registered as `register` would. Returns whether there was one; the endpoint
+    /// fails if not, the default.
+    fn next_address(&mut self, registration: &Registration<'_>) -> bool {
+        let _ = registration;
+        false
+    }
+
     /// Reads what is there and hands each whole message to `sink`.
     ///
     /// Called when the source became readable, and again without that after

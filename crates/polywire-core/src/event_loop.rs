@@ -111,7 +111,12 @@ impl EventLoop {
         done: impl Fn() -> bool,
     ) -> io::Result<()> {
         self.holding = true;
-        let wait = || until.map_or(Wait::Forever, Wait::Until);
+        // A connect may be refused, and so done, before there is anything to wait for.
+        let wait = || match until {
+            _ if done() => Wait::No,
+            Some(until) => Wait::Until(until),
+            None => Wait::Forever,
+        };
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let mut result = Ok(());
         while result.is_ok() && !done() && !is_over() && !self.shared.is_stopping() {
@@ -569,7 +574,13 @@ impl EventLoop {
             Driven::Opening { handshaking: true, .. } => {
                 self.fail(resource, CloseReason::HandshakeTimeout, callback);
             }
-            Driven::Opening { .. } => self.fail(resource, CloseReason::ConnectTimeout, callback),
+            Driven::Opening { .. } => {
+                if self.turn_to_next_address(&mut resource) {
+                    self.put_back(resource);
+                } else {
+                    self.fail(resource, CloseReason::ConnectTimeout, callback);
+                }
+            }
             Driven::Closing { flushing: true, .. } => {
                 let id = resource.entry.id;
                 self.shared.reasons.correct(id, CloseReason::LingerTimeout);
@@ -586,6 +597,20 @@ impl EventLoop {
                 self.mark_ready(id, Readiness::READABLE);
             }
         }
+    }
+
+    fn turn_to_next_address(&mut self, resource: &mut Resource) -> bool {
+        let registration = Registration {
+            registry: self.poller.registry(),
+            id: resource.entry.id,
+            announcements: &self.shared.announcements,
+        };
+        let Driven::Opening { remote, .. } = &mut resource.driven else { return false };
+        let turned = remote.next_address(&registration);
+        if turned {
+            self.arm(resource, resource.entry.limits.connect_timeout);
+        }
+        turned
     }
 
     fn arm(&mut self, resource: &mut Resource, after: Duration) {

@@ -30,6 +30,9 @@ pub mod network;
 pub mod node;
 mod poller;
 mod registry;
+#[cfg(feature = "simulation")]
+#[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
+pub mod simulation;
 pub mod stream;
 pub mod util;
 

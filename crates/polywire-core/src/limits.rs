@@ -16,8 +16,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Time for the transport to connect, all addresses of a host name together. Default: 10 s.
-    /// At its end: [`CloseReason::ConnectTimeout`](crate::CloseReason).
+    /// Time for the transport to connect to one address; the addresses of a host name get it each.
+    /// Default: 10 s. At its end: [`CloseReason::ConnectTimeout`](crate::CloseReason).
     pub connect_timeout: Duration,
     /// Time for the handshake of the protocol once the transport is connected. Default: 10 s.
     /// At its end: [`CloseReason::HandshakeTimeout`](crate::CloseReason).

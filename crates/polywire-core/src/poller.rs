@@ -49,7 +49,7 @@ const WAKE_TOKEN: mio::Token = mio::Token(usize::MAX);
 const EVENTS_PER_POLL: usize = 1024;
 
 /// Where the loop waits.
-pub trait Poller: Send {
+pub(crate) trait Poller: Send {
     /// Waits for readiness, at most for `timeout` (without end if `None`), and adds what is ready
     /// as token and readiness. Returns early, with nothing, when the loop's waker was rung.
     ///
@@ -114,7 +114,7 @@ impl Poller for MioPoller {
 /// The poller of a loop: mio's, or one that a simulation put in its place.
 pub(crate) enum AnyPoller {
     Mio(MioPoller),
-    #[cfg_attr(not(feature = "simulation"), allow(dead_code))]
+    #[cfg(feature = "simulation")]
     Simulated(Box<dyn Poller>),
 }
 
@@ -194,7 +194,7 @@ struct ManualTime {
 
 impl Clock {
     /// A clock that only [`advance`](Self::advance) moves.
-    #[cfg_attr(not(feature = "simulation"), allow(dead_code))]
+    #[cfg(feature = "simulation")]
     pub(crate) fn manual() -> Self {
         // One start for the whole process, so that the same seed sees the same differences.
         static START: OnceLock<Instant> = OnceLock::new();
@@ -213,7 +213,7 @@ impl Clock {
     }
 
     /// Moves a manual clock forward; nothing for the system's.
-    #[cfg_attr(not(feature = "simulation"), allow(dead_code))]
+    #[cfg(feature = "simulation")]
     pub(crate) fn advance(&self, by: Duration) {
         if let Some(time) = &self.0 {
             let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX / 2);

@@ -41,8 +41,10 @@ fn drive_or_wait(
     remote: Box<dyn Remote>,
 ) -> Result<(), CloseReason> {
     let outcome = Outcome::default();
-    // The loop keeps both timeouts; this one is for a loop that is held up by the callback.
-    let patience = entry.limits.connect_timeout.saturating_add(entry.limits.handshake_timeout);
+    // The loop keeps both timeouts; this one is for a loop that is held up by the callback, and
+    // leaves time for a second address.
+    let connecting = entry.limits.connect_timeout.saturating_mul(2);
+    let patience = connecting.saturating_add(entry.limits.handshake_timeout);
     let until = Instant::now().checked_add(patience);
     let command = Command::Connect(Arc::clone(entry), remote, Some(Arc::clone(&outcome)));
     shared.command(command);
@@ -140,6 +142,12 @@ fn open(
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
+            let registration =
+                Registration { registry: poller.registry(), id: entry.id, announcements };
+            if !handshaking && remote.next_address(&registration) {
+                deadline = Instant::now().checked_add(entry.limits.connect_timeout);
+                continue;
+            }
             let (connect, handshake) = (CloseReason::ConnectTimeout, CloseReason::HandshakeTimeout);
             return Err(if handshaking { handshake } else { connect });
         }

@@ -1,5 +1,6 @@
 //! The loop, driven by hand.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -90,11 +91,18 @@ impl fmt::Debug for NetworkProcessor {
 }
 
 fn turn(event_loop: &mut EventLoop, until: Wait, callback: &mut dyn FnMut(NetEvent<'_>)) {
+    // Events kept from before, or of a connect that is refused at once, come before the wait.
+    let delivered = Cell::new(false);
     let wait = || match until {
+        _ if delivered.get() => Wait::No,
         Wait::Until(until) if until <= Instant::now() => Wait::No,
         until => until,
     };
-    if let Err(error) = event_loop.turn(&wait, callback) {
+    let mut callback = |event: NetEvent<'_>| {
+        delivered.set(true);
+        callback(event);
+    };
+    if let Err(error) = event_loop.turn(&wait, &mut callback) {
         tracing::error!(%error, "the network can't be polled");
     }
 }

@@ -34,6 +34,8 @@ pub struct Engine<S, P> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Connecting,
+    /// The stream is up, the protocol has not begun.
+    Connected,
     Handshaking,
     Open,
     /// The protocol has said its last words, or may not say any.
@@ -55,16 +57,18 @@ enum Stop {
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection whose `socket` has begun to connect.
     pub fn connecting(socket: S, protocol: P, limits: Limits) -> Self {
-        let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
-        let socket = Arc::new(socket);
-        let (stage, inbox) = (Stage::Connecting, Inbox::default());
-        Self { socket, protocol, limits, stage, inbox, outbox, fallback: None }
+        Self::new(socket, protocol, limits, Stage::Connecting)
     }
 
     /// A connection just accepted.
     pub fn accepted(socket: S, protocol: P, limits: Limits) -> Self {
-        // Connected already, which the first look at it tells.
-        Self::connecting(socket, protocol, limits)
+        Self::new(socket, protocol, limits, Stage::Connected)
+    }
+
+    fn new(socket: S, protocol: P, limits: Limits, stage: Stage) -> Self {
+        let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
+        let (socket, inbox) = (Arc::new(socket), Inbox::default());
+        Self { socket, protocol, limits, stage, inbox, outbox, fallback: None }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -137,6 +141,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if !self.go_on_connecting(io)? {
                 return Ok(Opening::Connecting);
             }
+            self.stage = Stage::Connected;
+        }
+        if self.stage == Stage::Connected {
             let opening = self.start_protocol()?;
             if opening == Opening::Ready {
                 return Ok(opening);
@@ -328,6 +335,11 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         self.try_open(io).unwrap_or_else(Opening::Failed)
     }
 
+    fn next_address(&mut self, registration: &Registration<'_>) -> bool {
+        let timed_out = || io::ErrorKind::TimedOut.into();
+        self.stage == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
+    }
+
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         match self.read(io, sink) {
             Ok(Stop::Needs(_)) => match self.outbox.has_failed() {
@@ -352,7 +364,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
-        if self.stage == Stage::Connecting {
+        if matches!(self.stage, Stage::Connecting | Stage::Connected) {
             return Closing::Done;
         }
         if !matches!(self.stage, Stage::Finished | Stage::ShutDown) {
