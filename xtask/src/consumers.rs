@@ -25,8 +25,7 @@ pub(crate) fn run() -> Result {
     }
     for (name, unwanted) in CONSUMERS {
         check_tree(name, unwanted)?;
-        execute(&mut in_consumer(name, "test"))?;
-        execute(&mut in_consumer(name, "run"))?;
+        execute(&mut run_consumer(name))?;
         println!("consumers: {name} builds and runs");
     }
     Ok(())
@@ -55,9 +54,9 @@ fn check_tree(name: &str, unwanted: &[&str]) -> Result {
     }
 }
 
-/// `cargo VERB` for one of the programs, all built into one folder.
-pub(crate) fn in_consumer(name: &str, verb: &str) -> Command {
-    let mut command = cargo([verb, "--quiet", "--manifest-path"]);
+/// Builds and runs one of the programs, all built into one folder.
+pub(crate) fn run_consumer(name: &str) -> Command {
+    let mut command = cargo(["run", "--quiet", "--manifest-path"]);
     command.arg(format!("consumers/{name}/Cargo.toml"));
     command.arg("--target-dir").arg(target_dir().join("consumers"));
     command

@@ -3,7 +3,7 @@
 //! The scenarios are in `consumers/interop`, which depends on polywire; the peers' programs are in
 //! `xtask/peers`.
 
-use crate::consumers::in_consumer;
+use crate::consumers::run_consumer;
 use crate::peers::Peers;
 use crate::process::{execute, root};
 use crate::{Result, peers};
@@ -12,7 +12,7 @@ use crate::{Result, peers};
 /// peers that can't be had here are left out.
 pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
     let Peers { socat, python, node_modules, chromium } = peers::install(browser, skip_missing)?;
-    let mut command = in_consumer("interop", "run");
+    let mut command = run_consumer("interop");
     command.env("PEERS_DIR", root().join("xtask/peers"));
     if let Some(socat) = socat {
         command.env("PEER_SOCAT", socat);

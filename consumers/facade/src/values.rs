@@ -44,7 +44,7 @@ fn has_traits() {
 
 /// Programs write a number down as a dummy: a local UDP resource.
 fn resource_ids() {
-    let id = ResourceId::from(130usize);
+    let id = ResourceId::from(130);
     assert_eq!(id.raw(), 130);
     assert_eq!(id.adapter_id(), Transport::Udp.id());
     assert_eq!(id.resource_type(), ResourceType::Local);

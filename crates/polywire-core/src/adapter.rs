@@ -154,13 +154,17 @@ pub trait Remote: Send {
     /// The endpoint ends with that error as its reason.
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
 
-    /// Undoes `register`, because the connection moves to another poller. Only called before
-    /// `open` returned [`Opening::Ready`].
+    /// Undoes `register`, because the connection moves to another poller: after `open` returned
+    /// [`Opening::Ready`], before any message was sent or received. A mio source must be removed
+    /// here; the default does nothing, which suits one that announces.
     ///
     /// # Errors
     ///
     /// As for `register`.
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        let _ = registration;
+        Ok(())
+    }
 
     /// Goes on with connecting and with the handshake.
     ///
@@ -190,21 +194,27 @@ pub trait Remote: Send {
 
     /// Writes what waits to be sent, as far as it goes.
     ///
-    /// Called when the source became writable and when the [`Announcer`] says so.
+    /// Called when the source became writable and when the [`Announcer`] says so. The default does
+    /// nothing, which suits a [`Sender`] that keeps nothing.
     ///
     /// # Errors
     ///
     /// The endpoint ends with that reason. A full socket is not an error: return `Ok` and wait to
     /// be called again.
-    fn flush(&mut self) -> Result<(), CloseReason>;
+    fn flush(&mut self) -> Result<(), CloseReason> {
+        Ok(())
+    }
 
     /// Ends the connection politely, in steps: what waits to be sent, the protocol's goodbye, the
     /// end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
     ///
     /// Called first when the endpoint is over (`reason` says why: the peer's own end among them),
     /// then at each readiness until it returns [`Closing::Done`] or [`Limits::linger`] is over.
-    /// Nothing read here is handed out any more.
-    fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing;
+    /// Nothing read here is handed out any more. The default is done at once.
+    fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        let _ = (io, reason);
+        Closing::Done
+    }
 }
 
 /// One listener, as the loop drives it, on the loop's thread. Dropping the value closes it.

@@ -61,6 +61,11 @@ impl ResourceId {
         self.0
     }
 
+    /// Turns a [`to_u64`](Self::to_u64) value back.
+    pub fn from_u64(raw: u64) -> Self {
+        Self(raw)
+    }
+
     /// Whether this names a listener or a connection.
     pub fn resource_type(&self) -> ResourceType {
         if self.is_local() { ResourceType::Local } else { ResourceType::Remote }
@@ -97,13 +102,6 @@ impl From<usize> for ResourceId {
     /// is not found by any call.
     fn from(raw: usize) -> Self {
         Self(raw as u64)
-    }
-}
-
-impl From<u64> for ResourceId {
-    /// Turns a [`to_u64`](ResourceId::to_u64) value back.
-    fn from(raw: u64) -> Self {
-        Self(raw)
     }
 }
 
@@ -188,12 +186,12 @@ mod tests {
         assert_eq!(id.resource_type(), ResourceType::Local);
         assert_eq!(id.slot(), 0xAB_CDEF);
         assert_eq!(id.to_u64() >> 32, 7);
-        assert_eq!(ResourceId::from(id.to_u64()), id);
+        assert_eq!(ResourceId::from_u64(id.to_u64()), id);
     }
 
     #[test]
     fn a_raw_value_written_for_message_io_means_the_same_here() {
-        let id = ResourceId::from(130usize);
+        let id = ResourceId::from(130);
         assert!(id.is_local());
         assert_eq!(id.adapter_id(), 2);
         assert_eq!(id.raw(), 130);

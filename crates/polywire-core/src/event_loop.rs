@@ -3,10 +3,14 @@
 //! Everything a connection or a listener does is driven from here, by whichever thread runs the
 //! loop. Handles never touch a resource; they leave commands.
 
+mod closing;
 mod deadlines;
 mod delivery;
+mod listening;
+mod opening;
 mod resource;
-mod shutdown;
+mod timeouts;
+mod transfer;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,26 +18,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::adapter::{Accepting, Connection, Io, Opening, Received, Registration};
+use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
-use crate::endpoint::{ResourceId, ResourceType};
+use crate::endpoint::ResourceId;
 use crate::network::shared::{Command, Shared};
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
-use crate::registry::{NewEntry, Stage};
 
 use deadlines::Deadlines;
-use delivery::{ConnectionSink, DatagramSink};
 use resource::{Driven, Origin, Resource};
 
 /// Bytes of the buffer that every read of the loop goes to.
 const BUFFER: usize = 256 << 10;
-/// Connections a listener may accept in one turn.
-const ACCEPTS_PER_TURN: usize = 256;
 /// Commands and announcements taken at a time, so that a flood of them starves nobody.
 const MAIL_PER_LOOK: usize = 4096;
-/// Time until a listener that ran out of descriptors or memory tries again.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// The program's callback, or what stands for it.
 pub(crate) type Callback<'a> = &'a mut dyn FnMut(NetEvent<'_>);
@@ -277,354 +275,12 @@ impl EventLoop {
         }
     }
 
-    /// Takes a new connection into the loop.
-    fn start(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
-        match self.register(&mut resource) {
-            Ok(()) => self.open(resource, Readiness::BOTH, callback),
-            Err(error) => self.fail(resource, (&error).into(), callback),
-        }
-    }
-
-    fn register(&mut self, resource: &mut Resource) -> io::Result<()> {
-        let id = resource.entry.id;
-        self.make_room(id);
-        let registration = Registration {
-            registry: self.poller.registry(),
-            id,
-            announcements: &self.shared.announcements,
-        };
-        match &mut resource.driven {
-            Driven::Opening { remote, .. } | Driven::Ready(remote) => {
-                remote.register(&registration)
-            }
-            Driven::Closing { remote, .. } => remote.register(&registration),
-            Driven::Listening(local) => local.register(&registration),
-        }
-    }
-
-    fn open(&mut self, mut resource: Box<Resource>, readiness: Readiness, callback: Callback<'_>) {
-        let Driven::Opening { remote, handshaking, .. } = &mut resource.driven else { return };
-        let limits = &resource.entry.limits;
-        let mut io = lend(
-            (&mut self.buffer, &self.poller, &self.shared),
-            (resource.entry.id, limits.read_budget, readiness),
-        );
-        match remote.open(&mut io) {
-            Opening::Connecting => {
-                let timeout = limits.connect_timeout;
-                if resource.deadline.is_none() {
-                    self.arm(&mut resource, timeout);
-                }
-                self.put_back(resource);
-            }
-            Opening::Handshaking => {
-                let timeout = limits.handshake_timeout;
-                let begun = std::mem::replace(handshaking, true);
-                // One that was removed keeps the deadline it has been given to drain.
-                if !begun && !resource.entry.is_over() {
-                    self.arm(&mut resource, timeout);
-                }
-                self.put_back(resource);
-            }
-            Opening::Ready => self.become_ready(resource, callback),
-            Opening::Failed(reason) => self.fail(resource, reason, callback),
-        }
-    }
-
-    fn become_ready(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
-        let origin = resource.become_ready();
-        let entry = Arc::clone(&resource.entry);
-        if !entry.become_ready() {
-            // Removed meanwhile: what was sent before still goes out.
-            return self.close(resource, CloseReason::Removed);
-        }
-        resource.deadline = None;
-        self.put_back(resource);
-        // What came along with the last of the handshake waits already.
-        self.mark_ready(entry.id, Readiness::READABLE);
-        let endpoint = entry.endpoint();
-        match origin {
-            Origin::Accepted(listener) => {
-                self.emit(NetEvent::Accepted(endpoint, listener), callback);
-            }
-            Origin::Connected(outcome) => {
-                if let Some(outcome) = outcome {
-                    let _ = outcome.set(Ok(()));
-                    self.shared.seat.notify();
-                }
-                self.emit(NetEvent::Connected(endpoint, true), callback);
-            }
-        }
-    }
-
-    /// The connection did not come to be.
-    fn fail(&mut self, mut resource: Box<Resource>, reason: CloseReason, callback: Callback<'_>) {
-        let entry = Arc::clone(&resource.entry);
-        self.shared.reasons.record(entry.id, reason.clone());
-        let was_known = entry.end() != Stage::Over;
-        let origin = resource.become_ready();
-        self.close(resource, reason.clone());
-        match origin {
-            Origin::Connected(Some(outcome)) => {
-                let _ = outcome.set(Err(reason));
-                self.shared.seat.notify();
-            }
-            Origin::Connected(None) if was_known => {
-                self.emit(NetEvent::Connected(entry.endpoint(), false), callback);
-            }
-            Origin::Connected(None) => {}
-            Origin::Accepted(listener) => {
-                self.shared.counters.refused.add_alone(1);
-                tracing::debug!(%listener, peer = %entry.addr, %reason, "handshake failed");
-            }
-        }
-    }
-
-    /// Reads and writes a connection that is ready.
-    fn transfer(
-        &mut self,
-        mut resource: Box<Resource>,
-        readiness: Readiness,
-        callback: Callback<'_>,
-    ) {
-        let Driven::Ready(remote) = &mut resource.driven else { return };
-        let entry = &resource.entry;
-        let mut received = Received::Drained;
-        if readiness.writable {
-            if let Err(reason) = remote.flush() {
-                received = Received::Ended(reason);
-            }
-        }
-        if readiness.readable && received == Received::Drained && !entry.is_over() {
-            let mut io = lend(
-                (&mut self.buffer, &self.poller, &self.shared),
-                (entry.id, entry.limits.read_budget, readiness),
-            );
-            let mut sink = ConnectionSink::new(&self.shared, entry, callback);
-            received = remote.receive(&mut io, &mut sink);
-        }
-        match received {
-            Received::Drained => self.put_back(resource),
-            Received::Unfinished => {
-                let id = entry.id;
-                self.put_back(resource);
-                self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
-            }
-            Received::Ended(reason) => self.end(resource, reason, callback),
-        }
-    }
-
-    /// Writes what waits on one connection or listener.
-    fn flush(&mut self, id: ResourceId, callback: Callback<'_>) {
-        let Some(resource) = self.resource(id) else { return };
-        match &mut resource.driven {
-            Driven::Ready(remote) => {
-                if let Err(reason) = remote.flush() {
-                    if let Some(resource) = self.take_out(id) {
-                        self.end(resource, reason, callback);
-                    }
-                }
-            }
-            Driven::Listening(local) => local.flush(),
-            Driven::Opening { .. } | Driven::Closing { .. } => {
-                self.mark_ready(id, Readiness::WRITABLE);
-            }
-        }
-    }
-
-    /// A connection that was ready is over.
-    fn end(&mut self, resource: Box<Resource>, reason: CloseReason, callback: Callback<'_>) {
-        let entry = Arc::clone(&resource.entry);
-        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
-        if let CloseReason::OutboxLimit { .. } = reason {
-            tracing::warn!(
-                endpoint = %entry.id, peer = %entry.addr, %reason,
-                "closed a peer that reads too slowly; use try_send, or raise outbox_hard_limit"
-            );
-        }
-        let tell = entry.end() != Stage::Over;
-        if tell {
-            self.shared.reasons.record(entry.id, reason.clone());
-        }
-        self.close(resource, reason);
-        if tell {
-            self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
-        }
-    }
-
-    /// Begins the polite end of a connection; the program has been told or needs not be.
-    fn close(&mut self, mut resource: Box<Resource>, reason: CloseReason) {
-        resource.begin_closing(reason);
-        let linger = resource.entry.limits.linger;
-        self.arm(&mut resource, linger);
-        self.go_on_closing(resource, Readiness::BOTH);
-    }
-
     fn emit(&mut self, event: NetEvent<'_>, callback: Callback<'_>) {
         if self.holding {
             self.backlog.push_back(event.into());
         } else if !self.must_stop() {
             callback(event);
         }
-    }
-
-    fn listen(
-        &mut self,
-        mut resource: Box<Resource>,
-        readiness: Readiness,
-        callback: Callback<'_>,
-    ) {
-        let id = resource.entry.id;
-        let Driven::Listening(local) = &mut resource.driven else { return };
-        let budget = match resource.entry.sender {
-            Some(_) if self.holding => {
-                resource.pending = readiness;
-                self.held.push(id);
-                return self.put_back(resource);
-            }
-            Some(_) => resource.entry.limits.read_budget,
-            None => ACCEPTS_PER_TURN,
-        };
-        let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
-        let mut sink = DatagramSink::new(&self.shared, &resource.entry, callback);
-        let accepting = local.ready(&mut io, &mut sink);
-        let accepted = sink.into_accepted();
-        if accepting == Accepting::Exhausted {
-            self.shared.counters.accept_exhausted.add_alone(1);
-            self.arm(&mut resource, ACCEPT_RETRY);
-        }
-        self.put_back(resource);
-        if accepting == Accepting::Unfinished {
-            self.mark_ready(id, readiness);
-        }
-        for connection in accepted {
-            self.accept(id, connection, callback);
-        }
-    }
-
-    fn accept(&mut self, listener: ResourceId, connection: Connection, callback: Callback<'_>) {
-        let new = NewEntry {
-            tag: listener.adapter_id(),
-            kind: ResourceType::Remote,
-            addr: connection.peer,
-            local: connection.local,
-            limits: connection.remote.limits(),
-            sender: Some(connection.remote.sender()),
-        };
-        let Some(entry) = self.shared.registry.insert(new) else {
-            self.shared.counters.refused.add_alone(1);
-            return;
-        };
-        let origin = Origin::Accepted(listener);
-        self.start(Resource::opening(entry, connection.remote, origin), callback);
-    }
-
-    /// Registers a listener, or sees to it that this is tried again.
-    fn try_listening(&mut self, resource: &mut Resource) {
-        match self.register(resource) {
-            Ok(()) => resource.registered = true,
-            Err(error) => {
-                let listener = resource.entry.id;
-                tracing::warn!(%listener, %error, "a listener could not be polled; trying again");
-                self.arm(resource, ACCEPT_RETRY);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: ResourceId) {
-        let Some(mut resource) = self.take_out(id) else { return };
-        match &resource.driven {
-            Driven::Listening(_) => self.forget(resource),
-            Driven::Ready(_) => self.close(resource, CloseReason::Removed),
-            Driven::Opening { .. } if resource.has_unsent() => {
-                // What was accepted for sending goes out as soon as the connection is ready.
-                let linger = resource.entry.limits.linger;
-                self.arm(&mut resource, linger);
-                self.put_back(resource);
-            }
-            Driven::Opening { .. } => self.close(resource, CloseReason::Removed),
-            Driven::Closing { .. } => self.put_back(resource),
-        }
-    }
-
-    fn fire_deadlines(&mut self, callback: Callback<'_>) {
-        if self.deadlines.next().is_none() {
-            return;
-        }
-        let now = self.shared.clock.now();
-        while let Some((at, id)) = self.deadlines.pop_due(now) {
-            let Some(mut resource) = self.take_out(id) else { continue };
-            if resource.deadline != Some(at) {
-                self.put_back(resource);
-                continue;
-            }
-            resource.deadline = None;
-            self.expire(resource, callback);
-        }
-    }
-
-    /// The deadline of a resource is over.
-    fn expire(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
-        match &resource.driven {
-            Driven::Opening { .. } if resource.entry.is_over() => {
-                let id = resource.entry.id;
-                self.shared.reasons.correct(id, CloseReason::LingerTimeout);
-                self.forget(resource);
-            }
-            Driven::Opening { handshaking: true, .. } => {
-                self.fail(resource, CloseReason::HandshakeTimeout, callback);
-            }
-            Driven::Opening { .. } => {
-                if self.turn_to_next_address(&mut resource) {
-                    self.put_back(resource);
-                } else {
-                    self.fail(resource, CloseReason::ConnectTimeout, callback);
-                }
-            }
-            Driven::Closing { flushing: true, .. } => {
-                let id = resource.entry.id;
-                self.shared.reasons.correct(id, CloseReason::LingerTimeout);
-                self.forget(resource);
-            }
-            Driven::Closing { .. } => self.forget(resource),
-            Driven::Ready(_) => self.put_back(resource),
-            Driven::Listening(_) => {
-                if !resource.registered {
-                    self.try_listening(&mut resource);
-                }
-                let id = resource.entry.id;
-                self.put_back(resource);
-                self.mark_ready(id, Readiness::READABLE);
-            }
-        }
-    }
-
-    fn turn_to_next_address(&mut self, resource: &mut Resource) -> bool {
-        let registration = Registration {
-            registry: self.poller.registry(),
-            id: resource.entry.id,
-            announcements: &self.shared.announcements,
-        };
-        let Driven::Opening { remote, .. } = &mut resource.driven else { return false };
-        let turned = remote.next_address(&registration);
-        if turned {
-            self.arm(resource, resource.entry.limits.connect_timeout);
-        }
-        turned
-    }
-
-    fn arm(&mut self, resource: &mut Resource, after: Duration) {
-        let Some(at) = self.shared.clock.now().checked_add(after) else {
-            resource.deadline = None;
-            return;
-        };
-        resource.deadline = Some(at);
-        let (id, resources) = (resource.entry.id, &self.resources);
-        self.deadlines.arm(at, id, |at, id| {
-            // The one being armed is not in its place just now.
-            let found = resources.get(id.slot()).and_then(Option::as_ref);
-            found.is_none_or(|other| other.entry.id == id && other.deadline == Some(at))
-        });
     }
 
     fn resource(&mut self, id: ResourceId) -> Option<&mut Resource> {

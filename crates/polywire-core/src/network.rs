@@ -135,7 +135,7 @@ impl NetworkController {
     ) -> io::Result<(Endpoint, SocketAddr)> {
         let (entry, remote) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
         let ids = (entry.endpoint(), *entry.local.socket_addr());
-        connect_sync::wait_until_ready(&self.shared, entry, remote)?;
+        connect_sync::wait_until_ready(&self.shared, &entry, remote)?;
         Ok(ids)
     }
 

@@ -5,8 +5,8 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
@@ -126,6 +126,7 @@ impl Poller for AnyPoller {
     ) -> io::Result<()> {
         match self {
             Self::Mio(poller) => poller.poll(ready, timeout),
+            #[cfg(feature = "simulation")]
             Self::Simulated(poller) => poller.poll(ready, timeout),
         }
     }
@@ -133,6 +134,7 @@ impl Poller for AnyPoller {
     fn registry(&self) -> Option<&mio::Registry> {
         match self {
             Self::Mio(poller) => poller.registry(),
+            #[cfg(feature = "simulation")]
             Self::Simulated(poller) => poller.registry(),
         }
     }
@@ -197,7 +199,7 @@ impl Clock {
     #[cfg(feature = "simulation")]
     pub(crate) fn manual() -> Self {
         // One start for the whole process, so that the same seed sees the same differences.
-        static START: OnceLock<Instant> = OnceLock::new();
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
         let start = *START.get_or_init(Instant::now);
         Self(Some(Arc::new(ManualTime { start, passed_nanos: AtomicU64::new(0) })))
     }

@@ -61,10 +61,12 @@ impl Entry {
         self.stage() == Stage::Over
     }
 
-    /// Goes from opening to ready; false if the program removed it meanwhile.
+    /// Makes it ready unless it is already; false if the program removed it meanwhile.
     pub(crate) fn become_ready(&self) -> bool {
         let change = (OPENING, READY);
-        self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let changed =
+            self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
+        matches!(changed, Ok(_) | Err(READY))
     }
 
     /// Ends it and tells how far it was: of all threads that end it, one is told another stage

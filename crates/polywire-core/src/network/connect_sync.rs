@@ -19,13 +19,13 @@ const BUFFER: usize = 64 << 10;
 /// fails.
 pub(super) fn wait_until_ready(
     shared: &Arc<Shared>,
-    entry: Arc<Entry>,
+    entry: &Arc<Entry>,
     remote: Box<dyn Remote>,
 ) -> io::Result<()> {
     let result = if shared.announcements.runs_here() {
-        drive_alone(shared, &entry, remote)
+        drive_alone(shared, entry, remote)
     } else {
-        drive_or_wait(shared, &entry, remote)
+        drive_or_wait(shared, entry, remote)
     };
     result.map_err(|reason| {
         entry.end();
@@ -103,6 +103,8 @@ fn drive_alone(
         Registration { registry: poller.registry(), id: entry.id, announcements: &announcements };
     match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
         Ok(()) => {
+            // The program is told so on return, before the loop is.
+            entry.become_ready();
             shared.command(Command::Adopt(Arc::clone(entry), remote));
             Ok(())
         }

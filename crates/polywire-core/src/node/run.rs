@@ -56,10 +56,7 @@ fn deliver_signals<S: Send + 'static>(
     signals: &RefCell<EventReceiver<S>>,
     callback: &RefCell<impl FnMut(NodeEvent<'_, S>)>,
 ) {
-    let now = match signals.borrow().next_deadline() {
-        Some(_) => Some(shared.clock.now()),
-        None => None,
-    };
+    let now = signals.borrow().next_deadline().map(|_| shared.clock.now());
     for _ in 0..SIGNALS_PER_TURN {
         if shared.is_stopping() {
             return;

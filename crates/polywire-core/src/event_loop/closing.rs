@@ -1,4 +1,4 @@
-//! How resources and the loop itself come to their end.
+//! How connections and the loop itself come to their end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +7,66 @@ use crate::adapter::Closing;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::resource::{Driven, Resource};
-use crate::event_loop::{EventLoop, Wait, lend};
+use crate::event_loop::{Callback, EventLoop, Wait, lend};
+use crate::network::NetEvent;
 use crate::network::shared::Command;
 use crate::poller::Readiness;
+use crate::registry::Stage;
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.
 const FAREWELL: Duration = Duration::from_millis(50);
 
 impl EventLoop {
+    /// A connection that was ready is over.
+    pub(super) fn end(
+        &mut self,
+        resource: Box<Resource>,
+        reason: CloseReason,
+        callback: Callback<'_>,
+    ) {
+        let entry = Arc::clone(&resource.entry);
+        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
+        if let CloseReason::OutboxLimit { .. } = reason {
+            tracing::warn!(
+                endpoint = %entry.id, peer = %entry.addr, %reason,
+                "closed a peer that reads too slowly; use try_send, or raise outbox_hard_limit"
+            );
+        }
+        let tell = entry.end() != Stage::Over;
+        if tell {
+            self.shared.reasons.record(entry.id, reason.clone());
+        }
+        self.close(resource, reason);
+        if tell {
+            self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
+        }
+    }
+
+    /// Begins the polite end of a connection; the program has been told or needs not be.
+    pub(super) fn close(&mut self, mut resource: Box<Resource>, reason: CloseReason) {
+        resource.begin_closing(reason);
+        let linger = resource.entry.limits.linger;
+        self.arm(&mut resource, linger);
+        self.go_on_closing(resource, Readiness::BOTH);
+    }
+
+    pub(super) fn remove(&mut self, id: ResourceId) {
+        let Some(mut resource) = self.take_out(id) else { return };
+        match &resource.driven {
+            Driven::Listening(_) => self.forget(resource),
+            Driven::Ready(_) => self.close(resource, CloseReason::Removed),
+            Driven::Opening { .. } if resource.has_unsent() => {
+                // What was accepted for sending goes out as soon as the connection is ready.
+                let linger = resource.entry.limits.linger;
+                self.arm(&mut resource, linger);
+                self.put_back(resource);
+            }
+            Driven::Opening { .. } => self.close(resource, CloseReason::Removed),
+            Driven::Closing { .. } => self.put_back(resource),
+        }
+    }
+
     pub(super) fn go_on_closing(&mut self, mut resource: Box<Resource>, readiness: Readiness) {
         let Driven::Closing { remote, reason, flushing } = &mut resource.driven else { return };
         let limits = &resource.entry.limits;

@@ -1,0 +1,49 @@
+//! Talks to other implementations, as client and as server: one line for each scenario.
+//!
+//! Where the peers are is told by variables that `cargo xtask interop` sets: `PEERS_DIR`,
+//! `PEER_SOCAT`, `PEER_PYTHON`, `PEER_NODE`, `PEER_CHROMIUM`. A peer whose variable is missing is
+//! left out.
+
+mod browser;
+mod ours;
+mod peer;
+mod report;
+mod socat;
+mod theirs;
+mod websocket;
+mod wire;
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use report::Report;
+use websocket::Language;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// What one step of a scenario may take; a minute's work on a busy machine would be a fault.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let mut report = Report::default();
+    wire::run(&mut report);
+    if let Some(socat) = env::var_os("PEER_SOCAT") {
+        socat::run(&mut report, &socat);
+    }
+    for language in [Language::Python, Language::Node] {
+        if let Some(program) = env::var_os(language.variable()) {
+            websocket::run(&mut report, language, &program);
+        }
+    }
+    if let Some(chromium) = env::var_os("PEER_CHROMIUM") {
+        browser::run(&mut report, &chromium);
+    }
+    report.finish()
+}
+
+/// Bytes that are not all the same, and none of the words that peers know.
+fn sample(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at % 251) as u8).collect()
+}

@@ -1,0 +1,75 @@
+//! Other programs, started here and ended here.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use crate::{DEADLINE, Result};
+
+/// A program that prints lines. It is killed when this is dropped.
+pub struct Peer {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Peer {
+    /// Starts a program whose standard output is read.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or("no output")?;
+        Ok(Self { child, lines: lines_of(output) })
+    }
+
+    /// Starts a program whose log, on its standard error, is read.
+    pub fn start_logging(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let log = child.stderr.take().ok_or("no log")?;
+        Ok(Self { child, lines: lines_of(log) })
+    }
+
+    /// What stands behind `words` in the next line that has them.
+    pub fn wait_for(&self, words: &str) -> Result<String> {
+        loop {
+            let line = self.lines.recv_timeout(DEADLINE).map_err(|_| format!("no '{words}'"))?;
+            if let Some((_, rest)) = line.split_once(words) {
+                return Ok(rest.trim().to_owned());
+            }
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Gives `input` to a program, ends its input and returns all it prints until it exits.
+pub fn filter(command: &mut Command, input: Vec<u8>) -> Result<Vec<u8>> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().ok_or("no input")?;
+    let mut stdout = child.stdout.take().ok_or("no output")?;
+    thread::spawn(move || stdin.write_all(&input));
+    let (done, output) = mpsc::channel();
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        let _ = done.send(stdout.read_to_end(&mut all).map(|_| all));
+    });
+    let output = output.recv_timeout(DEADLINE);
+    let _ = child.kill();
+    child.wait()?;
+    Ok(output.map_err(|_| "the peer did not come to an end")??)
+}
+
+fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (line_read, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+            // Reading goes on when nobody listens, so that the program can go on printing.
+            let _ = line_read.send(line);
+        }
+    });
+    lines
+}

@@ -1,0 +1,86 @@
+//! Listeners: polling them, and taking in what they accept.
+
+use std::time::Duration;
+
+use crate::adapter::{Accepting, Connection};
+use crate::endpoint::{ResourceId, ResourceType};
+use crate::event_loop::delivery::DatagramSink;
+use crate::event_loop::resource::{Driven, Origin, Resource};
+use crate::event_loop::{Callback, EventLoop, lend};
+use crate::poller::Readiness;
+use crate::registry::NewEntry;
+
+/// Connections a listener may accept in one turn.
+const ACCEPTS_PER_TURN: usize = 256;
+/// Time until a listener that ran out of descriptors or memory tries again.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+impl EventLoop {
+    pub(super) fn listen(
+        &mut self,
+        mut resource: Box<Resource>,
+        readiness: Readiness,
+        callback: Callback<'_>,
+    ) {
+        let id = resource.entry.id;
+        let Driven::Listening(local) = &mut resource.driven else { return };
+        let budget = match resource.entry.sender {
+            Some(_) if self.holding => {
+                resource.pending = readiness;
+                self.held.push(id);
+                return self.put_back(resource);
+            }
+            Some(_) => resource.entry.limits.read_budget,
+            None => ACCEPTS_PER_TURN,
+        };
+        let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
+        let mut sink = DatagramSink::new(&self.shared, &resource.entry, callback);
+        let accepting = local.ready(&mut io, &mut sink);
+        let accepted = sink.into_accepted();
+        if accepting == Accepting::Exhausted {
+            self.shared.counters.accept_exhausted.add_alone(1);
+            self.arm(&mut resource, ACCEPT_RETRY);
+        }
+        self.put_back(resource);
+        if accepting == Accepting::Unfinished {
+            self.mark_ready(id, readiness);
+        }
+        for connection in accepted {
+            self.accept(id, connection, callback);
+        }
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        listener: ResourceId,
+        connection: Connection,
+        callback: Callback<'_>,
+    ) {
+        let new = NewEntry {
+            tag: listener.adapter_id(),
+            kind: ResourceType::Remote,
+            addr: connection.peer,
+            local: connection.local,
+            limits: connection.remote.limits(),
+            sender: Some(connection.remote.sender()),
+        };
+        let Some(entry) = self.shared.registry.insert(new) else {
+            self.shared.counters.refused.add_alone(1);
+            return;
+        };
+        let origin = Origin::Accepted(listener);
+        self.start(Resource::opening(entry, connection.remote, origin), callback);
+    }
+
+    /// Registers a listener, or sees to it that this is tried again.
+    pub(super) fn try_listening(&mut self, resource: &mut Resource) {
+        match self.register(resource) {
+            Ok(()) => resource.registered = true,
+            Err(error) => {
+                let listener = resource.entry.id;
+                tracing::warn!(%listener, %error, "a listener could not be polled; trying again");
+                self.arm(resource, ACCEPT_RETRY);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Connections on their way to being ready.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::adapter::{Opening, Registration};
+use crate::close_reason::CloseReason;
+use crate::event_loop::resource::{Driven, Origin, Resource};
+use crate::event_loop::{Callback, EventLoop, lend};
+use crate::network::NetEvent;
+use crate::poller::{Poller, Readiness};
+use crate::registry::Stage;
+
+impl EventLoop {
+    /// Takes a new connection into the loop.
+    pub(super) fn start(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
+        match self.register(&mut resource) {
+            Ok(()) => self.open(resource, Readiness::BOTH, callback),
+            Err(error) => self.fail(resource, (&error).into(), callback),
+        }
+    }
+
+    pub(super) fn register(&mut self, resource: &mut Resource) -> io::Result<()> {
+        let id = resource.entry.id;
+        self.make_room(id);
+        let registration = Registration {
+            registry: self.poller.registry(),
+            id,
+            announcements: &self.shared.announcements,
+        };
+        match &mut resource.driven {
+            Driven::Opening { remote, .. } | Driven::Ready(remote) => {
+                remote.register(&registration)
+            }
+            Driven::Closing { remote, .. } => remote.register(&registration),
+            Driven::Listening(local) => local.register(&registration),
+        }
+    }
+
+    pub(super) fn open(
+        &mut self,
+        mut resource: Box<Resource>,
+        readiness: Readiness,
+        callback: Callback<'_>,
+    ) {
+        let Driven::Opening { remote, handshaking, .. } = &mut resource.driven else { return };
+        let limits = &resource.entry.limits;
+        let mut io = lend(
+            (&mut self.buffer, &self.poller, &self.shared),
+            (resource.entry.id, limits.read_budget, readiness),
+        );
+        match remote.open(&mut io) {
+            Opening::Connecting => {
+                let timeout = limits.connect_timeout;
+                if resource.deadline.is_none() {
+                    self.arm(&mut resource, timeout);
+                }
+                self.put_back(resource);
+            }
+            Opening::Handshaking => {
+                let timeout = limits.handshake_timeout;
+                let begun = std::mem::replace(handshaking, true);
+                // One that was removed keeps the deadline it has been given to drain.
+                if !begun && !resource.entry.is_over() {
+                    self.arm(&mut resource, timeout);
+                }
+                self.put_back(resource);
+            }
+            Opening::Ready => self.become_ready(resource, callback),
+            Opening::Failed(reason) => self.fail(resource, reason, callback),
+        }
+    }
+
+    pub(super) fn become_ready(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
+        let origin = resource.become_ready();
+        let entry = Arc::clone(&resource.entry);
+        if !entry.become_ready() {
+            // Removed meanwhile: what was sent before still goes out.
+            return self.close(resource, CloseReason::Removed);
+        }
+        resource.deadline = None;
+        self.put_back(resource);
+        // What came along with the last of the handshake waits already.
+        self.mark_ready(entry.id, Readiness::READABLE);
+        let endpoint = entry.endpoint();
+        match origin {
+            Origin::Accepted(listener) => {
+                self.emit(NetEvent::Accepted(endpoint, listener), callback);
+            }
+            Origin::Connected(outcome) => {
+                if let Some(outcome) = outcome {
+                    let _ = outcome.set(Ok(()));
+                    self.shared.seat.notify();
+                }
+                self.emit(NetEvent::Connected(endpoint, true), callback);
+            }
+        }
+    }
+
+    /// The connection did not come to be.
+    pub(super) fn fail(
+        &mut self,
+        mut resource: Box<Resource>,
+        reason: CloseReason,
+        callback: Callback<'_>,
+    ) {
+        let entry = Arc::clone(&resource.entry);
+        self.shared.reasons.record(entry.id, reason.clone());
+        let was_known = entry.end() != Stage::Over;
+        let origin = resource.become_ready();
+        self.close(resource, reason.clone());
+        match origin {
+            Origin::Connected(Some(outcome)) => {
+                let _ = outcome.set(Err(reason));
+                self.shared.seat.notify();
+            }
+            Origin::Connected(None) if was_known => {
+                self.emit(NetEvent::Connected(entry.endpoint(), false), callback);
+            }
+            Origin::Connected(None) => {}
+            Origin::Accepted(listener) => {
+                self.shared.counters.refused.add_alone(1);
+                tracing::debug!(%listener, peer = %entry.addr, %reason, "handshake failed");
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Deadlines of resources: arming them, and what their passing means.
+
+use std::time::Duration;
+
+use crate::adapter::Registration;
+use crate::close_reason::CloseReason;
+use crate::event_loop::resource::{Driven, Resource};
+use crate::event_loop::{Callback, EventLoop};
+use crate::poller::{Poller, Readiness};
+
+impl EventLoop {
+    pub(super) fn fire_deadlines(&mut self, callback: Callback<'_>) {
+        if self.deadlines.next().is_none() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        while let Some((at, id)) = self.deadlines.pop_due(now) {
+            let Some(mut resource) = self.take_out(id) else { continue };
+            if resource.deadline != Some(at) {
+                self.put_back(resource);
+                continue;
+            }
+            resource.deadline = None;
+            self.expire(resource, callback);
+        }
+    }
+
+    /// The deadline of a resource is over.
+    pub(super) fn expire(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
+        match &resource.driven {
+            Driven::Opening { .. } if resource.entry.is_over() => {
+                let id = resource.entry.id;
+                self.shared.reasons.correct(id, CloseReason::LingerTimeout);
+                self.forget(resource);
+            }
+            Driven::Opening { handshaking: true, .. } => {
+                self.fail(resource, CloseReason::HandshakeTimeout, callback);
+            }
+            Driven::Opening { .. } => {
+                if self.turn_to_next_address(&mut resource) {
+                    self.put_back(resource);
+                } else {
+                    self.fail(resource, CloseReason::ConnectTimeout, callback);
+                }
+            }
+            Driven::Closing { flushing: true, .. } => {
+                let id = resource.entry.id;
+                self.shared.reasons.correct(id, CloseReason::LingerTimeout);
+                self.forget(resource);
+            }
+            Driven::Closing { .. } => self.forget(resource),
+            Driven::Ready(_) => self.put_back(resource),
+            Driven::Listening(_) => {
+                if !resource.registered {
+                    self.try_listening(&mut resource);
+                }
+                let id = resource.entry.id;
+                self.put_back(resource);
+                self.mark_ready(id, Readiness::READABLE);
+            }
+        }
+    }
+
+    pub(super) fn turn_to_next_address(&mut self, resource: &mut Resource) -> bool {
+        let registration = Registration {
+            registry: self.poller.registry(),
+            id: resource.entry.id,
+            announcements: &self.shared.announcements,
+        };
+        let Driven::Opening { remote, .. } = &mut resource.driven else { return false };
+        let turned = remote.next_address(&registration);
+        if turned {
+            self.arm(resource, resource.entry.limits.connect_timeout);
+        }
+        turned
+    }
+
+    pub(super) fn arm(&mut self, resource: &mut Resource, after: Duration) {
+        let Some(at) = self.shared.clock.now().checked_add(after) else {
+            resource.deadline = None;
+            return;
+        };
+        resource.deadline = Some(at);
+        let (id, resources) = (resource.entry.id, &self.resources);
+        self.deadlines.arm(at, id, |at, id| {
+            // The one being armed is not in its place just now.
+            let found = resources.get(id.slot()).and_then(Option::as_ref);
+            found.is_none_or(|other| other.entry.id == id && other.deadline == Some(at))
+        });
+    }
+}

@@ -1,0 +1,62 @@
+//! Connections that carry messages.
+
+use crate::adapter::Received;
+use crate::endpoint::ResourceId;
+use crate::event_loop::delivery::ConnectionSink;
+use crate::event_loop::resource::{Driven, Resource};
+use crate::event_loop::{Callback, EventLoop, lend};
+use crate::poller::Readiness;
+
+impl EventLoop {
+    /// Reads and writes a connection that is ready.
+    pub(super) fn transfer(
+        &mut self,
+        mut resource: Box<Resource>,
+        readiness: Readiness,
+        callback: Callback<'_>,
+    ) {
+        let Driven::Ready(remote) = &mut resource.driven else { return };
+        let entry = &resource.entry;
+        let mut received = Received::Drained;
+        if readiness.writable {
+            if let Err(reason) = remote.flush() {
+                received = Received::Ended(reason);
+            }
+        }
+        if readiness.readable && received == Received::Drained && !entry.is_over() {
+            let mut io = lend(
+                (&mut self.buffer, &self.poller, &self.shared),
+                (entry.id, entry.limits.read_budget, readiness),
+            );
+            let mut sink = ConnectionSink::new(&self.shared, entry, callback);
+            received = remote.receive(&mut io, &mut sink);
+        }
+        match received {
+            Received::Drained => self.put_back(resource),
+            Received::Unfinished => {
+                let id = entry.id;
+                self.put_back(resource);
+                self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
+            }
+            Received::Ended(reason) => self.end(resource, reason, callback),
+        }
+    }
+
+    /// Writes what waits on one connection or listener.
+    pub(super) fn flush(&mut self, id: ResourceId, callback: Callback<'_>) {
+        let Some(resource) = self.resource(id) else { return };
+        match &mut resource.driven {
+            Driven::Ready(remote) => {
+                if let Err(reason) = remote.flush() {
+                    if let Some(resource) = self.take_out(id) {
+                        self.end(resource, reason, callback);
+                    }
+                }
+            }
+            Driven::Listening(local) => local.flush(),
+            Driven::Opening { .. } | Driven::Closing { .. } => {
+                self.mark_ready(id, Readiness::WRITABLE);
+            }
+        }
+    }
+}
