@@ -46,6 +46,14 @@
 //! [`RemoteAddr`]: crate::network::RemoteAddr
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
+    allow(
+        unreachable_code,
+        unused_variables,
+        reason = "without a transport the enums that list them are empty"
+    )
+)]
 
 pub mod adapters;
 pub mod network;

@@ -66,7 +66,8 @@ fn an_unknown_host_is_an_error_that_names_it() {
 #[test]
 fn a_bad_url_is_an_error_that_says_how_to_write_one() {
     let node = Node::new();
-    for url in ["ws://", "ws://:80/", "ws:/x", "ws://h/a b", "ws://h/\r\nX: y", "ws://u@h/", "x://h"]
+    for url in
+        ["ws://", "ws://:80/", "ws:/x", "ws://h/a b", "ws://h/\r\nX: y", "ws://u@h/", "x://h"]
     {
         let error = node.network().connect(Transport::Ws, url).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");

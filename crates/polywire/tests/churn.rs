@@ -43,13 +43,7 @@ fn wave() -> usize {
 }
 
 /// Opens `count` connections; one side closes the first half, the other side the rest.
-fn come_and_go(
-    transport: Transport,
-    client: &Node,
-    server: &Node,
-    addr: SocketAddr,
-    count: usize,
-) {
+fn come_and_go(transport: Transport, client: &Node, server: &Node, addr: SocketAddr, count: usize) {
     let begun = sorted((0..count).map(|_| client.connect(transport, addr)));
     assert_eq!(opened(client, count), begun);
     let accepted = opened(server, count);

@@ -219,7 +219,8 @@ fn a_peer_that_does_not_read_ends_at_the_outbox_limit() {
         let node = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 let message = vec![0; 64 << 10];
-                let sent = |_: &i32| handler.network().send(*endpoint, &message) == SendStatus::Sent;
+                let sent =
+                    |_: &i32| handler.network().send(*endpoint, &message) == SendStatus::Sent;
                 let taken = (0..10_000).take_while(sent).count();
                 assert!(taken < 10_000, "the limit holds");
             }

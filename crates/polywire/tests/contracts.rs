@@ -5,6 +5,10 @@ mod common;
 
 #[path = "contracts/e1_connected.rs"]
 mod e1;
+#[path = "contracts/e10_arguments.rs"]
+mod e10_arguments;
+#[path = "contracts/e10_peers.rs"]
+mod e10_peers;
 #[path = "contracts/e2_accepted.rs"]
 mod e2;
 #[path = "contracts/e3_disconnected.rs"]
@@ -19,7 +23,3 @@ mod e6;
 mod e7;
 #[path = "contracts/e8_stop.rs"]
 mod e8;
-#[path = "contracts/e10_arguments.rs"]
-mod e10_arguments;
-#[path = "contracts/e10_peers.rs"]
-mod e10_peers;

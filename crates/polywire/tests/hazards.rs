@@ -398,9 +398,11 @@ fn a_panic_at_a_signal_lets_go_a_thread_that_waits_to_send() {
     let endpoint = accepted.recv_timeout(DEADLINE).unwrap();
     let inner = handler.clone();
     let message = vec![0; 1 << 20];
-    let fill = thread::spawn(move || {
-        while inner.network().send(endpoint, &message) == SendStatus::Sent {}
-    });
+    let fill = thread::spawn(
+        move || {
+            while inner.network().send(endpoint, &message) == SendStatus::Sent {}
+        },
+    );
     eventually("the outbox is full", || handler.network().stats().queued_bytes > 1 << 20);
     handler.signals().send(());
     in_time(move || fill.join().unwrap());
@@ -641,8 +643,9 @@ fn dropping_a_listener_that_never_ran_closes_its_sockets() {
     for &transport in Transport::ALL {
         let (handler, listener) = node::split::<()>();
         let (_, addr) = handler.network().listen(transport, ANY_PORT).unwrap();
-        let mut peer =
-            transport.is_connection_oriented().then(|| peers::ready(TcpStream::connect(addr).unwrap()));
+        let mut peer = transport
+            .is_connection_oriented()
+            .then(|| peers::ready(TcpStream::connect(addr).unwrap()));
         in_time(move || drop(listener));
         assert!(!handler.is_running());
         assert_eq!(handler.network().stats().endpoints, 0);

@@ -36,7 +36,10 @@ fn an_idle_node_never_wakes_and_has_no_thread_and_few_descriptors() {
         let mut events = 0;
         listener.for_each(|event| {
             if let NodeEvent::Network(event) = event {
-                assert!(!matches!(event, NetEvent::Connected(_, false) | NetEvent::Disconnected(_)));
+                assert!(!matches!(
+                    event,
+                    NetEvent::Connected(_, false) | NetEvent::Disconnected(_)
+                ));
                 events += 1;
             }
             if events == expected {

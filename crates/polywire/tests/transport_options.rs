@@ -56,7 +56,10 @@ fn listen_with(node: &Node, config: impl Listen) -> SocketAddr {
 
 /// A node connected by `config` to a plain server, its endpoint and local address, and the
 /// server's socket.
-fn connected(transport: Transport, config: impl Connect) -> (Node, Endpoint, SocketAddr, TcpStream) {
+fn connected(
+    transport: Transport,
+    config: impl Connect,
+) -> (Node, Endpoint, SocketAddr, TcpStream) {
     let listener = TcpListener::bind(ANY_PORT).unwrap();
     let node = Node::new();
     let addr = listener.local_addr().unwrap();

@@ -168,9 +168,8 @@ fn group_is_heard_on_the_chosen_interface_until_left(
 ) {
     let Some((first, addr)) = join(group, interface) else { return };
     let (second, _) = join(addr, interface).expect("listeners share a group");
-    let config = UdpConnectConfig::default()
-        .with_multicast_interface(interface)
-        .with_multicast_loop(true);
+    let config =
+        UdpConnectConfig::default().with_multicast_interface(interface).with_multicast_loop(true);
     let sender = Node::new();
     let to_group = sender.connect_ready(config, addr);
     if sender.network().send(to_group, b"everybody") == SendStatus::ResourceNotAvailable {

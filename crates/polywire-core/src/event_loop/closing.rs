@@ -151,6 +151,13 @@ impl EventLoop {
                 let _ = outcome.set(Err(CloseReason::NodeStopped));
             }
         }
+        // One that was served when the callback panicked was in none of these places. Its sender
+        // holds its socket.
+        for id in self.shared.registry.ids() {
+            self.shared.registry.with(id, Entry::end);
+            self.shared.reasons.record(id, CloseReason::NodeStopped);
+            self.shared.registry.remove(id);
+        }
     }
 
     fn live(&self) -> impl Iterator<Item = &Resource> {

@@ -83,9 +83,9 @@ impl EventLoop {
         resource.deadline = Some(at);
         let (id, resources) = (resource.entry.id, &self.resources);
         self.deadlines.arm(at, id, |at, id| {
-            // The one being armed is not in its place just now.
+            // The one being armed is not in its place, and its older deadlines count no more.
             let found = resources.get(id.slot()).and_then(Option::as_ref);
-            found.is_none_or(|other| other.entry.id == id && other.deadline == Some(at))
+            found.is_some_and(|other| other.entry.id == id && other.deadline == Some(at))
         });
     }
 }

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::event_loop::{EventLoop, Wait};
+use crate::event_loop::Wait;
 use crate::network::NetEvent;
 use crate::network::seat::{Found, Runner};
 use crate::network::shared::Shared;
@@ -41,7 +41,9 @@ impl NetworkProcessor {
             }
         };
         if let Some(mut runner) = self.enter() {
-            turn(runner.event_loop(), until, &mut event_callback);
+            if let Err(error) = runner.event_loop().turn(&|| until, &mut event_callback) {
+                tracing::error!(%error, "the network can't be polled");
+            }
         }
     }
 
@@ -87,23 +89,6 @@ impl Drop for NetworkProcessor {
 impl fmt::Debug for NetworkProcessor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NetworkProcessor").finish_non_exhaustive()
-    }
-}
-
-fn turn(event_loop: &mut EventLoop, until: Wait, callback: &mut dyn FnMut(NetEvent<'_>)) {
-    // Events kept from before, or of a connect that is refused at once, come before the wait.
-    let delivered = Cell::new(false);
-    let wait = || match until {
-        _ if delivered.get() => Wait::No,
-        Wait::Until(until) if until <= Instant::now() => Wait::No,
-        until => until,
-    };
-    let mut callback = |event: NetEvent<'_>| {
-        delivered.set(true);
-        callback(event);
-    };
-    if let Err(error) = event_loop.turn(&wait, &mut callback) {
-        tracing::error!(%error, "the network can't be polled");
     }
 }
 

@@ -261,7 +261,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     fn end_of_stream(&mut self) -> CloseReason {
         // A write may have met the reset before the read did, and taken the error with it.
-        match self.outbox.has_failed() {
+        match self.outbox.failure() {
             Some(failure) => failure,
             None => self.protocol.end_of_stream(self.inbox.len()),
         }
@@ -342,7 +342,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         match self.read(io, sink) {
-            Ok(Stop::Needs(_)) => match self.outbox.has_failed() {
+            Ok(Stop::Needs(_)) => match self.outbox.failure() {
                 Some(failure) => Received::Ended(failure),
                 None => Received::Drained,
             },

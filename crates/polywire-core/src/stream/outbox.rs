@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::announcer::Announcer;
@@ -28,6 +29,8 @@ pub(super) struct Outbox<S> {
     soft_mark: usize,
     hard_limit: usize,
     state: Mutex<State<S>>,
+    /// Whether `State::failure` is set, to be asked without the lock.
+    failed: AtomicBool,
     /// Notified when the outbox falls to its soft mark, and at its end.
     room: Condvar,
 }
@@ -89,6 +92,7 @@ impl<S: Stream> Outbox<S> {
             soft_mark: limits.outbox_soft_mark,
             hard_limit: limits.outbox_hard_limit,
             state: Mutex::new(state),
+            failed: AtomicBool::new(false),
             room: Condvar::new(),
         }
     }
@@ -240,7 +244,11 @@ impl<S: Stream> Outbox<S> {
         self.lock().queued
     }
 
-    pub(super) fn has_failed(&self) -> Option<CloseReason> {
+    /// Why nothing can be written any more, if so.
+    pub(super) fn failure(&self) -> Option<CloseReason> {
+        if !self.failed.load(Ordering::Acquire) {
+            return None;
+        }
         self.lock().failure.clone()
     }
 
@@ -314,6 +322,7 @@ impl<S: Stream> Outbox<S> {
     /// Throws away what waits and has the loop end the connection.
     fn fail(&self, mut state: MutexGuard<'_, State<S>>, reason: CloseReason) {
         state.failure.get_or_insert(reason);
+        self.failed.store(true, Ordering::Release);
         state.ahead.clear();
         state.frames.clear();
         state.queued = 0;

@@ -103,8 +103,6 @@ impl Connect for TransportConnect {
     }
 
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
-        #[cfg(not(any(feature = "framed-tcp", feature = "udp", feature = "ws")))]
-        let _ = addr;
         match *self {
             #[cfg(feature = "tcp")]
             Self::Tcp(ref config) => config.connect(addr),
@@ -124,8 +122,6 @@ impl Listen for TransportListen {
     }
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
-        #[cfg(not(any(feature = "framed-tcp", feature = "udp", feature = "ws")))]
-        let _ = addr;
         match *self {
             #[cfg(feature = "tcp")]
             Self::Tcp(ref config) => config.listen(addr),

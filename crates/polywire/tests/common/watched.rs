@@ -78,7 +78,9 @@ impl Watched {
         loop {
             match self.next("the end of what is to be told") {
                 StoredNetEvent::Connected(endpoint, _) if endpoint == fence => {}
-                StoredNetEvent::Message(endpoint, _) if endpoint.resource_id().adapter_id() == 2 => {
+                StoredNetEvent::Message(endpoint, _)
+                    if endpoint.resource_id().adapter_id() == 2 =>
+                {
                     break;
                 }
                 event => rest.push(event),
