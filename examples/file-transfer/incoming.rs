@@ -10,7 +10,8 @@ use tempfile::NamedTempFile;
 
 use crate::offer::Offer;
 
-/// A file on its way in, kept under another name until it is whole. Dropping it deletes it.
+/// A file on its way in, kept under another name until it is whole. Dropping it deletes it; only a
+/// program that is ended from outside leaves a `.tmp` file behind.
 pub(crate) struct Incoming {
     path: PathBuf,
     overwrite: bool,

@@ -52,9 +52,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, Box<dyn Erro
     match args.next().as_deref() {
         Some("receiver") => parse_receiver(args),
         Some("sender") => match (args.next(), args.next(), args.next()) {
-            (Some(file), Some(receiver), None) => {
-                Ok(Command::Send { file: file.into(), receiver })
-            }
+            (Some(file), Some(receiver), None) => Ok(Command::Send { file: file.into(), receiver }),
             _ => Err("a sender needs a file and an address, and nothing else".into()),
         },
         _ => Err("sender or receiver?".into()),

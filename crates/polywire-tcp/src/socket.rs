@@ -2,11 +2,13 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use mio::Interest;
 use mio::net::TcpStream;
 use polywire_core::adapter::Registration;
 use polywire_core::stream::Stream;
+use socket2::SockRef;
 
 /// A non-blocking TCP socket, connected or about to be.
 #[derive(Debug)]
@@ -72,6 +74,10 @@ impl Stream for TcpSocket {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
+        if SockRef::from(&self.0).linger()? == Some(Duration::ZERO) {
+            // Closing resets such a connection, unless its end was sent before.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         self.0.shutdown(Shutdown::Write)
     }
 }

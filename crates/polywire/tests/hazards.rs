@@ -170,6 +170,7 @@ fn ws_frames_in_one_segment_with_the_handshake_are_delivered_wherever_it_is_cut(
     let (_, addr) = node.listen(Transport::Ws);
     let frames = THREE.map(|message| peers::ws_frame(BINARY, message)).concat();
     let bytes = [peers::UPGRADE, &frames].concat();
+    let mut peers_alive = Vec::new();
     for cut in 0..bytes.len() {
         let mut peer = peers::connect(addr);
         peer.write_all(&bytes[..cut]).unwrap();
@@ -177,6 +178,7 @@ fn ws_frames_in_one_segment_with_the_handshake_are_delivered_wherever_it_is_cut(
         peer.write_all(&bytes[cut..]).unwrap();
         node.accepted();
         assert_three(&node, &format!("cut after {cut} bytes"));
+        peers_alive.push(peer);
     }
 }
 
@@ -522,8 +524,8 @@ fn connect_sync_briefly(handler: &Handler, transport: Transport, addr: SocketAdd
 fn in_every_place(check: impl Fn(&Handler) + Clone + Send + 'static) {
     let (handler, listener) = node::split();
     check(&handler);
-    assert_eq!(handler.network().stats().endpoints, 0);
     drop(listener);
+    assert_eq!(handler.network().stats().endpoints, 0);
 
     let node = Node::new();
     check(&node.handler);

@@ -11,7 +11,7 @@ use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::network::NetEvent;
 use crate::network::shared::Command;
 use crate::poller::Readiness;
-use crate::registry::Stage;
+use crate::registry::{Entry, Stage};
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.

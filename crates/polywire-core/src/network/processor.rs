@@ -40,8 +40,15 @@ impl NetworkProcessor {
                 self.shared.clock.now().checked_add(timeout).map_or(Wait::Forever, Wait::Until)
             }
         };
+        // Events kept from before, or of a connect that is refused at once, come before the wait.
+        let delivered = Cell::new(false);
+        let wait = || if delivered.get() { Wait::No } else { until };
+        let mut callback = |event: NetEvent<'_>| {
+            delivered.set(true);
+            event_callback(event);
+        };
         if let Some(mut runner) = self.enter() {
-            if let Err(error) = runner.event_loop().turn(&|| until, &mut event_callback) {
+            if let Err(error) = runner.event_loop().turn(&wait, &mut callback) {
                 tracing::error!(%error, "the network can't be polled");
             }
         }

@@ -382,8 +382,10 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
                 let _ = self.discard(io);
                 return Closing::Flushing;
             }
-            let _ = self.socket.shutdown_write();
             self.stage = Stage::ShutDown;
+            if self.socket.shutdown_write().is_err() {
+                return Closing::Done;
+            }
         }
         self.discard(io)
     }

@@ -446,3 +446,6 @@ fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,6 @@ pub trait Stream: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Ignored: the connection is over anyway.
+    /// The stream is closed at once, without waiting for the peer's end.
     fn shutdown_write(&self) -> io::Result<()>;
 }

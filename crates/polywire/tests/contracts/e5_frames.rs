@@ -166,17 +166,24 @@ over_transports! {
         let (_, addr) = server.network().listen(transport, LOCALHOST).unwrap();
         let (client, dialer) = split();
         let (to_server, _) = client.network().connect(transport, addr).unwrap();
-        let sending = client.clone();
         thread::scope(|scope| {
-            scope.spawn(|| send_all(&sending, to_server, 0..4, FRAMES));
+            scope.spawn(|| {
+                send_all(&client, to_server, 0..4, FRAMES);
+                client.signals().send(Signal::Step(0));
+            });
             scope.spawn(|| {
                 let mut referee = Referee::new(4, FRAMES);
+                let mut is_sent = false;
                 run_within(TIME, &client, dialer, "what the server sends", |event| {
-                    if let NetEvent::Message(_, message) = event.network() {
-                        referee.take(transport, message);
-                        if referee.is_done() {
-                            client.stop();
+                    match event {
+                        NodeEvent::Network(NetEvent::Message(_, message)) => {
+                            referee.take(transport, message);
                         }
+                        NodeEvent::Signal(_) => is_sent = true,
+                        NodeEvent::Network(_) => {}
+                    }
+                    if is_sent && referee.is_done() {
+                        client.stop();
                     }
                 });
             });

@@ -1,0 +1,237 @@
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::adapter::Registration;
+use crate::announcer::Announcements;
+use crate::endpoint::ResourceId;
+use crate::poller::LoopWaker;
+use crate::stream::Prefix;
+
+/// Frames of one length byte and the message.
+struct OneByte;
+
+impl Encoder for OneByte {
+    fn max_message_size(&self) -> usize {
+        255
+    }
+
+    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
+        Prefix::new(&[message.len() as u8])
+    }
+
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
+        out.push(message.len() as u8);
+        out.extend_from_slice(message);
+    }
+}
+
+/// Takes as many bytes as it has room for.
+#[derive(Default)]
+struct Pipe {
+    room: AtomicUsize,
+    taken: Mutex<Vec<u8>>,
+    writes: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl Stream for Pipe {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.broken.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let mut taken = self.taken.lock().unwrap();
+        let room = self.room.load(Ordering::Acquire);
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let before = taken.len();
+        let bytes = buffers.iter().flat_map(|buffer| buffer.iter());
+        taken.extend(bytes.take(room));
+        let len = taken.len() - before;
+        self.room.fetch_sub(len, Ordering::AcqRel);
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(len)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn outbox(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+    let announcements = Arc::new(Announcements::new(Arc::new(LoopWaker::new(None))));
+    let outbox = Arc::new(Outbox::new(Arc::new(OneByte), limits));
+    let id = ResourceId::from(1);
+    outbox.set_announcer(Announcer::new(Arc::clone(&announcements), id));
+    let pipe = Arc::new(Pipe::default());
+    pipe.room.store(room, Ordering::Release);
+    (outbox, pipe, announcements)
+}
+
+fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+    let (outbox, pipe, announcements) = outbox(room, limits);
+    outbox.open(Arc::clone(&pipe)).unwrap();
+    (outbox, pipe, announcements)
+}
+
+#[test]
+fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
+    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    assert_eq!(outbox.send(b"hello", true), SendStatus::Sent);
+    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello");
+    assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
+    assert_eq!(outbox.queued(), 0);
+    assert!(announcements.is_empty(), "the loop is not called for nothing");
+}
+
+#[test]
+fn an_empty_message_is_a_message() {
+    let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
+    assert_eq!(outbox.send(b"", true), SendStatus::Sent);
+    assert_eq!(*pipe.taken.lock().unwrap(), b"\0");
+}
+
+#[test]
+fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
+    let (outbox, pipe, announcements) = open(3, &Limits::default());
+    outbox.send(b"first", true);
+    outbox.send(b"second", true);
+    assert_eq!(outbox.queued(), 3 + 7);
+    assert!(announcements.pop().is_some(), "the loop was called");
+    assert!(announcements.pop().is_none(), "once");
+    pipe.room.store(usize::MAX, Ordering::Release);
+    outbox.flush().unwrap();
+    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x06second");
+    assert_eq!(outbox.queued(), 0);
+}
+
+#[test]
+fn messages_wait_for_the_connection_behind_its_handshake() {
+    let (outbox, pipe, _announcements) = outbox(usize::MAX, &Limits::default());
+    outbox.send(b"message", true);
+    outbox.push(b"handshake ".to_vec());
+    outbox.flush_to(&pipe).unwrap();
+    assert_eq!(*pipe.taken.lock().unwrap(), b"handshake ");
+    outbox.open(Arc::clone(&pipe)).unwrap();
+    assert_eq!(*pipe.taken.lock().unwrap(), b"handshake \x07message");
+}
+
+#[test]
+fn a_message_too_long_for_the_protocol_is_refused_whole() {
+    let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
+    assert_eq!(outbox.send(&[0; 256], true), SendStatus::MaxPacketSizeExceeded);
+    assert!(pipe.taken.lock().unwrap().is_empty());
+}
+
+#[test]
+fn above_the_soft_mark_try_send_takes_nothing() {
+    let limits = Limits::default().with_outbox_soft_mark(10);
+    let (outbox, _pipe, _announcements) = open(0, &limits);
+    assert_eq!(outbox.send(&[0; 20], false), SendStatus::Sent);
+    assert_eq!(outbox.send(b"x", false), SendStatus::Full);
+    assert_eq!(outbox.queued(), 21);
+}
+
+#[test]
+fn at_the_hard_limit_the_connection_is_given_up() {
+    let limits = Limits::default().with_outbox_hard_limit(100);
+    let (outbox, _pipe, announcements) = open(0, &limits);
+    assert_eq!(outbox.send(&[0; 200], true), SendStatus::Sent, "one longer than the limit");
+    assert_eq!(outbox.send(b"x", true), SendStatus::ResourceNotFound);
+    assert!(announcements.pop().is_some());
+    assert_eq!(outbox.flush(), Err(CloseReason::OutboxLimit { queued: 201 }));
+    assert_eq!(outbox.queued(), 0, "what waited is not kept for nobody");
+}
+
+#[test]
+fn a_failed_write_ends_sending_with_its_reason() {
+    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    pipe.broken.store(true, Ordering::Release);
+    assert_eq!(outbox.send(b"lost", true), SendStatus::Sent);
+    assert!(announcements.pop().is_some(), "the loop ends the connection");
+    assert_eq!(outbox.failure(), Some(CloseReason::Reset));
+    assert_eq!(outbox.send(b"late", true), SendStatus::ResourceNotFound);
+}
+
+/// Sends in a thread while this one plays the loop, until the sender is known to wait.
+fn with_parked_sender(end: impl FnOnce(&Outbox<Pipe>, &Pipe), expected: SendStatus) {
+    let limits = Limits::default().with_outbox_soft_mark(10);
+    let (outbox, pipe, announcements) = open(0, &limits);
+    announcements.set_running(true);
+    outbox.send(&[0; 20], true);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| outbox.send(b"later", true));
+        // Long enough for a send that does not wait to come back.
+        thread::sleep(Duration::from_millis(50));
+        assert!(!sender.is_finished(), "send waits for room");
+        end(&outbox, &pipe);
+        assert_eq!(sender.join().unwrap(), expected);
+    });
+}
+
+#[test]
+fn a_send_off_the_loop_waits_until_there_is_room() {
+    let make_room = |outbox: &Outbox<Pipe>, pipe: &Pipe| {
+        pipe.room.store(usize::MAX, Ordering::Release);
+        outbox.flush().unwrap();
+    };
+    with_parked_sender(make_room, SendStatus::Sent);
+}
+
+#[test]
+fn a_send_off_the_loop_waits_no_longer_than_the_connection_lives() {
+    with_parked_sender(|outbox, _| outbox.end(), SendStatus::ResourceNotFound);
+}
+
+#[test]
+fn frames_of_many_threads_never_mix_and_keep_their_order() {
+    const THREADS: u8 = 4;
+    const EACH: u8 = 200;
+    let (outbox, pipe, announcements) = open(0, &Limits::default());
+    announcements.set_running(true);
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let outbox = &outbox;
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        let mut message = vec![thread; 2 + usize::from(number) % 50];
+                        message[1] = number;
+                        assert_eq!(outbox.send(&message, true), SendStatus::Sent);
+                    }
+                })
+            })
+            .collect();
+        // Plays the poller and the loop: room for a few bytes at a time.
+        while senders.iter().any(|sender| !sender.is_finished()) || outbox.queued() > 0 {
+            pipe.room.store(37, Ordering::Release);
+            outbox.flush().unwrap();
+            thread::yield_now();
+        }
+    });
+    let taken = pipe.taken.lock().unwrap();
+    let (mut rest, mut next) = (&taken[..], [0; THREADS as usize]);
+    while let Some((&len, after)) = rest.split_first() {
+        let (message, after) = after.split_at(usize::from(len));
+        let thread = message[0];
+        assert_eq!(message[1], next[usize::from(thread)], "in the order of its thread");
+        assert!(message[2..].iter().all(|&byte| byte == thread), "whole");
+        next[usize::from(thread)] += 1;
+        rest = after;
+    }
+    assert_eq!(next, [EACH; THREADS as usize]);
+}
