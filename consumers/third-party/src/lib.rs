@@ -1,7 +1,5 @@
 //! A transport inside one process: whoever listens on a name is found by that name.
 
-#![forbid(unsafe_code)]
-
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +10,6 @@ use polywire_core::address::RemoteAddr;
 use polywire_core::network::SendStatus;
 use polywire_core::{Announcer, CloseReason, Readiness};
 
-const MAX_LEN: usize = 64 << 10;
 const MAX_WAITING: usize = 256;
 
 /// The transport. Clones know the same names; values made apart do not.
@@ -34,7 +31,8 @@ impl Listen for Mem {
 impl Connect for Mem {
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         let guests = lock(&self.0).get(addr.string()).and_then(Weak::upgrade);
-        let (ours, theirs) = End::pair();
+        let ours = End::default();
+        let theirs = End(Arc::clone(&ours.1), Arc::clone(&ours.0));
         if guests.is_none_or(|guests| guests.push(theirs) != SendStatus::Sent) {
             return Err(CloseReason::Refused.into());
         }
@@ -51,28 +49,19 @@ impl Local for Lobby {
         Ok(())
     }
 
-    fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
-        for _ in 0..io.budget {
-            let Ok(end) = self.0.pop() else { return Accepting::Drained };
+    fn ready(&mut self, _: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
+        while let Ok(end) = self.0.pop() {
             if sink.accept(Connection::new(end, guest(), guest())) == Flow::Stop {
-                break;
+                return Accepting::Unfinished;
             }
         }
-        Accepting::Unfinished
+        Accepting::Drained
     }
 }
 
 /// One side of a connection: the queue it reads and the queue it writes.
 #[derive(Default)]
 struct End(Arc<Queue<Vec<u8>>>, Arc<Queue<Vec<u8>>>);
-
-impl End {
-    fn pair() -> (Self, Self) {
-        let ours = Self::default();
-        let theirs = Self(Arc::clone(&ours.1), Arc::clone(&ours.0));
-        (ours, theirs)
-    }
-}
 
 impl Remote for End {
     fn sender(&self) -> Arc<dyn Sender> {
@@ -84,37 +73,20 @@ impl Remote for End {
         Ok(())
     }
 
-    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
-        self.0.change(|queue| queue.reader = None);
-        Ok(())
-    }
-
     fn open(&mut self, _: &mut Io<'_>) -> Opening {
         Opening::Ready
     }
 
-    fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
-        let mut taken = 0;
-        while taken < io.budget {
-            let message = match self.0.pop() {
-                Ok(message) => message,
+    fn receive(&mut self, _: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
+        for _ in 0..MAX_WAITING {
+            match self.0.pop() {
+                Ok(message) if sink.message(&message, false) == Flow::Stop => break,
+                Ok(_) => {}
                 Err(false) => return Received::Drained,
                 Err(true) => return Received::Ended(CloseReason::PeerClosed),
-            };
-            taken += message.len().max(1);
-            if sink.message(&message, false) == Flow::Stop {
-                break;
             }
         }
         Received::Unfinished
-    }
-
-    fn flush(&mut self) -> Result<(), CloseReason> {
-        Ok(())
-    }
-
-    fn close(&mut self, _: &mut Io<'_>, _: &CloseReason) -> Closing {
-        Closing::Done
     }
 }
 
@@ -146,30 +118,25 @@ impl<T> Queue<T> {
     }
 
     fn push(&self, thing: T) -> SendStatus {
-        self.change(|queue| match queue.things.len() {
-            _ if queue.ended => SendStatus::ResourceNotFound,
-            MAX_WAITING => SendStatus::Full,
-            _ => {
-                queue.things.push_back(thing);
-                SendStatus::Sent
+        self.change(|queue| {
+            if queue.ended || queue.things.len() == MAX_WAITING {
+                return SendStatus::Full;
             }
+            queue.things.push_back(thing);
+            SendStatus::Sent
         })
     }
 
     /// The next thing, or whether none will ever come.
     fn pop(&self) -> Result<T, bool> {
         let mut state = lock(&self.0);
-        let ended = state.ended;
-        state.things.pop_front().ok_or(ended)
+        state.things.pop_front().ok_or(state.ended)
     }
 }
 
 impl Sender for Queue<Vec<u8>> {
     fn send(&self, _: SocketAddr, message: &[u8]) -> SendStatus {
-        match message.len() {
-            0..=MAX_LEN => self.push(message.into()),
-            _ => SendStatus::MaxPacketSizeExceeded,
-        }
+        self.push(message.into())
     }
 }
 

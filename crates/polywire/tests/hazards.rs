@@ -411,6 +411,20 @@ fn a_panic_at_a_signal_lets_go_a_thread_that_waits_to_send() {
     in_time(move || catch_unwind(AssertUnwindSafe(|| task.wait())).unwrap_err());
 }
 
+#[test]
+fn a_panic_at_a_signal_lets_go_a_thread_that_waits_to_connect() {
+    let unanswering = Unanswering::new();
+    let (handler, listener) = node::split::<()>();
+    let mut task = listener.for_each_async(|_| panic_quietly());
+    let (inner, addr) = (handler.clone(), unanswering.addr);
+    let connect = thread::spawn(move || inner.network().connect_sync(Transport::Tcp, addr));
+    eventually("it waits", || handler.network().stats().endpoints == 1);
+    handler.signals().send(());
+    let error = in_time(move || connect.join().unwrap()).unwrap_err();
+    assert_eq!(CloseReason::of(&error), Some(&CloseReason::NodeStopped));
+    in_time(move || catch_unwind(AssertUnwindSafe(|| task.wait())).unwrap_err());
+}
+
 // Events after `remove`.
 
 const QUEUED: usize = 1000;
@@ -629,6 +643,31 @@ fn an_accepted_connection_whose_handshake_fails_is_counted_and_no_event() {
     eventually("all three are counted", || node.network().stats().refused == 3);
     node.assert_silent();
     eventually("nothing but the listener is left", || node.network().stats().endpoints == 1);
+}
+
+#[test]
+fn connecting_and_listening_beside_stop_leaves_nothing_open() {
+    let plain = TcpListener::bind(ANY_PORT).unwrap();
+    let addr = plain.local_addr().unwrap();
+    for _ in 0..500 {
+        let mut node = Node::new();
+        let network = node.network().clone();
+        let (first, is_first) = mpsc::channel();
+        let opener = thread::spawn(move || {
+            while network.connect(Transport::Tcp, addr).is_ok()
+                && network.listen(Transport::Udp, ANY_PORT).is_ok()
+            {
+                let _ = first.send(());
+            }
+        });
+        is_first.recv_timeout(DEADLINE).unwrap();
+        let network = node.network().clone();
+        node.stop();
+        in_time(move || opener.join().unwrap());
+        assert_eq!(network.stats().endpoints, 0, "everything is closed");
+        plain.set_nonblocking(true).unwrap();
+        while plain.accept().is_ok() {}
+    }
 }
 
 #[test]

@@ -211,12 +211,10 @@ fn a_source_address_that_cannot_reach_the_peer_is_an_error() {
 #[cfg(target_os = "linux")]
 fn connections_and_listeners_keep_to_their_device() {
     let device = || "lo".to_string();
-    let tcp = connecting().with_bind_device(device());
-    with_each_stream!(connect, tcp.clone(), |transport, config| {
+    with_each_stream!(connect, connecting().with_bind_device(device()), |transport, config| {
         connected(transport, config);
     });
-    let tcp = listening().with_bind_device(device());
-    with_each_stream!(listen, tcp.clone(), |transport, config| {
+    with_each_stream!(listen, listening().with_bind_device(device()), |transport, config| {
         let node = Node::new();
         let addr = listen_with(&node, config);
         peers::open(transport, addr);
@@ -243,8 +241,8 @@ fn a_device_that_does_not_exist_is_an_error_that_names_it() {
 
 #[test]
 fn a_zero_so_linger_resets_the_connection_when_it_is_removed() {
-    let tcp = connecting().with_so_linger(Some(Duration::ZERO));
-    with_each_stream!(connect, tcp.clone(), |transport, config| {
+    let reset = Some(Duration::ZERO);
+    with_each_stream!(connect, connecting().with_so_linger(reset), |transport, config| {
         let (node, endpoint, _, mut peer) = connected(transport, config);
         assert!(node.network().remove(endpoint.resource_id()));
         let mut bytes = Vec::new();
