@@ -95,7 +95,7 @@ pub(crate) fn into_mio(socket: Socket) -> mio::net::UdpSocket {
     mio::net::UdpSocket::from_std(UdpSocket::from(socket))
 }
 
-#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
 fn set_reuse_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
@@ -103,7 +103,7 @@ fn set_reuse_port(socket: &Socket) -> io::Result<()> {
 /// Systems without the option let two sockets share a port by `SO_REUSEADDR`.
 #[cfg(not(all(
     unix,
-    not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
+    not(any(target_os = "solaris", target_os = "illumos"))
 )))]
 fn set_reuse_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
