@@ -8,13 +8,15 @@ use crate::adapter::{Closing, Flow, Io, Opening, Received, Registration, Remote,
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
 use crate::network::SendStatus;
-use crate::poller::Readiness;
 use crate::stream::inbox::Inbox;
 use crate::stream::outbox::Outbox;
 use crate::stream::{Decoded, Item, Protocol, Stream};
 
 /// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
 type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
+
+/// Bytes of a peer that are read after the end, so that its own end is seen.
+const DISCARD: usize = 1 << 20;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -29,6 +31,8 @@ pub struct Engine<S, P> {
     inbox: Inbox,
     outbox: Arc<Outbox<S>>,
     fallback: Option<Fallback<S>>,
+    /// Bytes read after the end.
+    discarded: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +72,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn new(socket: S, protocol: P, limits: Limits, stage: Stage) -> Self {
         let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
         let (socket, inbox) = (Arc::new(socket), Inbox::default());
-        Self { socket, protocol, limits, stage, inbox, outbox, fallback: None }
+        Self { socket, protocol, limits, stage, inbox, outbox, fallback: None, discarded: 0 }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -267,23 +271,19 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Reads and throws away, until the peer has nothing more to say.
+    /// Reads and throws away, until the peer has nothing more to say. One that says more than
+    /// [`DISCARD`] is not about to end: it is left to fill the system's buffers, and then waits
+    /// until the linger time is over.
     fn discard(&mut self, io: &mut Io<'_>) -> Closing {
-        loop {
+        while self.discarded < DISCARD {
             match read_some(&*self.socket, io.buffer) {
                 Ok(0) => return Closing::Done,
-                Ok(len) => io.budget = io.budget.saturating_sub(len),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Closing::AwaitingPeer;
-                }
+                Ok(len) => self.discarded += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => return Closing::Done,
             }
-            if io.budget == 0 {
-                // Comes back to it when others were served.
-                io.registration.announcer().announce(Readiness::READABLE);
-                return Closing::AwaitingPeer;
-            }
         }
+        Closing::AwaitingPeer
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {
