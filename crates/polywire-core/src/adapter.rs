@@ -168,8 +168,8 @@ pub trait Remote: Send {
 
     /// Goes on with connecting and with the handshake.
     ///
-    /// Called once after `register` and then at each readiness, until it returns something else
-    /// than [`Opening::Pending`]. No message may be handed out yet; `receive` is called right after
+    /// Called once after `register` and then at each readiness, while it returns
+    /// [`Opening::Connecting`] or [`Opening::Handshaking`]. No message may be handed out yet; `receive` is called right after
     /// [`Opening::Ready`] for what came along with the last of the handshake.
     fn open(&mut self, io: &mut Io<'_>) -> Opening;
 

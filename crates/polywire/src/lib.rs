@@ -1,7 +1,7 @@
 //! Event-driven messages over TCP, framed TCP, UDP and WebSocket: one callback, one thread, no
 //! sockets in sight.
 //!
-//! A program makes a [node](crate::node), listens and connects over any [`Transport`], and handles
+//! A program makes a [node], listens and connects over any [`Transport`], and handles
 //! every network event and its own signals in one callback. Changing the transport is one word.
 //!
 //! ```
