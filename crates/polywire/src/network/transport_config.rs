@@ -17,6 +17,10 @@ use polywire_udp::{UdpConnectConfig, UdpListenConfig};
 /// A transport to connect by, with its configuration, to be chosen at run time. The configurations
 /// themselves work in its place.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "programs write the variants out, and make one for a connect, not for a message"
+)]
 pub enum TransportConnect {
     /// As [`Transport::Tcp`].
     #[cfg(feature = "tcp")]
@@ -36,6 +40,10 @@ pub enum TransportConnect {
 /// A transport to listen by, with its configuration, to be chosen at run time. The configurations
 /// themselves work in its place.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "programs write the variants out, and make one for a listen, not for a message"
+)]
 pub enum TransportListen {
     /// As [`Transport::Tcp`].
     #[cfg(feature = "tcp")]
