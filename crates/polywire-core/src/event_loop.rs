@@ -6,7 +6,9 @@
 mod closing;
 mod deadlines;
 mod delivery;
+mod guests;
 mod listening;
+mod liveness;
 mod opening;
 mod resource;
 mod timeouts;
@@ -272,6 +274,7 @@ impl EventLoop {
                 self.put_back(resource);
             }
             Command::Remove(id) => self.remove(id),
+            Command::Resume(id) => self.mark_ready(id, Readiness::READABLE),
         }
     }
 
@@ -305,6 +308,7 @@ impl EventLoop {
     /// Closes a resource for good and frees its slot.
     fn forget(&mut self, resource: Box<Resource>) {
         let id = resource.entry.id;
+        self.free_place(&resource);
         drop(resource);
         self.shared.registry.remove(id);
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_queue::SegQueue;
@@ -38,9 +38,20 @@ pub(crate) struct Entry {
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
     stage: AtomicU8,
+    /// The program wants nothing read from it just now.
+    paused: AtomicBool,
 }
 
 impl Entry {
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Release);
+    }
+
     /// The endpoint of this connection.
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.id, *self.addr.socket_addr())
@@ -153,6 +164,7 @@ impl Registry {
             limits: new.limits,
             sender: new.sender,
             stage: AtomicU8::new(initial),
+            paused: AtomicBool::new(false),
         });
         slot.entry.store(Some(Arc::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -79,6 +79,8 @@ impl EventLoop {
             return self.close(resource, CloseReason::Removed);
         }
         resource.deadline = None;
+        self.leave_handshake(&mut resource);
+        self.watch(&mut resource, false);
         self.put_back(resource);
         // What came along with the last of the handshake waits already.
         self.mark_ready(entry.id, Readiness::READABLE);

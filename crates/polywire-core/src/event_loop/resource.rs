@@ -6,6 +6,8 @@ use std::time::Instant;
 use crate::adapter::{Local, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::guests::{Guests, Place};
+use crate::event_loop::liveness::Signs;
 use crate::network::shared::Outcome;
 use crate::poller::Readiness;
 use crate::registry::Entry;
@@ -22,6 +24,11 @@ pub(super) struct Resource {
     pub(super) deadline: Option<Instant>,
     /// Whether the poller knows it (listeners only).
     pub(super) registered: bool,
+    /// When it was heard of, if it is watched.
+    pub(super) signs: Option<Signs>,
+    /// Whom a listener has accepted, or the place that an accepted connection takes there.
+    pub(super) guests: Option<Box<Guests>>,
+    pub(super) place: Option<Place>,
 }
 
 /// The stage of a resource, with what is driven in it.
@@ -51,7 +58,17 @@ impl Resource {
 
     fn new(entry: Arc<Entry>, driven: Driven) -> Box<Self> {
         let pending = Readiness::default();
-        Box::new(Self { entry, driven, pending, listed: false, deadline: None, registered: false })
+        Box::new(Self {
+            entry,
+            driven,
+            pending,
+            listed: false,
+            deadline: None,
+            registered: false,
+            signs: None,
+            guests: None,
+            place: None,
+        })
     }
 
     /// Goes from opening to ready and gives the origin, which nobody needs any more.

@@ -49,7 +49,7 @@ impl EventLoop {
                 self.forget(resource);
             }
             Driven::Closing { .. } => self.forget(resource),
-            Driven::Ready(_) => self.put_back(resource),
+            Driven::Ready(_) => self.check_liveness(resource, callback),
             Driven::Listening(_) => {
                 if !resource.registered {
                     self.try_listening(&mut resource);

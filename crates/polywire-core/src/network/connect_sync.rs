@@ -9,7 +9,7 @@ use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
 use crate::network::seat::{Found, Runner};
 use crate::network::shared::{Command, Outcome, Shared};
-use crate::poller::{MioPoller, Poller, Readiness};
+use crate::poller::{Clock, MioPoller, Poller, Readiness};
 use crate::registry::Entry;
 
 /// Bytes read at a time from a connection that is driven alone.
@@ -88,7 +88,7 @@ fn drive_alone(
         CloseReason::from(&error)
     };
     let (mut poller, waker) = MioPoller::new().map_err(failed)?;
-    let announcements = Arc::new(Announcements::new(Arc::new(waker)));
+    let announcements = Arc::new(Announcements::new(Arc::new(waker), Clock::default()));
     announcements.set_running(true);
     {
         let registration = Registration {

@@ -39,6 +39,20 @@ pub trait Protocol: Send + 'static {
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason>;
 
+    /// Whether a message has begun to arrive of which the undecoded bytes tell nothing: fragments
+    /// that were consumed already. Default: no.
+    fn is_inside_message(&self) -> bool {
+        false
+    }
+
+    /// Asks the peer for a sign of life, by bytes put into `out` that it has to answer.
+    ///
+    /// Called after each [`Limits::heartbeat`](crate::Limits) without anything received. Default:
+    /// nothing, for protocols that have no such thing.
+    fn heartbeat(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+
     /// The peer ended the stream with `left` bytes undecoded. Returns the reason the endpoint ends
     /// with.
     fn end_of_stream(&mut self, left: usize) -> CloseReason {
