@@ -201,12 +201,12 @@ impl EventLoop {
     }
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.
-    fn timeout(&self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
+    fn timeout(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
         self.shared.waker.fall_asleep();
         if !self.ready.is_empty() || self.shared.has_mail() || self.must_stop() {
             return Some(Duration::ZERO);
         }
-        let until = match (wait(), self.deadlines.next()) {
+        let until = match (wait(), self.next_deadline()) {
             (Wait::No, _) => return Some(Duration::ZERO),
             (Wait::Forever, None) => return None,
             (Wait::Forever, Some(deadline)) => deadline,

@@ -361,7 +361,11 @@ impl NetworkController {
         message: &[u8],
         send: impl FnOnce(&Entry) -> Option<SendStatus>,
     ) -> SendStatus {
-        let send = |entry: &Entry| if entry.is_over() { None } else { send(entry) };
+        let is_meant =
+            |entry: &Entry| entry.id.is_local() || *entry.addr.socket_addr() == endpoint.addr();
+        let send = |entry: &Entry| {
+            if entry.is_over() || !is_meant(entry) { None } else { send(entry) }
+        };
         let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
         if status == Some(SendStatus::Sent) {
             self.shared.counters.messages_out.add(1);

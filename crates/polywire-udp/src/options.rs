@@ -101,10 +101,7 @@ fn set_reuse_port(socket: &Socket) -> io::Result<()> {
 }
 
 /// Systems without the option let two sockets share a port by `SO_REUSEADDR`.
-#[cfg(not(all(
-    unix,
-    not(any(target_os = "solaris", target_os = "illumos"))
-)))]
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
 fn set_reuse_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }

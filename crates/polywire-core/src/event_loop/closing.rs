@@ -9,7 +9,6 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::resource::{Driven, Resource};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::network::NetEvent;
-use crate::network::shared::Command;
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
 use crate::registry::{Entry, Stage};
@@ -102,10 +101,7 @@ impl EventLoop {
     pub(crate) fn shut_down(&mut self) {
         self.holding = true;
         self.take_mail(&mut |_| {});
-        let ids: Vec<_> = self.live().map(|resource| resource.entry.id).collect();
-        for id in ids {
-            self.stop_resource(id);
-        }
+        self.stop_all();
         let mut farewell = None;
         while self.live().next().is_some() {
             let now = self.shared.clock.now();
@@ -119,8 +115,19 @@ impl EventLoop {
             if self.turn(&|| Wait::Until(next_look), &mut |_| {}).is_err() {
                 break;
             }
+            // What another thread was opening when the node was stopped may come late.
+            self.stop_all();
         }
         self.close_all();
+    }
+
+    /// Begins the end of every resource whose end has not begun.
+    fn stop_all(&mut self) {
+        let alive = self.live().filter(|resource| !resource.entry.is_over());
+        let ids: Vec<_> = alive.map(|resource| resource.entry.id).collect();
+        for id in ids {
+            self.stop_resource(id);
+        }
     }
 
     fn stop_resource(&mut self, id: ResourceId) {
@@ -151,20 +158,7 @@ impl EventLoop {
                 self.forget(resource);
             }
         }
-        while let Some(command) = self.shared.commands.pop() {
-            let (Command::Connect(entry, ..)
-            | Command::Adopt(entry, ..)
-            | Command::Listen(entry, ..)) = &command
-            else {
-                continue;
-            };
-            entry.end();
-            self.shared.reasons.record(entry.id, CloseReason::NodeStopped);
-            self.shared.registry.remove(entry.id);
-            if let Command::Connect(_, _, Some(outcome)) = &command {
-                let _ = outcome.set(Err(CloseReason::NodeStopped));
-            }
-        }
+        self.shared.refuse_commands();
         // One that was served when the callback panicked was in none of these places. Its sender
         // holds its socket.
         for id in self.shared.registry.ids() {

@@ -33,14 +33,25 @@ impl Deadlines {
         self.heap.push(Reverse((at, id)));
     }
 
-    /// The earliest, which may be one that counts no more.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+    /// The earliest that counts; those before it that do not are dropped.
+    pub(super) fn next(&mut self, counts: impl Fn(Instant, ResourceId) -> bool) -> Option<Instant> {
+        while let Some(Reverse((at, id))) = self.heap.peek() {
+            if counts(*at, *id) {
+                return Some(*at);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
     }
 
     /// Takes one that is due.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, ResourceId)> {
-        if self.next()? > now {
+        let Reverse((at, _)) = self.heap.peek()?;
+        if *at > now {
             return None;
         }
         self.heap.pop().map(|Reverse(due)| due)
@@ -64,7 +75,9 @@ mod tests {
         assert_eq!(deadlines.pop_due(at(25)).unwrap().0, at(10));
         assert_eq!(deadlines.pop_due(at(25)).unwrap().0, at(20));
         assert_eq!(deadlines.pop_due(at(25)), None);
-        assert_eq!(deadlines.next(), Some(at(30)));
+        assert_eq!(deadlines.next(|_, _| true), Some(at(30)));
+        assert_eq!(deadlines.next(|_, _| false), None);
+        assert!(deadlines.is_empty());
     }
 
     #[test]

@@ -75,8 +75,9 @@ impl EventLoop {
         let origin = resource.become_ready();
         let entry = Arc::clone(&resource.entry);
         if !entry.become_ready() {
-            // Removed meanwhile: what was sent before still goes out.
-            return self.close(resource, CloseReason::Removed);
+            // Removed meanwhile, or stopped: what was sent before still goes out.
+            let reason = self.shared.reasons.get(entry.id).unwrap_or(CloseReason::Removed);
+            return self.close(resource, reason);
         }
         resource.deadline = None;
         self.leave_handshake(&mut resource);

@@ -1,16 +1,17 @@
 //! Deadlines of resources: arming them, and what their passing means.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::adapter::Registration;
 use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
 use crate::event_loop::resource::{Driven, Resource};
 use crate::event_loop::{Callback, EventLoop};
 use crate::poller::{Poller, Readiness};
 
 impl EventLoop {
     pub(super) fn fire_deadlines(&mut self, callback: Callback<'_>) {
-        if self.deadlines.next().is_none() {
+        if self.deadlines.is_empty() {
             return;
         }
         let now = self.shared.clock.now();
@@ -81,11 +82,20 @@ impl EventLoop {
             return;
         };
         resource.deadline = Some(at);
-        let (id, resources) = (resource.entry.id, &self.resources);
-        self.deadlines.arm(at, id, |at, id| {
-            // The one being armed is not in its place, and its older deadlines count no more.
-            let found = resources.get(id.slot()).and_then(Option::as_ref);
-            found.is_some_and(|other| other.entry.id == id && other.deadline == Some(at))
-        });
+        // The one being armed is not in its place, and its older deadlines count no more.
+        let resources = &self.resources;
+        self.deadlines.arm(at, resource.entry.id, |at, id| is_armed(resources, at, id));
     }
+
+    /// When the next resource must be looked at whatever the poller says.
+    pub(super) fn next_deadline(&mut self) -> Option<Instant> {
+        let resources = &self.resources;
+        self.deadlines.next(|at, id| is_armed(resources, at, id))
+    }
+}
+
+/// Whether a resource still waits for that deadline.
+fn is_armed(resources: &[Option<Box<Resource>>], at: Instant, id: ResourceId) -> bool {
+    let found = resources.get(id.slot()).and_then(Option::as_ref);
+    found.is_some_and(|resource| resource.entry.id == id && resource.deadline == Some(at))
 }

@@ -133,6 +133,7 @@ impl Drop for Runner {
                 self.shared.stop();
                 drop(event_loop);
                 self.shared.seat.end();
+                self.shared.refuse_commands();
             }
         }
     }

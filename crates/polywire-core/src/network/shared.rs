@@ -74,6 +74,28 @@ impl Shared {
     pub(crate) fn command(&self, command: Command) {
         self.commands.push(command);
         self.waker.ring();
+        if self.is_stopping() && self.seat.has_ended() {
+            self.refuse_commands();
+        }
+    }
+
+    /// Closes what handles opened and no loop will take any more. The loop does so as it ends, and
+    /// after that whoever was too late.
+    pub(crate) fn refuse_commands(&self) {
+        while let Some(command) = self.commands.pop() {
+            let (Command::Connect(entry, ..)
+            | Command::Adopt(entry, ..)
+            | Command::Listen(entry, ..)) = &command
+            else {
+                continue;
+            };
+            entry.end();
+            self.reasons.record(entry.id, CloseReason::NodeStopped);
+            self.registry.remove(entry.id);
+            if let Command::Connect(_, _, Some(outcome)) = &command {
+                let _ = outcome.set(Err(CloseReason::NodeStopped));
+            }
+        }
     }
 
     /// Has the node end once nothing waits to be sent, or at `deadline`; `None` is never.

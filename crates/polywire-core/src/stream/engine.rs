@@ -9,13 +9,15 @@ use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
 use crate::network::SendStatus;
-use crate::poller::Readiness;
 use crate::stream::inbox::Inbox;
 use crate::stream::outbox::Outbox;
 use crate::stream::{Decoded, Item, Protocol, Stream};
 
 /// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
 type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
+
+/// Bytes of a peer that are read after the end, so that its own end is seen.
+const DISCARD: usize = 1 << 20;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -32,6 +34,8 @@ pub struct Engine<S, P> {
     fallback: Option<Fallback<S>>,
     /// Bytes of the inbox as the node's sum has them, and where that is.
     counted: Option<(usize, Announcer)>,
+    /// Bytes read after the end.
+    discarded: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,8 +79,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         });
         let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
         let (socket, inbox) = (Arc::new(socket), Inbox::default());
-        let (fallback, counted) = (None, None);
-        Self { socket, protocol, limits, stage, inbox, outbox, fallback, counted }
+        let (fallback, counted, discarded) = (None, None, 0);
+        Self { socket, protocol, limits, stage, inbox, outbox, fallback, counted, discarded }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -294,23 +298,19 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Reads and throws away, until the peer has nothing more to say.
+    /// Reads and throws away, until the peer has nothing more to say. One that says more than
+    /// [`DISCARD`] is not about to end: it is left to fill the system's buffers, and then waits
+    /// until the linger time is over.
     fn discard(&mut self, io: &mut Io<'_>) -> Closing {
-        loop {
+        while self.discarded < DISCARD {
             match read_some(&*self.socket, io.buffer) {
                 Ok(0) => return Closing::Done,
-                Ok(len) => io.budget = io.budget.saturating_sub(len),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Closing::AwaitingPeer;
-                }
+                Ok(len) => self.discarded += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => return Closing::Done,
             }
-            if io.budget == 0 {
-                // Comes back to it when others were served.
-                io.registration.announcer().announce(Readiness::READABLE);
-                return Closing::AwaitingPeer;
-            }
         }
+        Closing::AwaitingPeer
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {

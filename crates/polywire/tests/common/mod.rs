@@ -38,6 +38,7 @@ pub enum Signal {
 pub type Handler = NodeHandler<Signal>;
 
 /// Makes one test of each transport named before a contract, called `contract::transport`.
+#[allow(unused_macros)]
 macro_rules! over_transports {
     ($([$($name:ident)+] fn $contract:ident($transport:ident) $body:block)+) => {$(
         mod $contract {
@@ -127,5 +128,25 @@ pub fn connecting(transport: Transport, limits: Limits) -> Box<dyn Connect> {
         Transport::FramedTcp => Box::new(FramedTcpConnectConfig::default().with_limits(limits)),
         Transport::Udp => Box::new(UdpConnectConfig::default().with_limits(limits)),
         Transport::Ws => Box::new(WsConnectConfig::default().with_limits(limits)),
+    }
+}
+
+/// The transport with so little room in the system's buffers that frames are cut all the time, and
+/// connecting with these limits.
+pub fn narrow(transport: Transport, limits: Limits) -> (Box<dyn Listen>, Box<dyn Connect>) {
+    const ROOM: usize = 16 << 10;
+    let listen = TcpListenConfig::default().with_receive_buffer_size(ROOM);
+    let connect = TcpConnectConfig::default().with_limits(limits).with_send_buffer_size(ROOM);
+    match transport {
+        Transport::Tcp => (Box::new(listen), Box::new(connect)),
+        Transport::FramedTcp => (
+            Box::new(FramedTcpListenConfig::default().with_tcp(listen)),
+            Box::new(FramedTcpConnectConfig::default().with_tcp(connect)),
+        ),
+        Transport::Udp => (Box::new(transport), Box::new(transport)),
+        Transport::Ws => (
+            Box::new(WsListenConfig::default().with_tcp(listen)),
+            Box::new(WsConnectConfig::default().with_tcp(connect)),
+        ),
     }
 }

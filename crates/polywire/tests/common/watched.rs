@@ -1,6 +1,7 @@
 //! Nodes that run on a thread of their own.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use polywire::events::EventReceiver;
 use polywire::node::{NodeTask, StoredNodeEvent};
@@ -34,10 +35,15 @@ impl Watched {
 
     /// The next event of the network.
     pub fn next(&mut self, awaited: &str) -> StoredNetEvent {
-        match self.events.receive_timeout(DEADLINE) {
-            Some(event) => event.network(),
+        match self.next_within(DEADLINE) {
+            Some(event) => event,
             None => panic!("waited {DEADLINE:?} for {awaited}"),
         }
+    }
+
+    /// The next event of the network, if it comes in time.
+    pub fn next_within(&mut self, time: Duration) -> Option<StoredNetEvent> {
+        self.events.receive_timeout(time).map(StoredNodeEvent::network)
     }
 
     pub fn accepted(&mut self) -> Endpoint {

@@ -69,9 +69,9 @@ over_transports! {
         let node = Watched::start();
         let network = node.handler.network();
         for address in bad_addresses() {
-            let what = &address[..address.len().min(50)];
-            assert_told(network.connect(transport, &*address), what);
-            assert_told(network.connect_sync(transport, address.clone()), what);
+            let what: String = address.chars().take(50).collect();
+            assert_told(network.connect(transport, &*address), &what);
+            assert_told(network.connect_sync(transport, address), &what);
         }
         let error = assert_told(network.connect(transport, ("no-such-host.invalid", 80)), "host");
         assert!(matches!(CloseReason::of(&error), Some(CloseReason::Unresolved(_))), "{error}");

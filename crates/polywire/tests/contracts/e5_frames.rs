@@ -1,6 +1,7 @@
 //! Messages of one sending thread to one endpoint arrive in order, whole, once; frames of
 //! different threads never interleave.
 
+use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
@@ -15,32 +16,41 @@ const LONGEST: usize = 70 << 10;
 
 /// Writes frames, and tells whether what arrives is what was written.
 struct Frames {
+    len: Len,
     pattern: Vec<u8>,
 }
 
-impl Frames {
-    fn new() -> Self {
-        Self { pattern: noise(5, LONGEST + 512) }
-    }
+/// The length of a frame by its sender and number.
+type Len = fn(u32, u32) -> usize;
 
-    /// From 8 to 2000 bytes, most of them short, and now and then 70 KiB.
-    fn len(sender: u32, number: u32) -> usize {
-        let (sender, number) = (sender as usize, number as usize);
-        match number % 1000 {
-            999 => LONGEST,
-            rest if rest % 16 == 0 => HEADER + (number * 37 + sender * 101) % 1993,
-            _ => HEADER + (number * 7 + sender) % 120,
-        }
+/// From 8 to 2000 bytes, most of them short, and now and then 70 KiB.
+fn mixed(sender: u32, number: u32) -> usize {
+    let (sender, number) = (sender as usize, number as usize);
+    match number % 1000 {
+        999 => LONGEST,
+        rest if rest % 16 == 0 => HEADER + (number * 37 + sender * 101) % 1993,
+        _ => HEADER + (number * 7 + sender) % 120,
+    }
+}
+
+/// Some 70 KiB and short ones by turns.
+fn long(sender: u32, number: u32) -> usize {
+    if number % 2 == 0 { LONGEST - number as usize } else { mixed(sender, number) }
+}
+
+impl Frames {
+    fn new(len: Len) -> Self {
+        Self { len, pattern: noise(5, LONGEST + 512) }
     }
 
     fn body(&self, sender: u32, number: u32) -> &[u8] {
         let start = (sender * 31 + number) as usize % 509;
-        &self.pattern[start..start + Self::len(sender, number) - HEADER]
+        &self.pattern[start..start + (self.len)(sender, number) - HEADER]
     }
 
     fn write(&self, sender: u32, number: u32, frame: &mut Vec<u8>) {
         frame.clear();
-        frame.extend_from_slice(&(Self::len(sender, number) as u32).to_be_bytes());
+        frame.extend_from_slice(&((self.len)(sender, number) as u32).to_be_bytes());
         frame.extend_from_slice(&(sender << 24 | number).to_be_bytes());
         frame.extend_from_slice(self.body(sender, number));
     }
@@ -58,8 +68,8 @@ struct Referee {
 }
 
 impl Referee {
-    fn new(senders: usize, count: u32) -> Self {
-        Self { frames: Frames::new(), next: vec![0; senders], count, cut: Vec::new() }
+    fn new(len: Len, senders: usize, count: u32) -> Self {
+        Self { frames: Frames::new(len), next: vec![0; senders], count, cut: Vec::new() }
     }
 
     fn take(&mut self, transport: Transport, message: &[u8]) {
@@ -95,11 +105,11 @@ impl Referee {
 }
 
 /// Sends all frames of `senders`, each on a thread of its own.
-fn send_all(handler: &Handler, to: Endpoint, senders: std::ops::Range<u32>, count: u32) {
+fn send_all(handler: &Handler, to: Endpoint, len: Len, senders: Range<u32>, count: u32) {
     thread::scope(|scope| {
         for sender in senders {
             scope.spawn(move || {
-                let (frames, mut frame) = (Frames::new(), Vec::new());
+                let (frames, mut frame) = (Frames::new(len), Vec::new());
                 for number in 0..count {
                     frames.write(sender, number, &mut frame);
                     assert_eq!(handler.network().send(to, &frame), SendStatus::Sent);
@@ -116,7 +126,7 @@ fn send_in_callback(
     sender: u32,
     count: u32,
 ) -> node::NodeTask {
-    let (frames, mut frame, mut number) = (Frames::new(), Vec::new(), 0);
+    let (frames, mut frame, mut number) = (Frames::new(mixed), Vec::new(), 0);
     handler.signals().send(Signal::Step(0));
     listener.for_each_async(move |event| {
         let NodeEvent::Signal(step) = event else { return };
@@ -135,15 +145,16 @@ over_transports! {
     [tcp framed_tcp ws]
     fn frames_of_sixteen_threads_and_of_the_callback_arrive_whole_once_and_in_order(transport) {
         const FRAMES: u32 = 10_000;
+        let (listen, connect) = narrow(transport, Limits::default());
         let (receiving, listener) = split();
-        let (_, addr) = receiving.network().listen(transport, LOCALHOST).unwrap();
+        let (_, addr) = receiving.network().listen(&*listen, LOCALHOST).unwrap();
         let (sending, sender) = split();
-        let (to, _) = sending.network().connect(transport, addr).unwrap();
+        let (to, _) = sending.network().connect(&*connect, addr).unwrap();
         let _task = send_in_callback((sending.clone(), sender), to, 16, FRAMES);
 
-        let mut referee = Referee::new(17, FRAMES);
+        let mut referee = Referee::new(mixed, 17, FRAMES);
         thread::scope(|scope| {
-            scope.spawn(|| send_all(&sending, to, 0..16, FRAMES));
+            scope.spawn(|| send_all(&sending, to, mixed, 0..16, FRAMES));
             run_within(TIME, &receiving, listener, "the frames", |event| match event.network() {
                 NetEvent::Message(_, message) => {
                     referee.take(transport, message);
@@ -160,6 +171,34 @@ over_transports! {
     }
 
     [tcp framed_tcp ws]
+    fn long_frames_that_the_system_takes_in_parts_stay_whole(transport) {
+        const FRAMES: u32 = 300;
+        // Whoever sends waits until nothing waits before it, so that it is written at once, and in
+        // parts, while the others send as well.
+        let limits = Limits::default().with_outbox_soft_mark(0);
+        let (listen, connect) = narrow(transport, limits);
+        let (receiving, listener) = split();
+        let (_, addr) = receiving.network().listen(&*listen, LOCALHOST).unwrap();
+        let sending = Watched::start();
+        let (to, _) = sending.handler.network().connect(&*connect, addr).unwrap();
+
+        let mut referee = Referee::new(long, 4, FRAMES);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                send_all(&sending.handler, to, long, 0..4, FRAMES);
+                sending.handler.network().remove(to.resource_id());
+            });
+            run_within(TIME, &receiving, listener, "the frames", |event| match event.network() {
+                NetEvent::Message(_, message) => referee.take(transport, message),
+                NetEvent::Disconnected(_) => receiving.stop(),
+                _ => {}
+            });
+        });
+        assert!(referee.is_done(), "{:?}", referee.next);
+        assert!(referee.cut.is_empty(), "more came than was sent");
+    }
+
+    [tcp framed_tcp ws]
     fn frames_of_both_directions_of_an_endpoint_arrive_at_the_same_time(transport) {
         const FRAMES: u32 = 2_000;
         let (server, listener) = split();
@@ -168,11 +207,11 @@ over_transports! {
         let (to_server, _) = client.network().connect(transport, addr).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
-                send_all(&client, to_server, 0..4, FRAMES);
+                send_all(&client, to_server, mixed, 0..4, FRAMES);
                 client.signals().send(Signal::Step(0));
             });
             scope.spawn(|| {
-                let mut referee = Referee::new(4, FRAMES);
+                let mut referee = Referee::new(mixed, 4, FRAMES);
                 let mut is_sent = false;
                 run_within(TIME, &client, dialer, "what the server sends", |event| {
                     match event {
@@ -187,11 +226,11 @@ over_transports! {
                     }
                 });
             });
-            let mut referee = Referee::new(4, FRAMES);
+            let mut referee = Referee::new(mixed, 4, FRAMES);
             run_within(TIME, &server, listener, "the client's end", |event| match event.network() {
                 NetEvent::Accepted(to_client, _) => {
                     let server = server.clone();
-                    scope.spawn(move || send_all(&server, to_client, 0..4, FRAMES));
+                    scope.spawn(move || send_all(&server, to_client, mixed, 0..4, FRAMES));
                 }
                 NetEvent::Message(_, message) => referee.take(transport, message),
                 NetEvent::Disconnected(_) => server.stop(),

@@ -122,15 +122,18 @@ over_transports! {
     [tcp framed_tcp ws]
     fn what_was_sent_before_the_endpoint_was_ready_arrives_though_it_is_removed_at_once(transport) {
         let (client, listener) = split();
+        let mut task = None;
         let (received, reason) = received_from(
             |addr| {
                 let (endpoint, _) = client.network().connect(transport, addr).unwrap();
                 assert_eq!(client.network().send(endpoint, b"hello"), SendStatus::Sent);
                 assert!(client.network().remove(endpoint.resource_id()));
-                let _ = listener.for_each_async(|_| panic!("told of an endpoint that was removed"));
+                task = Some(listener.for_each_async(|event| panic!("told of {event:?}")));
             },
             transport,
         );
+        client.stop();
+        task.unwrap().wait();
         assert_eq!(received, b"hello");
         assert_said_goodbye(transport, reason, 1000);
     }
@@ -144,12 +147,12 @@ over_transports! {
                 let (endpoint, _) = client.network().connect(transport, addr).unwrap();
                 assert_eq!(client.network().send(endpoint, &sent), SendStatus::Sent);
                 client.stop();
-                listener.for_each(|_| panic!("told of something after stop"));
+                listener.for_each(|event| panic!("told of {event:?}"));
             },
             transport,
         );
         assert!(received == sent);
-        assert_said_goodbye(transport, reason, if transport == Transport::Ws { 1000 } else { 0 });
+        assert_said_goodbye(transport, reason, 1001);
     }
 
     [tcp framed_tcp ws]

@@ -4,13 +4,13 @@
 pub mod peers;
 pub mod system;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::{Connect, Listen};
-use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceId};
+use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceId, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
 pub use polywire::node::StoredNetEvent;
@@ -216,6 +216,15 @@ pub fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(work()));
     receiver.recv_timeout(DEADLINE).expect("it ends in time, without a panic")
+}
+
+/// Somebody else can listen on the address.
+#[track_caller]
+pub fn assert_free(transport: Transport, addr: SocketAddr) {
+    match transport {
+        Transport::Udp => drop(UdpSocket::bind(addr).expect("the port is free")),
+        _ => drop(TcpListener::bind(addr).expect("the port is free")),
+    }
 }
 
 /// The middle one.
