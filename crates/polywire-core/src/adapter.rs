@@ -27,6 +27,7 @@ use crate::endpoint::ResourceId;
 use crate::limits::Limits;
 use crate::network::SendStatus;
 use crate::poller::{Readiness, token_of};
+use crate::reconnect::Redial;
 
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;
@@ -93,12 +94,13 @@ pub struct Connection {
     pub(crate) remote: Box<dyn Remote>,
     pub(crate) peer: RemoteAddr,
     pub(crate) local: RemoteAddr,
+    pub(crate) redial: Option<Box<Redial>>,
 }
 
 impl Connection {
     /// A connection to `peer` from the address `local` of this side.
     pub fn new(remote: impl Remote + 'static, peer: RemoteAddr, local: RemoteAddr) -> Self {
-        Self { remote: Box::new(remote), peer, local }
+        Self { remote: Box::new(remote), peer, local, redial: None }
     }
 }
 

@@ -30,6 +30,7 @@ mod loop_thread;
 pub mod network;
 pub mod node;
 mod poller;
+pub mod reconnect;
 mod registry;
 #[cfg(feature = "simulation")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
@@ -44,3 +45,4 @@ pub use limits::{Limits, NodeLimits, WhenFull};
 /// The poller underneath, whose sources adapters register.
 pub use mio;
 pub use poller::Readiness;
+pub use reconnect::{Backoff, Reconnecting};

@@ -19,16 +19,17 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use crate::adapter::{Connect, Connection, Listen, Listener};
+use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
 use crate::poller::{AnyPoller, Clock, LoopWaker, MioPoller};
+use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, Stage};
 
-use shared::{Command, Shared};
+use shared::{Command, New, Shared};
 
 pub use net_event::{NetEvent, StoredNetEvent};
 pub use processor::NetworkProcessor;
@@ -378,20 +379,24 @@ impl NetworkController {
         &self,
         adapter: &dyn Connect,
         addr: &RemoteAddr,
-    ) -> io::Result<(Arc<Entry>, Box<dyn crate::adapter::Remote>)> {
+    ) -> io::Result<(Arc<Entry>, New)> {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
-        let Connection { remote, peer, local } = adapter.connect(addr)?;
+        let Connection { remote, peer, local, redial } = adapter.connect(addr)?;
+        let sender: Arc<dyn Sender> = match &redial {
+            Some(redial) => Arc::<Relay>::clone(&redial.relay),
+            None => remote.sender(),
+        };
         let entry = self.insert(NewEntry {
             tag: adapter.tag(),
             kind: ResourceType::Remote,
             addr: peer,
             local,
             limits: remote.limits(),
-            sender: Some(remote.sender()),
+            sender: Some(sender),
         })?;
-        Ok((entry, remote))
+        Ok((entry, New { remote, redial }))
     }
 
     fn insert(&self, new: NewEntry) -> io::Result<Arc<Entry>> {

@@ -17,7 +17,8 @@ const OPENING: u8 = 0;
 const READY: u8 = 1;
 const OVER: u8 = 2;
 
-/// How far an entry is in its life. It only ever goes forward.
+/// How far an entry is in its life. It goes forward, but for connections
+/// that are opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Connecting or shaking hands: sends are queued.
@@ -78,6 +79,12 @@ impl Entry {
         let changed =
             self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
         matches!(changed, Ok(_) | Err(READY))
+    }
+
+    /// Goes from ready back to opening, to be connected again; false if the program removed it
+    /// meanwhile.
+    pub(crate) fn reopen(&self) -> bool {
+        self.stage.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ends it and tells how far it was: of all threads that end it, one is told another stage

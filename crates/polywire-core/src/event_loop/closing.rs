@@ -25,6 +25,7 @@ impl EventLoop {
         reason: CloseReason,
         callback: Callback<'_>,
     ) {
+        let Some(resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = Arc::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
         self.warn_of(&entry, &reason);
@@ -67,7 +68,7 @@ impl EventLoop {
     pub(super) fn remove(&mut self, id: ResourceId) {
         let Some(mut resource) = self.take_out(id) else { return };
         match &resource.driven {
-            Driven::Listening(_) => self.forget(resource),
+            Driven::Listening(_) | Driven::Waiting => self.forget(resource),
             Driven::Ready(_) => self.close(resource, CloseReason::Removed),
             Driven::Opening { .. } if resource.has_unsent() => {
                 // What was accepted for sending goes out as soon as the connection is ready.

@@ -34,6 +34,7 @@ impl EventLoop {
             }
             Driven::Closing { remote, .. } => remote.register(&registration),
             Driven::Listening(local) => local.register(&registration),
+            Driven::Waiting => Ok(()),
         }
     }
 
@@ -103,10 +104,11 @@ impl EventLoop {
     /// The connection did not come to be.
     pub(super) fn fail(
         &mut self,
-        mut resource: Box<Resource>,
+        resource: Box<Resource>,
         reason: CloseReason,
         callback: Callback<'_>,
     ) {
+        let Some(mut resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = Arc::clone(&resource.entry);
         self.shared.reasons.record(entry.id, reason.clone());
         let was_known = entry.end() != Stage::Over;

@@ -50,6 +50,7 @@ impl EventLoop {
                 self.forget(resource);
             }
             Driven::Closing { .. } => self.forget(resource),
+            Driven::Waiting => self.redial(resource, callback),
             Driven::Ready(_) => self.check_liveness(resource, callback),
             Driven::Listening(_) => {
                 if !resource.registered {

@@ -64,6 +64,7 @@ impl EventLoop {
                 }
             }
             Driven::Listening(local) => local.flush(),
+            Driven::Waiting => {}
             Driven::Opening { .. } | Driven::Closing { .. } => {
                 self.mark_ready(id, Readiness::WRITABLE);
             }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 
-use crate::adapter::{Local, Remote};
+use crate::adapter::{Connection, Local, Remote};
 use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
@@ -18,17 +18,26 @@ use crate::network::seat::Seat;
 use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
+use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry};
 
 /// What became of a connection that somebody waits for.
 pub(crate) type Outcome = Arc<OnceLock<Result<(), CloseReason>>>;
 
+/// A connection begun, with how it is opened again if it is to be.
+pub(crate) struct New {
+    pub(crate) remote: Box<dyn Remote>,
+    pub(crate) redial: Option<Box<Redial>>,
+}
+
 /// What a handle asks of the loop.
 pub(crate) enum Command {
     /// Drive this connection from now on. With an outcome, a failure is told there alone.
-    Connect(Arc<Entry>, Box<dyn Remote>, Option<Outcome>),
+    Connect(Arc<Entry>, New, Option<Outcome>),
+    /// An attempt to connect that endpoint again has begun, or could not.
+    Redialled(ResourceId, io::Result<Connection>),
     /// The same for a connection that is ready already.
-    Adopt(Arc<Entry>, Box<dyn Remote>),
+    Adopt(Arc<Entry>, New),
     /// Drive this listener from now on.
     Listen(Arc<Entry>, Box<dyn Local>),
     /// Close what the program removed.

@@ -198,7 +198,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// Has the node's sum know how much of a message waits for its rest.
     fn count_inbox(&mut self) -> Result<(), CloseReason> {
         let Some((counted, announcer)) = &mut self.counted else { return Ok(()) };
-        let len = self.inbox.len();
+        let len = self.inbox.len() + self.protocol.half_received().unwrap_or(0);
         if len > *counted && !announcer.budget().has_room(len - *counted) {
             return Err(CloseReason::NodeMemory);
         }
@@ -383,7 +383,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn is_inside_message(&self) -> bool {
-        !self.inbox.is_empty() || self.protocol.is_inside_message()
+        !self.inbox.is_empty() || self.protocol.half_received().is_some()
     }
 
     fn heartbeat(&mut self) {

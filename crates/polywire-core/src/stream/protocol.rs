@@ -39,10 +39,10 @@ pub trait Protocol: Send + 'static {
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason>;
 
-    /// Whether a message has begun to arrive of which the undecoded bytes tell nothing: fragments
-    /// that were consumed already. Default: no.
-    fn is_inside_message(&self) -> bool {
-        false
+    /// The bytes kept of a message of which a part was consumed already: fragments. `None`, the
+    /// default, if there is none such.
+    fn half_received(&self) -> Option<usize> {
+        None
     }
 
     /// Asks the peer for a sign of life, by bytes put into `out` that it has to answer.

@@ -1,3 +1,4 @@
+use std::io::IoSlice;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::Duration;
