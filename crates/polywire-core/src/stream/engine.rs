@@ -18,6 +18,8 @@ type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
 const DISCARD: usize = 1 << 20;
+/// The same when the node ends, and with it the program perhaps.
+const DISCARD_STOPPED: usize = 64 << 10;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -298,11 +300,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Reads and throws away, until the peer has nothing more to say. One that says more than
-    /// [`DISCARD`] is not about to end: it is left to fill the system's buffers, and then waits
-    /// until the linger time is over.
-    fn discard(&mut self, io: &mut Io<'_>) -> Closing {
-        while self.discarded < DISCARD {
+    /// Reads and throws away, until the peer has nothing more to say. One that says much is not
+    /// about to end: it is left to fill the system's buffers, and then waits until the linger time
+    /// is over; a node that was stopped does not wait for it.
+    fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        let is_stopped = *reason == CloseReason::NodeStopped;
+        let limit = if is_stopped { DISCARD_STOPPED } else { DISCARD };
+        while self.discarded < limit {
             match read_some(&*self.socket, io.buffer) {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.discarded += len,
@@ -310,7 +314,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Err(_) => return Closing::Done,
             }
         }
-        Closing::AwaitingPeer
+        if is_stopped && self.discarded >= limit { Closing::Done } else { Closing::AwaitingPeer }
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {
@@ -425,7 +429,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
             }
             if self.outbox.queued() > 0 {
                 // A peer that only reads once it is read would wait for ever otherwise.
-                let _ = self.discard(io);
+                let _ = self.discard(io, reason);
                 return Closing::Flushing;
             }
             self.stage = Stage::ShutDown;
@@ -433,7 +437,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
                 return Closing::Done;
             }
         }
-        self.discard(io)
+        self.discard(io, reason)
     }
 }
 
