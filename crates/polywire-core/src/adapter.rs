@@ -27,6 +27,7 @@ use crate::endpoint::ResourceId;
 use crate::limits::Limits;
 use crate::network::SendStatus;
 use crate::poller::{Readiness, token_of};
+use crate::reconnect::Redial;
 
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;
@@ -93,12 +94,13 @@ pub struct Connection {
     pub(crate) remote: Box<dyn Remote>,
     pub(crate) peer: RemoteAddr,
     pub(crate) local: RemoteAddr,
+    pub(crate) redial: Option<Box<Redial>>,
 }
 
 impl Connection {
     /// A connection to `peer` from the address `local` of this side.
     pub fn new(remote: impl Remote + 'static, peer: RemoteAddr, local: RemoteAddr) -> Self {
-        Self { remote: Box::new(remote), peer, local }
+        Self { remote: Box::new(remote), peer, local, redial: None }
     }
 }
 
@@ -192,6 +194,16 @@ pub trait Remote: Send {
     /// [`Received::Ended`] ends the endpoint: the loop tells the program and goes on to `close`.
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received;
 
+    /// Whether a message has begun to arrive and is not whole: then
+    /// [`Limits::message_timeout`] applies. Asked after each `receive`. Default: no.
+    fn is_inside_message(&self) -> bool {
+        false
+    }
+
+    /// Asks the peer for a sign of life, if the protocol can. Called after each
+    /// [`Limits::heartbeat`] without anything received. Default: nothing.
+    fn heartbeat(&mut self) {}
+
     /// Writes what waits to be sent, as far as it goes.
     ///
     /// Called when the source became writable and when the [`Announcer`] says so. The default does
@@ -222,6 +234,11 @@ pub trait Local: Send {
     /// For listeners without connections: the part that any thread answers through.
     fn sender(&self) -> Option<Arc<dyn Sender>> {
         None
+    }
+
+    /// The bounds the loop keeps this listener to. Called once, before `register`.
+    fn limits(&self) -> Limits {
+        Limits::default()
     }
 
     /// As [`Remote::register`]. An error is tried again later, by a timer.
@@ -270,6 +287,12 @@ pub trait Sender: Send + Sync {
     /// Writes what waits to be sent now, as far as it goes, rather than when the loop comes to it.
     fn flush(&self) {}
 
+    /// Runs `tell` once [`try_send`](Self::try_send) would take a message again: at once if it
+    /// would now, the default. Not at all if the endpoint ends before.
+    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
+        tell();
+    }
+
     /// The endpoint is over: no message is taken from now on, and no thread waits any more.
     fn end(&self) {}
 }
@@ -280,6 +303,7 @@ pub struct Io<'a> {
     /// Where to read to: one buffer for the whole loop, its content of no meaning between calls.
     pub buffer: &'a mut [u8],
     /// Bytes (or, for listeners with connections, connections) to take in this call at most.
+    /// Subtract what was taken: it tells the loop that the peer lives.
     pub budget: usize,
     /// What the resource became ready for since it was last served.
     pub readiness: Readiness,

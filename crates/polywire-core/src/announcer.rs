@@ -3,14 +3,16 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_queue::SegQueue;
 
+use crate::budget::Budget;
 use crate::endpoint::ResourceId;
+use crate::limits::NodeLimits;
 use crate::loop_thread::current_thread;
-use crate::poller::{LoopWaker, Poller, Readiness};
+use crate::poller::{Clock, LoopWaker, Poller, Readiness};
 
 const NOBODY: u64 = 0;
 
@@ -21,11 +23,32 @@ pub(crate) struct Announcements {
     waker: Arc<LoopWaker>,
     /// The thread that runs the loop just now.
     runner: AtomicU64,
+    /// The node is to end after the event in hand.
+    stopping: AtomicBool,
+    /// What all connections of the node hold together.
+    budget: Budget,
+    clock: Clock,
 }
 
 impl Announcements {
-    pub(crate) fn new(waker: Arc<LoopWaker>) -> Self {
-        Self { queue: SegQueue::new(), waker, runner: AtomicU64::new(NOBODY) }
+    pub(crate) fn new(waker: Arc<LoopWaker>, clock: Clock) -> Self {
+        let budget = Budget::new(NodeLimits::default().max_buffered);
+        let (runner, stopping) = (AtomicU64::new(NOBODY), AtomicBool::new(false));
+        Self { queue: SegQueue::new(), waker, runner, stopping, budget, clock }
+    }
+
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.waker.ring();
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub(crate) fn pop(&self) -> Option<(ResourceId, Readiness)> {
@@ -92,6 +115,23 @@ impl Announcer {
     pub fn announce(&self, readiness: Readiness) {
         self.announcements.queue.push((self.id, readiness));
         self.announcements.waker.ring();
+    }
+
+    /// Whether the current thread runs the loop.
+    pub(crate) fn loop_runs_here(&self) -> bool {
+        self.announcements.runs_here()
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.announcements.budget
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.announcements.is_stopping()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.announcements.clock
     }
 
     /// Whether another thread runs the loop just now: only then may the current one wait for what

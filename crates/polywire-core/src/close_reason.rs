@@ -51,6 +51,15 @@ pub enum CloseReason {
         /// Bytes that were waiting.
         queued: usize,
     },
+    /// The peer took nothing for [`Limits::stall_timeout`](crate::Limits) while `send` waited.
+    Stalled,
+    /// A message began to arrive and did not go on.
+    MessageTimeout,
+    /// Nothing was received for [`Limits::idle_timeout`](crate::Limits).
+    IdleTimeout,
+    /// The node had queued or half received more than its ceiling allows
+    /// ([`NodeLimits::max_buffered`](crate::NodeLimits)).
+    NodeMemory,
     /// What was accepted for sending could not be delivered within the linger time.
     LingerTimeout,
     /// The program removed the endpoint.
@@ -93,6 +102,12 @@ impl fmt::Display for CloseReason {
             Self::OutboxLimit { queued } => {
                 write!(f, "the peer reads too slowly: {queued} bytes were waiting to be sent")
             }
+            Self::Stalled => f.write_str("the peer took nothing while there was much to send"),
+            Self::MessageTimeout => f.write_str("a message began to arrive and did not go on"),
+            Self::IdleTimeout => f.write_str("nothing was received for the idle time"),
+            Self::NodeMemory => {
+                f.write_str("the node had more bytes queued or half received than it may")
+            }
             Self::LingerTimeout => {
                 f.write_str("what was left to send could not be delivered within the linger time")
             }
@@ -134,12 +149,15 @@ impl From<CloseReason> for io::Error {
             }
             CloseReason::ConnectTimeout
             | CloseReason::HandshakeTimeout
+            | CloseReason::Stalled
+            | CloseReason::MessageTimeout
+            | CloseReason::IdleTimeout
             | CloseReason::LingerTimeout => io::ErrorKind::TimedOut,
             CloseReason::Unresolved(_) => io::ErrorKind::NotFound,
             CloseReason::ProtocolViolation(_) | CloseReason::MessageTooLarge { .. } => {
                 io::ErrorKind::InvalidData
             }
-            CloseReason::OutboxLimit { .. } => io::ErrorKind::OutOfMemory,
+            CloseReason::OutboxLimit { .. } | CloseReason::NodeMemory => io::ErrorKind::OutOfMemory,
             CloseReason::Removed | CloseReason::NodeStopped => io::ErrorKind::NotConnected,
             CloseReason::Io(kind, _) => *kind,
         };

@@ -6,8 +6,11 @@
 mod closing;
 mod deadlines;
 mod delivery;
+mod guests;
 mod listening;
+mod liveness;
 mod opening;
+mod redialing;
 mod resource;
 mod timeouts;
 mod transfer;
@@ -21,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::network::shared::{Command, Shared};
+use crate::network::shared::{Command, New, Shared};
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 
@@ -248,18 +251,23 @@ impl EventLoop {
             }
             Driven::Ready(_) => self.transfer(resource, readiness, callback),
             Driven::Closing { .. } => self.go_on_closing(resource, readiness),
+            Driven::Waiting => self.put_back(resource),
             Driven::Listening(_) => self.listen(resource, readiness, callback),
         }
     }
 
     fn obey(&mut self, command: Command, callback: Callback<'_>) {
         match command {
-            Command::Connect(entry, remote, outcome) => {
+            Command::Connect(entry, New { remote, redial }, outcome) => {
                 let origin = Origin::Connected(outcome);
-                self.start(Resource::opening(entry, remote, origin), callback);
+                let mut resource = Resource::opening(entry, remote, origin);
+                resource.redial = redial;
+                self.start(resource, callback);
             }
-            Command::Adopt(entry, remote) => {
+            Command::Redialled(id, connection) => self.redialled(id, connection, callback),
+            Command::Adopt(entry, New { remote, redial }) => {
                 let mut resource = Resource::opening(entry, remote, Origin::Connected(None));
+                resource.redial = redial;
                 match self.register(&mut resource) {
                     Ok(()) => self.become_ready(resource, callback),
                     Err(error) => self.fail(resource, (&error).into(), callback),
@@ -272,6 +280,7 @@ impl EventLoop {
                 self.put_back(resource);
             }
             Command::Remove(id) => self.remove(id),
+            Command::Resume(id) => self.mark_ready(id, Readiness::READABLE),
         }
     }
 
@@ -305,6 +314,7 @@ impl EventLoop {
     /// Closes a resource for good and frees its slot.
     fn forget(&mut self, resource: Box<Resource>) {
         let id = resource.entry.id;
+        self.free_place(&resource);
         drop(resource);
         self.shared.registry.remove(id);
     }

@@ -20,6 +20,7 @@
 pub mod adapter;
 pub mod address;
 mod announcer;
+mod budget;
 mod close_reason;
 pub mod endpoint;
 mod event_loop;
@@ -29,6 +30,7 @@ mod loop_thread;
 pub mod network;
 pub mod node;
 mod poller;
+pub mod reconnect;
 mod registry;
 #[cfg(feature = "simulation")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
@@ -39,7 +41,8 @@ pub mod util;
 pub use announcer::Announcer;
 pub use close_reason::{CloseReason, Text};
 pub use endpoint::{Endpoint, ResourceId, ResourceType};
-pub use limits::Limits;
+pub use limits::{Limits, NodeLimits, WhenFull};
 /// The poller underneath, whose sources adapters register.
 pub use mio;
 pub use poller::Readiness;
+pub use reconnect::{Backoff, Reconnecting};

@@ -2,6 +2,23 @@
 
 use std::time::Duration;
 
+/// What `send` inside the callback does when a peer reads too slowly.
+///
+/// `send` on any other thread waits for room in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WhenFull {
+    /// Takes the message all the same, and gives the connection up with
+    /// [`CloseReason::OutboxLimit`](crate::CloseReason) when the outbox reaches
+    /// [`Limits::outbox_hard_limit`]. The default of accepted connections: they chose us, there may
+    /// be thousands, and one of them must not hold up the others.
+    Disconnect,
+    /// Holds the callback up above [`Limits::outbox_soft_mark`], writing, for as long as the peer
+    /// takes anything; after [`Limits::stall_timeout`] without that, gives the connection up with
+    /// [`CloseReason::Stalled`](crate::CloseReason). The default of connections that the program
+    /// opened: one that streams a file in a plain loop of `send`s runs at the peer's speed.
+    Wait,
+}
+
 /// Bounds of one connection, or of every connection that a listener accepts.
 ///
 /// Every adapter configuration carries one; the defaults suit the open internet.
@@ -32,9 +49,72 @@ pub struct Limits {
     /// [`CloseReason::OutboxLimit`](crate::CloseReason). One message larger than this is taken
     /// while the outbox is empty. Default: 64 MiB.
     pub outbox_hard_limit: usize,
+    /// What `send` inside the callback does above the soft mark. Default: `None`, which is
+    /// [`WhenFull::Disconnect`] for accepted connections and [`WhenFull::Wait`] for those that the
+    /// program opened; [`limits`](crate::network::NetworkController::limits) tells the effective
+    /// one.
+    pub when_full: Option<WhenFull>,
+    /// Time that a waiting `send` inside the callback gives the peer to take anything. Default: 5 s.
+    /// At its end: [`CloseReason::Stalled`](crate::CloseReason).
+    pub stall_timeout: Duration,
+    /// Time that a message which has begun to arrive may go without another byte. Default: 30 s.
+    /// At its end: [`CloseReason::MessageTimeout`](crate::CloseReason).
+    pub message_timeout: Duration,
+    /// Time that a connection may go without receiving anything, pongs included. Default: `None`,
+    /// for ever. At its end: [`CloseReason::IdleTimeout`](crate::CloseReason).
+    pub idle_timeout: Option<Duration>,
+    /// Time without receiving anything after which the protocol asks the peer for a sign of life,
+    /// again and again (a WebSocket ping; protocols without such a thing do nothing). Default:
+    /// `None`, never. Use it with a longer [`Self::idle_timeout`].
+    pub heartbeat: Option<Duration>,
+    /// Of a listener: connections it may have at a time; more are closed as they come. Default:
+    /// no limit but the node's.
+    pub max_connections: usize,
+    /// Of a listener: connections that may be shaking hands at a time; more are closed as they
+    /// come. Default: 1024.
+    pub max_handshakes: usize,
+    /// Of a listener: connections that one IP address may have at a time; more are closed as they
+    /// come. Default: no limit, for a proxy may stand for many.
+    pub max_connections_per_ip: usize,
     /// Bytes the connection may read in one turn of the loop before others are served.
     /// Default: 1 MiB; at least one read is always made.
     pub read_budget: usize,
+}
+
+/// Bounds of a whole node, over all its connections.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct NodeLimits {
+    /// Listeners and connections the node may have at a time: `connect` and `listen` fail above it,
+    /// and peers that come are closed at once. Default: 2^24, as many as it can count.
+    pub max_resources: usize,
+    /// Bytes the node may hold in all outboxes and of all messages half received together.
+    /// Default: 1 GiB. What would go over it ends the connection it belongs to, with
+    /// [`CloseReason::NodeMemory`](crate::CloseReason), or waits where the connection waits for
+    /// room.
+    pub max_buffered: usize,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self { max_resources: 1 << 24, max_buffered: 1 << 30 }
+    }
+}
+
+impl NodeLimits {
+    /// Sets [`Self::max_resources`].
+    #[must_use]
+    pub fn with_max_resources(mut self, count: usize) -> Self {
+        self.max_resources = count;
+        self
+    }
+
+    /// Sets [`Self::max_buffered`].
+    #[must_use]
+    pub fn with_max_buffered(mut self, bytes: usize) -> Self {
+        self.max_buffered = bytes;
+        self
+    }
 }
 
 impl Default for Limits {
@@ -45,6 +125,14 @@ impl Default for Limits {
             linger: Duration::from_secs(5),
             outbox_soft_mark: 1 << 20,
             outbox_hard_limit: 64 << 20,
+            when_full: None,
+            stall_timeout: Duration::from_secs(5),
+            message_timeout: Duration::from_secs(30),
+            idle_timeout: None,
+            heartbeat: None,
+            max_connections: usize::MAX,
+            max_handshakes: 1024,
+            max_connections_per_ip: usize::MAX,
             read_budget: 1 << 20,
         }
     }
@@ -90,6 +178,62 @@ impl Limits {
     #[must_use]
     pub fn with_read_budget(mut self, bytes: usize) -> Self {
         self.read_budget = bytes;
+        self
+    }
+
+    /// Sets [`Self::when_full`].
+    #[must_use]
+    pub fn with_when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = Some(when_full);
+        self
+    }
+
+    /// Sets [`Self::stall_timeout`].
+    #[must_use]
+    pub fn with_stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::message_timeout`].
+    #[must_use]
+    pub fn with_message_timeout(mut self, timeout: Duration) -> Self {
+        self.message_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::idle_timeout`].
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets [`Self::heartbeat`].
+    #[must_use]
+    pub fn with_heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = Some(interval);
+        self
+    }
+
+    /// Sets [`Self::max_connections`].
+    #[must_use]
+    pub fn with_max_connections(mut self, count: usize) -> Self {
+        self.max_connections = count;
+        self
+    }
+
+    /// Sets [`Self::max_handshakes`].
+    #[must_use]
+    pub fn with_max_handshakes(mut self, count: usize) -> Self {
+        self.max_handshakes = count;
+        self
+    }
+
+    /// Sets [`Self::max_connections_per_ip`].
+    #[must_use]
+    pub fn with_max_connections_per_ip(mut self, count: usize) -> Self {
+        self.max_connections_per_ip = count;
         self
     }
 }

@@ -12,27 +12,29 @@ pub(crate) mod seat;
 mod send_status;
 pub(crate) mod shared;
 mod stats;
+pub(crate) mod warnings;
 
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use crate::adapter::{Connect, Connection, Listen, Listener};
+use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
-use crate::limits::Limits;
+use crate::limits::{Limits, NodeLimits};
 use crate::poller::{AnyPoller, Clock, LoopWaker, MioPoller};
+use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, Stage};
 
-use shared::{Command, Shared};
+use shared::{Command, New, Shared};
 
 pub use net_event::{NetEvent, StoredNetEvent};
 pub use processor::NetworkProcessor;
 pub use send_status::SendStatus;
-pub use stats::Stats;
+pub use stats::{Ended, Stats};
 
 /// A network without a node: the handle, and the loop to be driven by hand.
 ///
@@ -174,7 +176,7 @@ impl NetworkController {
             kind: ResourceType::Local,
             addr: addr.clone(),
             local: addr,
-            limits: Limits::default(),
+            limits: local.limits(),
             sender: local.sender(),
         })?;
         let ids = (entry.id, *entry.local.socket_addr());
@@ -281,6 +283,58 @@ impl NetworkController {
         self.shared.registry.with(endpoint.resource_id(), |entry| entry.limits.clone())
     }
 
+    /// Bounds the node as a whole from now on. What it holds already stays.
+    pub fn set_limits(&self, limits: &NodeLimits) {
+        self.shared.set_limits(limits);
+    }
+
+    /// Reads nothing more from a connection (or, for a listener, takes nothing more in) until
+    /// [`resume`](Self::resume): what the peer sends fills the system's buffers, and then makes the
+    /// peer wait. A message that another thread's callback is just getting still comes. The end of a
+    /// paused connection is not noticed either, but for a failing write. Returns whether there is
+    /// such a resource.
+    pub fn pause(&self, resource_id: ResourceId) -> bool {
+        self.set_paused(resource_id, true)
+    }
+
+    /// Reads again what [`pause`](Self::pause) held up, from where it stopped. Returns whether there
+    /// is such a resource.
+    pub fn resume(&self, resource_id: ResourceId) -> bool {
+        let found = self.set_paused(resource_id, false);
+        if found {
+            self.shared.command(Command::Resume(resource_id));
+        }
+        found
+    }
+
+    fn set_paused(&self, resource_id: ResourceId, paused: bool) -> bool {
+        let set = |entry: &Entry| {
+            entry.set_paused(paused);
+            !entry.is_over()
+        };
+        self.shared.registry.with(resource_id, set).unwrap_or(false)
+    }
+
+    /// Runs `tell` on the loop's thread or the current one once
+    /// [`try_send`](Self::try_send) would take a message for `endpoint` again: at once if it would
+    /// now; never if the endpoint ends before, which `Disconnected` tells. A node's program rather
+    /// uses [`send_signal_when_writable`](crate::node::NodeHandler::send_signal_when_writable).
+    /// `tell` must be short and not act on the network. Returns whether there is such an endpoint.
+    pub(crate) fn when_writable(
+        &self,
+        endpoint: Endpoint,
+        tell: impl FnOnce() + Send + 'static,
+    ) -> bool {
+        let id = endpoint.resource_id();
+        let sender = self
+            .shared
+            .registry
+            .with(id, |entry| entry.sender.as_ref().filter(|_| !entry.is_over()).map(Arc::clone));
+        let Some(sender) = sender.flatten() else { return false };
+        sender.when_writable(Box::new(tell));
+        true
+    }
+
     /// A snapshot of the counters. Walks all endpoints for the queued bytes: some 50 ns each.
     pub fn stats(&self) -> Stats {
         let registry = &self.shared.registry;
@@ -294,6 +348,8 @@ impl NetworkController {
             bytes_out: counters.bytes_out.get(),
             queued_bytes: registry.ids().into_iter().filter_map(queued).flatten().sum(),
             refused: counters.refused.get(),
+            turned_away: counters.turned_away.get(),
+            ended: counters.ended(),
             accept_exhausted: counters.accept_exhausted.get(),
             wake_ups: counters.wake_ups.get(),
         }
@@ -323,27 +379,34 @@ impl NetworkController {
         &self,
         adapter: &dyn Connect,
         addr: &RemoteAddr,
-    ) -> io::Result<(Arc<Entry>, Box<dyn crate::adapter::Remote>)> {
+    ) -> io::Result<(Arc<Entry>, New)> {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
-        let Connection { remote, peer, local } = adapter.connect(addr)?;
+        let Connection { remote, peer, local, redial } = adapter.connect(addr)?;
+        let sender: Arc<dyn Sender> = match &redial {
+            Some(redial) => Arc::<Relay>::clone(&redial.relay),
+            None => remote.sender(),
+        };
         let entry = self.insert(NewEntry {
             tag: adapter.tag(),
             kind: ResourceType::Remote,
             addr: peer,
             local,
             limits: remote.limits(),
-            sender: Some(remote.sender()),
+            sender: Some(sender),
         })?;
-        Ok((entry, remote))
+        Ok((entry, New { remote, redial }))
     }
 
     fn insert(&self, new: NewEntry) -> io::Result<Arc<Entry>> {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
-        let full = || io::Error::other("a node has at most 2^24 resources: remove some first");
+        let full = || io::Error::other("the node has as many resources as it may: remove some");
+        if self.shared.is_full() {
+            return Err(full());
+        }
         self.shared.registry.insert(new).ok_or_else(full)
     }
 }

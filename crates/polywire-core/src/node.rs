@@ -27,7 +27,9 @@ mod task;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::endpoint::Endpoint;
 use crate::events::{self, EventReceiver, EventSender};
 use crate::network::shared::Shared;
 use crate::network::{self, NetworkController, NetworkProcessor};
@@ -94,6 +96,26 @@ impl<S> NodeHandler<S> {
     /// `for_each` returns. Calling it again changes nothing.
     pub fn stop(&self) {
         self.0.network.shared.stop();
+    }
+
+    /// Sends the program's own signal to its callback once
+    /// [`try_send`](NetworkController::try_send) would take a message for `endpoint` again: at once
+    /// if it would now; never if the endpoint ends before, which `Disconnected` tells. Returns
+    /// whether there is such an endpoint.
+    pub fn send_signal_when_writable(&self, endpoint: Endpoint, signal: S) -> bool
+    where
+        S: Send + 'static,
+    {
+        let signals = self.signals().clone();
+        self.network().when_writable(endpoint, move || signals.send(signal))
+    }
+
+    /// Stops the node as soon as everything accepted for sending is given to the system, or after
+    /// `timeout`, whichever comes first. Until then it runs as ever. Of several calls the earliest
+    /// timeout counts.
+    pub fn stop_when_drained(&self, timeout: Duration) {
+        let shared = &self.0.network.shared;
+        shared.drain_until(shared.clock.now().checked_add(timeout));
     }
 
     /// Whether nobody has stopped the node, from its making on.

@@ -194,6 +194,13 @@ struct ManualTime {
     passed_nanos: AtomicU64,
 }
 
+impl ManualTime {
+    fn advance(&self, by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX / 2);
+        self.passed_nanos.fetch_add(nanos, Ordering::AcqRel);
+    }
+}
+
 impl Clock {
     /// A clock that only [`advance`](Self::advance) moves.
     #[cfg(feature = "simulation")]
@@ -214,12 +221,19 @@ impl Clock {
         }
     }
 
+    /// Lets `time` pass: waits, or moves a manual clock.
+    pub(crate) fn sleep(&self, time: Duration) {
+        match &self.0 {
+            None => std::thread::sleep(time),
+            Some(manual) => manual.advance(time),
+        }
+    }
+
     /// Moves a manual clock forward; nothing for the system's.
     #[cfg(feature = "simulation")]
     pub(crate) fn advance(&self, by: Duration) {
-        if let Some(time) = &self.0 {
-            let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX / 2);
-            time.passed_nanos.fetch_add(nanos, Ordering::AcqRel);
+        if let Some(manual) = &self.0 {
+            manual.advance(by);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_queue::SegQueue;
@@ -17,7 +17,8 @@ const OPENING: u8 = 0;
 const READY: u8 = 1;
 const OVER: u8 = 2;
 
-/// How far an entry is in its life. It only ever goes forward.
+/// How far an entry is in its life. It goes forward, but for connections
+/// that are opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Connecting or shaking hands: sends are queued.
@@ -38,9 +39,20 @@ pub(crate) struct Entry {
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
     stage: AtomicU8,
+    /// The program wants nothing read from it just now.
+    paused: AtomicBool,
 }
 
 impl Entry {
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Release);
+    }
+
     /// The endpoint of this connection.
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.id, *self.addr.socket_addr())
@@ -67,6 +79,12 @@ impl Entry {
         let changed =
             self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
         matches!(changed, Ok(_) | Err(READY))
+    }
+
+    /// Goes from ready back to opening, to be connected again; false if the program removed it
+    /// meanwhile.
+    pub(crate) fn reopen(&self) -> bool {
+        self.stage.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ends it and tells how far it was: of all threads that end it, one is told another stage
@@ -153,6 +171,7 @@ impl Registry {
             limits: new.limits,
             sender: new.sender,
             stage: AtomicU8::new(initial),
+            paused: AtomicBool::new(false),
         });
         slot.entry.store(Some(Arc::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -86,6 +86,10 @@ struct Acceptor<F> {
 }
 
 impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         registration.register(&mut self.listener, Interest::READABLE)
     }

@@ -46,12 +46,17 @@ impl Remote for UdpConnection {
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         let socket = &self.socket;
+        let mut taken = 0;
         let round = receive_datagrams(
             io.buffer,
             io.budget,
             |buffer| socket.receive(|socket| Ok((socket.recv(buffer)?, ()))),
-            |(), message| sink.message(message, false),
+            |(), message| {
+                taken += message.len().max(1);
+                sink.message(message, false)
+            },
         );
+        io.budget = io.budget.saturating_sub(taken);
         match round {
             Round::Drained => Received::Drained,
             Round::Unfinished | Round::Stopped => Received::Unfinished,

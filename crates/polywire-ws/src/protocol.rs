@@ -103,9 +103,19 @@ impl Protocol for WsProtocol {
         Ok(decoded)
     }
 
+    fn half_received(&self) -> Option<usize> {
+        self.session.half_received()
+    }
+
+    fn heartbeat(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.handshake, Handshake::Done) {
+            self.session.ping(out);
+        }
+    }
+
     fn end_of_stream(&mut self, left: usize) -> CloseReason {
         match self.handshake {
-            Handshake::Done if left > 0 || self.session.is_inside_message() => {
+            Handshake::Done if left > 0 || self.session.half_received().is_some() => {
                 CloseReason::ProtocolViolation("the stream ended inside a message".into())
             }
             Handshake::Done => CloseReason::PeerClosed,

@@ -38,9 +38,14 @@ impl Session {
         &self.settings
     }
 
-    /// Whether the last fragment of a message is still to come.
-    pub(crate) fn is_inside_message(&self) -> bool {
-        self.assembler.is_open()
+    /// The bytes of the fragments of a message whose last one is still to come.
+    pub(crate) fn half_received(&self) -> Option<usize> {
+        self.assembler.is_open().then(|| self.assembler.len())
+    }
+
+    /// Asks the peer for a sign of life (RFC 6455 section 5.5.2).
+    pub(crate) fn ping(&self, out: &mut Vec<u8>) {
+        frame::write(self.role, OpCode::Ping, &[], out);
     }
 
     /// Takes the next frame from the front of `input`, as

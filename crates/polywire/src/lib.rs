@@ -60,7 +60,10 @@ pub mod network;
 pub mod util;
 
 #[doc(inline)]
-pub use polywire_core::{CloseReason, Limits, adapter, address, events, node, stream};
+pub use polywire_core::{
+    Backoff, CloseReason, Limits, NodeLimits, Reconnecting, WhenFull, adapter, address, events,
+    node, stream,
+};
 
 #[cfg(all(doctest, feature = "tcp", feature = "udp", feature = "ws"))]
 #[doc = include_str!("../../../README.md")]

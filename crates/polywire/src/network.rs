@@ -7,7 +7,7 @@ mod transport_config;
 pub use polywire_core::address::{Name, RemoteAddr, ToListenAddr, ToRemoteAddr};
 #[doc(inline)]
 pub use polywire_core::network::{
-    NetEvent, NetworkController, NetworkProcessor, SendStatus, Stats, split, try_split,
+    Ended, NetEvent, NetworkController, NetworkProcessor, SendStatus, Stats, split, try_split,
 };
 #[doc(inline)]
 pub use polywire_core::{CloseReason, Endpoint, Limits, ResourceId, ResourceType};

@@ -9,6 +9,7 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::resource::{Driven, Resource};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::network::NetEvent;
+use crate::network::warnings::Warning;
 use crate::poller::Readiness;
 use crate::registry::{Entry, Stage};
 
@@ -24,21 +25,35 @@ impl EventLoop {
         reason: CloseReason,
         callback: Callback<'_>,
     ) {
+        let Some(resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = Arc::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
-        if let CloseReason::OutboxLimit { .. } = reason {
-            tracing::warn!(
-                endpoint = %entry.id, peer = %entry.addr, %reason,
-                "closed a peer that reads too slowly; use try_send, or raise outbox_hard_limit"
-            );
-        }
+        self.warn_of(&entry, &reason);
         let tell = entry.end() != Stage::Over;
         if tell {
             self.shared.reasons.record(entry.id, reason.clone());
+            self.shared.counters.count_end(&reason);
         }
         self.close(resource, reason);
         if tell {
             self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
+        }
+    }
+
+    /// Tells the log of an end that somebody may want to do something about.
+    fn warn_of(&self, entry: &Entry, reason: &CloseReason) {
+        let (kind, advice) = match reason {
+            CloseReason::OutboxLimit { .. } | CloseReason::Stalled => (
+                Warning::SlowReader,
+                "closed a peer that reads too slowly; use try_send, or raise the outbox limits",
+            ),
+            CloseReason::NodeMemory => {
+                (Warning::NodeMemory, "closed a connection for want of room; see NodeLimits")
+            }
+            _ => return,
+        };
+        if self.shared.warnings.may_warn(kind) {
+            tracing::warn!(endpoint = %entry.id, peer = %entry.addr, %reason, "{advice}");
         }
     }
 
@@ -53,7 +68,7 @@ impl EventLoop {
     pub(super) fn remove(&mut self, id: ResourceId) {
         let Some(mut resource) = self.take_out(id) else { return };
         match &resource.driven {
-            Driven::Listening(_) => self.forget(resource),
+            Driven::Listening(_) | Driven::Waiting => self.forget(resource),
             Driven::Ready(_) => self.close(resource, CloseReason::Removed),
             Driven::Opening { .. } if resource.has_unsent() => {
                 // What was accepted for sending goes out as soon as the connection is ready.

@@ -71,7 +71,8 @@ impl ListenerSink for DatagramSink<'_> {
 }
 
 /// Runs the callback, unless the program removed the resource or stopped the node: asked before,
-/// for other threads do that at any time, and after, for the callback does.
+/// for other threads do that at any time, and after, for the callback does. Pausing is asked for
+/// after only: the message at hand must not be lost.
 fn deliver(
     shared: &Shared,
     entry: &Entry,
@@ -85,5 +86,5 @@ fn deliver(
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
     while_gathering(more, || callback(NetEvent::Message(endpoint, message)));
-    if is_over() { Flow::Stop } else { Flow::Continue }
+    if is_over() || entry.is_paused() { Flow::Stop } else { Flow::Continue }
 }

@@ -7,6 +7,7 @@ use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Driven, Origin, Resource};
 use crate::event_loop::{Callback, EventLoop, lend};
+use crate::network::warnings::Warning;
 use crate::poller::Readiness;
 use crate::registry::NewEntry;
 
@@ -23,6 +24,10 @@ impl EventLoop {
         callback: Callback<'_>,
     ) {
         let id = resource.entry.id;
+        if resource.entry.is_paused() {
+            resource.pending = readiness;
+            return self.put_back(resource);
+        }
         let Driven::Listening(local) = &mut resource.driven else { return };
         let budget = match resource.entry.sender {
             Some(_) if self.holding => {
@@ -39,6 +44,9 @@ impl EventLoop {
         let accepted = sink.into_accepted();
         if accepting == Accepting::Exhausted {
             self.shared.counters.accept_exhausted.add_alone(1);
+            if self.shared.warnings.may_warn(Warning::AcceptExhausted) {
+                tracing::warn!(listener = %id, "out of descriptors or memory: accepting later");
+            }
             self.arm(&mut resource, ACCEPT_RETRY);
         }
         self.put_back(resource);
@@ -56,6 +64,14 @@ impl EventLoop {
         connection: Connection,
         callback: Callback<'_>,
     ) {
+        let Some(place) = self.place_for(listener, &connection.peer) else {
+            self.shared.counters.turned_away.add_alone(1);
+            if self.shared.warnings.may_warn(Warning::TurnedAway) {
+                let peer = &connection.peer;
+                tracing::warn!(%listener, %peer, "turned peers away: the listener or node is full");
+            }
+            return;
+        };
         let new = NewEntry {
             tag: listener.adapter_id(),
             kind: ResourceType::Remote,
@@ -65,11 +81,12 @@ impl EventLoop {
             sender: Some(connection.remote.sender()),
         };
         let Some(entry) = self.shared.registry.insert(new) else {
-            self.shared.counters.refused.add_alone(1);
+            self.shared.counters.turned_away.add_alone(1);
             return;
         };
-        let origin = Origin::Accepted(listener);
-        self.start(Resource::opening(entry, connection.remote, origin), callback);
+        let mut resource = Resource::opening(entry, connection.remote, Origin::Accepted(listener));
+        resource.place = Some(place);
+        self.start(resource, callback);
     }
 
     /// Registers a listener, or sees to it that this is tried again.

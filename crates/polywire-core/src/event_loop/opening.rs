@@ -34,6 +34,7 @@ impl EventLoop {
             }
             Driven::Closing { remote, .. } => remote.register(&registration),
             Driven::Listening(local) => local.register(&registration),
+            Driven::Waiting => Ok(()),
         }
     }
 
@@ -80,6 +81,8 @@ impl EventLoop {
             return self.close(resource, reason);
         }
         resource.deadline = None;
+        self.leave_handshake(&mut resource);
+        self.watch(&mut resource, false);
         self.put_back(resource);
         // What came along with the last of the handshake waits already.
         self.mark_ready(entry.id, Readiness::READABLE);
@@ -101,10 +104,11 @@ impl EventLoop {
     /// The connection did not come to be.
     pub(super) fn fail(
         &mut self,
-        mut resource: Box<Resource>,
+        resource: Box<Resource>,
         reason: CloseReason,
         callback: Callback<'_>,
     ) {
+        let Some(mut resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = Arc::clone(&resource.entry);
         self.shared.reasons.record(entry.id, reason.clone());
         let was_known = entry.end() != Stage::Over;

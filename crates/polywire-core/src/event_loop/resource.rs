@@ -6,8 +6,11 @@ use std::time::Instant;
 use crate::adapter::{Local, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::guests::{Guests, Place};
+use crate::event_loop::liveness::Signs;
 use crate::network::shared::Outcome;
 use crate::poller::Readiness;
+use crate::reconnect::Redial;
 use crate::registry::Entry;
 
 /// One connection or listener in the loop.
@@ -22,13 +25,30 @@ pub(super) struct Resource {
     pub(super) deadline: Option<Instant>,
     /// Whether the poller knows it (listeners only).
     pub(super) registered: bool,
+    /// When it was heard of, if it is watched.
+    pub(super) signs: Option<Signs>,
+    /// Whom a listener has accepted, or the place that an accepted connection takes there.
+    pub(super) guests: Option<Box<Guests>>,
+    pub(super) place: Option<Place>,
+    /// How it is opened again, if it is to be.
+    pub(super) redial: Option<Box<Redial>>,
 }
 
 /// The stage of a resource, with what is driven in it.
 pub(super) enum Driven {
-    Opening { remote: Box<dyn Remote>, origin: Origin, handshaking: bool },
+    Opening {
+        remote: Box<dyn Remote>,
+        origin: Origin,
+        handshaking: bool,
+    },
     Ready(Box<dyn Remote>),
-    Closing { remote: Box<dyn Remote>, reason: CloseReason, flushing: bool },
+    Closing {
+        remote: Box<dyn Remote>,
+        reason: CloseReason,
+        flushing: bool,
+    },
+    /// Ended, to be opened again when the deadline is over.
+    Waiting,
     Listening(Box<dyn Local>),
 }
 
@@ -51,7 +71,18 @@ impl Resource {
 
     fn new(entry: Arc<Entry>, driven: Driven) -> Box<Self> {
         let pending = Readiness::default();
-        Box::new(Self { entry, driven, pending, listed: false, deadline: None, registered: false })
+        Box::new(Self {
+            entry,
+            driven,
+            pending,
+            listed: false,
+            deadline: None,
+            registered: false,
+            signs: None,
+            guests: None,
+            place: None,
+            redial: None,
+        })
     }
 
     /// Goes from opening to ready and gives the origin, which nobody needs any more.
@@ -82,25 +113,7 @@ impl Resource {
     }
 
     fn change(&mut self, to: impl FnOnce(Driven) -> Driven) {
-        let parked = Driven::Listening(Box::new(Nothing));
-        let driven = std::mem::replace(&mut self.driven, parked);
+        let driven = std::mem::replace(&mut self.driven, Driven::Waiting);
         self.driven = to(driven);
-    }
-}
-
-/// Holds the place of what is being changed.
-struct Nothing;
-
-impl Local for Nothing {
-    fn register(&mut self, _: &crate::adapter::Registration<'_>) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn ready(
-        &mut self,
-        _: &mut crate::adapter::Io<'_>,
-        _: &mut dyn crate::adapter::ListenerSink,
-    ) -> crate::adapter::Accepting {
-        crate::adapter::Accepting::Drained
     }
 }

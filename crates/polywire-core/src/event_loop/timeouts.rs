@@ -50,7 +50,8 @@ impl EventLoop {
                 self.forget(resource);
             }
             Driven::Closing { .. } => self.forget(resource),
-            Driven::Ready(_) => self.put_back(resource),
+            Driven::Waiting => self.redial(resource, callback),
+            Driven::Ready(_) => self.check_liveness(resource, callback),
             Driven::Listening(_) => {
                 if !resource.registered {
                     self.try_listening(&mut resource);

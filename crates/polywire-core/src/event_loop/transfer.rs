@@ -23,18 +23,28 @@ impl EventLoop {
                 received = Received::Ended(reason);
             }
         }
-        if readiness.readable && received == Received::Drained && !entry.is_over() {
+        let mut heard = false;
+        if entry.is_paused() {
+            // Kept until the program wants to read again.
+            resource.pending.merge(Readiness { writable: false, ..readiness });
+        } else if readiness.readable && received == Received::Drained && !entry.is_over() {
             let mut io = lend(
                 (&mut self.buffer, &self.poller, &self.shared),
                 (entry.id, entry.limits.read_budget, readiness),
             );
             let mut sink = ConnectionSink::new(&self.shared, entry, callback);
+            let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
+            heard = io.budget < budget;
         }
         match received {
-            Received::Drained => self.put_back(resource),
+            Received::Drained => {
+                self.watch(&mut resource, heard);
+                self.put_back(resource);
+            }
             Received::Unfinished => {
                 let id = entry.id;
+                self.watch(&mut resource, heard);
                 self.put_back(resource);
                 self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
             }
@@ -54,6 +64,7 @@ impl EventLoop {
                 }
             }
             Driven::Listening(local) => local.flush(),
+            Driven::Waiting => {}
             Driven::Opening { .. } | Driven::Closing { .. } => {
                 self.mark_ready(id, Readiness::WRITABLE);
             }

@@ -34,6 +34,12 @@ impl CloseReasons {
         kept.oldest_first.push_back(id);
     }
 
+    /// The reason of a connection that is opened again: the last one counts.
+    pub(crate) fn replace(&self, id: ResourceId, reason: CloseReason) {
+        self.record(id, reason.clone());
+        self.correct(id, reason);
+    }
+
     /// What was left of a removed endpoint did not arrive: that is worth more than that it was
     /// removed.
     pub(crate) fn correct(&self, id: ResourceId, reason: CloseReason) {

@@ -8,8 +8,8 @@ use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
 use crate::network::seat::{Found, Runner};
-use crate::network::shared::{Command, Outcome, Shared};
-use crate::poller::{MioPoller, Poller, Readiness};
+use crate::network::shared::{Command, New, Outcome, Shared};
+use crate::poller::{Clock, MioPoller, Poller, Readiness};
 use crate::registry::Entry;
 
 /// Bytes read at a time from a connection that is driven alone.
@@ -20,12 +20,12 @@ const BUFFER: usize = 64 << 10;
 pub(super) fn wait_until_ready(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
-    remote: Box<dyn Remote>,
+    new: New,
 ) -> io::Result<()> {
     let result = if shared.announcements.runs_here() {
-        drive_alone(shared, entry, remote)
+        drive_alone(shared, entry, new)
     } else {
-        drive_or_wait(shared, entry, remote)
+        drive_or_wait(shared, entry, new)
     };
     result.map_err(|reason| {
         entry.end();
@@ -35,18 +35,14 @@ pub(super) fn wait_until_ready(
 }
 
 /// Runs the loop as long as nobody else does, else waits for who does.
-fn drive_or_wait(
-    shared: &Arc<Shared>,
-    entry: &Arc<Entry>,
-    remote: Box<dyn Remote>,
-) -> Result<(), CloseReason> {
+fn drive_or_wait(shared: &Arc<Shared>, entry: &Arc<Entry>, new: New) -> Result<(), CloseReason> {
     let outcome = Outcome::default();
     // The loop keeps both timeouts; this one is for a loop that is held up by the callback, and
     // leaves time for a second address.
     let connecting = entry.limits.connect_timeout.saturating_mul(2);
     let patience = connecting.saturating_add(entry.limits.handshake_timeout);
     let until = Instant::now().checked_add(patience);
-    let command = Command::Connect(Arc::clone(entry), remote, Some(Arc::clone(&outcome)));
+    let command = Command::Connect(Arc::clone(entry), new, Some(Arc::clone(&outcome)));
     shared.command(command);
     loop {
         match shared.seat.take(until, || outcome.get().is_some()) {
@@ -81,14 +77,14 @@ fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
 fn drive_alone(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
-    mut remote: Box<dyn Remote>,
+    New { mut remote, redial }: New,
 ) -> Result<(), CloseReason> {
     let failed = |error: io::Error| {
         shared.registry.remove(entry.id);
         CloseReason::from(&error)
     };
     let (mut poller, waker) = MioPoller::new().map_err(failed)?;
-    let announcements = Arc::new(Announcements::new(Arc::new(waker)));
+    let announcements = Arc::new(Announcements::new(Arc::new(waker), Clock::default()));
     announcements.set_running(true);
     {
         let registration = Registration {
@@ -105,7 +101,7 @@ fn drive_alone(
         Ok(()) => {
             // The program is told so on return, before the loop is.
             entry.become_ready();
-            shared.command(Command::Adopt(Arc::clone(entry), remote));
+            shared.command(Command::Adopt(Arc::clone(entry), New { remote, redial }));
             Ok(())
         }
         Err(reason) => {

@@ -2,34 +2,48 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 
-use crate::adapter::{Local, Remote};
+use crate::adapter::{Connection, Local, Remote};
 use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::limits::NodeLimits;
 use crate::network::close_reasons::CloseReasons;
 use crate::network::seat::Seat;
 use crate::network::stats::Counters;
+use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
+use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry};
 
 /// What became of a connection that somebody waits for.
 pub(crate) type Outcome = Arc<OnceLock<Result<(), CloseReason>>>;
 
+/// A connection begun, with how it is opened again if it is to be.
+pub(crate) struct New {
+    pub(crate) remote: Box<dyn Remote>,
+    pub(crate) redial: Option<Box<Redial>>,
+}
+
 /// What a handle asks of the loop.
 pub(crate) enum Command {
     /// Drive this connection from now on. With an outcome, a failure is told there alone.
-    Connect(Arc<Entry>, Box<dyn Remote>, Option<Outcome>),
+    Connect(Arc<Entry>, New, Option<Outcome>),
+    /// An attempt to connect that endpoint again has begun, or could not.
+    Redialled(ResourceId, io::Result<Connection>),
     /// The same for a connection that is ready already.
-    Adopt(Arc<Entry>, Box<dyn Remote>),
+    Adopt(Arc<Entry>, New),
     /// Drive this listener from now on.
     Listen(Arc<Entry>, Box<dyn Local>),
     /// Close what the program removed.
     Remove(ResourceId),
+    /// Read again from what was paused.
+    Resume(ResourceId),
 }
 
 /// The parts of a node that any thread reaches.
@@ -40,9 +54,12 @@ pub(crate) struct Shared {
     pub(crate) waker: Arc<LoopWaker>,
     pub(crate) reasons: CloseReasons,
     pub(crate) counters: Counters,
+    pub(crate) warnings: Warnings,
     pub(crate) clock: Clock,
+    max_resources: AtomicUsize,
+    is_draining: AtomicBool,
+    draining: Mutex<Option<Option<Instant>>>,
     pub(crate) seat: Seat,
-    stopping: AtomicBool,
 }
 
 impl Shared {
@@ -50,13 +67,16 @@ impl Shared {
         Self {
             registry: Registry::default(),
             commands: SegQueue::new(),
-            announcements: Arc::new(Announcements::new(Arc::clone(&waker))),
+            announcements: Arc::new(Announcements::new(Arc::clone(&waker), clock.clone())),
             waker,
             reasons: CloseReasons::default(),
             counters: Counters::default(),
+            warnings: Warnings::default(),
+            max_resources: AtomicUsize::new(NodeLimits::default().max_resources),
+            is_draining: AtomicBool::new(false),
+            draining: Mutex::new(None),
             clock,
             seat: Seat::default(),
-            stopping: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +107,44 @@ impl Shared {
         }
     }
 
+    /// Has the node end once nothing waits to be sent, or at `deadline`; `None` is never.
+    pub(crate) fn drain_until(&self, deadline: Option<Instant>) {
+        let mut draining = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        *draining = match *draining {
+            Some(Some(before)) => {
+                Some(Some(deadline.map_or(before, |deadline| before.min(deadline))))
+            }
+            _ => Some(deadline),
+        };
+        drop(draining);
+        self.is_draining.store(true, Ordering::Release);
+        self.waker.ring();
+    }
+
+    /// Ends the node if it is draining and done with that; else tells when it must look again.
+    pub(crate) fn stop_if_drained(&self) -> Option<Instant> {
+        if !self.is_draining.load(Ordering::Acquire) {
+            return None;
+        }
+        let deadline = *self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = deadline.flatten();
+        let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
+        if is_over || self.announcements.budget().queued() == 0 {
+            self.stop();
+        }
+        deadline
+    }
+
+    pub(crate) fn set_limits(&self, limits: &NodeLimits) {
+        self.max_resources.store(limits.max_resources, Ordering::Relaxed);
+        self.announcements.budget().set_max(limits.max_buffered);
+    }
+
+    /// Whether the node has as many resources as it may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.registry.len() >= self.max_resources.load(Ordering::Relaxed)
+    }
+
     /// Whether queues hold something the loop has not seen.
     pub(crate) fn has_mail(&self) -> bool {
         !self.commands.is_empty() || !self.announcements.is_empty()
@@ -94,13 +152,12 @@ impl Shared {
 
     /// Has the loop end after the event in hand.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        self.waker.ring();
+        self.announcements.set_stopping();
     }
 
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.announcements.is_stopping()
     }
 
     /// The error of calls that need a running node.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::close_reason::CloseReason;
+
 /// A snapshot of a node's counters; all but [`endpoints`](Self::endpoints) and
 /// [`queued_bytes`](Self::queued_bytes) only ever grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,10 +23,46 @@ pub struct Stats {
     pub queued_bytes: usize,
     /// Connections that a listener took and whose handshake then failed.
     pub refused: u64,
+    /// Connections closed as they came, because the listener, their address or the node had as many
+    /// as it may.
+    pub turned_away: u64,
     /// Times a listener had to wait because the system was out of descriptors or memory.
     pub accept_exhausted: u64,
+    /// Connections that had been ready and ended, by the program's doing excepted.
+    pub ended: Ended,
     /// Times the loop returned from waiting.
     pub wake_ups: u64,
+}
+
+/// What kinds of ends [`Stats::ended`] tells apart.
+const END_KINDS: usize = 5;
+
+/// Connections that had been ready and ended, by the kind of the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// The peer ended it, politely.
+    pub by_peer: u64,
+    /// It was reset, or the system failed it.
+    pub by_failure: u64,
+    /// The peer broke its protocol, or sent more than a message may have.
+    pub by_violation: u64,
+    /// A time was over: message, idle.
+    pub by_timeout: u64,
+    /// A bound on memory was reached: outbox, stall, node.
+    pub by_limit: u64,
+}
+
+/// Which counter an end belongs to.
+fn kind_of(reason: &CloseReason) -> Option<usize> {
+    Some(match reason {
+        CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => 0,
+        CloseReason::Reset | CloseReason::Io(..) => 1,
+        CloseReason::ProtocolViolation(_) | CloseReason::MessageTooLarge { .. } => 2,
+        CloseReason::MessageTimeout | CloseReason::IdleTimeout => 3,
+        CloseReason::OutboxLimit { .. } | CloseReason::Stalled | CloseReason::NodeMemory => 4,
+        _ => return None,
+    })
 }
 
 /// The counters behind [`Stats`].
@@ -35,8 +73,24 @@ pub(crate) struct Counters {
     pub(crate) messages_out: Counter,
     pub(crate) bytes_out: Counter,
     pub(crate) refused: Counter,
+    pub(crate) turned_away: Counter,
+    pub(crate) ends: [Counter; END_KINDS],
     pub(crate) accept_exhausted: Counter,
     pub(crate) wake_ups: Counter,
+}
+
+impl Counters {
+    pub(crate) fn count_end(&self, reason: &CloseReason) {
+        if let Some(kind) = kind_of(reason) {
+            self.ends[kind].add_alone(1);
+        }
+    }
+
+    pub(crate) fn ended(&self) -> Ended {
+        let [by_peer, by_failure, by_violation, by_timeout, by_limit] =
+            self.ends.each_ref().map(Counter::get);
+        Ended { by_peer, by_failure, by_violation, by_timeout, by_limit }
+    }
 }
 
 #[derive(Debug, Default)]

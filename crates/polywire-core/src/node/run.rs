@@ -29,7 +29,12 @@ pub(super) fn run<S: Send + 'static>(
         if !signals.is_empty() {
             return Wait::No;
         }
-        signals.next_deadline().map_or(Wait::Forever, Wait::Until)
+        let drained = shared.stop_if_drained();
+        if shared.is_stopping() {
+            return Wait::No;
+        }
+        let deadline = signals.next_deadline().into_iter().chain(drained).min();
+        deadline.map_or(Wait::Forever, Wait::Until)
     };
     while !shared.is_stopping() {
         deliver_signals(shared, &signals, &callback);

@@ -5,8 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use crate::adapter::{Closing, Flow, Io, Opening, Received, Registration, Remote, Sender, Sink};
+use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
-use crate::limits::Limits;
+use crate::limits::{Limits, WhenFull};
 use crate::network::SendStatus;
 use crate::stream::inbox::Inbox;
 use crate::stream::outbox::Outbox;
@@ -17,6 +18,8 @@ type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
 const DISCARD: usize = 1 << 20;
+/// The same when the node ends, and with it the program perhaps.
+const DISCARD_STOPPED: usize = 64 << 10;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -31,6 +34,8 @@ pub struct Engine<S, P> {
     inbox: Inbox,
     outbox: Arc<Outbox<S>>,
     fallback: Option<Fallback<S>>,
+    /// Bytes of the inbox as the node's sum has them, and where that is.
+    counted: Option<(usize, Announcer)>,
     /// Bytes read after the end.
     discarded: usize,
 }
@@ -69,10 +74,15 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         Self::new(socket, protocol, limits, Stage::Connected)
     }
 
-    fn new(socket: S, protocol: P, limits: Limits, stage: Stage) -> Self {
+    fn new(socket: S, protocol: P, mut limits: Limits, stage: Stage) -> Self {
+        limits.when_full.get_or_insert(match stage {
+            Stage::Connecting => WhenFull::Wait,
+            _ => WhenFull::Disconnect,
+        });
         let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
         let (socket, inbox) = (Arc::new(socket), Inbox::default());
-        Self { socket, protocol, limits, stage, inbox, outbox, fallback: None, discarded: 0 }
+        let (fallback, counted, discarded) = (None, None, 0);
+        Self { socket, protocol, limits, stage, inbox, outbox, fallback, counted, discarded }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -174,15 +184,34 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 }
                 Err(error) => return Err(CloseReason::from(&error)),
             };
+            io.budget = io.budget.saturating_sub(len);
             let stop = self.decode_chunk(&mut io.buffer[..len], sink)?;
+            self.count_inbox()?;
             let drained = S::SHORT_READ_DRAINS && len < io.buffer.len() && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
-            io.budget = io.budget.saturating_sub(len);
             if io.budget == 0 {
                 return Ok(Stop::Sink);
             }
+        }
+    }
+
+    /// Has the node's sum know how much of a message waits for its rest.
+    fn count_inbox(&mut self) -> Result<(), CloseReason> {
+        let Some((counted, announcer)) = &mut self.counted else { return Ok(()) };
+        let len = self.inbox.len() + self.protocol.half_received().unwrap_or(0);
+        if len > *counted && !announcer.budget().has_room(len - *counted) {
+            return Err(CloseReason::NodeMemory);
+        }
+        announcer.budget().change_half_received(*counted, len);
+        *counted = len;
+        Ok(())
+    }
+
+    fn forget_count(&mut self) {
+        if let Some((counted, announcer)) = self.counted.take() {
+            announcer.budget().change_half_received(counted, 0);
         }
     }
 
@@ -271,11 +300,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Reads and throws away, until the peer has nothing more to say. One that says more than
-    /// [`DISCARD`] is not about to end: it is left to fill the system's buffers, and then waits
-    /// until the linger time is over.
-    fn discard(&mut self, io: &mut Io<'_>) -> Closing {
-        while self.discarded < DISCARD {
+    /// Reads and throws away, until the peer has nothing more to say. One that says much is not
+    /// about to end: it is left to fill the system's buffers, and then waits until the linger time
+    /// is over; a node that was stopped does not wait for it.
+    fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        let is_stopped = *reason == CloseReason::NodeStopped;
+        let limit = if is_stopped { DISCARD_STOPPED } else { DISCARD };
+        while self.discarded < limit {
             match read_some(&*self.socket, io.buffer) {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.discarded += len,
@@ -283,7 +314,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Err(_) => return Closing::Done,
             }
         }
-        Closing::AwaitingPeer
+        if is_stopped && self.discarded >= limit { Closing::Done } else { Closing::AwaitingPeer }
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {
@@ -297,6 +328,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     | CloseReason::MessageTooLarge { .. }
                     | CloseReason::HandshakeRefused(_)
                     | CloseReason::OutboxLimit { .. }
+                    | CloseReason::NodeMemory
+                    | CloseReason::Stalled
                     | CloseReason::Io(..)
             );
         if may_speak {
@@ -318,6 +351,8 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.outbox.set_announcer(registration.announcer());
+        self.forget_count();
+        self.counted = Some((0, registration.announcer()));
         let is_open = self.stage == Stage::Open;
         sole(&mut self.socket)?.register(registration)?;
         if is_open {
@@ -351,9 +386,23 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         }
     }
 
+    fn is_inside_message(&self) -> bool {
+        !self.inbox.is_empty() || self.protocol.half_received().is_some()
+    }
+
+    fn heartbeat(&mut self) {
+        let mut out = Vec::new();
+        self.protocol.heartbeat(&mut out);
+        self.outbox.push(out);
+    }
+
     fn flush(&mut self) -> Result<(), CloseReason> {
         match self.outbox.flush() {
-            Err(reason @ CloseReason::OutboxLimit { .. }) => Err(reason),
+            Err(
+                reason @ (CloseReason::OutboxLimit { .. }
+                | CloseReason::NodeMemory
+                | CloseReason::Stalled),
+            ) => Err(reason),
             Err(_) => {
                 // The peer may have said more before it went: the read side tells the end.
                 self.outbox.tell_reader();
@@ -372,6 +421,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
             self.say_goodbye(reason);
             self.stage = Stage::Finished;
             self.inbox = Inbox::default();
+            self.forget_count();
         }
         if self.stage == Stage::Finished {
             if self.outbox.flush_to(&self.socket).is_err() {
@@ -379,7 +429,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
             }
             if self.outbox.queued() > 0 {
                 // A peer that only reads once it is read would wait for ever otherwise.
-                let _ = self.discard(io);
+                let _ = self.discard(io, reason);
                 return Closing::Flushing;
             }
             self.stage = Stage::ShutDown;
@@ -387,7 +437,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
                 return Closing::Done;
             }
         }
-        self.discard(io)
+        self.discard(io, reason)
     }
 }
 
@@ -405,6 +455,10 @@ impl<S: Stream> Sender for OutboxSender<S> {
 
     fn queued(&self) -> usize {
         self.0.queued()
+    }
+
+    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
+        self.0.when_writable(tell);
     }
 
     fn flush(&self) {
@@ -448,6 +502,14 @@ fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
 /// The socket, while nobody else holds it: senders only do once messages may flow.
 fn sole<S>(socket: &mut Arc<S>) -> io::Result<&mut S> {
     Arc::get_mut(socket).ok_or_else(|| io::Error::other("the socket is in use by a sender"))
+}
+
+impl<S, P> Drop for Engine<S, P> {
+    fn drop(&mut self) {
+        if let Some((counted, announcer)) = self.counted.take() {
+            announcer.budget().change_half_received(counted, 0);
+        }
+    }
 }
 
 impl<S, P> fmt::Debug for Engine<S, P> {

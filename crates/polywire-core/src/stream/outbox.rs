@@ -4,30 +4,37 @@
 //! socket does not take, and what is sent while somebody writes, waits here as whole frames, so
 //! frames never mix. The lock is held to move bytes in memory, never during a system call.
 
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+mod room;
+mod state;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
-use crate::limits::Limits;
+use crate::limits::{Limits, WhenFull};
 use crate::loop_thread::is_gathering;
 use crate::network::SendStatus;
 use crate::poller::Readiness;
 use crate::stream::{Encoder, Stream};
 
-/// Frames up to this long are gathered in one piece of memory; longer ones get their own.
-const CHUNK: usize = 64 << 10;
+use state::{Chunk, State, Turn};
+use writing::{drop_front, write_all, write_parts};
+
 /// Frames up to this long are put together on the stack, so that a plain write does.
 const SMALL: usize = 1024;
-/// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
-const SLICES: usize = 64;
 
 pub(super) struct Outbox<S> {
     encoder: Arc<dyn Encoder>,
     soft_mark: usize,
     hard_limit: usize,
+    when_full: WhenFull,
+    stall_timeout: Duration,
     state: Mutex<State<S>>,
     /// Whether `State::failure` is set, to be asked without the lock.
     failed: AtomicBool,
@@ -35,70 +42,22 @@ pub(super) struct Outbox<S> {
     room: Condvar,
 }
 
-struct State<S> {
-    /// `None` until messages may flow.
-    socket: Option<Arc<S>>,
-    /// `None` until the loop knows the connection.
-    announcer: Option<Announcer>,
-    /// The rest of a frame that was cut, or the handshake: goes before all else.
-    ahead: VecDeque<Chunk>,
-    /// Whole frames in their order.
-    frames: VecDeque<Chunk>,
-    /// Bytes of both, and of what is being written just now.
-    queued: usize,
-    turn: Turn,
-    /// No message is taken any more; what waits is still written.
-    ended: bool,
-    /// The socket failed, or the limit was reached: nothing is written any more.
-    failure: Option<CloseReason>,
-}
-
-/// Who writes next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    /// Nothing waits: whoever sends writes.
-    Anybody,
-    /// A thread is writing, without the lock.
-    Writing,
-    /// The loop was told, or will be told by the poller that there is room.
-    Loop,
-}
-
-struct Chunk {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Chunk {
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-}
-
 impl<S: Stream> Outbox<S> {
     pub(super) fn new(encoder: Arc<dyn Encoder>, limits: &Limits) -> Self {
-        let state = State {
-            socket: None,
-            announcer: None,
-            ahead: VecDeque::new(),
-            frames: VecDeque::new(),
-            queued: 0,
-            turn: Turn::Anybody,
-            ended: false,
-            failure: None,
-        };
         Self {
             encoder,
             soft_mark: limits.outbox_soft_mark,
             hard_limit: limits.outbox_hard_limit,
-            state: Mutex::new(state),
+            when_full: limits.when_full.unwrap_or(WhenFull::Disconnect),
+            stall_timeout: limits.stall_timeout,
+            state: Mutex::new(State::new()),
             failed: AtomicBool::new(false),
             room: Condvar::new(),
         }
     }
 
     pub(super) fn set_announcer(&self, announcer: Announcer) {
-        self.lock().announcer = Some(announcer);
+        self.lock().set_announcer(announcer);
     }
 
     /// Messages may flow from now on; those that waited for it go out.
@@ -118,19 +77,20 @@ impl<S: Stream> Outbox<S> {
             return SendStatus::MaxPacketSizeExceeded;
         }
         let mut state = self.lock();
-        if state.queued > self.soft_mark {
-            state = match self.wait_for_room(state, wait) {
+        if self.is_crowded(&state, message.len()) {
+            state = match self.room_for(state, message.len(), wait) {
                 Ok(state) => state,
                 Err(status) => return status,
             };
         }
-        if state.ended || state.failure.is_some() {
+        if state.is_over() {
             return SendStatus::ResourceNotFound;
         }
-        if state.queued > 0 && state.queued.saturating_add(message.len()) > self.hard_limit {
-            let queued = state.queued;
-            self.fail(state, CloseReason::OutboxLimit { queued });
-            return SendStatus::ResourceNotFound;
+        if !state.is_idle() {
+            if let Some(reason) = self.limit_reached(&state, message.len()) {
+                self.fail(state, reason);
+                return SendStatus::ResourceNotFound;
+            }
         }
         match &state.socket {
             Some(socket) if state.is_idle() && !is_gathering() => {
@@ -156,11 +116,11 @@ impl<S: Stream> Outbox<S> {
         if state.failure.is_some() {
             return;
         }
-        if state.queued > 0 && state.queued + bytes.len() > self.hard_limit {
-            let queued = state.queued;
-            return self.fail(state, CloseReason::OutboxLimit { queued });
+        if let Some(reason) = self.limit_reached(&state, bytes.len()) {
+            return self.fail(state, reason);
         }
-        state.queued += bytes.len();
+        let queued = state.queued() + bytes.len();
+        state.set_queued(queued);
         let chunk = Chunk { bytes, start: 0 };
         let queue = match state.socket {
             Some(_) => &mut state.frames,
@@ -229,7 +189,8 @@ impl<S: Stream> Outbox<S> {
         let mut state = self.lock();
         if state.socket.is_none() {
             state.frames.clear();
-            state.queued = state.ahead.iter().map(|chunk| chunk.rest().len()).sum();
+            let left = state.ahead.iter().map(|chunk| chunk.rest().len()).sum();
+            state.set_queued(left);
         }
     }
 
@@ -241,7 +202,7 @@ impl<S: Stream> Outbox<S> {
     }
 
     pub(super) fn queued(&self) -> usize {
-        self.lock().queued
+        self.lock().queued()
     }
 
     /// Why nothing can be written any more, if so.
@@ -254,7 +215,10 @@ impl<S: Stream> Outbox<S> {
 
     /// Takes no message from now on, and lets go whoever waits to send one.
     pub(super) fn end(&self) {
-        self.lock().ended = true;
+        let mut state = self.lock();
+        state.ended = true;
+        state.when_writable.clear();
+        drop(state);
         self.room.notify_all();
     }
 
@@ -302,20 +266,48 @@ impl<S: Stream> Outbox<S> {
             let head = &parts[0][written.min(parts[0].len())..];
             let body = &parts[1][written.saturating_sub(parts[0].len())..];
             let rest = [head, body].concat();
-            state.queued += rest.len();
+            let queued = state.queued() + rest.len();
+            state.set_queued(queued);
             state.ahead.push_front(Chunk { bytes: rest, start: 0 });
         }
         state.turn = Turn::Anybody;
-        if state.queued > 0 {
+        if state.queued() > 0 {
             state.call_loop();
         }
     }
 
+    /// The socket took so many bytes of what waited.
     fn took(&self, state: &mut State<S>, written: usize) {
-        let before = state.queued;
-        state.queued -= written;
-        if before > self.soft_mark && state.queued <= self.soft_mark {
+        let before = state.queued();
+        state.written += written as u64;
+        state.set_queued(before - written);
+        if before > self.soft_mark && state.queued() <= self.soft_mark {
             self.room.notify_all();
+            state.when_writable.drain(..).for_each(|tell| tell());
+        }
+    }
+
+    /// The limit that a message of so many bytes would break, if it had to be queued.
+    fn limit_reached(&self, state: &State<S>, len: usize) -> Option<CloseReason> {
+        let queued = state.queued();
+        if queued > 0 && queued.saturating_add(len) > self.hard_limit {
+            Some(CloseReason::OutboxLimit { queued })
+        } else if state.node_has_room(len) {
+            None
+        } else {
+            Some(CloseReason::NodeMemory)
+        }
+    }
+
+    /// Runs `tell` once the outbox is at its soft mark or below: now, if it is. Nothing is told
+    /// of a connection that ends before.
+    pub(super) fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
+        let mut state = self.lock();
+        if state.queued() > self.soft_mark {
+            state.when_writable.push(tell);
+        } else if !state.is_over() {
+            drop(state);
+            tell();
         }
     }
 
@@ -325,7 +317,8 @@ impl<S: Stream> Outbox<S> {
         self.failed.store(true, Ordering::Release);
         state.ahead.clear();
         state.frames.clear();
-        state.queued = 0;
+        state.set_queued(0);
+        state.when_writable.clear();
         state.turn = Turn::Loop;
         if let Some(announcer) = &state.announcer {
             announcer.announce(Readiness::WRITABLE);
@@ -333,119 +326,7 @@ impl<S: Stream> Outbox<S> {
         self.room.notify_all();
     }
 
-    /// Waits until the outbox is at its soft mark or over, if `wait` is wanted and another thread
-    /// runs the loop: where none does, nobody would ever make room.
-    fn wait_for_room<'a>(
-        &self,
-        mut state: MutexGuard<'a, State<S>>,
-        wait: bool,
-    ) -> Result<MutexGuard<'a, State<S>>, SendStatus> {
-        if !wait {
-            return Err(SendStatus::Full);
-        }
-        while state.queued > self.soft_mark && !state.ended && state.failure.is_none() {
-            if !state.announcer.as_ref().is_some_and(Announcer::loop_runs_elsewhere) {
-                break;
-            }
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        Ok(state)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl<S> State<S> {
-    /// Whether a message may go straight to the socket.
-    fn is_idle(&self) -> bool {
-        self.turn == Turn::Anybody && self.queued == 0
-    }
-
-    /// Puts the frame of `message` behind what waits.
-    fn queue(&mut self, encoder: &dyn Encoder, message: &[u8]) {
-        let room = message.len() + 16;
-        let chunk = match self.frames.back_mut() {
-            Some(last) if last.bytes.len() + room <= CHUNK => last,
-            _ => {
-                self.frames.push_back(Chunk { bytes: Vec::with_capacity(room), start: 0 });
-                self.frames.back_mut().expect("pushed just before")
-            }
-        };
-        let before = chunk.bytes.len();
-        match encoder.prefix(message) {
-            Some(prefix) => {
-                chunk.bytes.extend_from_slice(prefix.as_slice());
-                chunk.bytes.extend_from_slice(message);
-            }
-            None => encoder.encode(message, &mut chunk.bytes),
-        }
-        self.queued += chunk.bytes.len() - before;
-    }
-
-    /// Makes it the loop's turn, and tells it, unless it is somebody's already.
-    fn call_loop(&mut self) {
-        if self.turn == Turn::Anybody {
-            if let Some(announcer) = &self.announcer {
-                self.turn = Turn::Loop;
-                announcer.announce(Readiness::WRITABLE);
-            }
-        }
-    }
-}
-
-/// Writes two parts in one call and says how much of both was taken.
-fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
-    if parts[0].is_empty() && parts[1].is_empty() {
-        return Ok(0);
-    }
-    let slices = parts.map(IoSlice::new);
-    let used = if parts[1].is_empty() { 1 } else { 2 };
-    retry(|| socket.write_vectored(&slices[..used]))
-}
-
-/// Writes from the front of `batch` and drops what was taken, until all is or an error comes.
-fn write_all<S: Stream>(socket: &S, batch: &mut VecDeque<Chunk>) -> (usize, io::Result<()>) {
-    let mut total = 0;
-    while !batch.is_empty() {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let used = batch.len().min(SLICES);
-        for (slice, chunk) in slices.iter_mut().zip(batch.iter()) {
-            *slice = IoSlice::new(chunk.rest());
-        }
-        let written = match retry(|| socket.write_vectored(&slices[..used])) {
-            Ok(written) => written,
-            Err(error) => return (total, Err(error)),
-        };
-        total += written;
-        drop_front(batch, written);
-    }
-    (total, Ok(()))
-}
-
-fn drop_front(batch: &mut VecDeque<Chunk>, mut len: usize) {
-    while let Some(front) = batch.front_mut() {
-        let rest = front.bytes.len() - front.start;
-        if len < rest {
-            front.start += len;
-            return;
-        }
-        len -= rest;
-        batch.pop_front();
-    }
-}
-
-fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match write() {
-            // Nothing taken of something: the stream takes no more, whatever it calls that.
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -39,6 +39,20 @@ pub trait Protocol: Send + 'static {
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason>;
 
+    /// The bytes kept of a message of which a part was consumed already: fragments. `None`, the
+    /// default, if there is none such.
+    fn half_received(&self) -> Option<usize> {
+        None
+    }
+
+    /// Asks the peer for a sign of life, by bytes put into `out` that it has to answer.
+    ///
+    /// Called after each [`Limits::heartbeat`](crate::Limits) without anything received. Default:
+    /// nothing, for protocols that have no such thing.
+    fn heartbeat(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+
     /// The peer ended the stream with `left` bytes undecoded. Returns the reason the endpoint ends
     /// with.
     fn end_of_stream(&mut self, left: usize) -> CloseReason {

@@ -1,3 +1,4 @@
+use std::io::IoSlice;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use super::*;
 use crate::adapter::Registration;
 use crate::announcer::Announcements;
 use crate::endpoint::ResourceId;
-use crate::poller::LoopWaker;
+use crate::poller::{Clock, LoopWaker};
 use crate::stream::Prefix;
 
 /// Frames of one length byte and the message.
@@ -73,7 +74,8 @@ impl Stream for Pipe {
 }
 
 fn outbox(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
-    let announcements = Arc::new(Announcements::new(Arc::new(LoopWaker::new(None))));
+    let announcements =
+        Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let outbox = Arc::new(Outbox::new(Arc::new(OneByte), limits));
     let id = ResourceId::from(1);
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), id));

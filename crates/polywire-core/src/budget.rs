@@ -1,0 +1,70 @@
+//! How many bytes a node holds for its peers, against how many it may.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes queued for sending and bytes of messages half received, of a whole node.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    queued: AtomicUsize,
+    half_received: AtomicUsize,
+    max: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(max: usize) -> Self {
+        let zero = || AtomicUsize::new(0);
+        Self { queued: zero(), half_received: zero(), max: AtomicUsize::new(max) }
+    }
+
+    pub(crate) fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    /// Whether the node may hold so many bytes more.
+    pub(crate) fn has_room(&self, more: usize) -> bool {
+        let used = self.queued().saturating_add(self.half_received.load(Ordering::Relaxed));
+        used.saturating_add(more) <= self.max.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// So many bytes are queued where `before` were.
+    pub(crate) fn change_queued(&self, before: usize, after: usize) {
+        change(&self.queued, before, after);
+    }
+
+    /// So many bytes are half received where `before` were.
+    pub(crate) fn change_half_received(&self, before: usize, after: usize) {
+        change(&self.half_received, before, after);
+    }
+}
+
+fn change(sum: &AtomicUsize, before: usize, after: usize) {
+    match after.cmp(&before) {
+        std::cmp::Ordering::Equal => {}
+        std::cmp::Ordering::Greater => {
+            sum.fetch_add(after - before, Ordering::Relaxed);
+        }
+        std::cmp::Ordering::Less => {
+            sum.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_bytes_count_against_the_ceiling() {
+        let budget = Budget::new(100);
+        budget.change_queued(0, 60);
+        budget.change_half_received(0, 30);
+        assert!(budget.has_room(10) && !budget.has_room(11));
+        budget.change_queued(60, 20);
+        assert!(budget.has_room(50));
+        assert!(!budget.has_room(usize::MAX));
+    }
+}

@@ -1,0 +1,115 @@
+//! Connections that ended and are opened again.
+
+use std::sync::Arc;
+
+use crate::adapter::Connection;
+use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
+use crate::event_loop::resource::{Driven, Origin, Resource};
+use crate::event_loop::{Callback, EventLoop, lend};
+use crate::network::NetEvent;
+use crate::network::shared::Command;
+use crate::poller::Readiness;
+
+impl EventLoop {
+    /// Has a connection that ended, or did not come to be, opened again later, and tells the
+    /// program by `event` how this one went. Gives it back if it is to end for good.
+    pub(super) fn redial_later(
+        &mut self,
+        mut resource: Box<Resource>,
+        reason: &CloseReason,
+        callback: Callback<'_>,
+    ) -> Option<Box<Resource>> {
+        let failed = matches!(resource.driven, Driven::Opening { .. } | Driven::Waiting);
+        let is_final = self.shared.is_stopping() || resource.entry.is_over();
+        let delay = match &mut resource.redial {
+            Some(redial) if !is_final => redial.next_delay(failed),
+            _ => None,
+        };
+        let Some(delay) = delay else { return Some(resource) };
+        let entry = Arc::clone(&resource.entry);
+        if !failed && !entry.reopen() {
+            return Some(resource);
+        }
+        self.say_farewell(&mut resource, reason);
+        resource.wait_to_redial();
+        self.shared.reasons.replace(entry.id, reason.clone());
+        self.arm(&mut resource, delay);
+        self.put_back(resource);
+        let endpoint = entry.endpoint();
+        let event = match failed {
+            true => NetEvent::Connected(endpoint, false),
+            false => NetEvent::Disconnected(endpoint),
+        };
+        self.emit(event, callback);
+        None
+    }
+
+    /// Gives the old connection one chance to write what it has to say; it is closed then.
+    fn say_farewell(&mut self, resource: &mut Resource, reason: &CloseReason) {
+        let (id, budget) = (resource.entry.id, resource.entry.limits.read_budget);
+        if let Driven::Ready(remote) | Driven::Opening { remote, .. } = &mut resource.driven {
+            let parts = (&mut *self.buffer, &self.poller, &*self.shared);
+            let mut io = lend(parts, (id, budget, Readiness::BOTH));
+            let _ = remote.close(&mut io, reason);
+        }
+    }
+
+    /// The delay is over. An attempt that may look a name up is made on a thread of its own.
+    pub(super) fn redial(&mut self, resource: Box<Resource>, callback: Callback<'_>) {
+        let id = resource.entry.id;
+        let Some(redial) = &resource.redial else { return self.put_back(resource) };
+        let dial = Arc::clone(&redial.dial);
+        if !redial.may_block {
+            self.put_back(resource);
+            return self.redialled(id, dial(), callback);
+        }
+        self.put_back(resource);
+        let shared = Arc::downgrade(&self.shared);
+        let thread = std::thread::Builder::new().name("redial".into()).spawn(move || {
+            let connection = dial();
+            if let Some(shared) = shared.upgrade() {
+                shared.command(Command::Redialled(id, connection));
+            }
+        });
+        if let Err(error) = thread {
+            self.redialled(id, Err(error), callback);
+        }
+    }
+
+    /// An attempt has begun, or could not.
+    pub(super) fn redialled(
+        &mut self,
+        id: ResourceId,
+        connection: std::io::Result<Connection>,
+        callback: Callback<'_>,
+    ) {
+        let Some(mut resource) = self.take_out(id) else { return };
+        if resource.entry.is_over() || !matches!(resource.driven, Driven::Waiting) {
+            return self.put_back(resource);
+        }
+        match connection {
+            Ok(Connection { remote, .. }) => {
+                if let Some(redial) = &resource.redial {
+                    redial.relay.set(Some(remote.sender()));
+                }
+                let origin = Origin::Connected(None);
+                resource.driven = Driven::Opening { remote, origin, handshaking: false };
+                self.start(resource, callback);
+            }
+            Err(error) => self.fail(resource, (&error).into(), callback),
+        }
+    }
+}
+
+impl Resource {
+    fn wait_to_redial(&mut self) {
+        self.driven = Driven::Waiting;
+        self.pending = Readiness::default();
+        self.signs = None;
+        self.deadline = None;
+        if let Some(redial) = &self.redial {
+            redial.relay.set(None);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Connections that are opened again when they end: opt-in, per connect.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use crate::adapter::{Connect, Connection, Sender};
+use crate::address::RemoteAddr;
+use crate::network::SendStatus;
+
+/// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
+/// is drawn from a range around that, so that the clients of a server that restarts do not all come
+/// at once.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// The delay before the first attempt after an end. Default: 500 ms.
+    pub first_delay: Duration,
+    /// The longest delay. Default: 30 s.
+    pub max_delay: Duration,
+    /// By how much of itself a delay may be shorter or longer, 0 to 1. Default: 0.5.
+    pub jitter: f64,
+    /// Failures in a row after which the endpoint ends for good. Default: `None`, never.
+    pub max_failures: Option<u32>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(30),
+            jitter: 0.5,
+            max_failures: None,
+        }
+    }
+}
+
+impl Backoff {
+    /// Sets [`Self::first_delay`].
+    #[must_use]
+    pub fn with_first_delay(mut self, delay: Duration) -> Self {
+        self.first_delay = delay;
+        self
+    }
+
+    /// Sets [`Self::max_delay`].
+    #[must_use]
+    pub fn with_max_delay(mut self, delay: Duration) -> Self {
+        self.max_delay = delay;
+        self
+    }
+
+    /// Sets [`Self::jitter`]; outside of 0 to 1, the nearer of these.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: f64) -> Self {
+        self.jitter = jitter.clamp(0.0, 1.0);
+        self
+    }
+
+    /// Sets [`Self::max_failures`].
+    #[must_use]
+    pub fn with_max_failures(mut self, failures: u32) -> Self {
+        self.max_failures = Some(failures);
+        self
+    }
+
+    /// The delay after so many failures in a row; `None` if that is enough.
+    fn delay(&self, failures: u32) -> Option<Duration> {
+        if self.max_failures.is_some_and(|max| failures >= max) {
+            return None;
+        }
+        let doubled =
+            self.first_delay.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
+        let delay = doubled.min(self.max_delay);
+        // Every hasher of std is seeded at random.
+        let random = RandomState::new().hash_one(failures) as f64 / u64::MAX as f64;
+        let factor = 1.0 + self.jitter.clamp(0.0, 1.0) * (2.0 * random - 1.0);
+        Some(delay.mul_f64(factor))
+    }
+}
+
+/// Any transport, connecting again by itself: `network.connect(Reconnecting::new(FramedTcp), addr)`.
+///
+/// The endpoint stays the same. Each end of a connection is told by `Disconnected`, each attempt by
+/// `Connected(_, true)` or `Connected(_, false)`, and
+/// [`close_reason`](crate::network::NetworkController::close_reason) tells the last reason. What was
+/// sent and had not arrived is not sent again. While an attempt is under way, what is sent waits
+/// for it; between two attempts `send` answers
+/// [`SendStatus::ResourceNotAvailable`]. It goes on until the endpoint is removed, the node stops,
+/// or [`Backoff::max_failures`] is reached.
+///
+/// A host name is looked up for each attempt, on a thread of its own.
+#[derive(Clone, Debug)]
+pub struct Reconnecting<A> {
+    adapter: A,
+    backoff: Backoff,
+}
+
+impl<A: Connect + Clone + Send + Sync + 'static> Reconnecting<A> {
+    /// The transport `adapter`, with the default [`Backoff`].
+    pub fn new(adapter: A) -> Self {
+        Self { adapter, backoff: Backoff::default() }
+    }
+
+    /// Sets the schedule.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+}
+
+impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
+    fn tag(&self) -> u8 {
+        self.adapter.tag()
+    }
+
+    /// The first attempt: its immediate errors are told to the caller, and are not tried again.
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        let mut connection = self.adapter.connect(addr)?;
+        let (adapter, addr) = (self.adapter.clone(), addr.clone());
+        connection.redial = Some(Box::new(Redial {
+            backoff: self.backoff.clone(),
+            failures: 0,
+            may_block: addr.is_string(),
+            dial: Arc::new(move || adapter.connect(&addr)),
+            relay: Arc::new(Relay::to(connection.remote.sender())),
+        }));
+        Ok(connection)
+    }
+}
+
+/// How a connection is opened again.
+pub(crate) struct Redial {
+    backoff: Backoff,
+    failures: u32,
+    /// Whether dialling may look a name up.
+    pub(crate) may_block: bool,
+    pub(crate) dial: Arc<dyn Fn() -> io::Result<Connection> + Send + Sync>,
+    pub(crate) relay: Arc<Relay>,
+}
+
+impl Redial {
+    /// The delay before the next attempt, after an attempt that failed or a connection that ended;
+    /// `None` if there is to be none.
+    pub(crate) fn next_delay(&mut self, failed: bool) -> Option<Duration> {
+        if !failed {
+            self.failures = 0;
+        }
+        let delay = self.backoff.delay(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        delay
+    }
+}
+
+/// Sends through whichever connection an endpoint has just now.
+pub(crate) struct Relay(ArcSwapOption<Arc<dyn Sender>>);
+
+impl Relay {
+    fn to(sender: Arc<dyn Sender>) -> Self {
+        Self(ArcSwapOption::from_pointee(sender))
+    }
+
+    pub(crate) fn set(&self, sender: Option<Arc<dyn Sender>>) {
+        self.0.store(sender.map(Arc::new));
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&dyn Sender) -> R) -> Option<R> {
+        // Not a guard: a send may wait long.
+        self.0.load_full().map(|sender| act(&**sender))
+    }
+}
+
+impl Sender for Relay {
+    fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
+        let status = self.with(|sender| sender.send(to, message));
+        status.unwrap_or(SendStatus::ResourceNotAvailable)
+    }
+
+    fn try_send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
+        let status = self.with(|sender| sender.try_send(to, message));
+        status.unwrap_or(SendStatus::ResourceNotAvailable)
+    }
+
+    fn queued(&self) -> usize {
+        self.with(|sender| sender.queued()).unwrap_or(0)
+    }
+
+    fn flush(&self) {
+        self.with(|sender| sender.flush());
+    }
+
+    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
+        self.with(|sender| sender.when_writable(tell));
+    }
+
+    fn end(&self) {
+        self.with(|sender| sender.end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_cap_and_end_with_the_last_failure() {
+        let backoff = Backoff::default()
+            .with_first_delay(Duration::from_secs(1))
+            .with_max_delay(Duration::from_secs(5))
+            .with_jitter(0.0)
+            .with_max_failures(5);
+        let delays: Vec<_> = (0..).map_while(|failures| backoff.delay(failures)).collect();
+        assert_eq!(delays, [1, 2, 4, 5, 5].map(Duration::from_secs));
+    }
+
+    #[test]
+    fn jitter_stays_within_its_range_and_varies() {
+        let backoff = Backoff::default().with_jitter(0.5).with_first_delay(Duration::from_secs(2));
+        let delays: Vec<_> = (0..100).filter_map(|_| backoff.delay(0)).collect();
+        let range = Duration::from_secs(1)..=Duration::from_secs(3);
+        assert!(delays.iter().all(|delay| range.contains(delay)));
+        assert!(delays.iter().any(|delay| *delay != delays[0]));
+    }
+
+    #[test]
+    fn no_number_of_failures_and_no_delay_overflows() {
+        let backoff = Backoff::default().with_first_delay(Duration::MAX).with_jitter(0.0);
+        for failures in [0, 31, 32, 64, u32::MAX] {
+            assert_eq!(backoff.delay(failures), Some(backoff.max_delay));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What an outbox holds, and whose turn it is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::announcer::Announcer;
+use crate::close_reason::CloseReason;
+use crate::poller::Readiness;
+use crate::stream::Encoder;
+
+/// Frames up to this long are gathered in one piece of memory; longer ones get their own.
+const CHUNK: usize = 64 << 10;
+
+pub(super) struct State<S> {
+    /// `None` until messages may flow.
+    pub(super) socket: Option<Arc<S>>,
+    /// `None` until the loop knows the connection.
+    pub(super) announcer: Option<Announcer>,
+    /// The rest of a frame that was cut, or the handshake: goes before all else.
+    pub(super) ahead: VecDeque<Chunk>,
+    /// Whole frames in their order.
+    pub(super) frames: VecDeque<Chunk>,
+    /// Bytes of both, and of what is being written just now.
+    queued: usize,
+    /// Bytes the socket took so far of what had waited.
+    pub(super) written: u64,
+    /// To be run once the outbox is at its soft mark or below.
+    pub(super) when_writable: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) turn: Turn,
+    /// No message is taken any more; what waits is still written.
+    pub(super) ended: bool,
+    /// The socket failed, or the limit was reached: nothing is written any more.
+    pub(super) failure: Option<CloseReason>,
+}
+
+/// Who writes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing waits: whoever sends writes.
+    Anybody,
+    /// A thread is writing, without the lock.
+    Writing,
+    /// The loop was told, or will be told by the poller that there is room.
+    Loop,
+}
+
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    pub(super) start: usize,
+}
+
+impl Chunk {
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+impl<S> State<S> {
+    pub(super) fn new() -> Self {
+        Self {
+            socket: None,
+            announcer: None,
+            ahead: VecDeque::new(),
+            frames: VecDeque::new(),
+            queued: 0,
+            written: 0,
+            when_writable: Vec::new(),
+            turn: Turn::Anybody,
+            ended: false,
+            failure: None,
+        }
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Changes how much waits, here and in the sum of the node.
+    pub(super) fn set_queued(&mut self, queued: usize) {
+        if let Some(announcer) = &self.announcer {
+            announcer.budget().change_queued(self.queued, queued);
+        }
+        self.queued = queued;
+    }
+
+    /// Moves to another loop, and what waits to its node's sum.
+    pub(super) fn set_announcer(&mut self, announcer: Announcer) {
+        let queued = self.queued;
+        self.set_queued(0);
+        self.announcer = Some(announcer);
+        self.set_queued(queued);
+    }
+
+    /// Whether the node may hold so many bytes more.
+    pub(super) fn node_has_room(&self, more: usize) -> bool {
+        self.announcer.as_ref().is_none_or(|announcer| announcer.budget().has_room(more))
+    }
+
+    /// Whether no message is taken any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended || self.failure.is_some()
+    }
+
+    /// Whether a message may go straight to the socket.
+    pub(super) fn is_idle(&self) -> bool {
+        self.turn == Turn::Anybody && self.queued == 0
+    }
+
+    /// Puts the frame of `message` behind what waits.
+    pub(super) fn queue(&mut self, encoder: &dyn Encoder, message: &[u8]) {
+        let room = message.len() + 16;
+        let chunk = match self.frames.back_mut() {
+            Some(last) if last.bytes.len() + room <= CHUNK => last,
+            _ => {
+                self.frames.push_back(Chunk { bytes: Vec::with_capacity(room), start: 0 });
+                self.frames.back_mut().expect("pushed just before")
+            }
+        };
+        let before = chunk.bytes.len();
+        match encoder.prefix(message) {
+            Some(prefix) => {
+                chunk.bytes.extend_from_slice(prefix.as_slice());
+                chunk.bytes.extend_from_slice(message);
+            }
+            None => encoder.encode(message, &mut chunk.bytes),
+        }
+        let added = chunk.bytes.len() - before;
+        self.set_queued(self.queued + added);
+    }
+
+    /// Makes it the loop's turn, and tells it, unless it is somebody's already.
+    pub(super) fn call_loop(&mut self) {
+        if self.turn == Turn::Anybody {
+            if let Some(announcer) = &self.announcer {
+                self.turn = Turn::Loop;
+                announcer.announce(Readiness::WRITABLE);
+            }
+        }
+    }
+}
+
+impl<S> Drop for State<S> {
+    /// What nobody will send counts no more.
+    fn drop(&mut self) {
+        self.set_queued(0);
+    }
+}
