@@ -27,6 +27,8 @@ pub enum CloseReason {
     },
     /// The connection was reset: the peer died, or threw away what we had sent.
     Reset,
+    /// The peer answers no more: the system gave up sending to it, or its keepalive found nobody.
+    TimedOut,
     /// Nobody listens at the address.
     Refused,
     /// The peer did not answer within the connect timeout.
@@ -88,6 +90,7 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer closed the connection with code {code}: {text}")
             }
             Self::Reset => f.write_str("the connection was reset by the peer"),
+            Self::TimedOut => f.write_str("the peer answers no more"),
             Self::Refused => f.write_str("connection refused: nobody listens at that address"),
             Self::ConnectTimeout => {
                 f.write_str("the peer did not answer within the connect timeout")
@@ -131,7 +134,7 @@ impl From<&io::Error> for CloseReason {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => Self::Reset,
-            io::ErrorKind::TimedOut => Self::ConnectTimeout,
+            io::ErrorKind::TimedOut => Self::TimedOut,
             kind => Self::Io(kind, error.to_string().into()),
         }
     }
@@ -147,7 +150,8 @@ impl From<CloseReason> for io::Error {
             CloseReason::Refused | CloseReason::HandshakeRefused(_) => {
                 io::ErrorKind::ConnectionRefused
             }
-            CloseReason::ConnectTimeout
+            CloseReason::TimedOut
+            | CloseReason::ConnectTimeout
             | CloseReason::HandshakeTimeout
             | CloseReason::Stalled
             | CloseReason::MessageTimeout

@@ -59,7 +59,7 @@ fn kind_of(reason: &CloseReason) -> Option<usize> {
         CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => 0,
         CloseReason::Reset | CloseReason::Io(..) => 1,
         CloseReason::ProtocolViolation(_) | CloseReason::MessageTooLarge { .. } => 2,
-        CloseReason::MessageTimeout | CloseReason::IdleTimeout => 3,
+        CloseReason::TimedOut | CloseReason::MessageTimeout | CloseReason::IdleTimeout => 3,
         CloseReason::OutboxLimit { .. } | CloseReason::Stalled | CloseReason::NodeMemory => 4,
         _ => return None,
     })

@@ -122,7 +122,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Err(next_error) => error = next_error,
             }
         }
-        Err(CloseReason::from(&error))
+        Err(match CloseReason::from(&error) {
+            CloseReason::TimedOut => CloseReason::ConnectTimeout,
+            reason => reason,
+        })
     }
 
     fn start_protocol(&mut self) -> Result<Opening, CloseReason> {
@@ -324,6 +327,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 CloseReason::PeerClosed
                     | CloseReason::PeerClosedWith { .. }
                     | CloseReason::Reset
+                    | CloseReason::TimedOut
                     | CloseReason::ProtocolViolation(_)
                     | CloseReason::MessageTooLarge { .. }
                     | CloseReason::HandshakeRefused(_)
@@ -427,7 +431,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
             if self.outbox.flush_to(&self.socket).is_err() {
                 return Closing::Done;
             }
-            if self.outbox.queued() > 0 {
+            if !self.outbox.is_drained() {
                 // A peer that only reads once it is read would wait for ever otherwise.
                 let _ = self.discard(io, reason);
                 return Closing::Flushing;

@@ -29,6 +29,9 @@ use writing::{drop_front, write_all, write_parts};
 /// Frames up to this long are put together on the stack, so that a plain write does.
 const SMALL: usize = 1024;
 
+/// Batches that one flush writes at most, each what was sent during the write before.
+const ROUNDS: usize = 8;
+
 pub(super) struct Outbox<S> {
     encoder: Arc<dyn Encoder>,
     soft_mark: usize,
@@ -142,7 +145,7 @@ impl<S: Stream> Outbox<S> {
     /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
     /// before them is written.
     pub(super) fn flush_to(&self, socket: &S) -> Result<(), CloseReason> {
-        loop {
+        for _ in 0..ROUNDS {
             let mut state = self.lock();
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
@@ -182,6 +185,9 @@ impl<S: Stream> Outbox<S> {
                 }
             }
         }
+        // Others send as fast as this writes: the loop comes back to it when others were served.
+        self.lock().announce();
+        Ok(())
     }
 
     /// Throws away messages that waited for the connection to be ready, which it will never be.
@@ -203,6 +209,12 @@ impl<S: Stream> Outbox<S> {
 
     pub(super) fn queued(&self) -> usize {
         self.lock().queued()
+    }
+
+    /// Whether nothing waits and nobody writes.
+    pub(super) fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.queued() == 0 && state.turn != Turn::Writing
     }
 
     /// Why nothing can be written any more, if so.
@@ -273,6 +285,9 @@ impl<S: Stream> Outbox<S> {
         state.turn = Turn::Anybody;
         if state.queued() > 0 {
             state.call_loop();
+        } else if state.ended {
+            // The loop may have found this write under way, and waits to shut the stream down.
+            state.announce();
         }
     }
 
@@ -320,9 +335,7 @@ impl<S: Stream> Outbox<S> {
         state.set_queued(0);
         state.when_writable.clear();
         state.turn = Turn::Loop;
-        if let Some(announcer) = &state.announcer {
-            announcer.announce(Readiness::WRITABLE);
-        }
+        state.announce();
         self.room.notify_all();
     }
 

@@ -128,6 +128,13 @@ impl<S> State<S> {
         self.set_queued(self.queued + added);
     }
 
+    /// Has the loop look at the connection.
+    pub(super) fn announce(&self) {
+        if let Some(announcer) = &self.announcer {
+            announcer.announce(Readiness::WRITABLE);
+        }
+    }
+
     /// Makes it the loop's turn, and tells it, unless it is somebody's already.
     pub(super) fn call_loop(&mut self) {
         if self.turn == Turn::Anybody {
