@@ -17,9 +17,11 @@ use crate::stream::{Decoded, Item, Protocol, Stream};
 type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
-const DISCARD: usize = 1 << 20;
-/// The same when the node ends, and with it the program perhaps.
-const DISCARD_STOPPED: usize = 64 << 10;
+const MUCH: usize = 1 << 20;
+/// The same when the node is stopped: more than the system's buffers of both sides hold.
+const MUCH_AT_STOP: usize = 16 << 20;
+/// Bytes after the end by which a peer shows that it is not about to end.
+const TALKATIVE: usize = 64 << 10;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -303,21 +305,27 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Reads and throws away, until the peer has nothing more to say. One that says much is not
-    /// about to end: it is left to fill the system's buffers, and then waits until the linger time
-    /// is over; a node that was stopped does not wait for it.
+    /// Reads and throws away, until the peer has nothing more to say.
+    ///
+    /// One that says much is not about to end. After a removal it is left to fill the system's
+    /// buffers, and then waits until the linger time is over. A node that was stopped closes it as
+    /// soon as nothing of it is unread: no reset goes out then, and the system delivers what was
+    /// written before.
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
-        let limit = if is_stopped { DISCARD_STOPPED } else { DISCARD };
+        let limit = if is_stopped { MUCH_AT_STOP } else { MUCH };
         while self.discarded < limit {
             match read_some(&*self.socket, io.buffer) {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.discarded += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let goes_on = is_stopped && self.discarded >= TALKATIVE;
+                    return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
+                }
                 Err(_) => return Closing::Done,
             }
         }
-        if is_stopped && self.discarded >= limit { Closing::Done } else { Closing::AwaitingPeer }
+        if is_stopped { Closing::Done } else { Closing::AwaitingPeer }
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {
