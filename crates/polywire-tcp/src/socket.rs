@@ -70,7 +70,10 @@ impl Stream for TcpSocket {
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&self.0).write_vectored(buffers)
+        match buffers {
+            [buffer] => (&self.0).write(buffer),
+            _ => (&self.0).write_vectored(buffers),
+        }
     }
 
     fn shutdown_write(&self) -> io::Result<()> {

@@ -1,5 +1,8 @@
 //! The one code that reads and writes a stream.
 
+mod ending;
+mod reading;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -11,17 +14,12 @@ use crate::limits::{Limits, WhenFull};
 use crate::network::SendStatus;
 use crate::stream::inbox::Inbox;
 use crate::stream::outbox::Outbox;
-use crate::stream::{Decoded, Item, Protocol, Stream};
+use crate::stream::{Protocol, Stream};
+
+use reading::Stop;
 
 /// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
 type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
-
-/// Bytes of a peer that are read after the end, so that its own end is seen.
-const MUCH: usize = 1 << 20;
-/// The same when the node is stopped: more than the system's buffers of both sides hold.
-const MUCH_AT_STOP: usize = 16 << 20;
-/// Bytes after the end by which a peer shows that it is not about to end.
-const TALKATIVE: usize = 64 << 10;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -53,16 +51,6 @@ enum Stage {
     Finished,
     /// The sending side of the stream is shut down as well.
     ShutDown,
-}
-
-/// Where decoding stopped.
-enum Stop {
-    /// For want of bytes: so many are needed from the front.
-    Needs(usize),
-    /// The program wants nothing more.
-    Sink,
-    /// The handshake is done.
-    Ready,
 }
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
@@ -170,186 +158,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         self.shake_hands(io)
     }
-
-    /// Reads and decodes until the stream is drained, the budget is used up, or decoding stops for
-    /// another reason than want of bytes.
-    fn read(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Result<Stop, CloseReason> {
-        if self.inbox.is_decodable() {
-            let stop = self.decode_inbox(sink)?;
-            if !matches!(stop, Stop::Needs(_)) {
-                return Ok(stop);
-            }
-        }
-        loop {
-            let len = match read_some(&*self.socket, io.buffer) {
-                Ok(0) => return Err(self.end_of_stream()),
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Stop::Needs(0));
-                }
-                Err(error) => return Err(CloseReason::from(&error)),
-            };
-            io.budget = io.budget.saturating_sub(len);
-            let stop = self.decode_chunk(&mut io.buffer[..len], sink)?;
-            self.count_inbox()?;
-            let drained = S::SHORT_READ_DRAINS && len < io.buffer.len() && !io.readiness.ended;
-            if drained || !matches!(stop, Stop::Needs(_)) {
-                return Ok(stop);
-            }
-            if io.budget == 0 {
-                return Ok(Stop::Sink);
-            }
-        }
-    }
-
-    /// Has the node's sum know how much of a message waits for its rest.
-    fn count_inbox(&mut self) -> Result<(), CloseReason> {
-        let Some((counted, announcer)) = &mut self.counted else { return Ok(()) };
-        let len = self.inbox.len() + self.protocol.half_received().unwrap_or(0);
-        if len > *counted && !announcer.budget().has_room(len - *counted) {
-            return Err(CloseReason::NodeMemory);
-        }
-        announcer.budget().change_half_received(*counted, len);
-        *counted = len;
-        Ok(())
-    }
-
-    fn forget_count(&mut self) {
-        if let Some((counted, announcer)) = self.counted.take() {
-            announcer.budget().change_half_received(counted, 0);
-        }
-    }
-
-    /// Decodes what was just read, behind what a read before has left.
-    fn decode_chunk(
-        &mut self,
-        mut chunk: &mut [u8],
-        sink: &mut dyn Sink,
-    ) -> Result<Stop, CloseReason> {
-        while !self.inbox.is_empty() {
-            chunk = self.inbox.fill(chunk);
-            if !self.inbox.is_decodable() {
-                return Ok(Stop::Needs(0));
-            }
-            let stop = self.decode_inbox_before(!chunk.is_empty(), sink)?;
-            if !matches!(stop, Stop::Needs(_)) {
-                self.inbox.put(chunk, 0);
-                return Ok(stop);
-            }
-        }
-        let (consumed, stop) = self.decode(chunk, false, sink)?;
-        let needed = stop.needed();
-        self.inbox.put(&chunk[consumed..], needed);
-        Ok(stop)
-    }
-
-    fn decode_inbox(&mut self, sink: &mut dyn Sink) -> Result<Stop, CloseReason> {
-        self.decode_inbox_before(false, sink)
-    }
-
-    fn decode_inbox_before(
-        &mut self,
-        more_behind: bool,
-        sink: &mut dyn Sink,
-    ) -> Result<Stop, CloseReason> {
-        let mut bytes = self.inbox.take();
-        let (consumed, stop) = self.decode(&mut bytes, more_behind, sink)?;
-        self.inbox.put_back(bytes, consumed, stop.needed());
-        Ok(stop)
-    }
-
-    /// Takes things from the front of `input`, and tells how many bytes they were.
-    fn decode(
-        &mut self,
-        input: &mut [u8],
-        more_behind: bool,
-        sink: &mut dyn Sink,
-    ) -> Result<(usize, Stop), CloseReason> {
-        let mut out = Vec::new();
-        let mut position = 0;
-        let result = loop {
-            let rest = &mut input[position..];
-            if rest.is_empty() {
-                break Ok((position, Stop::Needs(0)));
-            }
-            let len = rest.len();
-            let Decoded { consumed, item } = match self.protocol.decode(rest, &mut out) {
-                Ok(decoded) => decoded,
-                Err(reason) => break Err(reason),
-            };
-            debug_assert!(consumed <= len);
-            position += consumed;
-            match item {
-                Item::Incomplete { needed } => {
-                    break Ok((position, Stop::Needs(needed.max(len + 1))));
-                }
-                Item::Skip => {}
-                Item::Ready => break Ok((position, Stop::Ready)),
-                Item::Message(message) => {
-                    let more = more_behind || consumed < len;
-                    if sink.message(message, more) == Flow::Stop {
-                        break Ok((position, Stop::Sink));
-                    }
-                }
-            }
-        };
-        self.outbox.push(out);
-        result
-    }
-
-    fn end_of_stream(&mut self) -> CloseReason {
-        // A write may have met the reset before the read did, and taken the error with it.
-        match self.outbox.failure() {
-            Some(failure) => failure,
-            None => self.protocol.end_of_stream(self.inbox.len()),
-        }
-    }
-
-    /// Reads and throws away, until the peer has nothing more to say.
-    ///
-    /// One that says much is not about to end. After a removal it is left to fill the system's
-    /// buffers, and then waits until the linger time is over. A node that was stopped closes it as
-    /// soon as nothing of it is unread: no reset goes out then, and the system delivers what was
-    /// written before.
-    fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
-        let is_stopped = *reason == CloseReason::NodeStopped;
-        let limit = if is_stopped { MUCH_AT_STOP } else { MUCH };
-        while self.discarded < limit {
-            match read_some(&*self.socket, io.buffer) {
-                Ok(0) => return Closing::Done,
-                Ok(len) => self.discarded += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let goes_on = is_stopped && self.discarded >= TALKATIVE;
-                    return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
-                }
-                Err(_) => return Closing::Done,
-            }
-        }
-        if is_stopped { Closing::Done } else { Closing::AwaitingPeer }
-    }
-
-    fn say_goodbye(&mut self, reason: &CloseReason) {
-        let may_speak = matches!(self.stage, Stage::Open | Stage::Handshaking)
-            && !matches!(
-                reason,
-                CloseReason::PeerClosed
-                    | CloseReason::PeerClosedWith { .. }
-                    | CloseReason::Reset
-                    | CloseReason::TimedOut
-                    | CloseReason::ProtocolViolation(_)
-                    | CloseReason::MessageTooLarge { .. }
-                    | CloseReason::HandshakeRefused(_)
-                    | CloseReason::OutboxLimit { .. }
-                    | CloseReason::NodeMemory
-                    | CloseReason::Stalled
-                    | CloseReason::Io(..)
-            );
-        if may_speak {
-            let mut out = Vec::new();
-            self.protocol.close(reason, &mut out);
-            self.outbox.push(out);
-        }
-    }
 }
 
 impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
@@ -425,31 +233,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
-        if matches!(self.stage, Stage::Connecting | Stage::Connected) {
-            return Closing::Done;
-        }
-        if !matches!(self.stage, Stage::Finished | Stage::ShutDown) {
-            self.outbox.forget_unless_open();
-            self.say_goodbye(reason);
-            self.stage = Stage::Finished;
-            self.inbox = Inbox::default();
-            self.forget_count();
-        }
-        if self.stage == Stage::Finished {
-            if self.outbox.flush_to(&self.socket).is_err() {
-                return Closing::Done;
-            }
-            if !self.outbox.is_drained() {
-                // A peer that only reads once it is read would wait for ever otherwise.
-                let _ = self.discard(io, reason);
-                return Closing::Flushing;
-            }
-            self.stage = Stage::ShutDown;
-            if self.socket.shutdown_write().is_err() {
-                return Closing::Done;
-            }
-        }
-        self.discard(io, reason)
+        self.go_on_ending(io, reason)
     }
 }
 
@@ -490,15 +274,6 @@ impl Sink for Nobody {
     fn message(&mut self, _message: &[u8], _more: bool) -> Flow {
         debug_assert!(false, "a message before the handshake was done");
         Flow::Stop
-    }
-}
-
-impl Stop {
-    fn needed(&self) -> usize {
-        match self {
-            Self::Needs(needed) => *needed,
-            Self::Sink | Self::Ready => 0,
-        }
     }
 }
 

@@ -1,0 +1,93 @@
+//! The polite end of a stream.
+
+use std::io;
+
+use crate::adapter::{Closing, Io};
+use crate::close_reason::CloseReason;
+use crate::stream::engine::{Engine, Stage, read_some};
+use crate::stream::inbox::Inbox;
+use crate::stream::{Protocol, Stream};
+
+/// Bytes of a peer that are read after the end, so that its own end is seen.
+const MUCH: usize = 1 << 20;
+/// The same when the node is stopped: more than the system's buffers of both sides hold.
+const MUCH_AT_STOP: usize = 16 << 20;
+/// Bytes after the end by which a peer shows that it is not about to end.
+const TALKATIVE: usize = 64 << 10;
+
+impl<S: Stream, P: Protocol> Engine<S, P> {
+    /// The next step: what waits, the goodbye, the end of the stream, the peer's own end.
+    pub(super) fn go_on_ending(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        if matches!(self.stage, Stage::Connecting | Stage::Connected) {
+            return Closing::Done;
+        }
+        if !matches!(self.stage, Stage::Finished | Stage::ShutDown) {
+            self.outbox.forget_unless_open();
+            self.say_goodbye(reason);
+            self.stage = Stage::Finished;
+            self.inbox = Inbox::default();
+            self.forget_count();
+        }
+        if self.stage == Stage::Finished {
+            if self.outbox.flush_to(&self.socket).is_err() {
+                return Closing::Done;
+            }
+            if !self.outbox.is_drained() {
+                // A peer that only reads once it is read would wait for ever otherwise.
+                let _ = self.discard(io, reason);
+                return Closing::Flushing;
+            }
+            self.stage = Stage::ShutDown;
+            if self.socket.shutdown_write().is_err() {
+                return Closing::Done;
+            }
+        }
+        self.discard(io, reason)
+    }
+
+    /// Reads and throws away, until the peer has nothing more to say.
+    ///
+    /// One that says much is not about to end. After a removal it is left to fill the system's
+    /// buffers, and then waits until the linger time is over. A node that was stopped closes it as
+    /// soon as nothing of it is unread: no reset goes out then, and the system delivers what was
+    /// written before.
+    fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        let is_stopped = *reason == CloseReason::NodeStopped;
+        let limit = if is_stopped { MUCH_AT_STOP } else { MUCH };
+        while self.discarded < limit {
+            match read_some(&*self.socket, io.buffer) {
+                Ok(0) => return Closing::Done,
+                Ok(len) => self.discarded += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let goes_on = is_stopped && self.discarded >= TALKATIVE;
+                    return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
+                }
+                Err(_) => return Closing::Done,
+            }
+        }
+        if is_stopped { Closing::Done } else { Closing::AwaitingPeer }
+    }
+
+    fn say_goodbye(&mut self, reason: &CloseReason) {
+        let may_speak = matches!(self.stage, Stage::Open | Stage::Handshaking)
+            && !matches!(
+                reason,
+                CloseReason::PeerClosed
+                    | CloseReason::PeerClosedWith { .. }
+                    | CloseReason::Reset
+                    | CloseReason::TimedOut
+                    | CloseReason::ProtocolViolation(_)
+                    | CloseReason::MessageTooLarge { .. }
+                    | CloseReason::HandshakeRefused(_)
+                    | CloseReason::OutboxLimit { .. }
+                    | CloseReason::NodeMemory
+                    | CloseReason::Stalled
+                    | CloseReason::Io(..)
+            );
+        if may_speak {
+            let mut out = Vec::new();
+            self.protocol.close(reason, &mut out);
+            self.outbox.push(out);
+        }
+    }
+}

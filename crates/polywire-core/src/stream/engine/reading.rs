@@ -1,0 +1,167 @@
+//! Reading a stream and finding messages in it.
+
+use std::io;
+
+use crate::adapter::{Flow, Io, Sink};
+use crate::close_reason::CloseReason;
+use crate::stream::engine::{Engine, read_some};
+use crate::stream::{Decoded, Item, Protocol, Stream};
+
+/// Where decoding stopped.
+pub(super) enum Stop {
+    /// For want of bytes: so many are needed from the front.
+    Needs(usize),
+    /// The program wants nothing more.
+    Sink,
+    /// The handshake is done.
+    Ready,
+}
+
+impl Stop {
+    fn needed(&self) -> usize {
+        match self {
+            Self::Needs(needed) => *needed,
+            Self::Sink | Self::Ready => 0,
+        }
+    }
+}
+
+impl<S: Stream, P: Protocol> Engine<S, P> {
+    /// Reads and decodes until the stream is drained, the budget is used up, or decoding stops for
+    /// another reason than want of bytes.
+    pub(super) fn read(
+        &mut self,
+        io: &mut Io<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Stop, CloseReason> {
+        if self.inbox.is_decodable() {
+            let stop = self.decode_inbox(sink)?;
+            if !matches!(stop, Stop::Needs(_)) {
+                return Ok(stop);
+            }
+        }
+        loop {
+            let len = match read_some(&*self.socket, io.buffer) {
+                Ok(0) => return Err(self.end_of_stream()),
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Stop::Needs(0));
+                }
+                Err(error) => return Err(CloseReason::from(&error)),
+            };
+            io.budget = io.budget.saturating_sub(len);
+            let stop = self.decode_chunk(&mut io.buffer[..len], sink)?;
+            self.count_inbox()?;
+            let drained = S::SHORT_READ_DRAINS && len < io.buffer.len() && !io.readiness.ended;
+            if drained || !matches!(stop, Stop::Needs(_)) {
+                return Ok(stop);
+            }
+            if io.budget == 0 {
+                return Ok(Stop::Sink);
+            }
+        }
+    }
+
+    /// Has the node's sum know how much of a message waits for its rest.
+    fn count_inbox(&mut self) -> Result<(), CloseReason> {
+        let Some((counted, announcer)) = &mut self.counted else { return Ok(()) };
+        let len = self.inbox.len() + self.protocol.half_received().unwrap_or(0);
+        if len > *counted && !announcer.budget().has_room(len - *counted) {
+            return Err(CloseReason::NodeMemory);
+        }
+        announcer.budget().change_half_received(*counted, len);
+        *counted = len;
+        Ok(())
+    }
+
+    pub(super) fn forget_count(&mut self) {
+        if let Some((counted, announcer)) = self.counted.take() {
+            announcer.budget().change_half_received(counted, 0);
+        }
+    }
+
+    /// Decodes what was just read, behind what a read before has left.
+    fn decode_chunk(
+        &mut self,
+        mut chunk: &mut [u8],
+        sink: &mut dyn Sink,
+    ) -> Result<Stop, CloseReason> {
+        while !self.inbox.is_empty() {
+            chunk = self.inbox.fill(chunk);
+            if !self.inbox.is_decodable() {
+                return Ok(Stop::Needs(0));
+            }
+            let stop = self.decode_inbox_before(!chunk.is_empty(), sink)?;
+            if !matches!(stop, Stop::Needs(_)) {
+                self.inbox.put(chunk, 0);
+                return Ok(stop);
+            }
+        }
+        let (consumed, stop) = self.decode(chunk, false, sink)?;
+        let needed = stop.needed();
+        self.inbox.put(&chunk[consumed..], needed);
+        Ok(stop)
+    }
+
+    fn decode_inbox(&mut self, sink: &mut dyn Sink) -> Result<Stop, CloseReason> {
+        self.decode_inbox_before(false, sink)
+    }
+
+    fn decode_inbox_before(
+        &mut self,
+        more_behind: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<Stop, CloseReason> {
+        let mut bytes = self.inbox.take();
+        let (consumed, stop) = self.decode(&mut bytes, more_behind, sink)?;
+        self.inbox.put_back(bytes, consumed, stop.needed());
+        Ok(stop)
+    }
+
+    /// Takes things from the front of `input`, and tells how many bytes they were.
+    fn decode(
+        &mut self,
+        input: &mut [u8],
+        more_behind: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<(usize, Stop), CloseReason> {
+        let mut out = Vec::new();
+        let mut position = 0;
+        let result = loop {
+            let rest = &mut input[position..];
+            if rest.is_empty() {
+                break Ok((position, Stop::Needs(0)));
+            }
+            let len = rest.len();
+            let Decoded { consumed, item } = match self.protocol.decode(rest, &mut out) {
+                Ok(decoded) => decoded,
+                Err(reason) => break Err(reason),
+            };
+            debug_assert!(consumed <= len);
+            position += consumed;
+            match item {
+                Item::Incomplete { needed } => {
+                    break Ok((position, Stop::Needs(needed.max(len + 1))));
+                }
+                Item::Skip => {}
+                Item::Ready => break Ok((position, Stop::Ready)),
+                Item::Message(message) => {
+                    let more = more_behind || consumed < len;
+                    if sink.message(message, more) == Flow::Stop {
+                        break Ok((position, Stop::Sink));
+                    }
+                }
+            }
+        };
+        self.outbox.push(out);
+        result
+    }
+
+    fn end_of_stream(&mut self) -> CloseReason {
+        // A write may have met the reset before the read did, and taken the error with it.
+        match self.outbox.failure() {
+            Some(failure) => failure,
+            None => self.protocol.end_of_stream(self.inbox.len()),
+        }
+    }
+}
