@@ -1,1 +1,0 @@
-//! Benchmarks of polywire; run them with `cargo bench`.
