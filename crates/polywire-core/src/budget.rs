@@ -22,8 +22,12 @@ impl Budget {
 
     /// Whether the node may hold so many bytes more.
     pub(crate) fn has_room(&self, more: usize) -> bool {
-        let used = self.queued().saturating_add(self.half_received.load(Ordering::Relaxed));
-        used.saturating_add(more) <= self.max.load(Ordering::Relaxed)
+        self.held().saturating_add(more) <= self.max.load(Ordering::Relaxed)
+    }
+
+    /// Bytes the node holds.
+    pub(crate) fn held(&self) -> usize {
+        self.queued().saturating_add(self.half_received.load(Ordering::Relaxed))
     }
 
     pub(crate) fn queued(&self) -> usize {

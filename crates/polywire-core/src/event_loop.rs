@@ -314,7 +314,7 @@ impl EventLoop {
     /// Closes a resource for good and frees its slot.
     fn forget(&mut self, resource: Box<Resource>) {
         let id = resource.entry.id;
-        self.free_place(&resource);
+        self.free_place(resource.place);
         drop(resource);
         self.shared.registry.remove(id);
     }

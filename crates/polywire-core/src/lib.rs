@@ -36,6 +36,7 @@ mod registry;
 #[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
 pub mod simulation;
 pub mod stream;
+mod sync;
 pub mod util;
 
 pub use announcer::Announcer;

@@ -77,7 +77,7 @@ pub struct Limits {
     /// come. Default: no limit, for a proxy may stand for many.
     pub max_connections_per_ip: usize,
     /// Bytes the connection may read in one turn of the loop before others are served.
-    /// Default: 1 MiB; at least one read is always made.
+    /// Default: 1 MiB; at least one read is always made. A message counts as 256 bytes at least.
     pub read_budget: usize,
 }
 

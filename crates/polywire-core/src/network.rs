@@ -241,7 +241,8 @@ impl NetworkController {
         let before = self.shared.registry.with(resource_id, |entry| {
             let before = entry.end();
             if before != Stage::Over {
-                self.shared.reasons.record(resource_id, CloseReason::Removed);
+                // One that is opened again has a reason from its last end.
+                self.shared.reasons.replace(resource_id, CloseReason::Removed);
             }
             before
         });

@@ -6,10 +6,11 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
 
 /// What a source is ready for. Hints only: they may be spurious, and are often merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,13 +142,24 @@ impl Poller for AnyPoller {
 }
 
 /// Wakes the loop, by a system call only if it sleeps and has not been rung since.
-pub(crate) struct LoopWaker {
+pub(crate) struct LoopWaker<W = mio::Waker> {
     asleep: AtomicBool,
-    waker: Option<mio::Waker>,
+    waker: Option<W>,
 }
 
-impl LoopWaker {
-    pub(crate) fn new(waker: Option<mio::Waker>) -> Self {
+/// Ends the wait of a poller, the one that goes on or else the next.
+pub(crate) trait Wake {
+    fn wake(&self) -> io::Result<()>;
+}
+
+impl Wake for mio::Waker {
+    fn wake(&self) -> io::Result<()> {
+        Self::wake(self)
+    }
+}
+
+impl<W: Wake> LoopWaker<W> {
+    pub(crate) fn new(waker: Option<W>) -> Self {
         Self { asleep: AtomicBool::new(false), waker }
     }
 
@@ -178,7 +190,7 @@ impl LoopWaker {
     }
 }
 
-impl fmt::Debug for LoopWaker {
+impl<W> fmt::Debug for LoopWaker<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoopWaker").field("asleep", &self.asleep).finish_non_exhaustive()
     }
@@ -238,6 +250,8 @@ impl Clock {
     }
 }
 
+#[cfg(all(test, polywire_loom))]
+mod models;
 #[cfg(test)]
 mod tests {
     use super::*;

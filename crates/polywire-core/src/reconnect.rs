@@ -175,15 +175,20 @@ impl Relay {
     }
 }
 
+/// The status of an endpoint whose connection is not there, or no more: there may be another.
+fn available(status: Option<SendStatus>) -> SendStatus {
+    status
+        .filter(|status| *status != SendStatus::ResourceNotFound)
+        .unwrap_or(SendStatus::ResourceNotAvailable)
+}
+
 impl Sender for Relay {
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
-        let status = self.with(|sender| sender.send(to, message));
-        status.unwrap_or(SendStatus::ResourceNotAvailable)
+        available(self.with(|sender| sender.send(to, message)))
     }
 
     fn try_send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
-        let status = self.with(|sender| sender.try_send(to, message));
-        status.unwrap_or(SendStatus::ResourceNotAvailable)
+        available(self.with(|sender| sender.try_send(to, message)))
     }
 
     fn queued(&self) -> usize {

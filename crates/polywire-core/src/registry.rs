@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_queue::SegQueue;
@@ -12,6 +11,7 @@ use crate::adapter::Sender;
 use crate::address::RemoteAddr;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 const OPENING: u8 = 0;
 const READY: u8 = 1;
@@ -206,6 +206,8 @@ impl Registry {
     }
 }
 
+#[cfg(all(test, polywire_loom))]
+mod models;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,25 +7,43 @@
 //! told and in which order, spurious and stale events, interrupted and blocked calls, resets.
 //! Time stands still unless the test moves it. One seed is one run, bit for bit, as long as the
 //! test itself uses one thread.
+//!
+//! Two tests that every stream transport can run stand on that: [`every_errno`] fails each call of
+//! a script with each error, [`random_world`] lets several nodes do anything while everything goes
+//! wrong.
 
 mod adapter;
+mod calls;
+mod chaos;
+mod errno;
+mod host;
 mod random;
+mod records;
+mod seeds;
 mod socket;
+mod wire;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::endpoint::ResourceId;
 use crate::network::{NetworkController, NetworkProcessor, split_on};
-use crate::poller::{AnyPoller, Clock, LoopWaker, Poller, Readiness};
+use crate::poller::{AnyPoller, Clock, LoopWaker, Poller, Readiness, token_of};
 
+use calls::Calls;
 use random::Random;
 use socket::Socket;
 
 pub use adapter::{SimConnect, SimListen};
+pub use calls::Call;
+pub use chaos::random_world;
+pub use errno::every_errno;
+pub use seeds::{Seeds, for_each_seed};
 pub use socket::SimStream;
+pub use wire::Wire;
 
 /// How rough the world is: each a chance in a thousand, at each call or event it applies to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,12 +61,27 @@ pub struct Faults {
     pub spurious: u32,
     /// A connection is reset at a read or a write.
     pub reset: u32,
+    /// A connection is refused when it would be accepted.
+    pub refused: u32,
+    /// The system has no descriptor left to accept a connection with.
+    pub exhausted: u32,
 }
 
 impl Faults {
-    /// All that a healthy but unkind network does: everything but resets.
-    pub const UNKIND: Self =
-        Self { short: 500, blocked: 200, interrupted: 100, late: 300, spurious: 100, reset: 0 };
+    /// All that a healthy but unkind network does: everything but what breaks or needs time.
+    pub const UNKIND: Self = Self {
+        short: 500,
+        blocked: 200,
+        interrupted: 100,
+        late: 300,
+        spurious: 100,
+        reset: 0,
+        refused: 0,
+        exhausted: 0,
+    };
+
+    /// [`UNKIND`](Self::UNKIND), and connections break and are refused.
+    pub const HOSTILE: Self = Self { reset: 3, refused: 100, exhausted: 100, ..Self::UNKIND };
 
     /// Sets [`Self::reset`].
     #[must_use]
@@ -62,24 +95,31 @@ impl Faults {
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
+    /// Runs while a loop waits.
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     clock: Clock,
 }
+
+type Meanwhile = Box<dyn FnMut() + Send>;
 
 struct State {
     random: Random,
     faults: Faults,
+    calls: Calls,
     sockets: Vec<Socket>,
-    /// By port.
-    listeners: HashMap<u16, Port>,
+    /// By port, in an order that a seed repeats.
+    listeners: BTreeMap<u16, Port>,
     /// Nodes made so far.
     nodes: usize,
+    /// How long each node wanted to wait last.
+    waits: HashMap<usize, Option<Duration>>,
 }
 
 /// A port that somebody listens on.
 struct Port {
     node: usize,
     token: Option<usize>,
-    waiting: Vec<usize>,
+    waiting: VecDeque<usize>,
     /// Somebody came, and the listener has not been told.
     edge: bool,
 }
@@ -90,11 +130,39 @@ impl World {
         let state = State {
             random: Random::new(seed),
             faults,
+            calls: Calls::default(),
             sockets: Vec::new(),
-            listeners: HashMap::new(),
+            listeners: BTreeMap::new(),
             nodes: 0,
+            waits: HashMap::new(),
         };
-        Self { state: Arc::new(Mutex::new(state)), clock: Clock::manual() }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            meanwhile: Arc::default(),
+            clock: Clock::manual(),
+        }
+    }
+
+    /// Changes how rough the world is from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults = faults;
+    }
+
+    /// Has the `number`-th call that the system gets fail with `kind`, counted from 1 and from the
+    /// world's beginning. A call that is told to block is followed by readiness.
+    pub fn fail_call(&self, number: u64, kind: io::ErrorKind) {
+        self.lock().calls.fault = Some((number, kind));
+    }
+
+    /// The call that failed as [`fail_call`](Self::fail_call) has it, once it was made.
+    pub fn failed_call(&self) -> Option<Call> {
+        self.lock().calls.failed
+    }
+
+    /// From now on, each time a loop waits and nothing is ready, `run` is called and a millisecond
+    /// passes: so other nodes go on while one stops. `None` ends that.
+    pub fn while_waiting(&self, run: Option<Box<dyn FnMut() + Send>>) {
+        *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = run;
     }
 
     /// A node in this world, without signals.
@@ -127,12 +195,34 @@ impl World {
     pub fn is_quiet(&self) -> bool {
         let state = self.lock();
         state.sockets.iter().all(Socket::is_quiet)
-            && state.listeners.values().all(|port| !port.edge)
+            && state.listeners.values().all(|port| !port.edge || port.token.is_none())
+    }
+
+    /// What keeps the world from being quiet, for a test's message.
+    fn unrest(&self) -> String {
+        let state = self.lock();
+        let sockets = state.sockets.iter().filter(|socket| !socket.is_quiet());
+        let sockets: Vec<_> = sockets.map(ToString::to_string).collect();
+        let ports = state.listeners.iter().filter(|(_, port)| port.edge);
+        let ports: Vec<_> = ports.map(|(number, _)| number).collect();
+        format!("sockets {sockets:?}, ports {ports:?}")
     }
 
     /// Sockets that neither side has closed.
     pub fn open_sockets(&self) -> usize {
         self.lock().sockets.iter().filter(|socket| !socket.closed).count()
+    }
+
+    /// Lets a moment of a wait pass, if that is wanted.
+    fn wait(&self, timeout: Option<Duration>) {
+        // Not locked while it runs.
+        let meanwhile = || self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = meanwhile().take();
+        let Some(mut run) = run else { return };
+        run();
+        *meanwhile() = Some(run);
+        let moment = Duration::from_millis(1);
+        self.advance(timeout.map_or(moment, |timeout| timeout.min(moment)));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -153,6 +243,26 @@ pub struct SimNode {
     node: usize,
 }
 
+impl SimNode {
+    /// Sockets of this node that it has not closed.
+    pub fn open_sockets(&self) -> usize {
+        let state = self.world.lock();
+        let own = state.sockets.iter().filter(|socket| socket.node == self.node);
+        own.filter(|socket| !socket.closed).count()
+    }
+
+    /// The node at the other end of the last connection that `id` of this node had, and its id
+    /// there.
+    fn peer_of(&self, id: ResourceId) -> Option<(usize, ResourceId)> {
+        let state = self.world.lock();
+        let is_it =
+            |socket: &&Socket| socket.node == self.node && socket.token == Some(token_of(id));
+        let peer = state.sockets.iter().rev().find(is_it)?.peer();
+        let peer = state.sockets.get(peer)?;
+        Some((peer.node, ResourceId::from(peer.token?)))
+    }
+}
+
 /// Tells what is ready, sometimes. Never waits: time stands still until the test moves it.
 struct SimPoller {
     world: World,
@@ -163,17 +273,29 @@ impl Poller for SimPoller {
     fn poll(
         &mut self,
         ready: &mut Vec<(usize, Readiness)>,
-        _timeout: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let mut state = self.world.lock();
-        state.tell_sockets(self.node, ready);
-        state.tell_listeners(self.node, ready);
-        state.random.shuffle(ready);
+        self.world.lock().waits.insert(self.node, timeout);
+        self.look(ready);
+        if ready.is_empty() && timeout != Some(Duration::ZERO) {
+            self.world.wait(timeout);
+            self.look(ready);
+        }
         Ok(())
     }
 
     fn registry(&self) -> Option<&mio::Registry> {
         None
+    }
+}
+
+impl SimPoller {
+    fn look(&self, ready: &mut Vec<(usize, Readiness)>) {
+        let mut state = self.world.lock();
+        state.calls.poll();
+        state.tell_sockets(self.node, ready);
+        state.tell_listeners(self.node, ready);
+        state.random.shuffle(ready);
     }
 }
 
@@ -193,10 +315,7 @@ impl State {
     }
 
     fn tell_listeners(&mut self, node: usize, ready: &mut Vec<(usize, Readiness)>) {
-        // A map has no order of its own that a seed could repeat.
-        let mut ports: Vec<_> = self.listeners.iter_mut().collect();
-        ports.sort_unstable_by_key(|(number, _)| **number);
-        for (_, port) in ports {
+        for port in self.listeners.values_mut() {
             let Some(token) = port.token.filter(|_| port.node == node) else { continue };
             if port.edge && !self.random.chance(self.faults.late) {
                 port.edge = false;

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor, StoredNetEvent};
-use polywire_core::simulation::{Faults, SimNode, World};
+use polywire_core::simulation::{Faults, SimNode, Wire, World, for_each_seed, random_world};
 use polywire_core::{CloseReason, Endpoint, Limits};
 use polywire_framed_tcp::Framed;
 
@@ -151,6 +151,48 @@ fn the_same_seed_is_the_same_run() {
         assert_eq!(texts[0], texts[1], "seed {seed}");
     }
     assert_ne!(format!("{:?}", run(1, Faults::UNKIND)), format!("{:?}", run(2, Faults::UNKIND)));
+}
+
+fn wire() -> Wire {
+    Wire::new(Framed::default, Framed::default, true)
+}
+
+#[test]
+fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
+    for_each_seed(250, |seed| {
+        random_world(&wire(), seed);
+    });
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for seed in [2, 3, 77] {
+        assert_eq!(random_world(&wire(), seed), random_world(&wire(), seed), "seed {seed}");
+    }
+    assert_ne!(random_world(&wire(), 2), random_world(&wire(), 3));
+}
+
+/// The peer's message and its end arrived together, before the connect was noticed.
+#[test]
+fn an_end_that_comes_along_with_the_connect_is_not_forgotten() {
+    for seed in 0..20 {
+        let world = World::new(seed, Faults::default());
+        let (mut server, mut client) = (Node::new(&world), Node::new(&world));
+        server.listen();
+        server.turn();
+        client.connect(Limits::default(), PORT).unwrap();
+        client.turn();
+        while server.events.is_empty() {
+            server.turn();
+        }
+        let [StoredNetEvent::Accepted(endpoint, _)] = server.events[..] else { panic!() };
+        server.network.send(endpoint, b"goodbye");
+        server.network.remove(endpoint.resource_id());
+        server.turn();
+        settle(&world, &mut server, &mut client);
+        let letters: Vec<_> = by_endpoint(&client.events).into_values().collect();
+        assert_eq!(letters[0].0, "CMD", "seed {seed}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl EventLoop {
         self.warn_of(&entry, &reason);
         let tell = entry.end() != Stage::Over;
         if tell {
-            self.shared.reasons.record(entry.id, reason.clone());
+            self.shared.reasons.replace(entry.id, reason.clone());
             self.shared.counters.count_end(&reason);
         }
         self.close(resource, reason);
@@ -82,7 +82,10 @@ impl EventLoop {
     }
 
     pub(super) fn go_on_closing(&mut self, mut resource: Box<Resource>, readiness: Readiness) {
-        let Driven::Closing { remote, reason, flushing } = &mut resource.driven else { return };
+        let Driven::Closing { remote, reason, flushing } = &mut resource.driven else {
+            // One that waited to be opened again has nothing to close.
+            return self.forget(resource);
+        };
         let limits = &resource.entry.limits;
         let mut io = lend(
             (&mut self.buffer, &self.poller, &self.shared),
@@ -116,6 +119,8 @@ impl EventLoop {
             if self.turn(&|| Wait::Until(next_look), &mut |_| {}).is_err() {
                 break;
             }
+            #[cfg(feature = "simulation")]
+            self.shared.clock.advance(FAREWELL / 50); // Nobody else moves it meanwhile.
             // What another thread was opening when the node was stopped may come late.
             self.stop_all();
         }
@@ -137,8 +142,9 @@ impl EventLoop {
                 return;
             }
             let entry = Arc::clone(&resource.entry);
-            entry.end();
-            self.shared.reasons.record(id, CloseReason::NodeStopped);
+            if entry.end() != Stage::Over {
+                self.shared.reasons.replace(id, CloseReason::NodeStopped);
+            }
         }
         let Some(resource) = self.take_out(id) else { return };
         match resource.driven {

@@ -90,8 +90,8 @@ impl EventLoop {
     }
 
     /// The connection is gone.
-    pub(super) fn free_place(&mut self, resource: &Resource) {
-        let Some(place) = resource.place else { return };
+    pub(super) fn free_place(&mut self, place: Option<Place>) {
+        let Some(place) = place else { return };
         if let Some(guests) = self.guests_of(place.listener) {
             guests.let_go(place);
         }

@@ -81,6 +81,7 @@ impl EventLoop {
             sender: Some(connection.remote.sender()),
         };
         let Some(entry) = self.shared.registry.insert(new) else {
+            self.free_place(Some(place));
             self.shared.counters.turned_away.add_alone(1);
             return;
         };

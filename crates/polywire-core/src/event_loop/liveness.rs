@@ -27,7 +27,9 @@ impl EventLoop {
             Some(_) => {}
             signs => *signs = Some(Signs { heard: now, asked: now }),
         }
-        if resource.deadline.is_none() {
+        // A message may have begun that is to go on sooner than the silence is to end.
+        let due = resource.due();
+        if due.is_some_and(|due| resource.deadline.is_none_or(|armed| due < armed)) {
             self.arm_watch(resource, now);
         }
     }
@@ -39,6 +41,12 @@ impl EventLoop {
             return self.put_back(resource);
         };
         let now = self.shared.clock.now();
+        if resource.pending.readable {
+            // The peer has said something that waits to be read: the callback took its time, or the
+            // program does not want to read.
+            signs.heard = now;
+            resource.signs = Some(signs);
+        }
         let silence = now.saturating_duration_since(signs.heard);
         let limits = resource.entry.limits.clone();
         if resource.is_inside_message() && silence >= limits.message_timeout {
@@ -60,15 +68,7 @@ impl EventLoop {
     }
 
     fn arm_watch(&mut self, resource: &mut Resource, now: Instant) {
-        let Some(signs) = resource.signs else { return };
-        let limits = &resource.entry.limits;
-        let inside = resource.is_inside_message().then_some(limits.message_timeout);
-        let silence = inside.into_iter().chain(limits.idle_timeout).min();
-        let due = [
-            silence.and_then(|silence| signs.heard.checked_add(silence)),
-            limits.heartbeat.and_then(|time| signs.heard.max(signs.asked).checked_add(time)),
-        ];
-        if let Some(due) = due.into_iter().flatten().min() {
+        if let Some(due) = resource.due() {
             // Not at once again, whatever the limits are.
             let after = due.saturating_duration_since(now).max(Duration::from_millis(1));
             self.arm(resource, after);
@@ -77,6 +77,19 @@ impl EventLoop {
 }
 
 impl Resource {
+    /// When it is to be seen whether the connection is silent for too long.
+    fn due(&self) -> Option<Instant> {
+        let signs = self.signs?;
+        let limits = &self.entry.limits;
+        let inside = self.is_inside_message().then_some(limits.message_timeout);
+        let silence = inside.into_iter().chain(limits.idle_timeout).min();
+        let due = [
+            silence.and_then(|silence| signs.heard.checked_add(silence)),
+            limits.heartbeat.and_then(|time| signs.heard.max(signs.asked).checked_add(time)),
+        ];
+        due.into_iter().flatten().min()
+    }
+
     fn is_inside_message(&self) -> bool {
         matches!(&self.driven, Driven::Ready(remote) if remote.is_inside_message())
     }

@@ -67,7 +67,11 @@ impl EventLoop {
                 }
                 self.put_back(resource);
             }
-            Opening::Ready => self.become_ready(resource, callback),
+            Opening::Ready => {
+                // That the peer has ended its side already is told no second time.
+                resource.pending.merge(Readiness { writable: false, ..readiness });
+                self.become_ready(resource, callback);
+            }
             Opening::Failed(reason) => self.fail(resource, reason, callback),
         }
     }
@@ -110,8 +114,10 @@ impl EventLoop {
     ) {
         let Some(mut resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = Arc::clone(&resource.entry);
-        self.shared.reasons.record(entry.id, reason.clone());
         let was_known = entry.end() != Stage::Over;
+        if was_known {
+            self.shared.reasons.replace(entry.id, reason.clone());
+        }
         let origin = resource.become_ready();
         self.close(resource, reason.clone());
         match origin {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::adapter::Connection;
+use crate::adapter::{Connection, Sender};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::resource::{Driven, Origin, Resource};
@@ -21,7 +21,10 @@ impl EventLoop {
         callback: Callback<'_>,
     ) -> Option<Box<Resource>> {
         let failed = matches!(resource.driven, Driven::Opening { .. } | Driven::Waiting);
-        let is_final = self.shared.is_stopping() || resource.entry.is_over();
+        // Whoever waits for the first attempt is told how it went, and that is all.
+        let is_awaited =
+            matches!(resource.driven, Driven::Opening { origin: Origin::Connected(Some(_)), .. });
+        let is_final = is_awaited || self.shared.is_stopping() || resource.entry.is_over();
         let delay = match &mut resource.redial {
             Some(redial) if !is_final => redial.next_delay(failed),
             _ => None,
@@ -109,6 +112,8 @@ impl Resource {
         self.signs = None;
         self.deadline = None;
         if let Some(redial) = &self.redial {
+            // Whoever waits for room in the old connection waits no longer.
+            redial.relay.end();
             redial.relay.set(None);
         }
     }

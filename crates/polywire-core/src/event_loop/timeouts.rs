@@ -9,6 +9,9 @@ use crate::event_loop::resource::{Driven, Resource};
 use crate::event_loop::{Callback, EventLoop};
 use crate::poller::{Poller, Readiness};
 
+/// From when on a deadline comes up late, because the callback took its time.
+const LATE: Duration = Duration::from_millis(5);
+
 impl EventLoop {
     pub(super) fn fire_deadlines(&mut self, callback: Callback<'_>) {
         if self.deadlines.is_empty() {
@@ -22,6 +25,13 @@ impl EventLoop {
                 continue;
             }
             resource.deadline = None;
+            let is_late = now.duration_since(at) > LATE;
+            if is_late && resource.listed && matches!(resource.driven, Driven::Opening { .. }) {
+                // What the peer did in time is looked at first.
+                self.arm(&mut resource, LATE);
+                self.put_back(resource);
+                continue;
+            }
             self.expire(resource, callback);
         }
     }

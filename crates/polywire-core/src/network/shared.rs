@@ -129,7 +129,8 @@ impl Shared {
         let deadline = *self.draining.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = deadline.flatten();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
-        if is_over || self.announcements.budget().queued() == 0 {
+        // What the loop was not told of yet is not counted.
+        if is_over || (!self.has_mail() && self.announcements.budget().queued() == 0) {
             self.stop();
         }
         deadline

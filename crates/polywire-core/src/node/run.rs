@@ -38,6 +38,7 @@ pub(super) fn run<S: Send + 'static>(
     };
     while !shared.is_stopping() {
         deliver_signals(shared, &signals, &callback);
+        shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
         }

@@ -1,27 +1,29 @@
 //! Adapters that connect and listen in a simulated world, for any stream protocol.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use crate::adapter::{
-    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Registration,
+    Accepting, Connect, Connection, Flow, Io, Listen, Listener, ListenerSink, Local, Registration,
 };
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
 use crate::poller::token_of;
-use crate::simulation::{Port, SimNode, SimStream, World};
-use crate::stream::{Engine, Protocol};
+use crate::simulation::{Call, Port, SimNode, SimStream, World};
+use crate::stream::{Engine, Protocol, Stream};
 
 impl SimNode {
     /// An adapter that connects from this node. Ports that nobody listens on refuse, port 9
     /// (discard) never answers.
-    pub fn connect_by<P: Protocol>(
+    pub fn connect_by<P: Protocol, F: Fn() -> P>(
         &self,
-        protocol: impl Fn() -> P + Clone + Send + 'static,
+        protocol: F,
         limits: Limits,
-    ) -> SimConnect<impl Fn() -> P> {
+    ) -> SimConnect<F> {
         SimConnect { node: self.clone(), protocol, limits }
     }
 
@@ -34,12 +36,45 @@ impl SimNode {
         SimListen { node: self.clone(), protocol, limits }
     }
 
-    fn stream(&self, index: usize) -> SimStream {
-        SimStream { world: self.world.clone(), index }
+    /// How long the loop would have waited for the network in its last turn, were there real time:
+    /// `None` for ever.
+    pub fn wait(&self) -> Option<Duration> {
+        self.world.lock().waits.get(&self.node).copied().flatten()
+    }
+
+    /// The connection of one socket. Half of them save the read that would find nothing, as TCP's
+    /// do under epoll and kqueue.
+    fn connection<P: Protocol>(
+        &self,
+        (index, is_accepted): (usize, bool),
+        (protocol, limits): (P, Limits),
+        (peer, local): (RemoteAddr, RemoteAddr),
+    ) -> Connection {
+        let world = self.world.clone();
+        if world.choose(2) == 0 {
+            let stream = SimStream::<true> { world, index };
+            Connection::new(engine(stream, is_accepted, protocol, limits), peer, local)
+        } else {
+            let stream = SimStream::<false> { world, index };
+            Connection::new(engine(stream, is_accepted, protocol, limits), peer, local)
+        }
+    }
+}
+
+fn engine<S: Stream, P: Protocol>(
+    stream: S,
+    is_accepted: bool,
+    protocol: P,
+    limits: Limits,
+) -> Engine<S, P> {
+    match is_accepted {
+        true => Engine::accepted(stream, protocol, limits),
+        false => Engine::connecting(stream, protocol, limits),
     }
 }
 
 /// Connects in a simulated world.
+#[derive(Clone)]
 pub struct SimConnect<F> {
     node: SimNode,
     protocol: F,
@@ -52,11 +87,12 @@ impl<P: Protocol, F: Fn() -> P> Connect for SimConnect<F> {
         let number = addr.socket_addr().port();
         let index = {
             let mut state = self.node.world.lock();
+            state.calls.make(Call::Connect)?;
             match state.listeners.get(&number).map(|port| port.node) {
                 Some(node) => {
                     let (ours, theirs) = state.pair((self.node.node, node));
                     let port = state.listeners.get_mut(&number).expect("found just before");
-                    port.waiting.push(theirs);
+                    port.waiting.push_back(theirs);
                     port.edge = true;
                     ours
                 }
@@ -64,9 +100,8 @@ impl<P: Protocol, F: Fn() -> P> Connect for SimConnect<F> {
                 None => return Err(CloseReason::Refused.into()),
             }
         };
-        let stream = self.node.stream(index);
-        let engine = Engine::connecting(stream, (self.protocol)(), self.limits.clone());
-        Ok(Connection::new(engine, addr.clone(), address(0)))
+        let parts = ((self.protocol)(), self.limits.clone());
+        Ok(self.node.connection((index, false), parts, (addr.clone(), address(0))))
     }
 }
 
@@ -81,10 +116,12 @@ impl<P: Protocol, F: Fn() -> P + Clone + Send + 'static> Listen for SimListen<F>
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
         let number = addr.socket_addr().port();
         let mut state = self.node.world.lock();
+        state.calls.make(Call::Listen)?;
         if state.listeners.contains_key(&number) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let port = Port { node: self.node.node, token: None, waiting: Vec::new(), edge: false };
+        let (node, waiting) = (self.node.node, VecDeque::new());
+        let port = Port { node, token: None, waiting, edge: false };
         state.listeners.insert(number, port);
         let local = SimListener {
             node: self.node.clone(),
@@ -111,31 +148,50 @@ impl<F> SimListener<F> {
 
 impl<P: Protocol, F: Fn() -> P + Send> Local for SimListener<F> {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        if let Some(port) = self.world().lock().listeners.get_mut(&self.number) {
+        let mut state = self.world().lock();
+        state.calls.make(Call::Register)?;
+        if let Some(port) = state.listeners.get_mut(&self.number) {
             port.token = Some(token_of(registration.id));
         }
         Ok(())
     }
 
-    fn ready(&mut self, _io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
-        let waiting = match self.world().lock().listeners.get_mut(&self.number) {
-            Some(port) => std::mem::take(&mut port.waiting),
-            None => Vec::new(),
-        };
-        for index in waiting {
-            self.world().lock().connect(index);
-            let stream = self.node.stream(index);
-            let engine = Engine::accepted(stream, (self.protocol)(), self.limits.clone());
-            // There is no other call to hand the rest out in: the node is stopping anyway.
-            let _ = sink.accept(Connection::new(engine, address(1), address(self.number)));
+    /// Takes errors as TCP's listener does, after accept(2).
+    fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
+        loop {
+            if io.budget == 0 {
+                return Accepting::Unfinished;
+            }
+            let accepted = self.world().lock().accept(self.number);
+            match accepted {
+                Ok(index) => {
+                    io.budget -= 1;
+                    let parts = ((self.protocol)(), self.limits.clone());
+                    let addresses = (address(1), address(self.number));
+                    if sink.accept(self.node.connection((index, true), parts, addresses))
+                        == Flow::Stop
+                    {
+                        return Accepting::Unfinished;
+                    }
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Accepting::Drained,
+                    io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::Interrupted
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::PermissionDenied => {}
+                    _ => return Accepting::Exhausted,
+                },
+            }
         }
-        Accepting::Drained
     }
 }
 
 impl<F> Drop for SimListener<F> {
     fn drop(&mut self) {
-        self.world().lock().listeners.remove(&self.number);
+        self.world().lock().close_port(self.number);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Fake stream sockets.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, IoSlice};
 
 use crate::adapter::Registration;
+use crate::endpoint::ResourceId;
 use crate::poller::{Readiness, token_of};
-use crate::simulation::{State, World};
+use crate::simulation::{Call, State, World};
 use crate::stream::Stream;
 
 /// Bytes that fit between two sockets: few, so that writers block often.
@@ -28,8 +30,24 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// The index of the other end.
+    pub(super) fn peer(&self) -> usize {
+        self.peer
+    }
+
     pub(super) fn is_quiet(&self) -> bool {
-        self.closed || (self.edge == Readiness::default() && self.inbound.is_empty())
+        let nobody_looks = self.closed || self.token.is_none();
+        nobody_looks || (self.edge == Readiness::default() && self.inbound.is_empty())
+    }
+}
+
+impl fmt::Display for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.token.map(|token| ResourceId::from(token).to_string());
+        let Self { node, edge, inbound, connected, inbound_ended, reset, .. } = self;
+        let len = inbound.len();
+        write!(f, "of node {node}, {token:?}, {edge:?}, {len} bytes to be read, ")?;
+        write!(f, "connected {connected}, ended {inbound_ended}, reset {reset}")
     }
 }
 
@@ -69,8 +87,58 @@ impl State {
         }
     }
 
-    /// What a call may meet before it does anything: an interruption, a false block, a reset.
-    fn mishap(&mut self, index: usize, on_block: Readiness) -> io::Result<()> {
+    /// Takes the next connection that waits at a port.
+    pub(super) fn accept(&mut self, number: u16) -> io::Result<usize> {
+        let injected = self.calls.make(Call::Accept);
+        let is_aborted = self.random.chance(self.faults.refused);
+        let is_exhausted = self.random.chance(self.faults.exhausted);
+        let is_blocked = self.random.chance(self.faults.blocked);
+        let Some(port) = self.listeners.get_mut(&number) else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        let error = match injected {
+            Err(error) => error.kind(),
+            Ok(()) if port.waiting.is_empty() => return Err(io::ErrorKind::WouldBlock.into()),
+            Ok(()) if is_aborted => io::ErrorKind::ConnectionAborted,
+            Ok(()) if is_exhausted => io::ErrorKind::OutOfMemory,
+            Ok(()) if is_blocked => io::ErrorKind::WouldBlock,
+            Ok(()) => {
+                let index = port.waiting.pop_front().expect("one waits");
+                self.connect(index);
+                return Ok(index);
+            }
+        };
+        port.edge |= error == io::ErrorKind::WouldBlock;
+        if matches!(error, io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+            if let Some(index) = port.waiting.pop_front() {
+                self.refuse(index);
+            }
+        }
+        Err(error.into())
+    }
+
+    /// Nobody listens any more: who waits is refused.
+    pub(super) fn close_port(&mut self, number: u16) {
+        let Some(port) = self.listeners.remove(&number) else { return };
+        for index in port.waiting {
+            self.refuse(index);
+        }
+    }
+
+    fn refuse(&mut self, index: usize) {
+        self.reset(index);
+        self.close(index);
+    }
+
+    /// What a call may meet before it does anything: an error asked for, an interruption, a false
+    /// block, a reset.
+    fn mishap(&mut self, index: usize, call: Call, on_block: Readiness) -> io::Result<()> {
+        if let Err(error) = self.calls.make(call) {
+            if error.kind() == io::ErrorKind::WouldBlock {
+                self.owe(index, on_block);
+            }
+            return Err(error);
+        }
         if self.random.chance(self.faults.interrupted) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -81,10 +149,17 @@ impl State {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         if self.random.chance(self.faults.blocked) {
-            self.sockets[index].edge.merge(on_block);
+            self.owe(index, on_block);
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(())
+    }
+
+    /// Readiness that was not made use of is told again.
+    fn owe(&mut self, index: usize, readiness: Readiness) {
+        let socket = &mut self.sockets[index];
+        let ended = readiness.readable && socket.inbound_ended;
+        socket.edge.merge(Readiness { ended, ..readiness });
     }
 
     fn reset(&mut self, index: usize) {
@@ -106,8 +181,13 @@ impl State {
         }
     }
 
-    fn read(&mut self, index: usize, buffer: &mut [u8]) -> io::Result<usize> {
-        self.mishap(index, Readiness::READABLE)?;
+    fn read(
+        &mut self,
+        index: usize,
+        buffer: &mut [u8],
+        short_read_drains: bool,
+    ) -> io::Result<usize> {
+        self.mishap(index, Call::Read, Readiness::READABLE)?;
         let available = self.sockets[index].inbound.len().min(buffer.len());
         let len = self.amount(available);
         let socket = &mut self.sockets[index];
@@ -118,18 +198,21 @@ impl State {
                 Err(io::ErrorKind::WouldBlock.into())
             };
         }
-        for (to, from) in buffer.iter_mut().zip(socket.inbound.drain(..len)) {
-            *to = from;
-        }
+        // Takes `len` from the front at once: VecDeque implements Read.
+        io::Read::read_exact(&mut socket.inbound, &mut buffer[..len])?;
         let (peer, left) = (socket.peer, socket.inbound.len());
         if left + len == CAPACITY {
             self.sockets[peer].edge.merge(Readiness::WRITABLE);
+        }
+        if short_read_drains && len < available {
+            // As if the rest had arrived just after the read.
+            self.owe(index, Readiness::READABLE);
         }
         Ok(len)
     }
 
     fn write(&mut self, index: usize, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.mishap(index, Readiness::WRITABLE)?;
+        self.mishap(index, Call::Write, Readiness::WRITABLE)?;
         let peer = self.sockets[index].peer;
         if self.sockets[peer].closed {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -140,9 +223,13 @@ impl State {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let len = self.amount(wanted.min(room));
-        let bytes = buffers.iter().flat_map(|buffer| buffer.iter().copied());
         let peer = &mut self.sockets[peer];
-        peer.inbound.extend(bytes.take(len));
+        let mut left = len;
+        for buffer in buffers {
+            let taken = &buffer[..left.min(buffer.len())];
+            peer.inbound.extend(taken);
+            left -= taken.len();
+        }
         peer.edge.merge(Readiness::READABLE);
         if len < wanted && peer.inbound.len() < CAPACITY {
             // Not full, only unwilling: the writer is told to go on.
@@ -173,14 +260,18 @@ impl State {
 
 /// A fake stream socket, as the engine holds it.
 #[derive(Debug)]
-pub struct SimStream {
+pub struct SimStream<const SHORT_READ_DRAINS: bool> {
     pub(super) world: World,
     pub(super) index: usize,
 }
 
-impl Stream for SimStream {
+impl<const SHORT_READ_DRAINS: bool> Stream for SimStream<SHORT_READ_DRAINS> {
+    const SHORT_READ_DRAINS: bool = SHORT_READ_DRAINS;
+
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.world.lock().sockets[self.index].token = Some(token_of(registration.id));
+        let mut state = self.world.lock();
+        state.calls.make(Call::Register)?;
+        state.sockets[self.index].token = Some(token_of(registration.id));
         Ok(())
     }
 
@@ -190,7 +281,8 @@ impl Stream for SimStream {
     }
 
     fn connected(&self) -> io::Result<bool> {
-        let state = self.world.lock();
+        let mut state = self.world.lock();
+        state.calls.make(Call::Connected)?;
         let socket = &state.sockets[self.index];
         if socket.reset {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -199,7 +291,7 @@ impl Stream for SimStream {
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.world.lock().read(self.index, buffer)
+        self.world.lock().read(self.index, buffer, SHORT_READ_DRAINS)
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -207,12 +299,14 @@ impl Stream for SimStream {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        self.world.lock().end_writing(self.index);
+        let mut state = self.world.lock();
+        state.calls.make(Call::Shutdown)?;
+        state.end_writing(self.index);
         Ok(())
     }
 }
 
-impl Drop for SimStream {
+impl<const SHORT_READ_DRAINS: bool> Drop for SimStream<SHORT_READ_DRAINS> {
     fn drop(&mut self) {
         self.world.lock().close(self.index);
     }

@@ -38,6 +38,8 @@ pub struct Engine<S, P> {
     counted: Option<(usize, Announcer)>,
     /// Bytes read after the end.
     discarded: usize,
+    /// Messages and the like that the current turn may still bring.
+    items_left: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,9 +72,18 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             _ => WhenFull::Disconnect,
         });
         let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
-        let (socket, inbox) = (Arc::new(socket), Inbox::default());
-        let (fallback, counted, discarded) = (None, None, 0);
-        Self { socket, protocol, limits, stage, inbox, outbox, fallback, counted, discarded }
+        Self {
+            socket: Arc::new(socket),
+            protocol,
+            limits,
+            stage,
+            inbox: Inbox::default(),
+            outbox,
+            fallback: None,
+            counted: None,
+            discarded: 0,
+            items_left: 0,
+        }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -139,7 +150,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self.outbox.flush_to(&self.socket)?;
         match self.read(io, &mut Nobody)? {
             Stop::Ready => self.become_ready(),
-            Stop::Needs(_) | Stop::Sink => Ok(Opening::Handshaking),
+            Stop::Sink => {
+                // The budget is used up; no readiness tells of what is left.
+                self.outbox.tell_reader();
+                Ok(Opening::Handshaking)
+            }
+            Stop::Needs(_) => Ok(Opening::Handshaking),
         }
     }
 

@@ -4,6 +4,8 @@
 //! socket does not take, and what is sent while somebody writes, waits here as whole frames, so
 //! frames never mix. The lock is held to move bytes in memory, never during a system call.
 
+#[cfg(all(test, polywire_loom))]
+mod models;
 mod room;
 mod state;
 #[cfg(test)]
@@ -11,8 +13,7 @@ mod tests;
 mod writing;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::announcer::Announcer;
@@ -22,8 +23,10 @@ use crate::loop_thread::is_gathering;
 use crate::network::SendStatus;
 use crate::poller::Readiness;
 use crate::stream::{Encoder, Stream};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
-use state::{Chunk, State, Turn};
+use state::{Chunk, State, Turn, append};
 use writing::{drop_front, write_all, write_parts};
 
 /// Frames up to this long are put together on the stack, so that a plain write does.
@@ -115,21 +118,27 @@ impl<S: Stream> Outbox<S> {
         if bytes.is_empty() {
             return;
         }
-        let mut state = self.lock();
-        if state.failure.is_some() {
-            return;
-        }
+        let state = self.lock();
         if let Some(reason) = self.limit_reached(&state, bytes.len()) {
             return self.fail(state, reason);
         }
+        drop(state);
+        self.push_last(bytes);
+    }
+
+    /// As [`push`](Self::push), for the last words: no limit may cost the messages before them.
+    pub(super) fn push_last(&self, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        if bytes.is_empty() || state.failure.is_some() {
+            return;
+        }
         let queued = state.queued() + bytes.len();
         state.set_queued(queued);
-        let chunk = Chunk { bytes, start: 0 };
         let queue = match state.socket {
             Some(_) => &mut state.frames,
             None => &mut state.ahead,
         };
-        queue.push_back(chunk);
+        append(queue, bytes);
         state.call_loop();
     }
 
@@ -203,7 +212,7 @@ impl<S: Stream> Outbox<S> {
     /// Has the loop read once more: the peer's last words may lie before the failure.
     pub(super) fn tell_reader(&self) {
         if let Some(announcer) = &self.lock().announcer {
-            announcer.announce(Readiness::READABLE);
+            announcer.announce(Readiness { ended: true, ..Readiness::READABLE });
         }
     }
 
@@ -277,6 +286,11 @@ impl<S: Stream> Outbox<S> {
         if written < parts[0].len() + parts[1].len() {
             let head = &parts[0][written.min(parts[0].len())..];
             let body = &parts[1][written.saturating_sub(parts[0].len())..];
+            // One that waits for room keeps the rest of the message it has begun.
+            let is_to_wait = self.when_full == WhenFull::Wait;
+            if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
+                return self.fail(state, CloseReason::NodeMemory);
+            }
             let rest = [head, body].concat();
             let queued = state.queued() + rest.len();
             state.set_queued(queued);
@@ -318,9 +332,12 @@ impl<S: Stream> Outbox<S> {
     /// of a connection that ends before.
     pub(super) fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
         let mut state = self.lock();
+        if state.is_over() {
+            return;
+        }
         if state.queued() > self.soft_mark {
             state.when_writable.push(tell);
-        } else if !state.is_over() {
+        } else {
             drop(state);
             tell();
         }

@@ -87,7 +87,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if may_speak {
             let mut out = Vec::new();
             self.protocol.close(reason, &mut out);
-            self.outbox.push(out);
+            self.outbox.push_last(out);
         }
     }
 }

@@ -7,11 +7,15 @@ use crate::close_reason::CloseReason;
 use crate::stream::engine::{Engine, read_some};
 use crate::stream::{Decoded, Item, Protocol, Stream};
 
+/// What a message costs of the read budget at least, in bytes: each is a call of the program, however
+/// short. The default budget takes 4,096.
+const MIN_COST: usize = 256;
+
 /// Where decoding stopped.
 pub(super) enum Stop {
     /// For want of bytes: so many are needed from the front.
     Needs(usize),
-    /// The program wants nothing more.
+    /// The program wants nothing more, or the budget is used up.
     Sink,
     /// The handshake is done.
     Ready,
@@ -34,8 +38,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
+        self.items_left = (self.limits.read_budget / MIN_COST).max(1);
         if self.inbox.is_decodable() {
             let stop = self.decode_inbox(sink)?;
+            self.count_inbox()?;
             if !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
@@ -56,7 +62,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
-            if io.budget == 0 {
+            if io.budget == 0 || self.items_left == 0 {
                 return Ok(Stop::Sink);
             }
         }
@@ -132,6 +138,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if rest.is_empty() {
                 break Ok((position, Stop::Needs(0)));
             }
+            if self.items_left == 0 {
+                break Ok((position, Stop::Sink));
+            }
+            self.items_left -= 1;
             let len = rest.len();
             let Decoded { consumed, item } = match self.protocol.decode(rest, &mut out) {
                 Ok(decoded) => decoded,

@@ -1,6 +1,6 @@
 //! Waiting for room, where a peer reads slower than the program sends.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::announcer::Announcer;
@@ -10,6 +10,7 @@ use crate::network::SendStatus;
 use crate::stream::Stream;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::state::State;
+use crate::sync::MutexGuard;
 
 /// Pauses between two attempts to write while the callback is held up. The kernel's own buffer
 /// keeps the peer busy meanwhile, so this costs no throughput, and hardly any time of the CPU.

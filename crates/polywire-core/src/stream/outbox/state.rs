@@ -55,6 +55,17 @@ impl Chunk {
     }
 }
 
+/// Puts bytes behind a queue, small ones into its last piece: a peer that makes us answer in a few
+/// bytes again and again must not take more memory than those.
+pub(super) fn append(queue: &mut VecDeque<Chunk>, bytes: Vec<u8>) {
+    match queue.back_mut() {
+        Some(last) if last.bytes.len() + bytes.len() <= CHUNK => {
+            last.bytes.extend_from_slice(&bytes);
+        }
+        _ => queue.push_back(Chunk { bytes, start: 0 }),
+    }
+}
+
 impl<S> State<S> {
     pub(super) fn new() -> Self {
         Self {
@@ -150,5 +161,23 @@ impl<S> Drop for State<S> {
     /// What nobody will send counts no more.
     fn drop(&mut self) {
         self.set_queued(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_a_few_bytes_share_their_memory() {
+        let mut queue = VecDeque::new();
+        for number in 0..CHUNK {
+            append(&mut queue, vec![number as u8; 2]);
+        }
+        assert_eq!(queue.len(), 2);
+        append(&mut queue, vec![0; CHUNK + 1]);
+        assert_eq!(queue.len(), 3);
+        let bytes: usize = queue.iter().map(|chunk| chunk.bytes.len()).sum();
+        assert_eq!(bytes, 3 * CHUNK + 1);
     }
 }

@@ -1,0 +1,82 @@
+//! The transport under test.
+
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+
+use crate::endpoint::{Endpoint, ResourceId};
+use crate::limits::Limits;
+use crate::network::NetworkController;
+use crate::reconnect::{Backoff, Reconnecting};
+use crate::simulation::SimNode;
+use crate::stream::Protocol;
+
+type Connect = dyn Fn(&SimNode, &NetworkController, Limits, u16, Option<Backoff>) -> io::Result<Endpoint>
+    + Send
+    + Sync;
+type Listen =
+    dyn Fn(&SimNode, &NetworkController, Limits, u16) -> io::Result<ResourceId> + Send + Sync;
+
+/// A stream protocol in a simulated world: how its two ends are made, and what it keeps.
+pub struct Wire {
+    connect: Box<Connect>,
+    listen: Box<Listen>,
+    /// Whether a message arrives as it was sent; otherwise only the order of the bytes is kept.
+    pub(super) keeps_messages: bool,
+}
+
+impl Wire {
+    /// A protocol whose connecting ends come from `client` and whose accepting ends come from
+    /// `server`. `keeps_messages` tells whether a message arrives as it was sent, or only the order
+    /// of the bytes is kept.
+    pub fn new<P: Protocol, Q: Protocol>(
+        client: impl Fn() -> P + Clone + Send + Sync + 'static,
+        server: impl Fn() -> Q + Clone + Send + Sync + 'static,
+        keeps_messages: bool,
+    ) -> Self {
+        let connect: Box<Connect> = Box::new(move |node, network, limits, port, backoff| {
+            let (adapter, addr) = (node.connect_by(client.clone(), limits), address(port));
+            let ids = match backoff {
+                Some(backoff) => {
+                    network.connect(Reconnecting::new(adapter).with_backoff(backoff), addr)
+                }
+                None => network.connect(adapter, addr),
+            };
+            ids.map(|(endpoint, _)| endpoint)
+        });
+        let listen: Box<Listen> = Box::new(move |node, network, limits, port| {
+            let ids = network.listen(node.listen_by(server.clone(), limits), address(port));
+            ids.map(|(id, _)| id)
+        });
+        Self { connect, listen, keeps_messages }
+    }
+
+    pub(super) fn connect(
+        &self,
+        (node, network): (&SimNode, &NetworkController),
+        limits: Limits,
+        port: u16,
+        backoff: Option<Backoff>,
+    ) -> io::Result<Endpoint> {
+        (self.connect)(node, network, limits, port, backoff)
+    }
+
+    pub(super) fn listen(
+        &self,
+        (node, network): (&SimNode, &NetworkController),
+        limits: Limits,
+        port: u16,
+    ) -> io::Result<ResourceId> {
+        (self.listen)(node, network, limits, port)
+    }
+}
+
+fn address(port: u16) -> (Ipv4Addr, u16) {
+    (Ipv4Addr::LOCALHOST, port)
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("keeps_messages", &self.keeps_messages).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! Whose turn it is to write, and who waits for room: nothing mixes, nothing is left behind.
+
+use loom::sync::atomic::AtomicUsize;
+use loom::thread;
+
+use super::*;
+use crate::adapter::Registration;
+use crate::announcer::Announcements;
+use crate::endpoint::ResourceId;
+use crate::poller::{Clock, LoopWaker};
+
+/// Frames that are the message, which tests choose so that it tells its own length.
+struct Bare;
+
+impl Encoder for Bare {
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(message);
+    }
+}
+
+/// Takes bytes while it has room, from one writer at a time.
+struct Pipe {
+    room: AtomicUsize,
+    is_written: AtomicBool,
+    taken: std::sync::Mutex<Vec<u8>>,
+}
+
+impl Stream for Pipe {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        assert!(!self.is_written.swap(true, Ordering::Relaxed), "two threads write");
+        let bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let room = self.room.load(Ordering::Relaxed);
+        let len = bytes.len().min(room);
+        self.taken.lock().unwrap().extend(&bytes[..len]);
+        self.room.fetch_sub(len, Ordering::Relaxed);
+        self.is_written.store(false, Ordering::Relaxed);
+        if len == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(len) }
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An outbox, open on a pipe with so much room, and the announcements of its loop.
+fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+    let announcements =
+        Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
+    let taken = std::sync::Mutex::default();
+    let pipe =
+        Arc::new(Pipe { room: AtomicUsize::new(room), is_written: AtomicBool::new(false), taken });
+    let outbox = Arc::new(Outbox::new(Arc::new(Bare), limits));
+    outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
+    outbox.open(Arc::clone(&pipe)).unwrap();
+    (outbox, pipe, announcements)
+}
+
+fn serve(outbox: &Outbox<Pipe>, announcements: &Announcements) {
+    while announcements.pop().is_some() {
+        outbox.flush().unwrap();
+    }
+}
+
+#[test]
+fn frames_of_threads_and_the_loop_never_mix_and_none_stays() {
+    loom::model(|| {
+        let (outbox, pipe, announcements) = open(100, &Limits::default());
+        let rows: [&'static [&'static [u8]]; 2] = [&[&[2, 2], &[1]], &[&[3, 3, 3]]];
+        let senders: Vec<_> = rows
+            .into_iter()
+            .map(|messages| {
+                let outbox = Arc::clone(&outbox);
+                thread::spawn(move || {
+                    for message in messages {
+                        assert_eq!(outbox.send(message, false), SendStatus::Sent);
+                    }
+                })
+            })
+            .collect();
+        serve(&outbox, &announcements);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        // The pipe never blocked, so that nothing but announcements calls the loop.
+        serve(&outbox, &announcements);
+        assert_eq!(outbox.queued(), 0);
+        let taken = pipe.taken.lock().unwrap();
+        let orders = [[2, 2, 1, 3, 3, 3], [2, 2, 3, 3, 3, 1], [3, 3, 3, 2, 2, 1]];
+        assert!(orders.iter().any(|order| order[..] == taken[..]), "{taken:?}");
+    });
+}
+
+#[test]
+fn a_frame_that_was_cut_goes_on_before_all_else() {
+    loom::model(|| {
+        let (outbox, pipe, announcements) = open(1, &Limits::default());
+        let sender = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || {
+                outbox.send(&[2, 2], false);
+                outbox.send(&[3, 3, 3], false);
+            })
+        };
+        serve(&outbox, &announcements);
+        sender.join().unwrap();
+        serve(&outbox, &announcements);
+        pipe.room.store(100, Ordering::Relaxed);
+        outbox.flush().unwrap(); // The poller tells that there is room.
+        assert_eq!(outbox.queued(), 0);
+        assert_eq!(pipe.taken.lock().unwrap()[..], [2, 2, 3, 3, 3]);
+    });
+}
+
+/// Another thread than all of the model's runs the loop, as far as senders see.
+fn run_elsewhere(announcements: &Announcements) {
+    std::thread::scope(|scope| scope.spawn(|| announcements.set_running(true)).join().unwrap());
+}
+
+/// A missed notification shows as a deadlock.
+#[test]
+fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
+    loom::model(|| {
+        let limits = Limits::default().with_outbox_soft_mark(1);
+        let (outbox, pipe, announcements) = open(0, &limits);
+        run_elsewhere(&announcements);
+        let sender = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || {
+                assert_eq!(outbox.send(&[2, 2], true), SendStatus::Sent);
+                assert_eq!(outbox.send(&[3, 3, 3], true), SendStatus::Sent);
+            })
+        };
+        // The loop's part: it writes when it is called, and when the poller tells of room.
+        pipe.room.store(100, Ordering::Relaxed);
+        outbox.flush().unwrap();
+        while outbox.queued() > 0 || pipe.taken.lock().unwrap().len() < 5 {
+            serve(&outbox, &announcements);
+            thread::yield_now();
+        }
+        sender.join().unwrap();
+        assert_eq!(pipe.taken.lock().unwrap()[..], [2, 2, 3, 3, 3]);
+    });
+}
+
+#[test]
+fn a_sender_that_waits_for_room_is_let_go_at_the_end() {
+    loom::model(|| {
+        let limits = Limits::default().with_outbox_soft_mark(1);
+        let (outbox, _pipe, announcements) = open(0, &limits);
+        run_elsewhere(&announcements);
+        let sender = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || {
+                outbox.send(&[2, 2], true);
+                assert_eq!(outbox.send(&[3, 3, 3], true), SendStatus::ResourceNotFound);
+            })
+        };
+        outbox.end();
+        sender.join().unwrap();
+    });
+}

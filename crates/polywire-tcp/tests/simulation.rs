@@ -1,0 +1,23 @@
+//! Byte streams in simulated worlds: the real loop, engine and protocol on fake sockets, fake
+//! readiness and fake time. A failure prints its seed and how to repeat it.
+
+use polywire_core::simulation::{Wire, every_errno, for_each_seed, random_world};
+use polywire_tcp::Raw;
+
+fn wire() -> Wire {
+    Wire::new(Raw::default, Raw::default, false)
+}
+
+#[test]
+fn property_29_no_error_of_any_call_panics_hangs_or_leaks() {
+    let (runs, failures) = every_errno(&wire());
+    println!("{runs} runs: {failures:?}");
+    assert!(runs > 1000);
+}
+
+#[test]
+fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
+    for_each_seed(300, |seed| {
+        random_world(&wire(), seed);
+    });
+}

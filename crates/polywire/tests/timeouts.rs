@@ -1,0 +1,292 @@
+//! Peers that are silent, slow or gone: each limit ends them, and nobody else.
+//!
+//! Exact times are tested with a clock of the test's, in polywire-framed-tcp.
+
+mod support;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::CloseReason;
+use polywire::adapter::Listen;
+use polywire::adapters::framed_tcp::FramedTcpListenConfig;
+use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
+use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
+use polywire::network::{Endpoint, Limits, NetEvent, Transport};
+
+use support::peers::{self, MESSAGE_STREAMS, STREAMS, Unanswering};
+use support::{Node, SLACK, StoredNetEvent, eventually};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SHORT: Duration = Duration::from_millis(300);
+
+fn listening(transport: Transport, limits: Limits) -> Box<dyn Listen> {
+    match transport {
+        Transport::Tcp => Box::new(TcpListenConfig::default().with_limits(limits)),
+        Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_limits(limits)),
+        _ => Box::new(WsListenConfig::default().with_limits(limits)),
+    }
+}
+
+fn accepted(node: &Node, transport: Transport, limits: Limits) -> (Endpoint, TcpStream) {
+    let (_, addr) = node.listen(&*listening(transport, limits));
+    let peer = peers::open(transport, addr);
+    (node.accepted(), peer)
+}
+
+/// `endpoint` ends for that reason after about that time.
+#[track_caller]
+fn ends_after(node: &Node, time: Duration, (endpoint, reason): (Endpoint, CloseReason)) {
+    let start = Instant::now();
+    assert_eq!(node.disconnected(endpoint), reason);
+    let took = start.elapsed();
+    // It began a little before this did.
+    assert!(took + SHORT / 2 >= time && took <= time + SECOND, "{took:?} instead of {time:?}");
+}
+
+/// Whether the other side has ended the connection.
+fn has_ended(peer: &mut TcpStream) -> bool {
+    peer.set_nonblocking(true).unwrap();
+    loop {
+        match peer.read(&mut [0; 512]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Sends an echo through, again and again until `over`, and tells the longest time it took.
+fn worst_echo(mut peer: TcpStream, over: &mpsc::Receiver<()>) -> Duration {
+    let mut worst = Duration::ZERO;
+    while over.recv_timeout(Duration::from_millis(10)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let start = Instant::now();
+        peer.write_all(&peers::frame(Transport::Ws, b"hello")).unwrap();
+        assert_eq!(peers::read_message(Transport::Ws, &mut peer), b"hello");
+        worst = worst.max(start.elapsed());
+    }
+    worst
+}
+
+#[test]
+fn row_13_silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
+    const EACH: usize = 200;
+    let node = Node::echo();
+    let limits = Limits::default().with_handshake_timeout(SECOND);
+    let (_, addr) = node.listen(&*listening(Transport::Ws, limits));
+    let served = peers::open(Transport::Ws, addr);
+    let (over, is_over) = mpsc::channel();
+    let served = thread::spawn(move || worst_echo(served, &is_over));
+
+    let first = Instant::now();
+    let mut silent: Vec<_> = (0..EACH).map(|_| peers::connect(addr)).collect();
+    let mut dripping: Vec<_> = (0..EACH).map(|_| peers::connect(addr)).collect();
+    let last = Instant::now();
+    let mut drops = peers::UPGRADE.iter();
+    while first.elapsed() < SECOND - SHORT {
+        let byte = *drops.next().unwrap();
+        dripping.iter_mut().for_each(|peer| peer.write_all(&[byte]).unwrap());
+        thread::sleep(SECOND / 20);
+    }
+    if first.elapsed() < SECOND {
+        // Not so on a machine that held this thread up.
+        assert_eq!(node.network().stats().refused, 0, "somebody was cut too early");
+    }
+    eventually("all are refused", || node.network().stats().refused == 2 * EACH as u64);
+    let took = last.elapsed();
+    assert!(took <= SECOND + SECOND / 2 * SLACK.min(2), "{took:?}");
+    for peer in silent.iter_mut().chain(&mut dripping) {
+        eventually("its end comes", || has_ended(peer));
+    }
+    over.send(()).unwrap();
+    let worst = served.join().unwrap();
+    assert!(worst < SECOND / 2, "an echo took {worst:?} meanwhile");
+    drop((silent, dripping));
+    eventually("they are forgotten", || node.network().stats().endpoints == 1);
+}
+
+#[test]
+fn a_handshake_that_the_server_does_not_answer_ends_in_time() {
+    let addr = peers::server(|mut stream| drop(peers::read_to_the_end(&mut stream)));
+    let node = Node::new();
+    let limits = Limits::default().with_handshake_timeout(SHORT);
+    let start = Instant::now();
+    let endpoint = node.connect(WsConnectConfig::default().with_limits(limits), addr);
+    assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
+    let took = start.elapsed();
+    assert!(took >= SHORT && took < SHORT + SECOND, "{took:?}");
+}
+
+#[test]
+fn a_message_that_does_not_go_on_ends_the_connection() {
+    let begun = [
+        (Transport::FramedTcp, vec![0xFF]),
+        (Transport::FramedTcp, vec![100, 1, 2, 3]),
+        (Transport::Ws, vec![peers::BINARY]),
+        (Transport::Ws, vec![peers::BINARY, 0x80 | 100, 1, 2, 3, 4, 5]),
+        // Between two fragments, with nothing of the next.
+        (Transport::Ws, peers::ws_frame(0x02, b"first")),
+    ];
+    for (transport, bytes) in begun {
+        let node = Node::new();
+        let limits = Limits::default()
+            .with_message_timeout(SHORT)
+            .with_idle_timeout(Duration::from_secs(3600));
+        let (endpoint, mut peer) = accepted(&node, transport, limits);
+        thread::sleep(SHORT); // Silence between messages is nobody's fault.
+        peer.write_all(&bytes).unwrap();
+        ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
+        assert_eq!(node.network().stats().ended.by_timeout, 1);
+    }
+}
+
+#[test]
+fn a_message_that_goes_on_slowly_arrives() {
+    for transport in MESSAGE_STREAMS {
+        let node = Node::new();
+        let limits = Limits::default().with_message_timeout(2 * SHORT);
+        let (_, mut peer) = accepted(&node, transport, limits);
+        let frame = peers::frame(transport, &[7; 9]);
+        for byte in &frame {
+            peer.write_all(&[*byte]).unwrap();
+            thread::sleep(SHORT / 3);
+        }
+        assert_eq!(node.message().1, [7; 9], "{transport}");
+    }
+}
+
+#[test]
+fn row_15_a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
+    for transport in STREAMS {
+        let node = Node::echo();
+        let limits = Limits::default().with_idle_timeout(2 * SHORT);
+        let (endpoint, mut peer) = accepted(&node, transport, limits);
+        for _ in 0..6 {
+            thread::sleep(SHORT / 2); // Healed before the limit.
+            peer.write_all(&peers::frame(transport, b"alive")).unwrap();
+            assert_eq!(node.message().1, b"alive", "{transport}");
+        }
+        ends_after(&node, 2 * SHORT, (endpoint, CloseReason::IdleTimeout));
+        eventually("the peer is told", || has_ended(&mut peer));
+    }
+}
+
+#[test]
+fn what_this_side_sends_is_no_sign_of_the_peer() {
+    for transport in STREAMS {
+        let node = Node::new();
+        let limits = Limits::default().with_idle_timeout(2 * SHORT);
+        let (endpoint, _peer) = accepted(&node, transport, limits);
+        let handler = node.handler.clone();
+        let sender = thread::spawn(move || {
+            while handler.network().close_reason(endpoint).is_none() {
+                handler.network().send(endpoint, b"are you there?");
+                thread::sleep(SHORT / 10);
+            }
+        });
+        ends_after(&node, 2 * SHORT, (endpoint, CloseReason::IdleTimeout));
+        sender.join().unwrap();
+    }
+}
+
+#[test]
+fn a_callback_that_takes_its_time_is_no_silence_of_the_peers() {
+    for transport in MESSAGE_STREAMS {
+        let node = Node::with(|_, event| {
+            if matches!(event, NetEvent::Message(_, b"sleep")) {
+                thread::sleep(3 * SHORT);
+            }
+        });
+        let limits = Limits::default().with_idle_timeout(2 * SHORT);
+        let (_, addr) = node.listen(&*listening(transport, limits));
+        let (mut first, mut second) = (peers::open(transport, addr), peers::open(transport, addr));
+        node.accepted();
+        node.accepted();
+        first.write_all(&peers::frame(transport, b"sleep")).unwrap();
+        thread::sleep(SHORT);
+        first.write_all(&peers::frame(transport, b"alive")).unwrap();
+        second.write_all(&peers::frame(transport, b"alive")).unwrap();
+        assert_eq!(node.message().1, b"sleep");
+        assert_eq!(node.message().1, b"alive");
+        assert_eq!(node.message().1, b"alive");
+    }
+}
+
+/// A WebSocket peer that answers so many pings, and then nothing any more.
+fn answer_pings(peer: &mut TcpStream, count: usize) {
+    for _ in 0..count {
+        let (first, payload) = peers::read_ws_frame(peer);
+        assert_eq!(first, 0x89, "a ping");
+        peer.write_all(&peers::ws_frame(0x8A, &payload)).unwrap();
+    }
+}
+
+#[test]
+fn row_15_answers_to_pings_keep_a_silent_peer_and_it_ends_without_them() {
+    let node = Node::new();
+    let limits = Limits::default().with_heartbeat(SHORT / 2).with_idle_timeout(3 * SHORT);
+    let (endpoint, mut peer) = accepted(&node, Transport::Ws, limits);
+    let start = Instant::now();
+    answer_pings(&mut peer, 12);
+    assert!(start.elapsed() > 5 * SHORT, "the pings come once an interval");
+    assert_eq!(node.network().is_ready(endpoint.resource_id()), Some(true));
+    ends_after(&node, 3 * SHORT, (endpoint, CloseReason::IdleTimeout));
+}
+
+#[test]
+fn two_nodes_keep_each_other_alive_by_pings() {
+    let (client, server) = (Node::new(), Node::new());
+    let limits = Limits::default().with_heartbeat(SHORT / 3).with_idle_timeout(2 * SHORT);
+    let (_, addr) = server.listen(&*listening(Transport::Ws, limits));
+    client.connect_ready(Transport::Ws, addr);
+    server.accepted();
+    thread::sleep(5 * SHORT);
+    client.assert_silent();
+    server.assert_silent();
+}
+
+fn connect(node: &Node, limits: &Limits, addr: SocketAddr) -> Endpoint {
+    node.connect(TcpConnectConfig::default().with_limits(limits.clone()), addr)
+}
+
+/// The endpoints that the next `count` events say did not connect, with reasons.
+fn failures(node: &Node, count: usize, reason: &CloseReason) -> Vec<Endpoint> {
+    let mut failed: Vec<_> = (0..count)
+        .map(|_| match node.next() {
+            StoredNetEvent::Connected(endpoint, false) => {
+                assert_eq!(node.network().close_reason(endpoint).as_ref(), Some(reason));
+                endpoint
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    failed.sort_unstable();
+    failed
+}
+
+#[test]
+fn row_17_a_thousand_connects_end_once_each_whether_refused_or_not_answered() {
+    const COUNT: usize = 1000;
+    let (_socket, refusing) = peers::refusing();
+    let black_hole = Unanswering::new();
+    let limits = Limits::default().with_connect_timeout(SECOND);
+    for (addr, reason) in
+        [(refusing, CloseReason::Refused), (black_hole.addr, CloseReason::ConnectTimeout)]
+    {
+        let node = Node::new();
+        let first = Instant::now();
+        let mut begun: Vec<_> = (0..COUNT).map(|_| connect(&node, &limits, addr)).collect();
+        let last = Instant::now();
+        begun.sort_unstable();
+        assert_eq!(failures(&node, COUNT, &reason), begun);
+        if reason == CloseReason::ConnectTimeout {
+            assert!(first.elapsed() >= SECOND);
+            assert!(last.elapsed() <= SECOND + SECOND / 2 * SLACK.min(2), "{:?}", last.elapsed());
+        }
+        node.assert_silent();
+        eventually("all are forgotten", || node.network().stats().endpoints == 0);
+    }
+}

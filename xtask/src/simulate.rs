@@ -1,0 +1,28 @@
+//! Random worlds by the thousand: property 30 on every stream transport.
+
+use crate::Result;
+use crate::process::{cargo, execute};
+
+const TRANSPORTS: [&str; 3] = ["polywire-tcp", "polywire-framed-tcp", "polywire-ws"];
+const DEFAULT: u64 = 10_000;
+
+/// Runs the worlds of so many seeds, split over the transports, in release. `args` may hold
+/// `--seeds N` (10,000 unless told) and `--from S`, the first seed of each transport.
+pub(crate) fn run(args: &[String]) -> Result {
+    let seeds = number_after(args, "--seeds")?.unwrap_or(DEFAULT);
+    let from = number_after(args, "--from")?.unwrap_or(0);
+    let each = seeds.div_ceil(TRANSPORTS.len() as u64);
+    let mut command = cargo(["test", "--release", "--test", "simulation"]);
+    for transport in TRANSPORTS {
+        command.args(["--package", transport]);
+    }
+    command.args(["property_30", "--", "--nocapture"]);
+    command.env("POLYWIRE_SEEDS", each.to_string()).env("POLYWIRE_FROM", from.to_string());
+    execute(&mut command)
+}
+
+fn number_after(args: &[String], flag: &str) -> Result<Option<u64>> {
+    let Some(position) = args.iter().position(|arg| arg == flag) else { return Ok(None) };
+    let text = args.get(position + 1).ok_or_else(|| format!("{flag} needs a number"))?;
+    Ok(Some(text.parse().map_err(|_| format!("{flag} needs a number, not {text}"))?))
+}
