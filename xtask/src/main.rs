@@ -3,11 +3,16 @@
 mod ci;
 mod consumers;
 mod features;
+mod fuzz;
 mod interop;
 mod manifest;
+mod models;
 mod peers;
 mod process;
+mod sanitize;
+mod simulate;
 mod tidy;
+mod torture;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,7 +26,13 @@ usage: cargo xtask COMMAND
   features                               every set of features of every published crate builds
   tidy                                   the rules of the house that no compiler knows
   consumers                              three programs outside the workspace build and run
+  simulate [--seeds N] [--from S]        random worlds on every stream transport, in release
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
+  torture [--seconds N] [--seed S] [--only KIND] [--release]
+                                         clients that misbehave, beside some that must not notice
+  fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
+  models                                 what threads do to each other, in every order
+  sanitize address|thread [OPTIONS]      the tests under a sanitizer (nightly); OPTIONS as cargo's
 
 --skip-missing passes over peers that can't be had here, instead of failing.";
 
@@ -34,7 +45,14 @@ fn main() -> ExitCode {
         Some("features") => features::run(),
         Some("tidy") => tidy::run(),
         Some("consumers") => consumers::run(),
+        Some("simulate") => simulate::run(&args),
         Some("interop") => interop::run(has("--browser"), skip_missing),
+        Some("torture") => torture::run(&args[1..]),
+        Some("fuzz") => fuzz::run(&args[1..]),
+        Some("models") => models::run(),
+        Some("sanitize") => {
+            sanitize::run(args.get(1).map(String::as_str), args.get(2..).unwrap_or(&[]))
+        }
         _ => Err(USAGE.into()),
     };
     match result {

@@ -1,0 +1,29 @@
+//! Peers that read too slowly or not at all, and programs that do not want to read.
+
+mod common;
+mod support;
+
+#[path = "backpressure/ceiling.rs"]
+mod ceiling;
+#[path = "backpressure/memory.rs"]
+#[cfg(target_os = "linux")]
+mod memory;
+#[path = "backpressure/neighbours.rs"]
+#[cfg(target_os = "linux")]
+mod neighbours;
+#[path = "backpressure/never_reads.rs"]
+mod never_reads;
+#[path = "backpressure/parked.rs"]
+#[cfg(target_os = "linux")]
+mod parked;
+#[path = "backpressure/pausing.rs"]
+mod pausing;
+#[path = "backpressure/peers.rs"]
+mod peers;
+#[path = "backpressure/process.rs"]
+#[cfg(target_os = "linux")]
+mod process;
+#[path = "backpressure/streaming.rs"]
+mod streaming;
+#[path = "backpressure/writable.rs"]
+mod writable;

@@ -1,0 +1,113 @@
+//! A peer that never reads harms nobody but itself.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::WhenFull;
+
+use crate::common::*;
+use crate::peers::{MESSAGE, alone, limits};
+use crate::process::cpu_time;
+use crate::support::system::this_thread;
+use crate::support::{Node, SLACK};
+
+const PEERS: usize = 8;
+const ROUND_TRIPS: usize = 500;
+/// Times up to this are the machine's affair.
+const FLOOR: Duration = Duration::from_millis(5);
+
+/// How long 99 of 100 echoes take at most, at each of two nodes. They take turns, so that whatever
+/// else the machine does at that time hits both.
+fn echo_p99s(transport: Transport, addrs: [SocketAddr; 2]) -> [Duration; 2] {
+    let mut peers = addrs.map(|addr| RawPeer::connect(transport, addr));
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..ROUND_TRIPS {
+        for (peer, times) in peers.iter_mut().zip(&mut times) {
+            let start = Instant::now();
+            peer.send(&[7; 100]);
+            assert_eq!(peer.read_small(100), [7; 100]);
+            times.push(start.elapsed());
+        }
+    }
+    times.map(|mut times| {
+        times.sort_unstable();
+        times[ROUND_TRIPS * 99 / 100]
+    })
+}
+
+/// Sends for ever and never reads, until the connection is ended or the test is over.
+fn sends_and_never_reads(transport: Transport, addr: SocketAddr) {
+    thread::spawn(move || {
+        let mut peer = RawPeer::connect(transport, addr);
+        let message = frame(transport, &[7; MESSAGE]);
+        // Its own end, or the deadline of the write, whichever comes first.
+        while peer.stream.write_all(&message).is_ok() {}
+    });
+}
+
+fn assert_undisturbed([disturbed, undisturbed]: [Duration; 2]) {
+    let allowed = (2 * undisturbed).max(SLACK * FLOOR);
+    assert!(disturbed < allowed, "p99 is {disturbed:?}, and {undisturbed:?} without them");
+}
+
+over_transports! {
+    [tcp framed_tcp ws]
+    fn echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
+        let _alone = alone();
+        let (node, quiet) = (Node::echo(), Node::echo());
+        let limits = limits(WhenFull::Disconnect).with_read_budget(MESSAGE);
+        let (_, addr) = node.listen(&*listening(transport, limits));
+        let (_, quiet_addr) = quiet.listen(transport);
+        for _ in 0..PEERS {
+            sends_and_never_reads(transport, addr);
+        }
+        let p99s = echo_p99s(transport, [addr, quiet_addr]);
+        let ended = || node.network().stats().ended.by_limit;
+        eventually("the end of those that never read", || ended() == PEERS as u64);
+        assert_undisturbed(p99s);
+    }
+
+    [tcp framed_tcp ws]
+    fn echoes_stay_prompt_beside_peers_that_are_stuck_and_these_cost_nothing(transport) {
+        let _alone = alone();
+        let (tell, told) = mpsc::channel();
+        let mut tell = Some(tell);
+        // An echo that stops reading those who do not read.
+        let node = Node::with(move |handler, event| {
+            if let Some(tell) = tell.take() {
+                tell.send(this_thread()).unwrap();
+            }
+            if let NetEvent::Message(endpoint, message) = event {
+                if handler.network().try_send(*endpoint, message) == SendStatus::Full {
+                    handler.network().pause(endpoint.resource_id());
+                }
+            }
+        });
+        let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
+        let quiet = Node::echo();
+        let (_, quiet_addr) = quiet.listen(transport);
+        for _ in 0..PEERS {
+            sends_and_never_reads(transport, addr);
+        }
+        let (mut last, mut since) = (0, Instant::now());
+        eventually("that all are stuck", || {
+            let bytes = node.network().stats().bytes_in;
+            if bytes != last {
+                (last, since) = (bytes, Instant::now());
+            }
+            bytes > 0 && since.elapsed() > Duration::from_millis(200)
+        });
+        let p99s = echo_p99s(transport, [addr, quiet_addr]);
+        assert_eq!(node.network().stats().ended.by_limit, 0);
+        assert_undisturbed(p99s);
+
+        let thread = told.recv().unwrap();
+        let before = cpu_time(&thread);
+        thread::sleep(Duration::from_secs(1));
+        let used = cpu_time(&thread) - before;
+        assert!(used < Duration::from_millis(10), "{used:?} of the CPU within a second");
+    }
+}

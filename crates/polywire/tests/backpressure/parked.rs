@@ -1,0 +1,135 @@
+//! `send` on a thread other than the loop's, to a peer that never reads: it sleeps, costs nothing,
+//! and comes back as soon as there is a reason to.
+
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::WhenFull;
+
+use crate::common::*;
+use crate::peers::{HEADER, MESSAGE, SOFT_MARK, limits};
+use crate::process::cpu_time;
+use crate::support::Node;
+use crate::support::system::this_thread;
+
+const WATCHED_FOR: Duration = Duration::from_secs(2);
+/// How long after its reason a thread is back at the latest, on a busy machine.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// A node, its endpoint whose peer does not read, and a thread that can't go on sending to it.
+struct Scene {
+    node: Node,
+    endpoint: Endpoint,
+    peer: RawPeer,
+    thread: String,
+    /// What became of each message.
+    statuses: Receiver<SendStatus>,
+}
+
+impl Scene {
+    fn new(transport: Transport, when_full: WhenFull) -> Self {
+        let node = Node::new();
+        let (_, addr) = node.listen(&*listening(transport, limits(when_full)));
+        let peer = RawPeer::connect(transport, addr);
+        let endpoint = node.accepted();
+        let (tell, statuses) = mpsc::channel();
+        let (tell_thread, thread) = mpsc::channel();
+        let handler = node.handler.clone();
+        thread::spawn(move || {
+            tell_thread.send(this_thread()).unwrap();
+            loop {
+                let status = handler.network().send(endpoint, &[7; MESSAGE]);
+                if tell.send(status).is_err() || status != SendStatus::Sent {
+                    return;
+                }
+            }
+        });
+        let scene = Self { node, endpoint, peer, thread: thread.recv().unwrap(), statuses };
+        scene.wait_until_it_waits();
+        scene
+    }
+
+    fn wait_until_it_waits(&self) {
+        while let Ok(status) = self.statuses.recv_timeout(Duration::from_millis(200)) {
+            assert_eq!(status, SendStatus::Sent);
+        }
+        let queued = self.node.network().stats().queued_bytes;
+        assert!(queued > SOFT_MARK && queued <= SOFT_MARK + MESSAGE + HEADER, "{queued}");
+    }
+
+    /// The thread is back with that status, just after `since`.
+    fn assert_returns(&self, status: SendStatus, since: Instant) {
+        assert_eq!(self.statuses.recv_timeout(DEADLINE), Ok(status));
+        assert!(since.elapsed() < AT_ONCE, "after {:?}", since.elapsed());
+    }
+}
+
+over_transports! {
+    [tcp framed_tcp ws]
+    fn it_costs_nothing_and_comes_back_as_soon_as_there_is_room(transport) {
+        let mut scene = Scene::new(transport, WhenFull::Disconnect);
+        let before = cpu_time(&scene.thread);
+        thread::sleep(WATCHED_FOR);
+        let used = cpu_time(&scene.thread) - before;
+        assert!(used < WATCHED_FOR / 100, "{used:?} of the CPU");
+        assert!(scene.statuses.try_recv().is_err(), "it came back");
+
+        let since = Instant::now();
+        let mut buffer = vec![0; 1 << 20];
+        while scene.node.network().stats().queued_bytes > SOFT_MARK {
+            assert!(std::io::Read::read(&mut scene.peer.stream, &mut buffer).unwrap() > 0);
+            thread::yield_now();
+            if scene.statuses.try_recv() == Ok(SendStatus::Sent) {
+                return;
+            }
+        }
+        scene.assert_returns(SendStatus::Sent, since);
+    }
+
+    [tcp framed_tcp ws]
+    fn it_comes_back_when_the_endpoint_is_removed(transport) {
+        let scene = Scene::new(transport, WhenFull::Wait);
+        let since = Instant::now();
+        assert!(scene.node.network().remove(scene.endpoint.resource_id()));
+        scene.assert_returns(SendStatus::ResourceNotFound, since);
+    }
+
+    [tcp framed_tcp ws]
+    fn it_comes_back_when_the_peer_is_gone(transport) {
+        let scene = Scene::new(transport, WhenFull::Disconnect);
+        let Scene { node, endpoint, peer, statuses, .. } = scene;
+        let since = Instant::now();
+        peer.reset();
+        assert_eq!(statuses.recv_timeout(DEADLINE), Ok(SendStatus::ResourceNotFound));
+        assert!(since.elapsed() < AT_ONCE, "after {:?}", since.elapsed());
+        assert_eq!(node.disconnected(endpoint), CloseReason::Reset);
+    }
+
+    [tcp framed_tcp ws]
+    fn it_comes_back_when_the_node_is_stopped(transport) {
+        let scene = Scene::new(transport, WhenFull::Disconnect);
+        let since = Instant::now();
+        scene.node.handler.stop();
+        scene.assert_returns(SendStatus::ResourceNotFound, since);
+    }
+
+    [tcp framed_tcp ws]
+    fn try_send_answers_full_within_a_millisecond_and_takes_nothing(transport) {
+        let scene = Scene::new(transport, WhenFull::Disconnect);
+        let network = scene.node.network();
+        let queued = network.stats().queued_bytes;
+        let mut times: Vec<_> = (0..1000)
+            .map(|_| {
+                let start = Instant::now();
+                let status = network.try_send(scene.endpoint, &[8; MESSAGE]);
+                assert_eq!(status, SendStatus::Full);
+                start.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        // The last few are the scheduler's, on a busy machine.
+        assert!(times[980] < Duration::from_millis(1), "{:?}", times[980]);
+        assert_eq!(network.stats().queued_bytes, queued);
+    }
+}

@@ -1,0 +1,24 @@
+//! The length prefix, fed with any bytes in any pieces.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use polywire_framed_tcp::Framed;
+use polywire_fuzz::peer::{Peer, agree};
+use polywire_fuzz::{parts, pieces};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((choice, cuts, bytes)) = parts(data) else { return };
+    let framed = if choice & 1 == 0 { Framed::new(500) } else { Framed::default() };
+    let (mut whole, mut cut) = (Peer::new(framed), Peer::new(framed));
+    agree((&mut whole, &mut cut), bytes, pieces(bytes, &cuts));
+
+    // What was understood is written back as it was, and by both ways the same.
+    let mut again = Vec::new();
+    for message in &whole.messages {
+        let start = again.len();
+        whole.encoder.encode(message, &mut again);
+        let prefix = whole.encoder.prefix(message).expect("framing is a prefix");
+        assert_eq!(again[start..], [prefix.as_slice(), message].concat());
+    }
+    assert!(bytes.starts_with(&again));
+});

@@ -1,0 +1,49 @@
+//! A WebSocket client, fed with any bytes in any pieces: as the answer to its request, among the
+//! headers of a good answer, or behind one.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use polywire_fuzz::peer::{Peer, agree, ws_client, ws_server};
+use polywire_fuzz::{parts, pieces};
+use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((choice, cuts, bytes)) = parts(data) else { return };
+    let config = match choice & 4 {
+        0 => WsConnectConfig::default(),
+        _ => WsConnectConfig::default()
+            .with_max_message_size(500)
+            .with_max_frame_size(300)
+            .with_max_fragments(4)
+            .with_max_handshake_size(400),
+    };
+    let (mut whole, mut cut) = (ws_client(&config), ws_client(&config));
+    match choice & 3 {
+        0 => agree((&mut whole, &mut cut), bytes, pieces(bytes, &cuts)),
+        1 => {
+            // Each client has a key of its own, and so an answer.
+            whole.feed(&answer(&whole, bytes));
+            let answer = answer(&cut, bytes);
+            pieces(&answer, &cuts).for_each(|piece| cut.feed(piece));
+            agree((&mut whole, &mut cut), &[], std::iter::empty());
+        }
+        _ => {
+            for client in [&mut whole, &mut cut] {
+                client.feed(&answer(client, &[]));
+                assert!(client.ready);
+                client.out.clear();
+            }
+            agree((&mut whole, &mut cut), bytes, pieces(bytes, &cuts));
+        }
+    }
+    assert!(whole.messages.iter().all(|message| message.len() <= config.max_message_size));
+    assert!(whole.out.len() <= 1024 + 4 * bytes.len());
+});
+
+/// What a server answers this client, with `inserted` behind the first line.
+fn answer(client: &Peer<WsProtocol>, inserted: &[u8]) -> Vec<u8> {
+    let mut server = ws_server(&WsListenConfig::default());
+    server.feed(&client.out);
+    let line = server.out.windows(2).position(|end| end == b"\r\n").expect("a first line") + 2;
+    [&server.out[..line], inserted, &server.out[line..]].concat()
+}

@@ -1,0 +1,190 @@
+//! One end of a connection without a socket, driven as the engine drives a protocol.
+
+use std::sync::Arc;
+
+use polywire_core::CloseReason;
+use polywire_core::address::ToRemoteAddr;
+use polywire_core::stream::{Encoder, Item, Protocol};
+use polywire_framed_tcp::Framed;
+use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
+
+/// A protocol, what it was fed and what it made of it.
+pub struct Peer<P> {
+    protocol: P,
+    pub encoder: Arc<dyn Encoder>,
+    input: Vec<u8>,
+    needed: usize,
+    fed: usize,
+    /// What it wants written.
+    pub out: Vec<u8>,
+    pub ready: bool,
+    pub messages: Vec<Vec<u8>>,
+    pub end: Option<CloseReason>,
+}
+
+impl<P: Protocol> Peer<P> {
+    pub fn new(mut protocol: P) -> Self {
+        let (encoder, mut out) = (protocol.encoder(), Vec::new());
+        let ready = protocol.open(&mut out);
+        let (input, messages) = (Vec::new(), Vec::new());
+        Self { protocol, encoder, input, needed: 0, fed: 0, out, ready, messages, end: None }
+    }
+
+    /// One read. Asserts what [`Protocol::decode`] promises of each step.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.end.is_some() {
+            return;
+        }
+        self.fed += bytes.len();
+        self.input.extend_from_slice(bytes);
+        let mut at = 0;
+        while self.end.is_none() && at < self.input.len() && self.input.len() - at >= self.needed {
+            self.needed = 0;
+            match self.step(at) {
+                Ok(0) => break,
+                Ok(consumed) => at += consumed,
+                Err(reason) => self.end = Some(reason),
+            }
+        }
+        self.input.drain(..at);
+        let kept = self.protocol.half_received().unwrap_or(0);
+        assert!(kept <= self.fed, "{kept} bytes kept of {}", self.fed);
+    }
+
+    /// Decodes one thing at `at` and returns its length, 0 if it is not whole.
+    fn step(&mut self, at: usize) -> Result<usize, CloseReason> {
+        let input = &mut self.input[at..];
+        let before = input.to_vec();
+        let decoded = self.protocol.decode(input, &mut self.out)?;
+        let consumed = decoded.consumed;
+        match decoded.item {
+            Item::Incomplete { needed } => {
+                self.needed = needed.max(before.len() + 1);
+                assert_eq!(consumed, 0);
+            }
+            Item::Skip => assert!(consumed > 0),
+            Item::Ready => assert!(consumed > 0 && !std::mem::replace(&mut self.ready, true)),
+            Item::Message(message) => {
+                assert!(consumed > 0 && self.ready, "a message before the handshake");
+                self.messages.push(message.to_vec());
+            }
+        }
+        assert!(consumed <= before.len());
+        assert_eq!(self.input[at + consumed..], before[consumed..], "a byte left was changed");
+        Ok(consumed)
+    }
+
+    /// The stream ends, and a program would be told why.
+    pub fn end_of_stream(&mut self) -> CloseReason {
+        self.protocol.end_of_stream(self.input.len())
+    }
+
+    /// Bytes that wait for the rest of something.
+    pub fn kept(&self) -> usize {
+        self.input.len() + self.protocol.half_received().unwrap_or(0)
+    }
+}
+
+/// Feeds the same bytes whole to one and in pieces to the other, and has them agree.
+pub fn agree<'a, P: Protocol>(
+    (whole, cut): (&mut Peer<P>, &mut Peer<P>),
+    bytes: &[u8],
+    pieces: impl Iterator<Item = &'a [u8]>,
+) {
+    whole.feed(bytes);
+    pieces.for_each(|piece| cut.feed(piece));
+    assert_eq!(whole.ready, cut.ready);
+    assert_eq!(whole.messages, cut.messages);
+    assert_eq!(whole.end, cut.end);
+    // Not the bytes: a client's masks are random.
+    assert_eq!(whole.out.len(), cut.out.len());
+    if whole.end.is_none() {
+        assert_eq!(whole.kept(), cut.kept());
+        assert_eq!(whole.end_of_stream(), cut.end_of_stream());
+    }
+}
+
+/// A server that has seen nothing yet.
+pub fn ws_server(config: &WsListenConfig) -> Peer<WsProtocol> {
+    Peer::new(fresh_server(config))
+}
+
+/// A client that has sent its request.
+pub fn ws_client(config: &WsConnectConfig) -> Peer<WsProtocol> {
+    Peer::new(fresh_client(config))
+}
+
+fn fresh_server(config: &WsListenConfig) -> WsProtocol {
+    WsProtocol::server(config).expect("a sound configuration")
+}
+
+fn fresh_client(config: &WsConnectConfig) -> WsProtocol {
+    let addr = "ws://example.org/chat".to_remote_addr().expect("a sound address");
+    let url = WsUrl::parse(&addr).expect("a sound URL");
+    WsProtocol::client(&url, config).expect("a sound configuration")
+}
+
+/// Protocols that the engine is fuzzed with, and the one that the other end of each speaks.
+pub trait Pair {
+    type Ours: Protocol;
+    type Theirs: Protocol;
+    fn ours() -> Self::Ours;
+    fn theirs() -> Self::Theirs;
+
+    /// Another of ours that makes the same of the same bytes; a client's key is random.
+    fn reference() -> Option<Self::Ours> {
+        Some(Self::ours())
+    }
+}
+
+/// The longest message of the pairs: near enough to be exceeded.
+pub const MAX: usize = 2000;
+
+pub struct FramedPair;
+
+impl Pair for FramedPair {
+    type Ours = Framed;
+    type Theirs = Framed;
+
+    fn ours() -> Framed {
+        Framed::new(MAX)
+    }
+
+    fn theirs() -> Framed {
+        Framed::new(MAX)
+    }
+}
+
+pub struct WsServerPair;
+
+impl Pair for WsServerPair {
+    type Ours = WsProtocol;
+    type Theirs = WsProtocol;
+
+    fn ours() -> WsProtocol {
+        fresh_server(&WsListenConfig::default().with_max_message_size(MAX))
+    }
+
+    fn theirs() -> WsProtocol {
+        fresh_client(&WsConnectConfig::default())
+    }
+}
+
+pub struct WsClientPair;
+
+impl Pair for WsClientPair {
+    type Ours = WsProtocol;
+    type Theirs = WsProtocol;
+
+    fn ours() -> WsProtocol {
+        fresh_client(&WsConnectConfig::default().with_max_message_size(MAX))
+    }
+
+    fn theirs() -> WsProtocol {
+        fresh_server(&WsListenConfig::default())
+    }
+
+    fn reference() -> Option<WsProtocol> {
+        None
+    }
+}

@@ -1,0 +1,86 @@
+//! Tortures a server on loopback for a bounded time, and checks that nobody else suffers.
+//!
+//! Clients that misbehave in every way the transports offer, by scripts drawn from a seed, go at an
+//! echo server in a process of its own, while well-behaved ones ping it and check their contracts
+//! and their latency. At the end the server must be as it was before: connections, bytes,
+//! descriptors, memory. `cargo xtask torture` runs it.
+
+mod mischief;
+mod ping;
+mod process;
+mod random;
+mod report;
+mod server;
+mod trial;
+mod witness;
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use mischief::KINDS;
+use trial::Trial;
+
+const USAGE: &str = "\
+usage: polywire-torture [--seconds N] [--seed S] [--only KIND]
+
+  --seconds N   how long to misbehave, 30 by default
+  --seed S      what the clients' scripts are drawn from, any by default
+  --only KIND   one kind of misbehaviour alone";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.first().map(String::as_str) {
+        Some("--server") => server::run().map_err(|error| error.to_string()),
+        _ => Args::parse(&args).and_then(|args| torture(&args)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn torture(args: &Args) -> Result<(), String> {
+    println!("seed {}, {} s", args.seed, args.duration.as_secs());
+    let trial = Trial::start(args.seed, args.only).map_err(|error| error.to_string())?;
+    let verdict = trial.run(args.duration);
+    report::print(&verdict);
+    match verdict.faults.len() {
+        0 => Ok(()),
+        broken => Err(format!("{broken} contracts broken, seed {}", args.seed)),
+    }
+}
+
+struct Args {
+    duration: Duration,
+    seed: u64,
+    only: Option<usize>,
+}
+
+impl Args {
+    fn parse(args: &[String]) -> Result<Self, String> {
+        let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let seed = u64::from(since_1970.subsec_nanos());
+        let mut parsed = Self { duration: Duration::from_secs(30), seed, only: None };
+        for pair in args.chunks(2) {
+            let [name, value] = pair else { return Err(USAGE.into()) };
+            let number = || value.parse::<u64>().map_err(|_| USAGE.to_owned());
+            match name.as_str() {
+                "--seconds" => parsed.duration = Duration::from_secs(number()?),
+                "--seed" => parsed.seed = number()?,
+                "--only" => {
+                    let kind = KINDS.iter().position(|kind| kind.name == value);
+                    parsed.only = Some(kind.ok_or_else(|| format!("{USAGE}, of {}", names()))?);
+                }
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+fn names() -> String {
+    KINDS.map(|kind| kind.name).join(", ")
+}

@@ -1,0 +1,169 @@
+//! The server under torture: an echo over all transports, in a process of its own.
+//!
+//! It prints its addresses in the order of [`Transport::ALL`], then obeys the lines on its standard
+//! input: `report` prints its counters as lines `name value` up to a line `end`; `stop` stops the
+//! node and prints one report more. At the end of its input it stops too, so it never outlives the
+//! process that started it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, BufRead, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use polywire::adapters::framed_tcp::FramedTcpListenConfig;
+use polywire::adapters::tcp::TcpListenConfig;
+use polywire::adapters::udp::Udp;
+use polywire::adapters::ws::WsListenConfig;
+use polywire::network::{
+    Endpoint, NetEvent, NetworkController, ResourceType, SendStatus, Stats, Transport,
+};
+use polywire::node::{self, NodeEvent};
+use polywire::{Limits, NodeLimits};
+
+/// Bytes of a message that the server takes.
+pub(crate) const MAX_MESSAGE_SIZE: usize = 256 << 10;
+/// Longer than anything of the limits lets a connection without a future live.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run() -> io::Result<()> {
+    let (handler, listener) = node::split::<()>();
+    let network = handler.network();
+    network.set_limits(&NodeLimits::default().with_max_buffered(64 << 20));
+    let addrs = listen(network)?;
+
+    let watch = Arc::new(Mutex::new(Watch::default()));
+    let mut task = listener.for_each_async({
+        let (network, watch) = (network.clone(), Arc::clone(&watch));
+        move |event| {
+            if let NodeEvent::Network(event) = event {
+                lock(&watch).meet(&network, &event);
+            }
+        }
+    });
+
+    println!("{}", addrs.map(|addr| addr.to_string()).join(" "));
+    for line in io::stdin().lock().lines() {
+        if line? != "report" {
+            break;
+        }
+        print_report(&lock(&watch), &network.stats())?;
+    }
+
+    let started = Instant::now();
+    handler.stop();
+    task.wait();
+    let mut watch = lock(&watch);
+    watch.counts.insert("stop_ms".into(), started.elapsed().as_millis() as u64);
+    print_report(&watch, &network.stats())
+}
+
+/// Listens over each transport, with limits shortened so that a run of seconds reaches them.
+fn listen(network: &NetworkController) -> io::Result<[SocketAddr; 4]> {
+    let limits = Limits::default()
+        .with_handshake_timeout(Duration::from_secs(1))
+        .with_linger(Duration::from_secs(1))
+        .with_message_timeout(Duration::from_secs(2))
+        .with_idle_timeout(Duration::from_secs(3))
+        .with_outbox_soft_mark(64 << 10)
+        .with_outbox_hard_limit(1 << 20)
+        .with_max_connections_per_ip(80)
+        .with_max_handshakes(100);
+    let tcp = TcpListenConfig::default().with_limits(limits);
+    let framed = FramedTcpListenConfig::default()
+        .with_tcp(tcp.clone())
+        .with_max_message_size(MAX_MESSAGE_SIZE);
+    let ws = WsListenConfig::default()
+        .with_tcp(tcp.clone())
+        .with_max_message_size(MAX_MESSAGE_SIZE)
+        .with_max_fragments(1000);
+    let addr = "127.0.0.1:0";
+    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); 4];
+    for (at, transport) in addrs.iter_mut().zip(Transport::ALL) {
+        let (_, addr) = match transport {
+            Transport::Tcp => network.listen(tcp.clone(), addr)?,
+            Transport::FramedTcp => network.listen(framed.clone(), addr)?,
+            Transport::Udp => network.listen(Udp, addr)?,
+            Transport::Ws => network.listen(ws.clone(), addr)?,
+        };
+        *at = addr;
+    }
+    Ok(addrs)
+}
+
+/// What the server has seen: counted by the peers' addresses, for each misbehaviour has its own.
+#[derive(Default)]
+struct Watch {
+    alive: HashSet<Endpoint>,
+    /// Messages that came behind the end of those who sent them.
+    unanswered: u64,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Watch {
+    fn meet(&mut self, network: &NetworkController, event: &NetEvent<'_>) {
+        match *event {
+            NetEvent::Accepted(endpoint, listener) => {
+                self.count(format!("accepted/{}", endpoint.addr().ip()));
+                if !self.alive.insert(endpoint) || !listener.is_local() {
+                    self.count("broken/E2: accepted twice, or by no listener".into());
+                }
+            }
+            NetEvent::Message(endpoint, message) => self.echo(network, endpoint, message),
+            NetEvent::Disconnected(endpoint) => self.disconnected(network, endpoint),
+            NetEvent::Connected(..) => {
+                self.count("broken/E1: connected, and never asked to".into());
+            }
+        }
+    }
+
+    fn echo(&mut self, network: &NetworkController, endpoint: Endpoint, message: &[u8]) {
+        let is_connection = endpoint.resource_id().resource_type() == ResourceType::Remote;
+        if is_connection && !self.alive.contains(&endpoint) {
+            self.count("broken/E2, E4: a message before Accepted or after Disconnected".into());
+        }
+        if network.send(endpoint, message) != SendStatus::Sent {
+            self.unanswered += 1;
+        }
+    }
+
+    fn disconnected(&mut self, network: &NetworkController, endpoint: Endpoint) {
+        if !self.alive.remove(&endpoint) {
+            self.count("broken/E3: disconnected without being accepted, or twice".into());
+        }
+        let Some(reason) = network.close_reason(endpoint) else {
+            return self.count("broken/E3: disconnected without a reason".into());
+        };
+        // The variant's name is its kind.
+        let reason = format!("{reason:?}");
+        let kind = reason.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        self.count(format!("ended/{}/{kind}", endpoint.addr().ip()));
+    }
+
+    fn count(&mut self, name: String) {
+        *self.counts.entry(name).or_default() += 1;
+    }
+}
+
+fn print_report(watch: &Watch, stats: &Stats) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (name, value) in &watch.counts {
+        writeln!(out, "{name} {value}")?;
+    }
+    writeln!(out, "alive {}", watch.alive.len())?;
+    writeln!(out, "unanswered {}", watch.unanswered)?;
+    writeln!(out, "endpoints {}", stats.endpoints)?;
+    writeln!(out, "queued_bytes {}", stats.queued_bytes)?;
+    writeln!(out, "refused {}", stats.refused)?;
+    writeln!(out, "turned_away {}", stats.turned_away)?;
+    writeln!(out, "accept_exhausted {}", stats.accept_exhausted)?;
+    writeln!(out, "messages_in {}", stats.messages_in)?;
+    writeln!(out, "wake_ups {}", stats.wake_ups)?;
+    writeln!(out, "end")?;
+    out.flush()
+}
+
+/// A panic of the callback is told by the node's task; what it had counted still counts.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,191 @@
+//! One run: a server, well-behaved clients, misbehaviour in two rounds, and what must hold after.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::network::Transport;
+
+use crate::mischief::{Field, KINDS, source_of};
+use crate::process::{Counts, Server};
+use crate::server::PATIENCE;
+use crate::witness::{Notes, Witness};
+
+/// The part of the run that goes by before the server's memory is taken as its usual one.
+const WARM_UP: f64 = 0.25;
+/// What the server may have grown by after the warm-up, besides a fifth.
+const GROWTH: u64 = 8 << 20;
+/// The slowest answer but for one in a hundred. A quiet machine stays below a hundredth of this; a
+/// shared one has its own pauses.
+const MAX_P99: Duration = Duration::from_millis(250);
+/// Hundredths of a second of a processor that an idle server may use in half a second.
+const MAX_IDLE_TICKS: u64 = 5;
+/// How long `stop` may take, in milliseconds.
+const MAX_STOP_MS: u64 = 1000;
+/// Well-behaved clients that the server has accepted, and its listeners.
+const IDLE_ENDPOINTS: u64 = 3 + 4;
+
+pub(crate) struct Trial {
+    server: Server,
+    witnesses: Vec<Witness>,
+    field: Field,
+    faults: Vec<String>,
+}
+
+/// What came of a run.
+pub(crate) struct Verdict {
+    pub(crate) field: Field,
+    pub(crate) witnesses: Vec<(Transport, Notes)>,
+    /// The server's last counters.
+    pub(crate) counts: Counts,
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) faults: Vec<String>,
+}
+
+/// What the server occupies at a quiet moment.
+pub(crate) struct Mark {
+    pub(crate) when: &'static str,
+    pub(crate) resident: u64,
+    pub(crate) descriptors: u64,
+}
+
+impl Trial {
+    pub(crate) fn start(seed: u64, only: Option<usize>) -> io::Result<Self> {
+        let server = Server::start()?;
+        let addrs = server.addrs.iter().zip(Transport::ALL);
+        let witnesses = addrs
+            .map(|(addr, transport)| Witness::start(*transport, *addr, seed))
+            .collect::<io::Result<_>>()?;
+        let field = Field::new(seed, server.addrs, only);
+        Ok(Self { server, witnesses, field, faults: Vec::new() })
+    }
+
+    pub(crate) fn run(mut self, duration: Duration) -> Verdict {
+        let mut marks = Vec::new();
+        let counts = self.try_run(duration, &mut marks).unwrap_or_else(|error| {
+            self.faults.push(error.to_string());
+            Counts::new()
+        });
+        let finish = |witness: Witness| (witness.transport, witness.finish(PATIENCE));
+        let witnesses: Vec<_> = self.witnesses.into_iter().map(finish).collect();
+        let mut faults = self.faults;
+        faults.append(&mut self.field.faults());
+        for (transport, notes) in &witnesses {
+            faults.extend(notes.faults.iter().map(|fault| format!("{transport} client: {fault}")));
+            faults.extend(check_latency(*transport, notes));
+        }
+        Verdict { field: self.field, witnesses, counts, marks, faults }
+    }
+
+    fn try_run(&mut self, duration: Duration, marks: &mut Vec<Mark>) -> io::Result<Counts> {
+        for witness in &self.witnesses {
+            if !witness.wait_until(PATIENCE, |notes| !notes.latencies.is_empty()) {
+                return Err(io::Error::other(format!("no answer by {}", witness.transport)));
+            }
+        }
+        marks.push(self.mark("before")?);
+        for (when, part) in [("after warm-up", WARM_UP), ("after", 1.0 - WARM_UP)] {
+            self.field.misbehave_until(Instant::now() + duration.mul_f64(part));
+            self.await_idle(marks[0].descriptors)?;
+            marks.push(self.mark(when)?);
+        }
+        if marks[2].resident > marks[1].resident / 5 * 6 + GROWTH {
+            self.faults.push("E9: the server has grown after its warm-up".into());
+        }
+        self.check_udp_is_served();
+        for witness in &self.witnesses {
+            witness.drain(PATIENCE);
+        }
+        self.check_idleness()?;
+        let counts = self.stop_server()?;
+        self.check_accounts(&counts);
+        Ok(counts)
+    }
+
+    /// Waits until the server holds nothing more than the well-behaved clients need.
+    fn await_idle(&mut self, descriptors: u64) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let counts = self.server.report()?;
+            let count = |name: &str| counts.get(name).copied().unwrap_or_default();
+            let open = self.server.descriptors()?;
+            let is_idle = count("endpoints") == IDLE_ENDPOINTS
+                && count("alive") == IDLE_ENDPOINTS - 4
+                && count("queued_bytes") == 0
+                && open <= descriptors;
+            if is_idle {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                self.faults.push(format!(
+                    "E8: a leak: {} endpoints, {} accepted and not ended, {} bytes queued, {open} \
+                     descriptors of {descriptors}",
+                    count("endpoints"),
+                    count("alive"),
+                    count("queued_bytes"),
+                ));
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Datagrams may be lost in a flood, but not for ever after.
+    fn check_udp_is_served(&mut self) {
+        for witness in &self.witnesses {
+            let before = witness.notes().latencies.len();
+            if !witness.wait_until(PATIENCE, |notes| notes.latencies.len() > before) {
+                self.faults.push(format!("{} is not served any more", witness.transport));
+            }
+        }
+    }
+
+    /// Nobody says anything now, so the server must sleep.
+    fn check_idleness(&mut self) -> io::Result<()> {
+        let before = self.server.ticks()?;
+        thread::sleep(Duration::from_millis(500));
+        let used = self.server.ticks()?.saturating_sub(before);
+        if used > MAX_IDLE_TICKS {
+            self.faults.push(format!("E10: the idle server spins: {used} of 50 ticks"));
+        }
+        Ok(())
+    }
+
+    /// Every connection that a client opened was accepted, refused or turned away.
+    fn check_accounts(&mut self, counts: &Counts) {
+        let (opened, failed) = self.field.connections();
+        let count = |name: &str| counts.get(name).copied().unwrap_or_default();
+        let accepted = (0..KINDS.len()).map(|kind| count(&format!("accepted/{}", source_of(kind))));
+        let met = accepted.sum::<u64>() + count("refused") + count("turned_away");
+        if met < opened || met > opened + failed {
+            self.faults.push(format!(
+                "E2: {opened} connections were opened and {failed} not, but the server met {met}"
+            ));
+        }
+    }
+
+    fn stop_server(&mut self) -> io::Result<Counts> {
+        let counts = self.server.stop()?;
+        let stop_ms = counts.get("stop_ms").copied().unwrap_or(u64::MAX);
+        if stop_ms > MAX_STOP_MS {
+            self.faults.push(format!("E8: stop() took {stop_ms} ms"));
+        }
+        let broken = counts.iter().filter_map(|(name, n)| Some((name.strip_prefix("broken/")?, n)));
+        self.faults.extend(broken.map(|(fault, times)| format!("server: {fault}, {times} times")));
+        let status = self.server.wait()?;
+        if !status.success() {
+            self.faults.push(format!("E10: the server ended by {status}"));
+        }
+        Ok(counts)
+    }
+
+    fn mark(&self, when: &'static str) -> io::Result<Mark> {
+        let (resident, descriptors) = (self.server.resident()?, self.server.descriptors()?);
+        Ok(Mark { when, resident, descriptors })
+    }
+}
+
+fn check_latency(transport: Transport, notes: &Notes) -> Option<String> {
+    let p99 = notes.latency(99);
+    (p99 > MAX_P99).then(|| format!("{transport} client: p99 of {p99:.1?}, above {MAX_P99:?}"))
+}

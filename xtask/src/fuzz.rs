@@ -1,0 +1,147 @@
+//! Feeds the protocols and the loop with what no peer and no program should do.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+use crate::process::{cargo, execute, is_installed, root, target_dir};
+
+/// Names of the targets, and the longest input of each: longer ones are slower, not richer.
+const TARGETS: &[(&str, u32)] = &[
+    ("framed", 4096),
+    ("encoding", 4096),
+    ("ws_server", 4096),
+    ("ws_client", 4096),
+    ("engine", 1024),
+];
+const DEFAULT_SECONDS: u32 = 60;
+
+/// What no input may cause: one piece of memory of so many MiB. A length that is believed asks for
+/// more at once; the longest input is a thousandth of it.
+const MALLOC_LIMIT: &str = "-malloc_limit_mb=4";
+const OPTIONS: &[&str] = &[MALLOC_LIMIT, "-rss_limit_mb=1024", "-timeout=10"];
+
+/// Runs one target or all, for so many seconds each, and says what became of them. What they find
+/// worth keeping is kept in `target/fuzz` for the next time.
+pub(crate) fn run(args: &[String]) -> Result {
+    let (seconds, chosen) = parse(args)?;
+    let targets = TARGETS.iter().filter(|(name, _)| chosen.is_none_or(|chosen| chosen == *name));
+    let tools = cargo_fuzz()?;
+    let mut rows = Vec::new();
+    for (target, max_len) in targets {
+        println!("fuzz: {target}, {seconds} s ...");
+        rows.push(fuzz(
+            &tools,
+            target,
+            &[format!("-max_total_time={seconds}"), format!("-max_len={max_len}")],
+        )?);
+    }
+    println!("{:<12} {:>12} {:>10}", "target", "executions", "coverage");
+    rows.iter().for_each(|row| println!("{row}"));
+    Ok(())
+}
+
+fn parse(args: &[String]) -> Result<(u32, Option<&str>)> {
+    let (mut seconds, mut chosen) = (DEFAULT_SECONDS, None);
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--seconds" => {
+                let number = args.next().and_then(|number| number.parse().ok());
+                seconds = number.ok_or("--seconds wants a number")?;
+            }
+            name if TARGETS.iter().any(|(target, _)| *target == name) => chosen = Some(name),
+            name => {
+                let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+                return Err(format!("no target {name}: {}", names.join(", ")).into());
+            }
+        }
+    }
+    Ok((seconds, chosen))
+}
+
+/// The folder that has cargo-fuzz, installed there first if nobody else did.
+fn cargo_fuzz() -> Result<PathBuf> {
+    let tools = root().join("target/tools");
+    let bin = tools.join("bin");
+    if !is_installed("cargo-fuzz", "--version") && !bin.join("cargo-fuzz").exists() {
+        println!("fuzz: installing cargo-fuzz into {} ...", tools.display());
+        execute(cargo(["install", "cargo-fuzz", "--locked", "--root"]).arg(&tools)).map_err(
+            |error| format!("{error}\ninstall it yourself: cargo install cargo-fuzz --locked"),
+        )?;
+    }
+    Ok(bin)
+}
+
+/// Runs one target and returns its row of the table.
+fn fuzz(tools: &Path, target: &str, options: &[String]) -> Result<String> {
+    let work = target_dir().join("fuzz");
+    let corpus = work.join("corpus").join(target);
+    fs::create_dir_all(&corpus)?;
+    let log = work.join(format!("{target}.log"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(tools.to_owned()).chain(std::env::split_paths(&path));
+    let mut command = Command::new("rustup");
+    command
+        .args(["run", "nightly", "cargo", "fuzz", "run", "--target-dir"])
+        .arg(&work)
+        .arg(target)
+        .arg(&corpus)
+        .arg(format!("seeds/{target}"))
+        .arg("--")
+        .args(options)
+        .args(OPTIONS)
+        .env("PATH", std::env::join_paths(paths)?)
+        .env_remove("CARGO_TARGET_DIR")
+        .current_dir(root().join("fuzz"))
+        .stderr(File::create(&log)?);
+    let result = execute(&mut command);
+    let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    result.map_err(|error| {
+        format!("{}\nfuzz: {target} found something, or does not build: {error}", tail(&text))
+    })?;
+    Ok(row(target, &text))
+}
+
+/// The end of a log, where libFuzzer says what it found and how to see it again.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+fn row(target: &str, log: &str) -> String {
+    let after = |line: &str, word: &str| {
+        let mut words = line.split_whitespace().skip_while(|found| *found != word);
+        words.nth(1).unwrap_or("?").to_owned()
+    };
+    let last = |part: &str, word: &str| {
+        let line = log.lines().rev().find(|line| line.contains(part));
+        line.map_or_else(|| "?".into(), |line| after(line, word))
+    };
+    format!("{target:<12} {:>12} {:>10}", last("Done ", "Done"), last(" cov: ", "cov:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_tells_executions_and_coverage() {
+        let log = "#2 INITED cov: 12 ft: 13 corp: 1/1b\n#9 NEW    cov: 77 ft: 99\nDone 1234 runs in 5 second(s)";
+        assert_eq!(
+            row("framed", log).split_whitespace().collect::<Vec<_>>(),
+            ["framed", "1234", "77"]
+        );
+        assert_eq!(row("framed", "").split_whitespace().nth(2), Some("?"));
+    }
+
+    #[test]
+    fn arguments_are_seconds_and_a_target() {
+        let args = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(parse(&args(&["--seconds", "5", "engine"])).unwrap(), (5, Some("engine")));
+        assert_eq!(parse(&[]).unwrap(), (DEFAULT_SECONDS, None));
+        assert!(parse(&args(&["--seconds"])).is_err());
+        assert!(parse(&args(&["nothing"])).is_err());
+    }
+}
