@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::{cargo, execute, is_installed};
-use crate::{Result, consumers, features, interop, tidy};
+use crate::{Result, consumers, features, interop, simulate, tidy};
 
 /// Runs all steps.
 pub(crate) fn run(skip_missing: bool) -> Result {
@@ -22,6 +22,7 @@ pub(crate) fn run(skip_missing: bool) -> Result {
     step("test, release", || {
         execute(&mut cargo(["test", "--release", "--package", "polywire", "--tests"]))
     })?;
+    step("simulate", || simulate::run(&["simulate", "--seeds", "10000"].map(String::from)))?;
     step("features", features::run)?;
     step("consumers", consumers::run)?;
     step("interop", || interop::run(false, skip_missing))?;

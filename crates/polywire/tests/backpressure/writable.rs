@@ -44,7 +44,7 @@ over_transports! {
     fn the_signal_comes_once_and_not_before_there_is_room(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
-        assert!(node.handler.send_signal_when_writable(endpoint, sender.clone()));
+        assert!(node.handler.send_signal_when_writable(endpoint, sender));
         node.settle();
         assert!(signals.try_recv().is_err(), "a signal though there is no room");
         assert_eq!(node.network().try_send(endpoint, b"more"), SendStatus::Full);

@@ -1,6 +1,5 @@
 //! Whose turn it is to write, and who waits for room: nothing mixes, nothing is left behind.
 
-use loom::sync::atomic::AtomicUsize;
 use loom::thread;
 
 use super::*;
@@ -20,7 +19,7 @@ impl Encoder for Bare {
 
 /// Takes bytes while it has room, from one writer at a time.
 struct Pipe {
-    room: AtomicUsize,
+    room: Mutex<usize>,
     is_written: AtomicBool,
     taken: std::sync::Mutex<Vec<u8>>,
 }
@@ -41,10 +40,11 @@ impl Stream for Pipe {
     fn write_vectored(&self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
         assert!(!self.is_written.swap(true, Ordering::Relaxed), "two threads write");
         let bytes: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
-        let room = self.room.load(Ordering::Relaxed);
-        let len = bytes.len().min(room);
+        let mut room = self.room.lock().unwrap();
+        let len = bytes.len().min(*room);
         self.taken.lock().unwrap().extend(&bytes[..len]);
-        self.room.fetch_sub(len, Ordering::Relaxed);
+        *room -= len;
+        drop(room);
         self.is_written.store(false, Ordering::Relaxed);
         if len == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(len) }
     }
@@ -59,8 +59,7 @@ fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Anno
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let taken = std::sync::Mutex::default();
-    let pipe =
-        Arc::new(Pipe { room: AtomicUsize::new(room), is_written: AtomicBool::new(false), taken });
+    let pipe = Arc::new(Pipe { room: Mutex::new(room), is_written: AtomicBool::new(false), taken });
     let outbox = Arc::new(Outbox::new(Arc::new(Bare), limits));
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
@@ -114,7 +113,7 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
         serve(&outbox, &announcements);
         sender.join().unwrap();
         serve(&outbox, &announcements);
-        pipe.room.store(100, Ordering::Relaxed);
+        *pipe.room.lock().unwrap() = 100;
         outbox.flush().unwrap(); // The poller tells that there is room.
         assert_eq!(outbox.queued(), 0);
         assert_eq!(pipe.taken.lock().unwrap()[..], [2, 2, 3, 3, 3]);
@@ -141,7 +140,7 @@ fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
             })
         };
         // The loop's part: it writes when it is called, and when the poller tells of room.
-        pipe.room.store(100, Ordering::Relaxed);
+        *pipe.room.lock().unwrap() = 100;
         outbox.flush().unwrap();
         while outbox.queued() > 0 || pipe.taken.lock().unwrap().len() < 5 {
             serve(&outbox, &announcements);
