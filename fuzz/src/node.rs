@@ -230,7 +230,7 @@ impl<P: Pair> Node<P> {
         self.deeds.clear();
         for conn in &mut self.conns {
             conn.become_kind();
-            if let Some(endpoint) = conn.endpoint {
+            if let Some(endpoint) = conn.endpoint.filter(|_| conn.paused) {
                 self.network.resume(endpoint.resource_id());
             }
         }
@@ -276,8 +276,14 @@ fn act<P: Pair>(
             let removed = network.remove(endpoint.resource_id());
             conn.was_removed(removed);
         }
-        Deed::Pause(_) => drop(network.pause(endpoint.resource_id())),
-        Deed::Resume(_) => drop(network.resume(endpoint.resource_id())),
+        Deed::Pause(_) => {
+            network.pause(endpoint.resource_id());
+            conn.paused = true;
+        }
+        Deed::Resume(_) => {
+            network.resume(endpoint.resource_id());
+            conn.paused = false;
+        }
         Deed::RemoveListener => {}
     }
 }

@@ -125,7 +125,7 @@ fn fresh_client(config: &WsConnectConfig) -> WsProtocol {
 }
 
 /// Protocols that the engine is fuzzed with, and the one that the other end of each speaks.
-pub trait Pair {
+pub trait Pair: 'static {
     type Ours: Protocol;
     type Theirs: Protocol;
     fn ours() -> Self::Ours;

@@ -91,8 +91,8 @@ impl Wire {
         for (to, from) in buffer.iter_mut().zip(self.inbound.drain(..len)) {
             *to = from;
         }
-        if len < available || (self.ended && len > 0) {
-            // A short read means drained: that there is more is told anew.
+        if len < available {
+            // A short read means drained, and this one did not drain.
             self.is_due(true, false);
         }
         Ok(len)

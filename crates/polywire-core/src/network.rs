@@ -203,8 +203,10 @@ impl NetworkController {
     /// It leaves at once if nothing waits before it, else as soon as the peer takes it, whole and
     /// in order; inside the callback, messages sent while more of the same read wait to be handled
     /// leave together. From a thread other than the loop's this waits while more than
-    /// [`Limits::outbox_soft_mark`] bytes do (1 MiB by default); inside the callback it never
-    /// waits, and ends an endpoint whose outbox reaches [`Limits::outbox_hard_limit`] (64 MiB).
+    /// [`Limits::outbox_soft_mark`] bytes do (1 MiB by default). Inside the callback
+    /// [`Limits::when_full`] decides: on connections that the program opened it waits as long as
+    /// the peer takes anything, on accepted ones it never waits, and ends an endpoint whose outbox
+    /// reaches [`Limits::outbox_hard_limit`] (64 MiB).
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, |entry| {
             let sender = entry.sender.as_ref()?;

@@ -33,6 +33,7 @@ pub(super) struct Conn<P: Pair> {
     received: Vec<Vec<u8>>,
     seen: Seen,
     removed: bool,
+    pub(super) paused: bool,
     reason: Option<CloseReason>,
     has_noise: bool,
 }
@@ -59,6 +60,7 @@ impl<P: Pair> Conn<P> {
             received: Vec::new(),
             seen: Seen::Nothing,
             removed: false,
+            paused: false,
             reason: None,
             has_noise: false,
         }
@@ -105,8 +107,10 @@ impl<P: Pair> Conn<P> {
 
     pub(super) fn peer_ends(&mut self) {
         let mut wire = self.wire.lock();
-        wire.ended = true;
-        wire.is_due(true, false);
+        // Told once, as a poller does: another readiness would hide that the first was missed.
+        if !std::mem::replace(&mut wire.ended, true) {
+            wire.is_due(true, false);
+        }
     }
 
     pub(super) fn make_room(&mut self, bytes: usize) {

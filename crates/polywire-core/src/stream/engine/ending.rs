@@ -10,8 +10,9 @@ use crate::stream::{Protocol, Stream};
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
 const MUCH: usize = 1 << 20;
-/// The same when the node is stopped: more than the system's buffers of both sides hold.
-const MUCH_AT_STOP: usize = 16 << 20;
+/// The same when the node is stopped, which must not take long however many peers flood it: more than
+/// a peer has under way that is not flooding.
+const MUCH_AT_STOP: usize = 256 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
 const TALKATIVE: usize = 64 << 10;
 
