@@ -18,6 +18,9 @@ const PEERS: usize = 8;
 const ROUND_TRIPS: usize = 500;
 /// Times up to this are the machine's affair.
 const FLOOR: Duration = Duration::from_millis(5);
+/// The same while the others send all they can: their threads and the node's share the machine's
+/// cores, and whoever waits for an echo waits for one of those too.
+const FLOOR_IN_FLOOD: Duration = Duration::from_millis(50);
 
 /// How long 99 of 100 echoes take at most, at each of two nodes. They take turns, so that whatever
 /// else the machine does at that time hits both.
@@ -48,8 +51,8 @@ fn sends_and_never_reads(transport: Transport, addr: SocketAddr) {
     });
 }
 
-fn assert_undisturbed([disturbed, undisturbed]: [Duration; 2]) {
-    let allowed = (2 * undisturbed).max(SLACK * FLOOR);
+fn assert_undisturbed([disturbed, undisturbed]: [Duration; 2], floor: Duration) {
+    let allowed = (2 * undisturbed).max(SLACK * floor);
     assert!(disturbed < allowed, "p99 is {disturbed:?}, and {undisturbed:?} without them");
 }
 
@@ -67,7 +70,7 @@ over_transports! {
         let p99s = echo_p99s(transport, [addr, quiet_addr]);
         let ended = || node.network().stats().ended.by_limit;
         eventually("the end of those that never read", || ended() == PEERS as u64);
-        assert_undisturbed(p99s);
+        assert_undisturbed(p99s, FLOOR_IN_FLOOD);
     }
 
     [tcp framed_tcp ws]
@@ -102,7 +105,7 @@ over_transports! {
         });
         let p99s = echo_p99s(transport, [addr, quiet_addr]);
         assert_eq!(node.network().stats().ended.by_limit, 0);
-        assert_undisturbed(p99s);
+        assert_undisturbed(p99s, FLOOR);
 
         let thread = told.recv().unwrap();
         let before = cpu_time(&thread);
