@@ -227,7 +227,8 @@ over_transports! {
         let times: Vec<_> = (0..20).map(|_| stop_under_flood(transport)).collect();
         let most = *times.iter().max().unwrap();
         let p50 = median(times);
-        let expected = if cfg!(debug_assertions) { 50 } else { 10 };
+        // Some 5 to 10 ms where the machine does nothing else, of which it is never sure.
+        let expected = if cfg!(debug_assertions) { 50 } else { 20 };
         assert!(p50 < Duration::from_millis(expected), "{p50:?} in the middle");
         assert!(most < Duration::from_millis(100), "{most:?} at most");
     }

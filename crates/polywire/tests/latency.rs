@@ -245,3 +245,25 @@ fn stop_with_listeners_takes_less_than_a_millisecond() {
     });
     assert!(p50 < Duration::from_millis(1), "{p50:?}");
 }
+
+#[test]
+fn a_loop_is_had_at_once_from_a_thread_that_runs_it_to_connect() {
+    let _alone = alone();
+    let unanswering = support::peers::Unanswering::new();
+    for _ in 0..20 {
+        let (handler, listener) = node::split::<()>();
+        let (inner, addr) = (handler.clone(), unanswering.addr);
+        // Nobody else runs the loop, and nobody answers: this would run it until its timeout.
+        let connect =
+            thread::spawn(move || inner.network().connect_sync(Transport::Tcp, addr).is_err());
+        support::eventually("it connects", || handler.network().stats().endpoints == 1);
+        handler.signals().send(());
+        let start = Instant::now();
+        listener.for_each(|event| match event {
+            NodeEvent::Signal(()) => handler.stop(),
+            NodeEvent::Network(_) => {}
+        });
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert!(in_time(move || connect.join().unwrap()));
+    }
+}

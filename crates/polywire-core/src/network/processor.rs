@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::event_loop::Wait;
 use crate::network::NetEvent;
-use crate::network::seat::{Found, Runner};
+use crate::network::seat::Runner;
 use crate::network::shared::Shared;
 
 /// The half of a network that waits for events and hands them out.
@@ -74,13 +74,11 @@ impl NetworkProcessor {
         }
     }
 
-    /// Takes the loop to run it; waits while a `connect_sync` on another thread does. `None` if it
-    /// ended.
+    /// Takes the loop to run it; a `connect_sync` on another thread that does hands it over. `None`
+    /// if it ended.
     pub(crate) fn enter(&self) -> Option<Runner> {
-        match self.shared.seat.take(None, || false) {
-            Found::Free(event_loop) => Some(Runner::new(Arc::clone(&self.shared), event_loop)),
-            Found::Happened | Found::Ended | Found::TimedOut => None,
-        }
+        let event_loop = self.shared.seat.take_to_run(|| self.shared.waker.ring())?;
+        Some(Runner::new(Arc::clone(&self.shared), event_loop))
     }
 }
 

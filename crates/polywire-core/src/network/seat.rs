@@ -22,6 +22,8 @@ pub(crate) struct Seat {
 struct State {
     event_loop: Option<Box<EventLoop>>,
     ended: bool,
+    /// Threads that wait to run it for the program.
+    wanted: usize,
 }
 
 /// What a thread that waits for the loop finds.
@@ -42,15 +44,35 @@ impl Seat {
         self.lock().event_loop.take()
     }
 
-    /// Waits until nobody runs the loop, or `happened` (asked again at each change), or `until`.
+    /// Waits for the loop, to run it for the program: whoever runs it for less, woken by `wake`,
+    /// hands it over. `None` if it ended.
+    pub(crate) fn take_to_run(&self, wake: impl FnOnce()) -> Option<Box<EventLoop>> {
+        self.lock().wanted += 1;
+        wake();
+        let mut state = self.lock();
+        while state.event_loop.is_none() && !state.ended {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.wanted -= 1;
+        state.event_loop.take()
+    }
+
+    /// Whether a thread waits to run the loop for the program.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.lock().wanted > 0
+    }
+
+    /// Waits until nobody runs the loop or wants to, or `happened` (asked again at each change), or `until`.
     pub(crate) fn take(&self, until: Option<Instant>, happened: impl Fn() -> bool) -> Found {
         let mut state = self.lock();
         loop {
             if happened() {
                 return Found::Happened;
             }
-            if let Some(event_loop) = state.event_loop.take() {
-                return Found::Free(event_loop);
+            if state.wanted == 0 {
+                if let Some(event_loop) = state.event_loop.take() {
+                    return Found::Free(event_loop);
+                }
             }
             if state.ended {
                 return Found::Ended;
