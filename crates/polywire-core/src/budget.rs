@@ -27,7 +27,11 @@ impl Budget {
 
     /// Bytes the node holds.
     pub(crate) fn held(&self) -> usize {
-        self.queued().saturating_add(self.half_received.load(Ordering::Relaxed))
+        self.queued().saturating_add(self.half_received())
+    }
+
+    pub(crate) fn half_received(&self) -> usize {
+        self.half_received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn queued(&self) -> usize {

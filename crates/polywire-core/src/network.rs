@@ -350,6 +350,7 @@ impl NetworkController {
             messages_out: counters.messages_out.get(),
             bytes_out: counters.bytes_out.get(),
             queued_bytes: registry.ids().into_iter().filter_map(queued).flatten().sum(),
+            half_received_bytes: self.shared.announcements.budget().half_received(),
             refused: counters.refused.get(),
             turned_away: counters.turned_away.get(),
             ended: counters.ended(),

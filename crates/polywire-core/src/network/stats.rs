@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::close_reason::CloseReason;
 
-/// A snapshot of a node's counters; all but [`endpoints`](Self::endpoints) and
-/// [`queued_bytes`](Self::queued_bytes) only ever grow.
+/// A snapshot of a node's counters; all but [`endpoints`](Self::endpoints),
+/// [`queued_bytes`](Self::queued_bytes) and [`half_received_bytes`](Self::half_received_bytes) only
+/// ever grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -21,6 +22,8 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Bytes that wait in the outboxes.
     pub queued_bytes: usize,
+    /// Bytes of messages of which the rest has not arrived.
+    pub half_received_bytes: usize,
     /// Connections that a listener took and whose handshake then failed.
     pub refused: u64,
     /// Connections closed as they came, because the listener, their address or the node had as many

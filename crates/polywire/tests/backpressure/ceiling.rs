@@ -45,6 +45,8 @@ over_transports! {
         for _ in 0..2 {
             let mut peers: Vec<_> = (0..2).map(|_| half_a_message(transport, addr)).collect();
             let first = [node.accepted(), node.accepted()];
+            let held = || node.network().stats().half_received_bytes;
+            eventually("both halves are there", || held() == 2 * 15 * MIB);
             node.assert_silent();
             let _over = half_a_message(transport, addr);
             let last = node.accepted();
