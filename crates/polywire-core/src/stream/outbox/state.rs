@@ -53,6 +53,16 @@ impl Chunk {
     pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
+
+    /// Makes room for so many bytes more: twice what there is, as a vector does by itself, but never
+    /// more than a whole chunk.
+    fn reserve(&mut self, more: usize) {
+        let len = self.bytes.len() + more;
+        if len > self.bytes.capacity() {
+            let room = (2 * self.bytes.capacity()).min(CHUNK).max(len);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+    }
 }
 
 /// Puts bytes behind a queue, small ones into its last piece: a peer that makes us answer in a few
@@ -60,6 +70,7 @@ impl Chunk {
 pub(super) fn append(queue: &mut VecDeque<Chunk>, bytes: Vec<u8>) {
     match queue.back_mut() {
         Some(last) if last.bytes.len() + bytes.len() <= CHUNK => {
+            last.reserve(bytes.len());
             last.bytes.extend_from_slice(&bytes);
         }
         _ => queue.push_back(Chunk { bytes, start: 0 }),
@@ -127,6 +138,7 @@ impl<S> State<S> {
                 self.frames.back_mut().expect("pushed just before")
             }
         };
+        chunk.reserve(room);
         let before = chunk.bytes.len();
         match encoder.prefix(message) {
             Some(prefix) => {
