@@ -33,6 +33,11 @@ use resource::{Driven, Origin, Resource};
 
 /// Bytes of the buffer that every read of the loop goes to.
 const BUFFER: usize = 256 << 10;
+/// Bytes that a turn reads of all connections together, shared out evenly among those that are ready:
+/// whoever sends little waits for no more than this, however many others flood.
+const TURN: usize = 1 << 20;
+/// The least that a connection may take in a turn.
+const LEAST_SHARE: usize = 64 << 10;
 /// Commands and announcements taken at a time, so that a flood of them starves nobody.
 const MAIL_PER_LOOK: usize = 4096;
 
@@ -57,6 +62,8 @@ pub(crate) struct EventLoop {
     ready: VecDeque<ResourceId>,
     deadlines: Deadlines,
     buffer: Box<[u8]>,
+    /// Bytes that each resource may read in this turn.
+    share: usize,
     /// What the poller told, emptied at each turn.
     polled: Vec<(usize, Readiness)>,
     /// Set while the program can't be told: events are kept, and connections that are ready are
@@ -75,6 +82,7 @@ impl EventLoop {
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
+            share: TURN,
             polled: Vec::new(),
             holding: false,
             backlog: VecDeque::new(),
@@ -228,6 +236,7 @@ impl EventLoop {
 
     /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
     fn serve_ready(&mut self, callback: Callback<'_>) {
+        self.share = (TURN / self.ready.len().max(1)).max(LEAST_SHARE);
         for _ in 0..self.ready.len() {
             if self.must_stop() {
                 return;

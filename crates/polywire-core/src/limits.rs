@@ -76,8 +76,9 @@ pub struct Limits {
     /// Of a listener: connections that one IP address may have at a time; more are closed as they
     /// come. Default: no limit, for a proxy may stand for many.
     pub max_connections_per_ip: usize,
-    /// Bytes the connection may read in one turn of the loop before others are served.
-    /// Default: 1 MiB; at least one read is always made. A message counts as 256 bytes at least.
+    /// Bytes the connection may read in one turn of the loop before others are served, while it is
+    /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 64 KiB however
+    /// many are ready; at least one read is always made. A message counts as 256 bytes at least.
     pub read_budget: usize,
 }
 

@@ -1,5 +1,6 @@
 //! Peers that read too slowly or not at all, and programs that do not want to read.
 
+mod alone;
 mod common;
 mod support;
 

@@ -18,6 +18,8 @@ use common::*;
 use support::median;
 
 const MIB: usize = 1 << 20;
+/// Times that a node is stopped under a flood.
+const RUNS: usize = if cfg!(debug_assertions) { 20 } else { 50 };
 /// How late the machine may be, where a time is asked for.
 const LATE: Duration = Duration::from_millis(500);
 
@@ -224,11 +226,11 @@ over_transports! {
     [tcp framed_tcp udp ws]
     fn stop_is_prompt_under_the_flood_of_fifty_clients(transport) {
         let _alone = alone();
-        let times: Vec<_> = (0..20).map(|_| stop_under_flood(transport)).collect();
+        let times: Vec<_> = (0..RUNS).map(|_| stop_under_flood(transport)).collect();
         let most = *times.iter().max().unwrap();
         let p50 = median(times);
-        // Some 5 to 10 ms where the machine does nothing else, of which it is never sure.
-        let expected = if cfg!(debug_assertions) { 50 } else { 20 };
+        println!("{transport}: the loop has ended after {p50:?} in the middle, {most:?} at most");
+        let expected = if cfg!(debug_assertions) { 50 } else { 10 };
         assert!(p50 < Duration::from_millis(expected), "{p50:?} in the middle");
         assert!(most < Duration::from_millis(100), "{most:?} at most");
     }

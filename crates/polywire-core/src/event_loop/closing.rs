@@ -15,7 +15,7 @@ use crate::registry::{Entry, Stage};
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.
-const FAREWELL: Duration = Duration::from_millis(50);
+const FAREWELL: Duration = Duration::from_millis(3);
 
 impl EventLoop {
     /// A connection that was ready is over.

@@ -30,7 +30,7 @@ impl EventLoop {
         } else if readiness.readable && received == Received::Drained && !entry.is_over() {
             let mut io = lend(
                 (&mut self.buffer, &self.poller, &self.shared),
-                (entry.id, entry.limits.read_budget, readiness),
+                (entry.id, entry.limits.read_budget.min(self.share), readiness),
             );
             let mut sink = ConnectionSink::new(&self.shared, entry, callback);
             let budget = io.budget;

@@ -12,7 +12,7 @@ use crate::stream::{Protocol, Stream};
 const MUCH: usize = 1 << 20;
 /// The same when the node is stopped, which must not take long however many peers flood it: more than
 /// a peer has under way that is not flooding.
-const MUCH_AT_STOP: usize = 256 << 10;
+const MUCH_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
 const TALKATIVE: usize = 64 << 10;
 

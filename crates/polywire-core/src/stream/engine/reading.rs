@@ -10,6 +10,8 @@ use crate::stream::{Decoded, Item, Protocol, Stream};
 /// What a message costs of the read budget at least, in bytes: each is a call of the program, however
 /// short. The default budget takes 4,096.
 const MIN_COST: usize = 256;
+/// The same of the connection's share of one turn, which is smaller the more are ready.
+const MIN_COST_OF_SHARE: usize = 64;
 
 /// Where decoding stopped.
 pub(super) enum Stop {
@@ -38,7 +40,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
-        self.items_left = (self.limits.read_budget / MIN_COST).max(1);
+        let items = self.limits.read_budget / MIN_COST;
+        self.items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
         if self.inbox.is_decodable() {
             let stop = self.decode_inbox(sink)?;
             self.count_inbox()?;
@@ -47,7 +50,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
         }
         loop {
-            let len = match read_some(&*self.socket, io.buffer) {
+            let room = io.budget.clamp(1, io.buffer.len());
+            let len = match read_some(&*self.socket, &mut io.buffer[..room]) {
                 Ok(0) => return Err(self.end_of_stream()),
                 Ok(len) => len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -58,7 +62,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             io.budget = io.budget.saturating_sub(len);
             let stop = self.decode_chunk(&mut io.buffer[..len], sink)?;
             self.count_inbox()?;
-            let drained = S::SHORT_READ_DRAINS && len < io.buffer.len() && !io.readiness.ended;
+            let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
