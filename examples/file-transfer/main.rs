@@ -1,10 +1,12 @@
 //! Sends files of any size; neither side keeps more than a few messages of them in memory.
 //!
 //! `offer.rs` is what the two programs tell each other, `sender.rs` and `receiver.rs` are the
-//! programs, `incoming.rs` is a file on its way in.
+//! programs, `incoming.rs` is a file on its way in. `plain_sender.rs` is the sender written a second
+//! way, inside the callback.
 
 mod incoming;
 mod offer;
+mod plain_sender;
 mod receiver;
 mod sender;
 
@@ -14,26 +16,42 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: file-transfer receiver [PORT] [--into FOLDER] [--overwrite]
-       file-transfer sender FILE ADDRESS
+usage: file-transfer receiver [PORT | --from ADDRESS] [--into FOLDER] [--overwrite]
+       file-transfer sender FILE ADDRESS [--plain]
+       file-transfer sender FILE --listen [PORT]
 
-PORT         to receive at; 3005 unless told, 0 for any that is free
+PORT         to listen at; 3005 unless told, 0 for any that is free
+ADDRESS      of the other side, as 127.0.0.1:3005
+--from       fetches one file from a sender that listens
 --into       the folder to put files into; the current one unless told
 --overwrite  puts a file in the place of one of the same name, which is refused otherwise
-ADDRESS      of the receiver, as 127.0.0.1:3005";
+--listen     waits for a receiver that fetches the file
+--plain      sends in one plain loop inside the callback";
 
 const DEFAULT_PORT: u16 = 3005;
 
 /// What the user asked for.
 enum Command {
-    Receive { port: u16, folder: PathBuf, overwrite: bool },
-    Send { file: PathBuf, receiver: String },
+    Receive { from: Peer, folder: PathBuf, overwrite: bool },
+    Send { file: PathBuf, to: Peer },
+    SendPlainly { file: PathBuf, to: String },
+}
+
+/// How the other side is met.
+pub(crate) enum Peer {
+    /// It connects to this port.
+    Comes(u16),
+    /// It listens at this address.
+    IsAt(String),
 }
 
 fn main() -> ExitCode {
     let result = match parse(env::args().skip(1)) {
-        Ok(Command::Receive { port, folder, overwrite }) => receiver::run(port, &folder, overwrite),
-        Ok(Command::Send { file, receiver }) => sender::run(&file, &receiver),
+        Ok(Command::Receive { from, folder, overwrite }) => {
+            receiver::run(&from, &folder, overwrite)
+        }
+        Ok(Command::Send { file, to }) => sender::run(&file, &to),
+        Ok(Command::SendPlainly { file, to }) => plain_sender::run(&file, &to),
         Err(error) => {
             eprintln!("{error}\n\n{USAGE}");
             return ExitCode::from(2);
@@ -51,22 +69,37 @@ fn main() -> ExitCode {
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, Box<dyn Error>> {
     match args.next().as_deref() {
         Some("receiver") => parse_receiver(args),
-        Some("sender") => match (args.next(), args.next(), args.next()) {
-            (Some(file), Some(receiver), None) => Ok(Command::Send { file: file.into(), receiver }),
-            _ => Err("a sender needs a file and an address, and nothing else".into()),
-        },
+        Some("sender") => parse_sender(&args.collect::<Vec<_>>()),
         _ => Err("sender or receiver?".into()),
     }
 }
 
+fn parse_sender(args: &[String]) -> Result<Command, Box<dyn Error>> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    Ok(match args[..] {
+        [file, "--listen"] => Command::Send { file: file.into(), to: Peer::Comes(DEFAULT_PORT) },
+        [file, "--listen", port] => Command::Send { file: file.into(), to: parse_port(port)? },
+        [file, to] => Command::Send { file: file.into(), to: Peer::IsAt(to.into()) },
+        [file, to, "--plain"] => Command::SendPlainly { file: file.into(), to: to.into() },
+        _ => return Err("a sender needs a file and an address, or --listen".into()),
+    })
+}
+
 fn parse_receiver(mut args: impl Iterator<Item = String>) -> Result<Command, Box<dyn Error>> {
-    let (mut port, mut folder, mut overwrite) = (DEFAULT_PORT, PathBuf::from("."), false);
+    let (mut from, mut folder) = (Peer::Comes(DEFAULT_PORT), PathBuf::from("."));
+    let mut overwrite = false;
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--into" => folder = args.next().ok_or("--into lacks its folder")?.into(),
+            "--from" => from = Peer::IsAt(args.next().ok_or("--from lacks its address")?),
             "--overwrite" => overwrite = true,
-            _ => port = arg.parse().map_err(|error| format!("'{arg}' is not a port: {error}"))?,
+            port => from = parse_port(port)?,
         }
     }
-    Ok(Command::Receive { port, folder, overwrite })
+    Ok(Command::Receive { from, folder, overwrite })
+}
+
+fn parse_port(text: &str) -> Result<Peer, Box<dyn Error>> {
+    let port = text.parse().map_err(|error| format!("'{text}' is not a port: {error}"))?;
+    Ok(Peer::Comes(port))
 }

@@ -4,6 +4,10 @@
 //! the file follow, each message up to [`CHUNK`] of them and nothing else, and then a message with
 //! their CRC-32, four bytes in little-endian order. The last word is an `Answer` again.
 
+use std::error::Error;
+use std::fs::File;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 /// Bytes sent in one message: enough that messages cost little, little enough to be kept.
@@ -16,6 +20,20 @@ pub(crate) struct Offer {
     pub(crate) name: String,
     /// Its length in bytes.
     pub(crate) len: u64,
+}
+
+impl Offer {
+    /// The offer of the file at `path`, and the file.
+    pub(crate) fn of(path: &Path) -> Result<(Self, File), Box<dyn Error>> {
+        let shown = path.display();
+        let file = File::open(path).map_err(|error| format!("can't read {shown}: {error}"))?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(format!("{shown} is not a file").into());
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or("a name must be UTF-8")?;
+        Ok((Self { name: name.into(), len: metadata.len() }, file))
+    }
 }
 
 /// What the receiver says to an offer, and to what followed.

@@ -10,32 +10,44 @@ use polywire::events::EventReceiver;
 use polywire::network::{Endpoint, NetworkController, SendStatus, Transport};
 use polywire::node::{self, StoredNetEvent, StoredNodeEvent};
 
+use crate::Peer;
 use crate::offer::{Answer, CHUNK, Offer};
 
-/// Sends `path` to the receiver at `addr`.
-pub(crate) fn run(path: &Path, addr: &str) -> Result<(), Box<dyn Error>> {
-    let shown = path.display();
-    let file = File::open(path).map_err(|error| format!("can't read {shown}: {error}"))?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(format!("{shown} is not a file").into());
-    }
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or("a name must be UTF-8")?;
-    let offer = Offer { name: name.into(), len: metadata.len() };
-
+/// Sends `path` to the receiver.
+pub(crate) fn run(path: &Path, receiver: &Peer) -> Result<(), Box<dyn Error>> {
+    let (offer, file) = Offer::of(path)?;
     let (handler, listener) = node::split::<()>();
     let network = handler.network();
-    let (endpoint, _) = network
-        .connect_sync(Transport::FramedTcp, addr)
-        .map_err(|error| format!("can't reach {addr}: {error}"))?;
+    let endpoint = match receiver {
+        Peer::IsAt(addr) => {
+            let connected = network.connect_sync(Transport::FramedTcp, addr.as_str());
+            Some(connected.map_err(|error| format!("can't reach {addr}: {error}"))?.0)
+        }
+        Peer::Comes(port) => {
+            let (_, addr) = network
+                .listen(Transport::FramedTcp, ("0.0.0.0", *port))
+                .map_err(|error| format!("can't listen on port {port}: {error}"))?;
+            println!("offering on {addr}");
+            None
+        }
+    };
 
     // From here on the node runs on a thread of its own and puts what happens into a queue: this
     // thread is free to wait, for the file as well as for the peer.
-    let (mut task, events) = listener.enqueue();
+    let (mut task, mut events) = listener.enqueue();
+    let endpoint = endpoint.unwrap_or_else(|| first_to_come(&mut events));
     let result = Transfer { network, endpoint, events }.send(&offer, file);
     handler.stop();
     task.wait();
     result
+}
+
+fn first_to_come(events: &mut EventReceiver<StoredNodeEvent<()>>) -> Endpoint {
+    loop {
+        if let StoredNetEvent::Accepted(endpoint, _) = events.receive().network() {
+            return endpoint;
+        }
+    }
 }
 
 struct Transfer<'a> {

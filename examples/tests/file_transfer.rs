@@ -59,6 +59,44 @@ fn files_of_any_size_arrive_whole() {
 }
 
 #[test]
+fn a_receiver_fetches_from_a_sender_that_listens() {
+    let source = tempdir().unwrap();
+    let path = source.path().join("file");
+    fs::write(&path, content(5 << 20)).unwrap();
+    let mut sender =
+        Example::start("file-transfer", &["sender", path.to_str().unwrap(), "--listen", "0"]);
+    let line = sender.line_with("offering on");
+    let addr = word_after(&line, "offering on ").replace("0.0.0.0", "127.0.0.1");
+    let folder = tempdir().unwrap();
+    let fetch = ["receiver", "--from", &addr, "--into", folder.path().to_str().unwrap()];
+    let mut receiver = Example::start("file-transfer", &fetch);
+    assert_eq!(sender.exit_code(), 0, "{}", sender.text());
+    assert_eq!(receiver.exit_code(), 0, "{}", receiver.text());
+    assert!(fs::read(folder.path().join("file")).unwrap() == content(5 << 20));
+
+    let mut alone = Example::start("file-transfer", &fetch);
+    assert_eq!(alone.exit_code(), 1);
+    assert!(alone.text().contains(&format!("can't reach {addr}")), "{}", alone.text());
+}
+
+#[test]
+fn a_plain_loop_inside_the_callback_sends_a_file_too() {
+    let (mut receiver, addr, folder) = receiver(&[]);
+    let source = tempdir().unwrap();
+    let path = source.path().join("file");
+    fs::write(&path, content(20 << 20)).unwrap();
+    let args = ["sender", path.to_str().unwrap(), &addr, "--plain"];
+    let mut sender = Example::start("file-transfer", &args);
+    assert_eq!(sender.exit_code(), 0, "{}", sender.text());
+    receiver.line_with("received");
+    assert!(fs::read(folder.path().join("file")).unwrap() == content(20 << 20));
+
+    let mut refused = Example::start("file-transfer", &args);
+    assert_eq!(refused.exit_code(), 1);
+    assert!(refused.text().contains("exists already"), "{}", refused.text());
+}
+
+#[test]
 fn an_existing_file_is_replaced_only_if_told() {
     let source = tempdir().unwrap();
     let path = source.path().join("file");

@@ -13,6 +13,7 @@ mod sanitize;
 mod simulate;
 mod tidy;
 mod torture;
+mod transfer;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ usage: cargo xtask COMMAND
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
   torture [--seconds N] [--seed S] [--only KIND] [--release]
                                          clients that misbehave, beside some that must not notice
+  transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
   models                                 what threads do to each other, in every order
   sanitize address|thread [OPTIONS]      the tests under a sanitizer (nightly); OPTIONS as cargo's
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Some("simulate") => simulate::run(&args),
         Some("interop") => interop::run(has("--browser"), skip_missing),
         Some("torture") => torture::run(&args[1..]),
+        Some("transfer") => transfer::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
         Some("models") => models::run(),
         Some("sanitize") => {
