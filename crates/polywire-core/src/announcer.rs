@@ -52,7 +52,8 @@ impl Announcements {
     }
 
     pub(crate) fn pop(&self) -> Option<(ResourceId, Readiness)> {
-        self.queue.pop()
+        // Mostly there is none, which is cheaper to see than to pop.
+        if self.queue.is_empty() { None } else { self.queue.pop() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

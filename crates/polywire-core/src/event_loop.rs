@@ -152,7 +152,7 @@ impl EventLoop {
     /// Does what handles asked for, without waiting or serving.
     pub(crate) fn take_mail(&mut self, callback: Callback<'_>) {
         for _ in 0..MAIL_PER_LOOK {
-            let Some(command) = self.shared.commands.pop() else { break };
+            let Some(command) = self.shared.next_command() else { break };
             self.obey(command, callback);
         }
         for _ in 0..MAIL_PER_LOOK {

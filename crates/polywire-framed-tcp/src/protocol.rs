@@ -91,7 +91,15 @@ impl Encoder for Framed {
 }
 
 /// The size at the front of `input` and the bytes it takes there; `None` while it is not whole.
+#[inline]
 pub(crate) fn read_size(input: &[u8]) -> Result<Option<(u64, usize)>, CloseReason> {
+    if let Some(&size @ 0..0x80) = input.first() {
+        return Ok(Some((size.into(), 1))); // Most messages are short.
+    }
+    read_long_size(input)
+}
+
+fn read_long_size(input: &[u8]) -> Result<Option<(u64, usize)>, CloseReason> {
     let violation = |text: &'static str| Err(CloseReason::ProtocolViolation(text.into()));
     let (size, rest) = match decode::u64(input) {
         Ok(found) => found,

@@ -88,6 +88,11 @@ impl Shared {
         }
     }
 
+    pub(crate) fn next_command(&self) -> Option<Command> {
+        // Mostly there is none, which is cheaper to see than to pop.
+        if self.commands.is_empty() { None } else { self.commands.pop() }
+    }
+
     /// Closes what handles opened and no loop will take any more. The loop does so as it ends, and
     /// after that whoever was too late.
     pub(crate) fn refuse_commands(&self) {
@@ -122,10 +127,13 @@ impl Shared {
     }
 
     /// Ends the node if it is draining and done with that; else tells when it must look again.
+    #[inline]
     pub(crate) fn stop_if_drained(&self) -> Option<Instant> {
-        if !self.is_draining.load(Ordering::Acquire) {
-            return None;
-        }
+        if self.is_draining.load(Ordering::Acquire) { self.look_if_drained() } else { None }
+    }
+
+    #[cold]
+    fn look_if_drained(&self) -> Option<Instant> {
         let deadline = *self.draining.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = deadline.flatten();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);

@@ -30,7 +30,7 @@ use state::{Chunk, State, Turn, append};
 use writing::{drop_front, write_all, write_parts};
 
 /// Frames up to this long are put together on the stack, so that a plain write does.
-const SMALL: usize = 1024;
+const SMALL: usize = 256;
 
 /// Batches that one flush writes at most, each what was sent during the write before.
 const ROUNDS: usize = 8;
@@ -114,10 +114,14 @@ impl<S: Stream> Outbox<S> {
     }
 
     /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
+    #[inline]
     pub(super) fn push(&self, bytes: Vec<u8>) {
-        if bytes.is_empty() {
-            return;
+        if !bytes.is_empty() {
+            self.push_some(bytes);
         }
+    }
+
+    fn push_some(&self, bytes: Vec<u8>) {
         let state = self.lock();
         if let Some(reason) = self.limit_reached(&state, bytes.len()) {
             return self.fail(state, reason);
@@ -144,11 +148,13 @@ impl<S: Stream> Outbox<S> {
 
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&self) -> Result<(), CloseReason> {
-        let socket = self.lock().socket.clone();
-        match socket {
-            Some(socket) => self.flush_to(&socket),
-            None => Ok(()),
+        let state = self.lock();
+        if state.is_idle() && state.failure.is_none() {
+            return Ok(()); // As mostly: the poller tells of room whenever it tells of anything.
         }
+        let Some(socket) = state.socket.clone() else { return Ok(()) };
+        drop(state);
+        self.flush_to(&socket)
     }
 
     /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
@@ -227,6 +233,7 @@ impl<S: Stream> Outbox<S> {
     }
 
     /// Why nothing can be written any more, if so.
+    #[inline]
     pub(super) fn failure(&self) -> Option<CloseReason> {
         if !self.failed.load(Ordering::Acquire) {
             return None;

@@ -128,6 +128,7 @@ impl Prefix {
     pub const CAPACITY: usize = 16;
 
     /// A prefix of `bytes`, or `None` if they are more than [`CAPACITY`](Self::CAPACITY).
+    #[inline]
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut prefix = Self::default();
         prefix.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
@@ -136,6 +137,7 @@ impl Prefix {
     }
 
     /// The bytes.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }

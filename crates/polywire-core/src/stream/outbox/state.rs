@@ -8,6 +8,8 @@ use crate::close_reason::CloseReason;
 use crate::poller::Readiness;
 use crate::stream::Encoder;
 
+/// The least memory taken for frames that are gathered.
+const LEAST_CHUNK: usize = 512;
 /// Frames up to this long are gathered in one piece of memory; longer ones get their own.
 const CHUNK: usize = 64 << 10;
 
@@ -134,7 +136,8 @@ impl<S> State<S> {
         let chunk = match self.frames.back_mut() {
             Some(last) if last.bytes.len() + room <= CHUNK => last,
             _ => {
-                self.frames.push_back(Chunk { bytes: Vec::with_capacity(room), start: 0 });
+                let bytes = Vec::with_capacity(room.max(LEAST_CHUNK));
+                self.frames.push_back(Chunk { bytes, start: 0 });
                 self.frames.back_mut().expect("pushed just before")
             }
         };
