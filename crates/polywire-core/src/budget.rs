@@ -25,6 +25,12 @@ impl Budget {
         self.held().saturating_add(more) <= self.max.load(Ordering::Relaxed)
     }
 
+    /// Whether less than a sixteenth of the ceiling is left.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        let max = self.max.load(Ordering::Relaxed);
+        self.held() > max - max / 16
+    }
+
     /// Bytes the node holds.
     pub(crate) fn held(&self) -> usize {
         self.queued().saturating_add(self.half_received())

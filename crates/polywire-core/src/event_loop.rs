@@ -290,7 +290,15 @@ impl EventLoop {
             }
             Command::Remove(id) => self.remove(id),
             Command::Resume(id) => self.mark_ready(id, Readiness::READABLE),
+            Command::ResumeAll => self.resume_all(),
         }
+    }
+
+    /// Serves again what became ready while nothing was read.
+    fn resume_all(&mut self) {
+        let waiting = self.resources.iter().flatten().filter(|resource| resource.pending.readable);
+        let ids: Vec<_> = waiting.map(|resource| resource.entry.id).collect();
+        ids.into_iter().for_each(|id| self.mark_ready(id, Readiness::READABLE));
     }
 
     fn emit(&mut self, event: NetEvent<'_>, callback: Callback<'_>) {

@@ -64,7 +64,7 @@ fn build<E>(
         notify,
     });
     let sender = EventSender { queue };
-    (sender.clone(), EventReceiver { sender })
+    (sender.clone(), EventReceiver { sender, on_take: None })
 }
 
 /// Where events are sent from. Clones send to the same receiver.
@@ -136,12 +136,21 @@ impl<E> fmt::Debug for EventSender<E> {
 /// Where events arrive. Dropping it drops the events that wait in it.
 pub struct EventReceiver<E> {
     sender: EventSender<E>,
+    /// Told of each event that is taken.
+    on_take: Option<OnTake<E>>,
 }
+
+type OnTake<E> = Box<dyn Fn(&E) + Send + Sync>;
 
 impl<E> EventReceiver<E> {
     /// A sender to this receiver.
     pub fn sender(&self) -> &EventSender<E> {
         &self.sender
+    }
+
+    /// Has `on_take` told of each event that is taken from now on.
+    pub(crate) fn on_take(&mut self, on_take: OnTake<E>) {
+        self.on_take = Some(on_take);
     }
 
     /// Waits for the next event, without end if none comes.
@@ -171,7 +180,14 @@ impl<E> EventReceiver<E> {
 
     /// Takes the next event, if there is one now.
     pub fn try_receive(&mut self) -> Option<E> {
-        self.pop_priority().or_else(|| self.pop_due_by_now()).or_else(|| self.pop_ordinary())
+        let event = self
+            .pop_priority()
+            .or_else(|| self.pop_due_by_now())
+            .or_else(|| self.pop_ordinary())?;
+        if let Some(on_take) = &self.on_take {
+            on_take(&event);
+        }
+        Some(event)
     }
 
     /// Takes the next event sent with priority.

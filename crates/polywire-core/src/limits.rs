@@ -94,11 +94,15 @@ pub struct NodeLimits {
     /// [`CloseReason::NodeMemory`](crate::CloseReason), or waits where the connection waits for
     /// room.
     pub max_buffered: usize,
+    /// Bytes that may wait in the queue of [`enqueue`](crate::node::NodeListener::enqueue) before
+    /// the node reads from nobody and accepts nobody; each event counts 128 bytes beside its
+    /// message, and one more message of each connection may come. Default: 64 MiB.
+    pub max_enqueued: usize,
 }
 
 impl Default for NodeLimits {
     fn default() -> Self {
-        Self { max_resources: 1 << 24, max_buffered: 1 << 30 }
+        Self { max_resources: 1 << 24, max_buffered: 1 << 30, max_enqueued: 64 << 20 }
     }
 }
 
@@ -114,6 +118,13 @@ impl NodeLimits {
     #[must_use]
     pub fn with_max_buffered(mut self, bytes: usize) -> Self {
         self.max_buffered = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_enqueued`].
+    #[must_use]
+    pub fn with_max_enqueued(mut self, bytes: usize) -> Self {
+        self.max_enqueued = bytes;
         self
     }
 }

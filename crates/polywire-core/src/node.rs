@@ -20,6 +20,7 @@
 //! assert_eq!(seen, ["first", "later"]);
 //! ```
 
+mod backlog;
 mod event;
 mod run;
 mod task;
@@ -33,10 +34,14 @@ use crate::endpoint::Endpoint;
 use crate::events::{self, EventReceiver, EventSender};
 use crate::network::shared::Shared;
 use crate::network::{self, NetworkController, NetworkProcessor};
+use backlog::Backlog;
 
 pub use crate::network::StoredNetEvent;
 pub use event::{NodeEvent, StoredNodeEvent};
 pub use task::NodeTask;
+
+/// When a program that wants to send looks again whether the node as a whole has room.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// A node: the handle to act with, and the listener that runs its loop. `S` is the type of the
 /// program's signals.
@@ -100,14 +105,20 @@ impl<S> NodeHandler<S> {
 
     /// Sends the program's own signal to its callback once
     /// [`try_send`](NetworkController::try_send) would take a message for `endpoint` again: at once
-    /// if it would now; never if the endpoint ends before, which `Disconnected` tells. Returns
-    /// whether there is such an endpoint.
+    /// if it would now; never if the endpoint ends before, which `Disconnected` tells. While the node
+    /// as a whole is nearly full ([`NodeLimits::max_buffered`](crate::NodeLimits)), the signal comes
+    /// after 20 ms to try again. Returns whether there is such an endpoint.
     pub fn send_signal_when_writable(&self, endpoint: Endpoint, signal: S) -> bool
     where
         S: Send + 'static,
     {
         let signals = self.signals().clone();
-        self.network().when_writable(endpoint, move || signals.send(signal))
+        let shared = Arc::clone(&self.network().shared);
+        self.network().when_writable(endpoint, move || match shared.is_nearly_full_of_bytes() {
+            // Nobody tells when there is room again, and at once would be again and again.
+            true => drop(signals.send_with_timer(signal, TRY_AGAIN)),
+            false => signals.send(signal),
+        })
     }
 
     /// Stops the node as soon as everything accepted for sending is given to the system, or after
@@ -179,14 +190,23 @@ impl<S: Send + 'static> NodeListener<S> {
     /// Runs the loop on a thread of its own and puts each event into a queue, from which the
     /// program takes them as it likes.
     ///
-    /// The queue holds what the program does not take: without bound, so take.
+    /// While the queue holds more than [`NodeLimits::max_enqueued`](crate::NodeLimits), the node
+    /// reads from nobody and accepts nobody; it goes on when the program has taken half of that.
     ///
     /// # Panics
     ///
     /// If the system can't start a thread.
     pub fn enqueue(self) -> (NodeTask, EventReceiver<StoredNodeEvent<S>>) {
-        let (sender, receiver) = events::split();
-        (self.for_each_async(move |event| sender.send(event.into())), receiver)
+        let (sender, mut receiver) = events::split();
+        let backlog = Arc::new(Backlog::new(Arc::clone(&self.shared)));
+        let taken = Arc::clone(&backlog);
+        receiver.on_take(Box::new(move |event| taken.take(event)));
+        let task = self.for_each_async(move |event| {
+            let event = event.into();
+            backlog.add(&event);
+            sender.send(event);
+        });
+        (task, receiver)
     }
 }
 

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "backpressure/ceiling.rs"]
 mod ceiling;
+#[path = "backpressure/enqueued.rs"]
+mod enqueued;
 #[path = "backpressure/memory.rs"]
 #[cfg(target_os = "linux")]
 mod memory;

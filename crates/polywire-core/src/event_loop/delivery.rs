@@ -86,5 +86,9 @@ fn deliver(
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
     while_gathering(more, || callback(NetEvent::Message(endpoint, message)));
-    if is_over() || entry.is_paused() { Flow::Stop } else { Flow::Continue }
+    if is_over() || entry.is_paused() || shared.is_reading_held() {
+        Flow::Stop
+    } else {
+        Flow::Continue
+    }
 }

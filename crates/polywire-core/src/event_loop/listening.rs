@@ -24,7 +24,7 @@ impl EventLoop {
         callback: Callback<'_>,
     ) {
         let id = resource.entry.id;
-        if resource.entry.is_paused() {
+        if resource.entry.is_paused() || self.shared.is_reading_held() {
             resource.pending = readiness;
             return self.put_back(resource);
         }
@@ -35,7 +35,7 @@ impl EventLoop {
                 self.held.push(id);
                 return self.put_back(resource);
             }
-            Some(_) => resource.entry.limits.read_budget,
+            Some(_) => resource.entry.limits.read_budget.min(self.share),
             None => ACCEPTS_PER_TURN,
         };
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));

@@ -24,7 +24,7 @@ impl EventLoop {
             }
         }
         let mut heard = false;
-        if entry.is_paused() {
+        if entry.is_paused() || self.shared.is_reading_held() {
             // Kept until the program wants to read again.
             resource.pending.merge(Readiness { writable: false, ..readiness });
         } else if readiness.readable && received == Received::Drained && !entry.is_over() {

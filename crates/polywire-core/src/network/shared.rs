@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Remove(ResourceId),
     /// Read again from what was paused.
     Resume(ResourceId),
+    /// The same for all of them.
+    ResumeAll,
 }
 
 /// The parts of a node that any thread reaches.
@@ -57,6 +59,9 @@ pub(crate) struct Shared {
     pub(crate) warnings: Warnings,
     pub(crate) clock: Clock,
     max_resources: AtomicUsize,
+    max_enqueued: AtomicUsize,
+    /// Nothing is read and nobody accepted while this is set.
+    holds_reading: AtomicBool,
     is_draining: AtomicBool,
     draining: Mutex<Option<Option<Instant>>>,
     pub(crate) seat: Seat,
@@ -73,6 +78,8 @@ impl Shared {
             counters: Counters::default(),
             warnings: Warnings::default(),
             max_resources: AtomicUsize::new(NodeLimits::default().max_resources),
+            max_enqueued: AtomicUsize::new(NodeLimits::default().max_enqueued),
+            holds_reading: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
             draining: Mutex::new(None),
             clock,
@@ -146,12 +153,37 @@ impl Shared {
 
     pub(crate) fn set_limits(&self, limits: &NodeLimits) {
         self.max_resources.store(limits.max_resources, Ordering::Relaxed);
+        self.max_enqueued.store(limits.max_enqueued, Ordering::Relaxed);
         self.announcements.budget().set_max(limits.max_buffered);
     }
 
     /// Whether the node has as many resources as it may.
     pub(crate) fn is_full(&self) -> bool {
         self.registry.len() >= self.max_resources.load(Ordering::Relaxed)
+    }
+
+    /// Whether less than a sixteenth of what the node may hold is left.
+    pub(crate) fn is_nearly_full_of_bytes(&self) -> bool {
+        self.announcements.budget().is_nearly_full()
+    }
+
+    pub(crate) fn max_enqueued(&self) -> usize {
+        self.max_enqueued.load(Ordering::Relaxed)
+    }
+
+    /// Has the loop read from nobody and accept nobody until [`Self::release_reading`].
+    pub(crate) fn hold_reading(&self) {
+        self.holds_reading.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn release_reading(&self) {
+        self.holds_reading.store(false, Ordering::Release);
+        self.command(Command::ResumeAll);
+    }
+
+    #[inline]
+    pub(crate) fn is_reading_held(&self) -> bool {
+        self.holds_reading.load(Ordering::Acquire)
     }
 
     /// Whether queues hold something the loop has not seen.

@@ -1,9 +1,9 @@
 //! The program's own signal once there is room again.
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use polywire::WhenFull;
+use polywire::{NodeLimits, WhenFull};
 
 use crate::common::*;
 use crate::peers::{MESSAGE, SOFT_MARK, limits};
@@ -107,5 +107,24 @@ over_transports! {
         assert!(peer.read_to_end(MESSAGE).payload.len() > SOFT_MARK);
         node.assert_silent();
         assert!(signals.try_recv().is_err(), "a signal of an endpoint that was removed");
+    }
+
+    [tcp framed_tcp ws]
+    fn signals_are_no_busy_loop_while_the_node_as_a_whole_is_full(transport) {
+        let node = Node::new();
+        node.network().set_limits(&NodeLimits::default().with_max_buffered(2 << 20));
+        let limits = limits(WhenFull::Disconnect).with_outbox_soft_mark(4 << 20);
+        let (_, addr) = node.listen(&*listening(transport, limits));
+        let _deaf = RawPeer::connect(transport, addr);
+        fill(&node, node.accepted());
+        let _other = RawPeer::connect(transport, addr);
+        let other = node.accepted();
+        let (sender, signals) = mpsc::channel();
+        let start = Instant::now();
+        for _ in 0..5 {
+            assert!(node.handler.send_signal_when_writable(other, sender.clone()));
+            signals.recv_timeout(DEADLINE).expect("a signal to try again");
+        }
+        assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
     }
 }

@@ -1,0 +1,62 @@
+//! What waits in the queue of a node whose events are enqueued, and when it is too much.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::network::StoredNetEvent;
+use crate::network::shared::Shared;
+use crate::node::StoredNodeEvent;
+
+/// What an event costs at least, in bytes.
+const MIN_COST: usize = 128;
+
+/// Holds the reading of a node while its queue is full, and lets it go on when half of that is taken.
+///
+/// The program's own signals do not count: it sends them itself.
+pub(super) struct Backlog {
+    shared: Arc<Shared>,
+    bytes: AtomicUsize,
+    holds: AtomicBool,
+}
+
+impl Backlog {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, bytes: AtomicUsize::new(0), holds: AtomicBool::new(false) }
+    }
+
+    /// An event goes into the queue. Called by the loop's thread alone.
+    pub(super) fn add<S>(&self, event: &StoredNodeEvent<S>) {
+        let max = self.shared.max_enqueued();
+        let bytes = self.bytes.fetch_add(cost(event), Ordering::SeqCst);
+        if bytes > max && !self.holds.load(Ordering::Relaxed) {
+            self.shared.hold_reading();
+            self.holds.store(true, Ordering::SeqCst);
+            // The program may have taken all meanwhile, and seen nothing to let go.
+            self.let_go_if(self.bytes.load(Ordering::SeqCst) <= max / 2);
+        }
+    }
+
+    /// The program has taken an event out of the queue.
+    pub(super) fn take<S>(&self, event: &StoredNodeEvent<S>) {
+        let cost = cost(event);
+        if cost > 0 {
+            let bytes = self.bytes.fetch_sub(cost, Ordering::SeqCst) - cost;
+            self.let_go_if(bytes <= self.shared.max_enqueued() / 2);
+        }
+    }
+
+    fn let_go_if(&self, has_room: bool) {
+        if has_room && self.holds.load(Ordering::SeqCst) && self.holds.swap(false, Ordering::SeqCst)
+        {
+            self.shared.release_reading();
+        }
+    }
+}
+
+fn cost<S>(event: &StoredNodeEvent<S>) -> usize {
+    match event {
+        StoredNodeEvent::Network(StoredNetEvent::Message(_, message)) => message.len() + MIN_COST,
+        StoredNodeEvent::Network(_) => MIN_COST,
+        StoredNodeEvent::Signal(_) => 0,
+    }
+}
