@@ -47,7 +47,7 @@ pub struct Limits {
     pub outbox_soft_mark: usize,
     /// Bytes waiting in the outbox at which the endpoint is given up with
     /// [`CloseReason::OutboxLimit`](crate::CloseReason). One message larger than this is taken
-    /// while the outbox is empty. Default: 64 MiB.
+    /// while the outbox is empty, and is not counted. Default: 64 MiB.
     pub outbox_hard_limit: usize,
     /// What `send` inside the callback does above the soft mark. Default: `None`, which is
     /// [`WhenFull::Disconnect`] for accepted connections and [`WhenFull::Wait`] for those that the

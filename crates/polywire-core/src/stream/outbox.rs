@@ -106,7 +106,7 @@ impl<S: Stream> Outbox<S> {
                 self.write_through(&socket, message);
             }
             _ => {
-                state.queue(&*self.encoder, message);
+                state.queue(&*self.encoder, message, self.hard_limit);
                 state.call_loop();
             }
         }
@@ -299,8 +299,7 @@ impl<S: Stream> Outbox<S> {
                 return self.fail(state, CloseReason::NodeMemory);
             }
             let rest = [head, body].concat();
-            let queued = state.queued() + rest.len();
-            state.set_queued(queued);
+            state.add_queued(rest.len(), self.hard_limit);
             state.ahead.push_front(Chunk { bytes: rest, start: 0 });
         }
         state.turn = Turn::Anybody;
@@ -325,9 +324,8 @@ impl<S: Stream> Outbox<S> {
 
     /// The limit that a message of so many bytes would break, if it had to be queued.
     fn limit_reached(&self, state: &State<S>, len: usize) -> Option<CloseReason> {
-        let queued = state.queued();
-        if queued > 0 && queued.saturating_add(len) > self.hard_limit {
-            Some(CloseReason::OutboxLimit { queued })
+        if state.exceeds(self.hard_limit, len) {
+            Some(CloseReason::OutboxLimit { queued: state.queued() })
         } else if state.node_has_room(len) {
             None
         } else {

@@ -24,6 +24,8 @@ pub(super) struct State<S> {
     pub(super) frames: VecDeque<Chunk>,
     /// Bytes of both, and of what is being written just now.
     queued: usize,
+    /// Those of them that are of one message longer than the hard limit, and do not count against it.
+    oversize: usize,
     /// Bytes the socket took so far of what had waited.
     pub(super) written: u64,
     /// To be run once the outbox is at its soft mark or below.
@@ -87,6 +89,7 @@ impl<S> State<S> {
             ahead: VecDeque::new(),
             frames: VecDeque::new(),
             queued: 0,
+            oversize: 0,
             written: 0,
             when_writable: Vec::new(),
             turn: Turn::Anybody,
@@ -104,15 +107,31 @@ impl<S> State<S> {
         if let Some(announcer) = &self.announcer {
             announcer.budget().change_queued(self.queued, queued);
         }
+        // A message longer than the limit was taken while nothing waited, and so goes first.
+        self.oversize = self.oversize.saturating_sub(self.queued.saturating_sub(queued));
         self.queued = queued;
+    }
+
+    /// As [`set_queued`](Self::set_queued), when so many bytes of one message are put behind.
+    pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
+        self.set_queued(self.queued + bytes);
+        if bytes > hard_limit {
+            self.oversize = bytes;
+        }
+    }
+
+    /// Whether so many bytes more are more than may wait.
+    pub(super) fn exceeds(&self, hard_limit: usize, more: usize) -> bool {
+        self.queued > 0 && (self.queued - self.oversize).saturating_add(more) > hard_limit
     }
 
     /// Moves to another loop, and what waits to its node's sum.
     pub(super) fn set_announcer(&mut self, announcer: Announcer) {
-        let queued = self.queued;
+        let (queued, oversize) = (self.queued, self.oversize);
         self.set_queued(0);
         self.announcer = Some(announcer);
         self.set_queued(queued);
+        self.oversize = oversize;
     }
 
     /// Whether the node may hold so many bytes more.
@@ -131,7 +150,7 @@ impl<S> State<S> {
     }
 
     /// Puts the frame of `message` behind what waits.
-    pub(super) fn queue(&mut self, encoder: &dyn Encoder, message: &[u8]) {
+    pub(super) fn queue(&mut self, encoder: &dyn Encoder, message: &[u8], hard_limit: usize) {
         let room = message.len() + 16;
         let chunk = match self.frames.back_mut() {
             Some(last) if last.bytes.len() + room <= CHUNK => last,
@@ -151,7 +170,7 @@ impl<S> State<S> {
             None => encoder.encode(message, &mut chunk.bytes),
         }
         let added = chunk.bytes.len() - before;
-        self.set_queued(self.queued + added);
+        self.add_queued(added, hard_limit);
     }
 
     /// Has the loop look at the connection.

@@ -152,11 +152,26 @@ fn above_the_soft_mark_try_send_takes_nothing() {
 fn at_the_hard_limit_the_connection_is_given_up() {
     let limits = Limits::default().with_outbox_hard_limit(100);
     let (outbox, _pipe, announcements) = open(0, &limits);
-    assert_eq!(outbox.send(&[0; 200], true), SendStatus::Sent, "one longer than the limit");
+    assert_eq!(outbox.send(&[0; 60], true), SendStatus::Sent);
+    assert_eq!(outbox.send(&[0; 38], true), SendStatus::Sent);
     assert_eq!(outbox.send(b"x", true), SendStatus::ResourceNotFound);
     assert!(announcements.pop().is_some());
-    assert_eq!(outbox.flush(), Err(CloseReason::OutboxLimit { queued: 201 }));
+    assert_eq!(outbox.flush(), Err(CloseReason::OutboxLimit { queued: 100 }));
     assert_eq!(outbox.queued(), 0, "what waited is not kept for nobody");
+}
+
+#[test]
+fn one_message_above_the_hard_limit_leaves_room_for_answers_of_the_protocol() {
+    let limits = Limits::default().with_outbox_hard_limit(100);
+    let (outbox, pipe, _announcements) = open(50, &limits);
+    assert_eq!(outbox.send(&[0; 200], true), SendStatus::Sent);
+    outbox.push(vec![1; 60]);
+    assert_eq!(outbox.failure(), None);
+    pipe.room.store(140, Ordering::Release);
+    outbox.flush().unwrap();
+    assert_eq!(outbox.queued(), 71, "eleven of the message, and the answer");
+    outbox.push(vec![1; 41]);
+    assert_eq!(outbox.failure(), Some(CloseReason::OutboxLimit { queued: 71 }));
 }
 
 #[test]
