@@ -223,7 +223,8 @@ impl<P: Pair> Conn<P> {
         if wire.failed.is_some() || wire.connected != Some(true) {
             return;
         }
-        let is_served = self.seen == Seen::Ready || (self.removed && !self.was_refused);
+        // A status told of the end of what the program removed before the event could.
+        let is_served = if self.removed { !self.was_refused } else { self.seen == Seen::Ready };
         let is_done = self.theirs.end.is_some() || self.has_noise || wire.ended;
         if is_served && !is_done {
             // E7: what was accepted reached the peer, also of what was removed since.

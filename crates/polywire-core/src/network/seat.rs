@@ -24,6 +24,8 @@ struct State {
     ended: bool,
     /// Threads that wait to run it for the program.
     wanted: usize,
+    /// Threads that wait for a change: without any, nobody is notified, which is a system call.
+    waiting: usize,
 }
 
 /// What a thread that waits for the loop finds.
@@ -51,7 +53,7 @@ impl Seat {
         wake();
         let mut state = self.lock();
         while state.event_loop.is_none() && !state.ended {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state, None);
         }
         state.wanted -= 1;
         state.event_loop.take()
@@ -78,26 +80,48 @@ impl Seat {
                 return Found::Ended;
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            state = match left {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return Found::TimedOut,
-                Some(left) => {
-                    let waited = self.changed.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            if left == Some(Duration::ZERO) {
+                return Found::TimedOut;
+            }
+            state = self.wait(state, left);
         }
     }
 
+    /// Waits for a change, or for so long.
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        time: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let mut state = match time {
+            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(time) => {
+                let waited = self.changed.wait_timeout(state, time);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.waiting -= 1;
+        state
+    }
+
     pub(crate) fn put_back(&self, event_loop: Box<EventLoop>) {
-        self.lock().event_loop = Some(event_loop);
-        self.changed.notify_all();
+        self.change(|state| state.event_loop = Some(event_loop));
     }
 
     /// The loop is gone for good.
     pub(crate) fn end(&self) {
-        self.lock().ended = true;
-        self.changed.notify_all();
+        self.change(|state| state.ended = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -106,8 +130,7 @@ impl Seat {
 
     /// Wakes those who wait for something the loop has just done.
     pub(crate) fn notify(&self) {
-        drop(self.lock());
-        self.changed.notify_all();
+        self.change(|_| {});
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
