@@ -21,6 +21,7 @@ impl Budget {
     }
 
     /// Whether the node may hold so many bytes more.
+    #[inline]
     pub(crate) fn has_room(&self, more: usize) -> bool {
         self.held().saturating_add(more) <= self.max.load(Ordering::Relaxed)
     }
@@ -32,6 +33,7 @@ impl Budget {
     }
 
     /// Bytes the node holds.
+    #[inline]
     pub(crate) fn held(&self) -> usize {
         self.queued().saturating_add(self.half_received())
     }

@@ -81,6 +81,9 @@ impl Encoder for Framed {
     }
 
     fn prefix(&self, message: &[u8]) -> Option<Prefix> {
+        if message.len() < 0x80 {
+            return Prefix::new(&[message.len() as u8]); // As most are.
+        }
         Prefix::new(write_size(message, &mut [0; MAX_ENCODED_SIZE]))
     }
 

@@ -27,7 +27,8 @@ impl Backlog {
     /// An event goes into the queue. Called by the loop's thread alone.
     pub(super) fn add<S>(&self, event: &StoredNodeEvent<S>) {
         let max = self.shared.max_enqueued();
-        let bytes = self.bytes.fetch_add(cost(event), Ordering::SeqCst);
+        let cost = cost(event);
+        let bytes = self.bytes.fetch_add(cost, Ordering::SeqCst) + cost;
         if bytes > max && !self.holds.load(Ordering::Relaxed) {
             self.shared.hold_reading();
             self.holds.store(true, Ordering::SeqCst);

@@ -32,6 +32,13 @@ use writing::{drop_front, write_all, write_parts};
 /// Frames up to this long are put together on the stack, so that a plain write does.
 const SMALL: usize = 256;
 
+/// How close messages of other threads than the loop's follow each other to be gathered for the loop
+/// to write: less than a write takes.
+const CLOSE: Duration = Duration::from_micros(5);
+
+/// Messages up to this long are gathered; to copy longer ones costs more than to write them.
+const GATHERED: usize = 4096;
+
 /// Batches that one flush writes at most, each what was sent during the write before.
 const ROUNDS: usize = 8;
 
@@ -99,7 +106,7 @@ impl<S: Stream> Outbox<S> {
             }
         }
         match &state.socket {
-            Some(socket) if state.is_idle() && !is_gathering() => {
+            Some(socket) if state.is_idle() && !self.is_to_gather(&state, message.len()) => {
                 let socket = Arc::clone(socket);
                 state.turn = Turn::Writing;
                 drop(state);
@@ -111,6 +118,19 @@ impl<S: Stream> Outbox<S> {
             }
         }
         SendStatus::Sent
+    }
+
+    /// Whether a message that could be written now rather waits for those that follow it.
+    fn is_to_gather(&self, state: &State<S>, len: usize) -> bool {
+        if is_gathering() {
+            return true;
+        }
+        let Some(written) = state.written_elsewhere.filter(|_| len <= GATHERED) else {
+            return false;
+        };
+        let Some(announcer) = &state.announcer else { return false };
+        announcer.loop_runs_elsewhere()
+            && announcer.clock().now().saturating_duration_since(written) < CLOSE
     }
 
     /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
@@ -176,6 +196,7 @@ impl<S: Stream> Outbox<S> {
             drop_front(&mut batch, 0);
             if batch.is_empty() {
                 state.turn = Turn::Anybody;
+                state.note_write();
                 return Ok(());
             }
             state.turn = Turn::Writing;
@@ -303,6 +324,7 @@ impl<S: Stream> Outbox<S> {
             state.ahead.push_front(Chunk { bytes: rest, start: 0 });
         }
         state.turn = Turn::Anybody;
+        state.note_write();
         if state.queued() > 0 {
             state.call_loop();
         } else if state.ended {

@@ -14,8 +14,8 @@ use crate::peers::{Bytes, HEADER, MESSAGE, SOFT_MARK, Side, among_others, limits
 /// Of a build without optimization, WebSocket's masks ask for much.
 const STREAM: usize = if cfg!(debug_assertions) { 32 << 20 } else { 64 << 20 };
 
-/// A node on either side that takes its time to read a stream, compares it with what it must be,
-/// and ends at its end.
+/// A node on either side that does not read before its sender has to wait, takes its time then,
+/// compares the stream with what it must be, and ends at its end.
 fn slow_reader(
     transport: Transport,
     side_of_sender: Side,
@@ -35,8 +35,13 @@ fn slow_reader(
         }
     }
     let (bytes, mut received) = (Bytes::new(), 0);
+    let sender = sender.clone();
     listener.for_each_async(move |event| match event {
         NodeEvent::Network(NetEvent::Message(_, part)) => {
+            if received == 0 {
+                let queued = || sender.network().stats().queued_bytes;
+                eventually("a sender that has to wait", || queued() > SOFT_MARK);
+            }
             for part in part.chunks(MESSAGE) {
                 assert!(part == bytes.at(received, part.len()), "other bytes from {received} on");
                 if received >> 20 != (received + part.len()) >> 20 {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
@@ -28,6 +29,8 @@ pub(super) struct State<S> {
     oversize: usize,
     /// Bytes the socket took so far of what had waited.
     pub(super) written: u64,
+    /// When was last written what another thread than the loop's sent; `None` while none does.
+    pub(super) written_elsewhere: Option<Instant>,
     /// To be run once the outbox is at its soft mark or below.
     pub(super) when_writable: Vec<Box<dyn FnOnce() + Send>>,
     pub(super) turn: Turn,
@@ -91,6 +94,7 @@ impl<S> State<S> {
             queued: 0,
             oversize: 0,
             written: 0,
+            written_elsewhere: None,
             when_writable: Vec::new(),
             turn: Turn::Anybody,
             ended: false,
@@ -171,6 +175,14 @@ impl<S> State<S> {
         }
         let added = chunk.bytes.len() - before;
         self.add_queued(added, hard_limit);
+    }
+
+    /// Notes the time of a write, for threads beside the loop's that send one message after another.
+    pub(super) fn note_write(&mut self) {
+        let Some(announcer) = &self.announcer else { return };
+        if self.written_elsewhere.is_some() || announcer.loop_runs_elsewhere() {
+            self.written_elsewhere = Some(announcer.clock().now());
+        }
     }
 
     /// Has the loop look at the connection.
