@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::{cargo, execute, is_installed};
-use crate::{Result, consumers, features, interop, simulate, tidy};
+use crate::{Result, consumers, features, instructions, interop, simulate, tidy};
 
 /// Runs all steps.
 pub(crate) fn run(skip_missing: bool) -> Result {
@@ -26,6 +26,7 @@ pub(crate) fn run(skip_missing: bool) -> Result {
     step("features", features::run)?;
     step("consumers", consumers::run)?;
     step("interop", || interop::run(false, skip_missing))?;
+    step("instructions", || instructions::run(skip_missing))?;
     step("deny", deny)?;
     println!("ci: all is well ({} s)", started.elapsed().as_secs());
     Ok(())

@@ -4,6 +4,7 @@ mod ci;
 mod consumers;
 mod features;
 mod fuzz;
+mod instructions;
 mod interop;
 mod manifest;
 mod models;
@@ -31,6 +32,7 @@ usage: cargo xtask COMMAND
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
   torture [--seconds N] [--seed S] [--only KIND] [--release]
                                          clients that misbehave, beside some that must not notice
+  instructions [--skip-missing]          what a message costs of the CPU, against limits
   transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
   models                                 what threads do to each other, in every order
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Some("simulate") => simulate::run(&args),
         Some("interop") => interop::run(has("--browser"), skip_missing),
         Some("torture") => torture::run(&args[1..]),
+        Some("instructions") => instructions::run(skip_missing),
         Some("transfer") => transfer::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
         Some("models") => models::run(),

@@ -46,7 +46,7 @@ pub(crate) fn install(browser: bool, skip_missing: bool) -> Result<Peers> {
 }
 
 /// A program of the Debian package of the same name.
-fn debian_program(name: &str, version_flag: &str) -> Result<PathBuf> {
+pub(crate) fn debian_program(name: &str, version_flag: &str) -> Result<PathBuf> {
     if !is_installed(name, version_flag) {
         apt_install(name)?;
     }
