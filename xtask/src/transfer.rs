@@ -114,7 +114,8 @@ impl Example {
     fn address(&mut self, says: &str) -> Result<String> {
         let mut line = String::new();
         self.said.read_line(&mut line)?;
-        let addr = line.trim().strip_prefix(says).ok_or(format!("'{says}' expected: {line}"))?;
+        let addr =
+            line.trim().strip_prefix(says).ok_or_else(|| format!("'{says}' expected: {line}"))?;
         Ok(addr.replace("0.0.0.0", "127.0.0.1"))
     }
 
