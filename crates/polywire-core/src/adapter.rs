@@ -267,6 +267,14 @@ pub trait Local: Send {
 /// Called by many threads at once, the loop's among them, and from inside the callback. Must not
 /// block, save for [`send`](Self::send) on a thread that is not the loop's.
 pub trait Sender: Send + Sync {
+    /// Tells how the loop that will drive the connection is called, and whether it runs. Called
+    /// once by `connect`, before anything is sent; the loop itself may come to know the connection
+    /// only later, by [`Remote::register`]. The default does nothing, which suits a sender that
+    /// neither waits nor keeps anything.
+    fn attach(&self, announcer: Announcer) {
+        let _ = announcer;
+    }
+
     /// Sends `message` whole, or takes it whole to be sent later, in the order of the calls of one
     /// thread.
     ///

@@ -23,6 +23,8 @@ pub(crate) struct Announcements {
     waker: Arc<LoopWaker>,
     /// The thread that runs the loop just now.
     runner: AtomicU64,
+    /// A thread has been told to run the loop, and is about to unless it does already.
+    awaits_runner: AtomicBool,
     /// The node is to end after the event in hand.
     stopping: AtomicBool,
     /// What all connections of the node hold together.
@@ -33,8 +35,15 @@ pub(crate) struct Announcements {
 impl Announcements {
     pub(crate) fn new(waker: Arc<LoopWaker>, clock: Clock) -> Self {
         let budget = Budget::new(NodeLimits::default().max_buffered);
-        let (runner, stopping) = (AtomicU64::new(NOBODY), AtomicBool::new(false));
-        Self { queue: SegQueue::new(), waker, runner, stopping, budget, clock }
+        Self {
+            queue: SegQueue::new(),
+            waker,
+            runner: AtomicU64::new(NOBODY),
+            awaits_runner: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            budget,
+            clock,
+        }
     }
 
     pub(crate) fn set_stopping(&self) {
@@ -83,14 +92,21 @@ impl Announcements {
         self.runner.store(runner, Ordering::Release);
     }
 
+    /// A thread will run the loop soon, until its end; or that thread does not any more.
+    pub(crate) fn set_awaits_runner(&self, awaits: bool) {
+        self.awaits_runner.store(awaits, Ordering::Release);
+    }
+
     /// Whether the current thread is the one that runs the loop.
     pub(crate) fn runs_here(&self) -> bool {
         self.runner.load(Ordering::Acquire) == current_thread()
     }
 
     fn runs_elsewhere(&self) -> bool {
-        let runner = self.runner.load(Ordering::Acquire);
-        runner != NOBODY && runner != current_thread()
+        match self.runner.load(Ordering::Acquire) {
+            NOBODY => self.awaits_runner.load(Ordering::Acquire),
+            runner => runner != current_thread(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
+use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
@@ -398,8 +399,9 @@ impl NetworkController {
             addr: peer,
             local,
             limits: remote.limits(),
-            sender: Some(sender),
+            sender: Some(Arc::clone(&sender)),
         })?;
+        sender.attach(Announcer::new(Arc::clone(&self.shared.announcements), entry.id));
         Ok((entry, New { remote, redial }))
     }
 

@@ -184,7 +184,19 @@ impl<S: Send + 'static> NodeListener<S> {
         self,
         event_callback: impl FnMut(NodeEvent<'_, S>) + Send + 'static,
     ) -> NodeTask {
-        NodeTask::spawn(move || self.for_each(event_callback))
+        // From now on a `send` may wait for the loop, though the thread takes its time to start.
+        self.shared.announcements.set_awaits_runner(true);
+        NodeTask::spawn(move || {
+            /// Also when the callback panics.
+            struct Over(Arc<Shared>);
+            impl Drop for Over {
+                fn drop(&mut self) {
+                    self.0.announcements.set_awaits_runner(false);
+                }
+            }
+            let _over = Over(Arc::clone(&self.shared));
+            self.for_each(event_callback);
+        })
     }
 
     /// Runs the loop on a thread of its own and puts each event into a queue, from which the

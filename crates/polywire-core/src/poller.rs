@@ -19,8 +19,8 @@ pub struct Readiness {
     pub readable: bool,
     /// A write may find room, or a connect may have ended.
     pub writable: bool,
-    /// The peer ended its side or the source failed: read on until that shows, even where a short
-    /// read would mean drained, because no further readiness will tell.
+    /// The peer ended its side, sent urgent data, or the source failed: read on until that shows,
+    /// even where a short read would mean drained, because no further readiness will tell.
     pub ended: bool,
 }
 
@@ -96,7 +96,8 @@ impl Poller for MioPoller {
         }
         let events = self.events.iter().filter(|event| event.token() != WAKE_TOKEN);
         ready.extend(events.map(|event| {
-            let ended = event.is_read_closed() || event.is_error();
+            // Urgent data ends a read short of what is behind it, though more is there: tcp(7).
+            let ended = event.is_read_closed() || event.is_error() || event.is_priority();
             let readiness = Readiness {
                 readable: event.is_readable() || ended,
                 writable: event.is_writable() || event.is_write_closed() || event.is_error(),

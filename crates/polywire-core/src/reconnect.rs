@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::adapter::{Connect, Connection, Sender};
 use crate::address::RemoteAddr;
+use crate::announcer::Announcer;
 use crate::network::SendStatus;
 
 /// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
@@ -183,6 +184,10 @@ fn available(status: Option<SendStatus>) -> SendStatus {
 }
 
 impl Sender for Relay {
+    fn attach(&self, announcer: Announcer) {
+        self.with(|sender| sender.attach(announcer));
+    }
+
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
         available(self.with(|sender| sender.send(to, message)))
     }

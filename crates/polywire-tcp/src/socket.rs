@@ -40,7 +40,10 @@ impl Stream for TcpSocket {
     ));
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.register(&mut self.0, Interest::READABLE | Interest::WRITABLE)
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY; // Urgent data; see `Readiness::ended`.
+        registration.register(&mut self.0, interest)
     }
 
     fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {

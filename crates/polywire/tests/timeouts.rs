@@ -2,6 +2,8 @@
 //!
 //! Exact times are tested with a clock of the test's, in polywire-framed-tcp.
 
+#[cfg(target_os = "linux")]
+mod alone;
 mod support;
 
 use std::io::{ErrorKind, Read, Write};
@@ -18,6 +20,8 @@ use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
 use polywire::network::{Endpoint, Limits, NetEvent, Transport};
 
 use support::peers::{self, MESSAGE_STREAMS, STREAMS, Unanswering};
+#[cfg(target_os = "linux")]
+use support::{DEADLINE, system};
 use support::{Node, SLACK, StoredNetEvent, eventually};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -106,6 +110,36 @@ fn row_13_silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
     assert!(worst < SECOND / 2, "an echo took {worst:?} meanwhile");
     drop((silent, dripping));
     eventually("they are forgotten", || node.network().stats().endpoints == 1);
+}
+
+/// Those that wait are looked at by nobody until the time of the first is over.
+#[cfg(target_os = "linux")]
+#[test]
+fn row_13_handshakes_that_wait_cost_nothing() {
+    const COUNT: usize = 400;
+    const LIMIT: Duration = Duration::from_secs(3);
+    let (tell, thread) = mpsc::channel();
+    let node = Node::with(move |_, _| tell.send(system::this_thread()).unwrap());
+    let limits = Limits::default().with_handshake_timeout(LIMIT);
+    let (_, addr) = node.listen(&*listening(Transport::Ws, limits));
+    let _served = peers::open(Transport::Ws, addr);
+    let thread = thread.recv_timeout(DEADLINE).unwrap();
+
+    let start = Instant::now();
+    let waiting: Vec<_> = (0..COUNT).map(|_| peers::connect(addr)).collect();
+    eventually("all are there", || node.network().stats().endpoints == 2 + COUNT);
+    let (ran, quiet) = (alone::ran(&thread), Instant::now());
+    // Not as long as it has to be on a machine that held this thread up.
+    thread::sleep((LIMIT - SHORT).saturating_sub(start.elapsed()));
+    let share = (alone::ran(&thread) - ran) as f64 / quiet.elapsed().as_nanos() as f64;
+    println!("row 13: {COUNT} handshakes that wait take {:.3} % of a CPU", share * 100.0);
+    assert!(share < 0.01, "{:.1} % of a CPU", share * 100.0);
+    assert_eq!(node.network().stats().refused, 0, "their time is not over");
+
+    eventually("all are refused", || node.network().stats().refused == COUNT as u64);
+    let took = start.elapsed();
+    assert!(took <= LIMIT + SECOND / 2 * SLACK.min(2), "{took:?}");
+    drop(waiting);
 }
 
 #[test]

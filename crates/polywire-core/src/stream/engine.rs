@@ -257,6 +257,10 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 struct OutboxSender<S>(Arc<Outbox<S>>);
 
 impl<S: Stream> Sender for OutboxSender<S> {
+    fn attach(&self, announcer: Announcer) {
+        self.0.set_announcer(announcer);
+    }
+
     fn send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
         self.0.send(message, true)
     }

@@ -132,4 +132,26 @@ over_transports! {
         assert!(times[980] < Duration::from_millis(1), "{:?}", times[980]);
         assert_eq!(network.stats().queued_bytes, queued);
     }
+
+    // The thread that is to make room may not even have begun.
+    [tcp framed_tcp ws]
+    fn it_waits_for_a_loop_that_was_only_just_started(transport) {
+        const TIMES: usize = 200;
+        let limits = limits(WhenFull::Disconnect).with_outbox_soft_mark(1 << 10);
+        let limits = limits.with_outbox_hard_limit(4 << 10);
+        let echo = Echo::start(transport);
+        for _ in 0..TIMES {
+            let (handler, listener) = split();
+            let connect = connecting(transport, limits.clone());
+            let (endpoint, _) = handler.network().connect(&*connect, echo.addr).unwrap();
+            let task = listener.for_each_async(|_| {});
+            for number in 0..16 {
+                let status = handler.network().send(endpoint, &[number; 1 << 10]);
+                let reason = || handler.network().close_reason(endpoint);
+                assert_eq!(status, SendStatus::Sent, "message {number}: {:?}", reason());
+            }
+            handler.stop();
+            drop(task);
+        }
+    }
 }

@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use crate::common::*;
 
@@ -105,5 +108,39 @@ over_transports! {
         eventually("the endpoints to be forgotten", || {
             echo.handler.network().stats().endpoints == 1
         });
+    }
+
+    [tcp framed_tcp ws]
+    fn urgent_data_holds_up_nothing_that_comes_behind_it(transport) {
+        const PAIRS: usize = 50;
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let mut heard = Vec::new();
+        let peer = thread::spawn(move || {
+            let mut peer = RawPeer::connect(transport, addr);
+            for _ in 0..PAIRS {
+                peer.stream.write_all(&frame(transport, b"before")).unwrap();
+                SockRef::from(&peer.stream).send_out_of_band(b"!").unwrap();
+                peer.stream.write_all(&frame(transport, b"behind")).unwrap();
+                // Only an answer to both brings the next pair.
+                assert_eq!(peer.read_small(b"done".len()), b"done");
+            }
+        });
+        run(&handler, listener, "what lies behind urgent data", |event| match event.network() {
+            NetEvent::Accepted(..) => {}
+            NetEvent::Message(from, message) => {
+                heard.extend_from_slice(message);
+                if heard.len() == b"beforebehind".len() {
+                    assert_eq!(heard, b"beforebehind");
+                    heard.clear();
+                    handler.network().send(from, b"done");
+                    // Until all of the next pair is there, to be read at once.
+                    thread::sleep(Duration::from_millis(2));
+                }
+            }
+            NetEvent::Disconnected(_) => handler.stop(),
+            NetEvent::Connected(..) => {}
+        });
+        peer.join().unwrap();
     }
 }

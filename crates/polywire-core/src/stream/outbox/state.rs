@@ -17,7 +17,7 @@ const CHUNK: usize = 64 << 10;
 pub(super) struct State<S> {
     /// `None` until messages may flow.
     pub(super) socket: Option<Arc<S>>,
-    /// `None` until the loop knows the connection.
+    /// `None` until the connection belongs to a node.
     pub(super) announcer: Option<Announcer>,
     /// The rest of a frame that was cut, or the handshake: goes before all else.
     pub(super) ahead: VecDeque<Chunk>,

@@ -1,0 +1,175 @@
+//! Row 17: connecting to nowhere ends once, with its reason, and a look-up that hangs holds up
+//! nobody but its caller.
+//!
+//! Refused connections and peers that do not answer, by the thousand, are in `timeouts`.
+#![cfg(target_os = "linux")]
+
+mod alone;
+mod faults;
+mod namespace;
+mod support;
+
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::network::Transport;
+use polywire::{Backoff, CloseReason, Reconnecting};
+
+use faults::Library;
+use support::peers::{self, STREAMS};
+use support::{Node, StoredNetEvent, eventually, in_time};
+
+/// How long the resolver of `faults/resolver.c` is silent.
+const SILENCE: Duration = Duration::from_secs(2);
+const ALERT: Duration = Duration::from_millis(500);
+
+#[test]
+fn row_17_an_address_without_a_route_is_told_in_the_error() {
+    let node = Node::new();
+    // Nothing reaches the broadcast address over TCP.
+    let nowhere: SocketAddr = "255.255.255.255:80".parse().unwrap();
+    for transport in STREAMS {
+        for error in [
+            node.network().connect(transport, nowhere).unwrap_err(),
+            node.network().connect_sync(transport, nowhere).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{transport}: {error}");
+            assert!(error.to_string().contains("255.255.255.255:80"), "{error}");
+        }
+    }
+    node.assert_silent();
+    assert_eq!(node.network().stats().endpoints, 0);
+}
+
+/// Connects to a host of which a router says that it can't be reached.
+fn connect_to_unreachable() {
+    let unreachable: SocketAddr = "127.99.0.1:80".parse().unwrap();
+    let node = Node::new();
+    for transport in STREAMS {
+        for _ in 0..100 {
+            let start = Instant::now();
+            match node.network().connect(transport, unreachable) {
+                Ok((endpoint, _)) => {
+                    let reason = node.not_connected(endpoint);
+                    assert!(
+                        matches!(reason, CloseReason::Io(ErrorKind::HostUnreachable, _)),
+                        "{transport}: {reason:?}"
+                    );
+                }
+                // Over loopback the answer may be there before connect(2) returns.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::HostUnreachable, "{error}"),
+            }
+            assert!(start.elapsed() < ALERT, "the answer is not waited out");
+        }
+    }
+    node.assert_silent();
+    eventually("all are forgotten", || node.network().stats().endpoints == 0);
+}
+
+#[test]
+fn row_17_a_host_that_is_told_to_be_unreachable_is_told_as_such() {
+    if alone::is_alone() {
+        return connect_to_unreachable();
+    }
+    let test = "row_17_a_host_that_is_told_to_be_unreachable_is_told_as_such";
+    let reject = "-A INPUT -d 127.99.0.1 -p tcp -j REJECT --reject-with icmp-host-unreachable";
+    namespace::run(test, reject);
+}
+
+/// The longest time an echo of `node` took until `over`, and how many there were.
+fn worst_echo(mut peer: TcpStream, over: &mpsc::Receiver<()>) -> (Duration, usize) {
+    let (mut worst, mut count) = (Duration::ZERO, 0);
+    while over.try_recv() == Err(mpsc::TryRecvError::Empty) {
+        let start = Instant::now();
+        peer.write_all(&peers::frame(Transport::FramedTcp, b"hello")).unwrap();
+        assert_eq!(peers::read_message(Transport::FramedTcp, &mut peer), b"hello");
+        worst = worst.max(start.elapsed());
+        count += 1;
+        thread::sleep(Duration::from_millis(1));
+    }
+    (worst, count)
+}
+
+/// Runs `work` while a peer of `node` has its messages echoed, which must not be held up.
+fn beside_echoes(node: &Node, what: &str, work: impl FnOnce()) {
+    let (_, addr) = node.listen(Transport::FramedTcp);
+    let peer = peers::open(Transport::FramedTcp, addr);
+    let (over, is_over) = mpsc::channel();
+    let echoing = thread::spawn(move || worst_echo(peer, &is_over));
+    work();
+    over.send(()).unwrap();
+    let (worst, count) = echoing.join().unwrap();
+    println!("{what}: the longest of {count} echoes took {worst:?}");
+    assert!(count > 10 && worst < ALERT, "{what}: {count} echoes, the longest took {worst:?}");
+}
+
+/// Threads that connect to a name that nobody resolves wait, and nobody else does.
+fn connect_to_a_silent_name() {
+    let node = Node::echo();
+    let (_, addr) = node.listen(Transport::Tcp);
+    beside_echoes(&node, "looking up", || {
+        thread::scope(|scope| {
+            for &transport in Transport::ALL {
+                let network = node.network();
+                scope.spawn(move || {
+                    let start = Instant::now();
+                    let error = network.connect(transport, "silent.test:80").unwrap_err();
+                    assert!(start.elapsed() >= SILENCE, "the resolver is silent");
+                    let reason = CloseReason::of(&error);
+                    assert!(matches!(reason, Some(CloseReason::Unresolved(_))), "{reason:?}");
+                });
+            }
+            // Calls that look up nothing go on beside.
+            let start = Instant::now();
+            for _ in 0..20 {
+                let (endpoint, _) = node.network().connect_sync(Transport::Tcp, addr).unwrap();
+                assert!(node.network().remove(endpoint.resource_id()));
+            }
+            assert!(start.elapsed() < SILENCE / 2, "{:?}", start.elapsed());
+        });
+    });
+}
+
+/// A connection by name that breaks is looked up again, beside the loop.
+fn connect_again_to_a_name_that_fell_silent() {
+    let mut server = Node::new();
+    let (_, addr) = server.listen(Transport::FramedTcp);
+    let mut node = Node::echo();
+    let backoff = Backoff::default().with_first_delay(Duration::from_millis(10));
+    let again = Reconnecting::new(Transport::FramedTcp).with_backoff(backoff);
+    let name = format!("later.test:{}", addr.port());
+    let (endpoint, _) = node.network().connect(again, &*name).unwrap();
+    assert!(matches!(node.next(), StoredNetEvent::Connected(e, true) if e == endpoint));
+    beside_echoes(&node, "looking up again", || {
+        let start = Instant::now();
+        server.stop();
+        loop {
+            match node.next() {
+                StoredNetEvent::Connected(e, ok) if e == endpoint => {
+                    assert!(!ok && start.elapsed() >= SILENCE, "the resolver is silent");
+                    break;
+                }
+                StoredNetEvent::Disconnected(e) => assert_eq!(e, endpoint),
+                _ => {} // The echoes.
+            }
+        }
+    });
+    // The next look-up hangs again, or will: stopping does not wait for it.
+    let start = Instant::now();
+    in_time(move || node.stop());
+    assert!(start.elapsed() < ALERT, "{:?}", start.elapsed());
+}
+
+#[test]
+fn row_17_a_look_up_that_hangs_holds_up_nobody_but_its_caller() {
+    if alone::is_alone() {
+        connect_to_a_silent_name();
+        return connect_again_to_a_name_that_fell_silent();
+    }
+    let Some(library) = Library::compile("resolver") else { return };
+    let said = library.run("row_17_a_look_up_that_hangs_holds_up_nobody_but_its_caller");
+    said.lines().filter(|line| line.contains("echoes")).for_each(|line| println!("{line}"));
+}

@@ -1,0 +1,26 @@
+/* A resolver that does not answer. Loaded before the C library (LD_PRELOAD).
+ *
+ * "silent.test" is looked up for two seconds, in vain. "later.test" is this machine the first time
+ * it is asked for, and silent from then on. All other names are left to the system. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int Resolver(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result) {
+    static atomic_int asked;
+    Resolver *next = (Resolver *)dlsym(RTLD_NEXT, "getaddrinfo");
+    int is_later = node && !strcmp(node, "later.test");
+    if (is_later && atomic_fetch_add(&asked, 1) == 0)
+        return next("127.0.0.1", service, hints, result);
+    if (is_later || (node && !strcmp(node, "silent.test"))) {
+        sleep(2);
+        return EAI_AGAIN;
+    }
+    return next(node, service, hints, result);
+}
