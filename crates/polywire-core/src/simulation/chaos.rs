@@ -12,6 +12,8 @@ use crate::simulation::{Faults, Wire, World};
 
 /// Nodes of a world.
 const HOSTS: usize = 3;
+/// Bytes on the way to one node are fewer.
+const MUCH: usize = 1 << 20;
 /// Things done before a world is left to come to rest.
 const STEPS: usize = 250;
 
@@ -101,8 +103,10 @@ impl<'a> Chaos<'a> {
     /// Lets all nodes do what they can do at once.
     fn settle(&self) {
         let mut quiet = 0;
+        // A node that may read a few bytes in a turn needs many of them.
+        let enough = 3000 + MUCH / self.limits.read_budget;
         for turn in 0.. {
-            assert!(turn < 3000, "the world never comes to rest: {}", self.world.unrest());
+            assert!(turn < enough, "the world never comes to rest: {}", self.world.unrest());
             for host in &self.hosts {
                 lock(host).turn(|_, _| {});
             }
