@@ -189,13 +189,39 @@ impl EventLoop {
     }
 
     fn poll(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
-        let timeout = self.timeout(wait);
-        let result = self.poller.poll(&mut self.polled, timeout);
-        self.shared.waker.awake();
-        if timeout != Some(Duration::ZERO) {
-            self.shared.counters.wake_ups.add_alone(1);
+        self.spin(wait)?;
+        if self.polled.is_empty() {
+            let timeout = self.timeout(wait);
+            let result = self.poller.poll(&mut self.polled, timeout);
+            self.shared.waker.awake();
+            if timeout != Some(Duration::ZERO) {
+                self.shared.counters.wake_ups.add_alone(1);
+            }
+            result?;
         }
-        result?;
+        self.note_readiness();
+        Ok(())
+    }
+
+    /// Asks the poller again and again, for as long as the program wants that rather than to sleep,
+    /// and until there is something to do. Nobody needs to ring meanwhile.
+    fn spin(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
+        let Some(time) = self.shared.busy_poll() else { return Ok(()) };
+        let mut now = self.shared.clock.now();
+        let end = now + time;
+        while now < end && self.timeout_awake(wait) != Some(Duration::ZERO) {
+            self.poller.poll(&mut self.polled, Some(Duration::ZERO))?;
+            if !self.polled.is_empty() {
+                return Ok(());
+            }
+            std::hint::spin_loop();
+            now = self.shared.clock.now();
+        }
+        Ok(())
+    }
+
+    /// Has everything served that the poller told of.
+    fn note_readiness(&mut self) {
         let mut polled = std::mem::take(&mut self.polled);
         for (token, readiness) in polled.drain(..) {
             let slot = ResourceId::from(token).slot();
@@ -206,12 +232,16 @@ impl EventLoop {
             }
         }
         self.polled = polled;
-        Ok(())
     }
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.
     fn timeout(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
         self.shared.waker.fall_asleep();
+        self.timeout_awake(wait)
+    }
+
+    /// How long there is nothing to do but for the poller, as far as is known by now.
+    fn timeout_awake(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
         if !self.ready.is_empty() || self.shared.has_mail() || self.must_stop() {
             return Some(Duration::ZERO);
         }

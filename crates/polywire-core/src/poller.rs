@@ -3,6 +3,9 @@
 //! The loop waits in a [`Poller`], mio's in production. A seeded fake can stand in for it and so
 //! drive the real loop, engine and adapters with readiness and time of its own.
 
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "poller/plain_wait.rs")]
+mod precise_wait;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -11,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
+
+use precise_wait::PreciseWait;
 
 /// What a source is ready for. Hints only: they may be spurious, and are often merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +51,10 @@ pub(crate) fn token_of(id: ResourceId) -> usize {
     id.raw()
 }
 
+/// Events of the poller's own, which end a wait and tell no more. Resources do not
+/// get as far as these numbers: they are of the last slot's last generations.
 const WAKE_TOKEN: mio::Token = mio::Token(usize::MAX);
+const TIMER_TOKEN: mio::Token = mio::Token(usize::MAX - 1);
 const EVENTS_PER_POLL: usize = 1024;
 
 /// Where the loop waits.
@@ -71,15 +79,20 @@ pub(crate) trait Poller: Send {
 pub(crate) struct MioPoller {
     poll: mio::Poll,
     events: mio::Events,
+    precise_wait: PreciseWait,
 }
 
 impl MioPoller {
-    /// A poller and the waker that ends its waiting: two descriptors on Linux.
+    /// A poller and the waker that ends its waiting: two descriptors on Linux, and a third from the
+    /// first wait on that is to end within less than a second.
     pub(crate) fn new() -> io::Result<(Self, LoopWaker)> {
         let poll = mio::Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE_TOKEN)?;
         let events = mio::Events::with_capacity(EVENTS_PER_POLL);
-        Ok((Self { poll, events }, LoopWaker::new(Some(waker))))
+        Ok((
+            Self { poll, events, precise_wait: PreciseWait::default() },
+            LoopWaker::new(Some(waker)),
+        ))
     }
 }
 
@@ -89,12 +102,14 @@ impl Poller for MioPoller {
         ready: &mut Vec<(usize, Readiness)>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
+        let timeout = self.precise_wait.begin(timeout, (self.poll.registry(), TIMER_TOKEN));
         match self.poll.poll(&mut self.events, timeout) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
-        let events = self.events.iter().filter(|event| event.token() != WAKE_TOKEN);
+        let is_own = |token| token == WAKE_TOKEN || token == TIMER_TOKEN;
+        let events = self.events.iter().filter(|event| !is_own(event.token()));
         ready.extend(events.map(|event| {
             // Urgent data ends a read short of what is behind it, though more is there: tcp(7).
             let ended = event.is_read_closed() || event.is_error() || event.is_priority();

@@ -131,6 +131,28 @@ fn a_timer_set_from_another_thread_while_the_node_is_blocked_fires_on_time() {
     assert!(p50 <= Duration::from_millis(2), "{p50:?}");
 }
 
+/// Of waits that are no whole milliseconds, which is all that some systems count in.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_timer_fires_within_half_a_millisecond_of_its_time() {
+    let _alone = alone();
+    let (handler, _task, fired) = clockwork();
+    let mut late = Vec::new();
+    for number in 0..100 {
+        let after = Duration::from_micros(3050 + 10 * u64::from(number));
+        let due = Instant::now() + after;
+        handler.signals().send_with_timer(number, after);
+        let (signal, at) = fired.recv_timeout(DEADLINE).expect("it fires");
+        assert_eq!(signal, number);
+        assert!(at >= due, "not before its time");
+        late.push(at - due);
+    }
+    handler.stop();
+    let p50 = median(late);
+    println!("late by {p50:?} in the middle");
+    assert!(p50 < Duration::from_micros(250), "{p50:?}");
+}
+
 #[test]
 fn a_nearer_timer_set_while_the_node_waits_for_a_far_one_fires_first() {
     let _alone = alone();

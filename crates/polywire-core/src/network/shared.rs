@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::SegQueue;
 
@@ -20,6 +20,8 @@ use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
 use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry};
+
+const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 
 /// What became of a connection that somebody waits for.
 pub(crate) type Outcome = Arc<OnceLock<Result<(), CloseReason>>>;
@@ -60,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     max_resources: AtomicUsize,
     max_enqueued: AtomicUsize,
+    /// In nanoseconds.
+    busy_poll: AtomicU64,
     /// Nothing is read and nobody accepted while this is set.
     holds_reading: AtomicBool,
     is_draining: AtomicBool,
@@ -79,6 +83,7 @@ impl Shared {
             warnings: Warnings::default(),
             max_resources: AtomicUsize::new(NodeLimits::default().max_resources),
             max_enqueued: AtomicUsize::new(NodeLimits::default().max_enqueued),
+            busy_poll: AtomicU64::new(0),
             holds_reading: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
             draining: Mutex::new(None),
@@ -155,6 +160,22 @@ impl Shared {
         self.max_resources.store(limits.max_resources, Ordering::Relaxed);
         self.max_enqueued.store(limits.max_enqueued, Ordering::Relaxed);
         self.announcements.budget().set_max(limits.max_buffered);
+    }
+
+    pub(crate) fn set_busy_poll(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // A year is for ever, and no instant is too far to be told.
+        self.busy_poll.store(nanos.min(YEAR_NANOS), Ordering::Relaxed);
+        self.waker.ring(); // One that sleeps takes to it from now on.
+    }
+
+    /// How long the loop asks the poller before it sleeps, if at all.
+    #[inline]
+    pub(crate) fn busy_poll(&self) -> Option<Duration> {
+        match self.busy_poll.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
     }
 
     /// Whether the node has as many resources as it may.

@@ -1,0 +1,17 @@
+//! Waits of pollers that count finely enough by themselves, or have nothing finer.
+
+use std::time::Duration;
+
+#[derive(Default)]
+pub(super) struct PreciseWait;
+
+impl PreciseWait {
+    /// How long the poller has to wait: all of it.
+    pub(super) fn begin(
+        &mut self,
+        timeout: Option<Duration>,
+        _: (&mio::Registry, mio::Token),
+    ) -> Option<Duration> {
+        timeout
+    }
+}

@@ -1,0 +1,103 @@
+//! Waits that end within a millisecond of their time, though epoll_wait(2) counts in whole ones.
+//!
+//! A timerfd_create(2) ends them, which the poller watches. It takes a descriptor, and a system call
+//! for each wait that has another end than the one before, so it is made when a short wait first
+//! needs it.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+/// A wait as long as this may end a millisecond late, which is a thousandth of it.
+const LONG: Duration = Duration::from_secs(1);
+/// One as short as this is over before the thread would be asleep.
+const SHORT: Duration = Duration::from_micros(20);
+/// Two ends of a wait that are no further apart are one: it was only worked out anew.
+const SAME: Duration = Duration::from_micros(5);
+
+/// The timer of a poller, if it has needed one.
+#[derive(Default)]
+pub(super) struct PreciseWait(Option<Timer>);
+
+struct Timer {
+    fd: TimerFd,
+    /// When it ends the wait, if it was told to.
+    due: Option<Instant>,
+}
+
+impl PreciseWait {
+    /// Sees to it that a wait that begins now ends after `timeout`, with an event of `token`, and
+    /// returns how long the poller itself has to wait.
+    pub(super) fn begin(
+        &mut self,
+        timeout: Option<Duration>,
+        (registry, token): (&mio::Registry, mio::Token),
+    ) -> Option<Duration> {
+        match timeout {
+            Some(timeout) if timeout < SHORT => Some(Duration::ZERO),
+            Some(timeout) if timeout < LONG => match self.end_after(timeout, registry, token) {
+                Ok(()) => None,
+                Err(_) => Some(timeout), // Without descriptors a wait is less precise.
+            },
+            timeout => {
+                if let Some(timer) = &mut self.0 {
+                    timer.unset();
+                }
+                timeout
+            }
+        }
+    }
+
+    fn end_after(
+        &mut self,
+        timeout: Duration,
+        registry: &mio::Registry,
+        token: mio::Token,
+    ) -> io::Result<()> {
+        let timer = match &mut self.0 {
+            Some(timer) => timer,
+            none => none.insert(Timer::new(registry, token)?),
+        };
+        timer.set(timeout)
+    }
+}
+
+impl Timer {
+    fn new(registry: &mio::Registry, token: mio::Token) -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        // Edge-triggered, so it is never read: each setting makes room for another edge.
+        registry.register(
+            &mut SourceFd(&fd.as_fd().as_raw_fd()),
+            token,
+            mio::Interest::READABLE,
+        )?;
+        Ok(Self { fd, due: None })
+    }
+
+    fn set(&mut self, timeout: Duration) -> io::Result<()> {
+        let now = Instant::now();
+        let due = now + timeout;
+        let is_set = |before: Instant| before > now && before.max(due) - before.min(due) <= SAME;
+        if self.due.is_some_and(is_set) {
+            return Ok(());
+        }
+        let expiration = Expiration::OneShot(TimeSpec::from_duration(timeout));
+        self.fd.set(expiration, TimerSetTimeFlags::empty())?;
+        self.due = Some(due);
+        Ok(())
+    }
+
+    fn unset(&mut self) {
+        // One that is over can't end another wait.
+        if self.due.take().is_some_and(|due| due > Instant::now()) {
+            if let Err(error) = self.fd.unset() {
+                tracing::error!(%error, "a timer could not be unset: a wait may end too early");
+            }
+        }
+    }
+}
