@@ -221,7 +221,8 @@ pub trait Remote: Send {
     /// end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
     ///
     /// Called first when the endpoint is over (`reason` says why: the peer's own end among them),
-    /// then at each readiness until it returns [`Closing::Done`] or [`Limits::linger`] is over.
+    /// then at each readiness until it returns [`Closing::Done`] or [`Closing::Failed`], or
+    /// [`Limits::linger`] is over.
     /// Nothing read here is handed out any more. The default is done at once.
     fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let _ = (io, reason);
@@ -433,7 +434,7 @@ pub enum Accepting {
 }
 
 /// How far a polite end is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
     /// Bytes accepted for sending are still to be written.
     Flushing,
@@ -441,4 +442,8 @@ pub enum Closing {
     AwaitingPeer,
     /// The socket may be closed.
     Done,
+    /// The socket may be closed, and something accepted for sending did not go out: where the
+    /// program ended the connection, this becomes the reason that
+    /// [`close_reason`](crate::network::NetworkController::close_reason) tells.
+    Failed(CloseReason),
 }

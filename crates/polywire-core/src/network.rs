@@ -239,8 +239,9 @@ impl NetworkController {
     /// that another thread is just entering comes to its end.
     ///
     /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
-    /// default), and the protocol says goodbye. Returns whether there was such a resource; a
-    /// connection whose `Disconnected` was delivered is one no more.
+    /// default), and the protocol says goodbye; if something of it does not,
+    /// [`close_reason`](Self::close_reason) tells why afterwards. Returns whether there was such a
+    /// resource; a connection whose `Disconnected` was delivered is one no more.
     pub fn remove(&self, resource_id: ResourceId) -> bool {
         let before = self.shared.registry.with(resource_id, |entry| {
             let before = entry.end();

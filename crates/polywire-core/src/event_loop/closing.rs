@@ -93,7 +93,12 @@ impl EventLoop {
         );
         let closing = remote.close(&mut io, reason);
         *flushing = closing == Closing::Flushing;
-        if closing == Closing::Done || limits.linger.is_zero() {
+        if let Closing::Failed(failure) = &closing {
+            if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {
+                self.shared.reasons.correct(resource.entry.id, failure.clone());
+            }
+        }
+        if matches!(closing, Closing::Done | Closing::Failed(_)) || limits.linger.is_zero() {
             self.forget(resource);
         } else {
             self.put_back(resource);

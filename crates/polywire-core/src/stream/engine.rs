@@ -36,6 +36,8 @@ pub struct Engine<S, P> {
     fallback: Option<Fallback<S>>,
     /// Bytes of the inbox as the node's sum has them, and where that is.
     counted: Option<(usize, Announcer)>,
+    /// Bytes of the protocol's last words.
+    goodbye: usize,
     /// Bytes read after the end.
     discarded: usize,
     /// Messages and the like that the current turn may still bring.
@@ -81,6 +83,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             outbox,
             fallback: None,
             counted: None,
+            goodbye: 0,
             discarded: 0,
             items_left: 0,
         }

@@ -97,6 +97,31 @@ over_transports! {
     }
 
     [tcp framed_tcp ws]
+    fn one_that_is_removed_behind_its_limit_is_known_not_to_have_got_all(transport) {
+        let (handler, listener) = split();
+        let limits = limits(WhenFull::Disconnect);
+        let _deaf = Deaf::of(&handler, transport, Side::Accepted, limits);
+        let mut removed = None;
+        run(&handler, listener, "the reason", |event| {
+            if let Some(endpoint) = ready_endpoint(&event) {
+                removed = Some(endpoint);
+                send_on(&handler, endpoint);
+                // No `Disconnected` tells it any more.
+                assert!(handler.network().remove(endpoint.resource_id()));
+                handler.signals().send(Signal::Step(0));
+                return;
+            }
+            let NodeEvent::Signal(_) = event else { panic!("{event:?}") };
+            if handler.network().stats().endpoints > 1 {
+                return handler.signals().send(Signal::Step(0));
+            }
+            let reason = handler.network().close_reason(removed.unwrap());
+            assert!(matches!(reason, Some(CloseReason::OutboxLimit { .. })), "{reason:?}");
+            handler.stop();
+        });
+    }
+
+    [tcp framed_tcp ws]
     fn the_policy_of_each_side_is_known_where_none_was_configured(transport) {
         let (handler, listener) = split();
         let network = handler.network();

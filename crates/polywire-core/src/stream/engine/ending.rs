@@ -19,6 +19,9 @@ const TALKATIVE: usize = 64 << 10;
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// The next step: what waits, the goodbye, the end of the stream, the peer's own end.
     pub(super) fn go_on_ending(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        if let Some(failure) = self.outbox.failure() {
+            return Closing::Failed(failure); // Which threw away what waited.
+        }
         if matches!(self.stage, Stage::Connecting | Stage::Connected) {
             return Closing::Done;
         }
@@ -30,8 +33,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             self.forget_count();
         }
         if self.stage == Stage::Finished {
-            if self.outbox.flush_to(&self.socket).is_err() {
-                return Closing::Done;
+            let left = self.outbox.queued();
+            if let Err(failure) = self.outbox.flush_to(&self.socket) {
+                let is_only_goodbye = left <= self.goodbye;
+                return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
                 // A peer that only reads once it is read would wait for ever otherwise.
@@ -88,6 +93,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if may_speak {
             let mut out = Vec::new();
             self.protocol.close(reason, &mut out);
+            self.goodbye = out.len();
             self.outbox.push_last(out);
         }
     }
