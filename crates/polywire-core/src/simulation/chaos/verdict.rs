@@ -26,8 +26,13 @@ impl Chaos<'_> {
         let is_over = track.stage == Stage::Ended || track.is_removed;
         assert!(!is_over || reason.is_some(), "{endpoint} ended for no reason");
         if track.is_removed {
-            let expected =
-                [CloseReason::Removed, CloseReason::LingerTimeout, CloseReason::NodeStopped];
+            let expected = [
+                CloseReason::Removed,
+                CloseReason::LingerTimeout,
+                CloseReason::NodeStopped,
+                // The peer went as well, and what was left to send does not reach it.
+                CloseReason::Reset,
+            ];
             let is_expected = reason.as_ref().is_none_or(|reason| {
                 // What was left to send may have failed afterwards.
                 expected.contains(reason) || !self.is_gentle
@@ -83,7 +88,9 @@ impl Chaos<'_> {
         // are paused, the linger time of others may pass.
         let has_time = self.world.clock.now() < self.begun + self.limits.linger;
         let is_calm = self.is_gentle && has_time && !is_stopped && !was_stopped;
-        if is_calm && reason == Some(CloseReason::Removed) && !receiver.is_removed {
+        if is_calm && sender.is_removed && !receiver.is_removed {
+            let is_known = matches!(reason, None | Some(CloseReason::Removed));
+            assert!(is_known, "{names:?}: a removal was told as {reason:?}");
             assert!(saw_end, "{names:?}: a removal was seen as {ended:?}");
         }
     }
