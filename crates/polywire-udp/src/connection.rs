@@ -7,7 +7,8 @@ use mio::net::UdpSocket;
 use polywire_core::adapter::{Closing, Io, Opening, Received, Registration, Remote, Sender, Sink};
 use polywire_core::{CloseReason, Limits};
 
-use crate::receiving::{Round, receive_datagrams};
+use crate::batching;
+use crate::receiving::{Kept, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// One peer's socket. Ready from the start, and never ended by the peer.
@@ -15,11 +16,13 @@ use crate::shared_socket::SharedSocket;
 pub(crate) struct UdpConnection {
     socket: Arc<SharedSocket>,
     limits: Limits,
+    kept: Kept,
 }
 
 impl UdpConnection {
     pub(crate) fn new(socket: UdpSocket, limits: Limits) -> Self {
-        Self { socket: Arc::new(SharedSocket::connected(socket)), limits }
+        let socket = Arc::new(SharedSocket::connected(socket));
+        Self { socket, limits, kept: Kept::default() }
     }
 }
 
@@ -50,10 +53,11 @@ impl Remote for UdpConnection {
         let round = receive_datagrams(
             io.buffer,
             io.budget,
-            |buffer| socket.receive(|socket| Ok((socket.recv(buffer)?, ()))),
-            |(), message| {
+            &mut self.kept,
+            |slots, metas| socket.receive(|socket| batching::receive(socket, slots, metas)),
+            |_, message, more| {
                 taken += message.len().max(1);
-                sink.message(message, false)
+                sink.message(message, more)
             },
         );
         io.budget = io.budget.saturating_sub(taken);

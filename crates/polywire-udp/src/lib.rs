@@ -23,6 +23,7 @@
 //! * Knowing that a peer is gone: an ICMP error (RFC 1122 section 4.1.3.3) tells about one earlier
 //!   datagram, can be forged, and ends neither a connection nor a listener
 
+mod batching;
 mod broadcast;
 mod connect;
 mod connection;
