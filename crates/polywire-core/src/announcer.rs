@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::loop_thread::current_thread;
+use crate::network::stats::Counter;
 use crate::poller::{Clock, LoopWaker, Poller, Readiness};
 
 const NOBODY: u64 = 0;
@@ -27,6 +28,8 @@ pub(crate) struct Announcements {
     stopping: AtomicBool,
     /// What all connections of the node hold together.
     budget: Budget,
+    /// Datagrams that adapters took and had to drop.
+    dropped: Counter,
     clock: Clock,
 }
 
@@ -34,7 +37,8 @@ impl Announcements {
     pub(crate) fn new(waker: Arc<LoopWaker>, clock: Clock) -> Self {
         let budget = Budget::new(NodeLimits::default().max_buffered);
         let (runner, stopping) = (AtomicU64::new(NOBODY), AtomicBool::new(false));
-        Self { queue: SegQueue::new(), waker, runner, stopping, budget, clock }
+        let dropped = Counter::default();
+        Self { queue: SegQueue::new(), waker, runner, stopping, budget, dropped, clock }
     }
 
     pub(crate) fn set_stopping(&self) {
@@ -49,6 +53,10 @@ impl Announcements {
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    pub(crate) fn dropped(&self) -> &Counter {
+        &self.dropped
     }
 
     pub(crate) fn pop(&self) -> Option<(ResourceId, Readiness)> {
@@ -125,6 +133,19 @@ impl Announcer {
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.announcements.budget
+    }
+
+    /// Tells the node that so many bytes wait to be sent on this resource where `before` did:
+    /// [`stop_when_drained`](crate::node::NodeHandler::stop_when_drained) waits until the sum is
+    /// zero. A [`Sender`](crate::adapter::Sender) that keeps messages must call it.
+    pub fn change_queued(&self, before: usize, after: usize) {
+        self.budget().change_queued(before, after);
+    }
+
+    /// Counts datagrams that were taken to be sent and then could not be:
+    /// [`Stats::dropped_datagrams`](crate::network::Stats::dropped_datagrams).
+    pub fn count_dropped(&self, datagrams: usize) {
+        self.announcements.dropped.add(datagrams);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -70,8 +70,8 @@ pub struct UdpConnectConfig {
     /// way does not carry is lost: what path MTU discovery (RFC 8899) asks for. Connecting fails
     /// with `Unsupported` where the system can't do it (OpenBSD and NetBSD over IPv4).
     pub dont_fragment: bool,
-    /// Bounds of the connection; of them, `read_budget` matters here. Nothing ever waits in an
-    /// outbox.
+    /// Bounds of the connection; of them, `read_budget` matters here. What waits to leave with
+    /// others is bounded by 256 KiB whatever they say.
     pub limits: Limits,
 }
 
@@ -212,7 +212,7 @@ impl Connect for UdpConnectConfig {
         first_success(addr, |peer| {
             let socket = self.open(peer)?;
             let local = RemoteAddr::Socket(socket.local_addr()?);
-            let remote = UdpConnection::new(socket, self.limits.clone());
+            let remote = UdpConnection::new(socket, peer, self.limits.clone());
             Ok(Connection::new(remote, RemoteAddr::Socket(peer), local))
         })
     }

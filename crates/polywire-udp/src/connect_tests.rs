@@ -15,8 +15,9 @@ use crate::shared_socket::SharedSocket;
 fn connected_pair(ip: &str) -> (StdUdpSocket, Arc<SharedSocket>) {
     let peer = StdUdpSocket::bind((ip, 0)).unwrap();
     peer.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
-    let socket = UdpConnectConfig::default().open(peer.local_addr().unwrap()).unwrap();
-    (peer, Arc::new(SharedSocket::connected(socket)))
+    let peer_addr = peer.local_addr().unwrap();
+    let socket = UdpConnectConfig::default().open(peer_addr).unwrap();
+    (peer, Arc::new(SharedSocket::connected(socket, peer_addr)))
 }
 
 fn local_addr(socket: &SharedSocket) -> SocketAddr {

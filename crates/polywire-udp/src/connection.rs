@@ -1,6 +1,7 @@
 //! A connected socket, as the loop drives it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
@@ -20,8 +21,8 @@ pub(crate) struct UdpConnection {
 }
 
 impl UdpConnection {
-    pub(crate) fn new(socket: UdpSocket, limits: Limits) -> Self {
-        let socket = Arc::new(SharedSocket::connected(socket));
+    pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
+        let socket = Arc::new(SharedSocket::connected(socket, peer));
         Self { socket, limits, kept: Kept::default() }
     }
 }
@@ -68,7 +69,8 @@ impl Remote for UdpConnection {
         }
     }
 
-    fn flush(&mut self) -> Result<(), CloseReason> {
+    fn flush(&mut self, registration: &Registration<'_>) -> Result<(), CloseReason> {
+        self.socket.flush_registered(registration);
         Ok(())
     }
 

@@ -85,6 +85,10 @@ impl Local for UdpListener {
         }
         accepting
     }
+
+    fn flush(&mut self, registration: &Registration<'_>) {
+        self.socket.flush_registered(registration);
+    }
 }
 
 impl Drop for UdpListener {
