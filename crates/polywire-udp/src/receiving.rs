@@ -81,8 +81,8 @@ pub(crate) fn receive_datagrams(
         return end;
     }
     let mut errors = 0;
+    let mut metas = [RecvMeta::default(); SLOTS];
     loop {
-        let mut metas = [RecvMeta::default(); SLOTS];
         let (room, received) = {
             let mut chunks = buffer.chunks_mut(SLOT);
             let room = chunks.len().min(round.wanted_slots());
