@@ -126,8 +126,9 @@ impl Announcer {
         self.announcements.waker.ring();
     }
 
-    /// Whether the current thread runs the loop.
-    pub(crate) fn loop_runs_here(&self) -> bool {
+    /// Whether the current thread runs the loop: then the loop comes to what is announced soon, when
+    /// the callback has returned.
+    pub fn loop_runs_here(&self) -> bool {
         self.announcements.runs_here()
     }
 

@@ -120,7 +120,7 @@ impl Outbox {
         let may_wait = !is_complete && state.runs.len() < MAX_RUNS;
         match gathering {
             Gathering::UntilFlush if may_wait => {}
-            Gathering::UntilLoop if may_wait && state.call_loop() => {}
+            Gathering::UntilLoop if may_wait && state.loop_runs_here() => state.call_loop(),
             _ => {
                 drop(state);
                 self.flush(write);
@@ -199,14 +199,19 @@ impl State {
         self.runs.queued() >= MAX_QUEUED
     }
 
-    /// Has the loop write, if it knows the socket.
-    fn call_loop(&mut self) -> bool {
-        let Some(announcer) = &self.announcer else { return false };
+    /// Whether the callback that sends is that of the loop to be called: another node's may not come
+    /// to it soon.
+    fn loop_runs_here(&self) -> bool {
+        self.announcer.as_ref().is_some_and(Announcer::loop_runs_here)
+    }
+
+    /// Has the loop write, unless somebody does or it was told.
+    fn call_loop(&mut self) {
+        let Some(announcer) = &self.announcer else { return };
         if self.turn == Turn::Anybody {
             self.turn = Turn::Loop;
             announcer.announce(Readiness::WRITABLE);
         }
-        true
     }
 
     /// Has the loop write when the system has room. It alone can ask the poller to tell.

@@ -162,6 +162,25 @@ fn answers_to_datagrams_that_waited_all_leave_in_order_to_one_peer_and_to_many()
 }
 
 #[test]
+fn what_the_callback_sends_by_another_network_that_nobody_runs_leaves_at_once() {
+    let peer = socket();
+    let (other, mut processor) = network::split();
+    let (endpoint, _) = other.connect(Transport::Udp, peer.local_addr().unwrap()).unwrap();
+    processor.process_poll_event(Some(DEADLINE), |_| {});
+    let node = with_joined(5, move |_, event| {
+        if let NetEvent::Message(_, message) = event {
+            assert_eq!(other.send(endpoint, message), SendStatus::Sent);
+        }
+    });
+    (0..5).for_each(|_| drop(node.message()));
+    for number in 0..5 {
+        let mut buffer = [0; 128];
+        assert_eq!(peer.recv(&mut buffer).unwrap(), 64);
+        assert_eq!(buffer[0], number);
+    }
+}
+
+#[test]
 fn answers_leave_even_if_the_callback_then_stops_the_node_or_removes_the_listener() {
     for stop in [true, false] {
         let peer = socket();
