@@ -56,7 +56,7 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 #[library_benchmark]
 #[bench::tcp(args = (Transport::Tcp), config = limit(3_980_000))]
 #[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_130_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(3_290_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(4_280_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(5_240_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
@@ -65,6 +65,7 @@ fn lone_messages(transport: Transport) {
 #[library_benchmark]
 #[bench::tcp(args = (Transport::Tcp), config = limit(13_200_000))]
 #[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(31_100_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(32_900_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(46_500_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));

@@ -29,6 +29,8 @@ use crate::network::SendStatus;
 use crate::poller::{Readiness, token_of};
 use crate::reconnect::Redial;
 
+pub use crate::loop_thread::{Gathering, gathering};
+
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;
 
@@ -207,13 +209,15 @@ pub trait Remote: Send {
     /// Writes what waits to be sent, as far as it goes.
     ///
     /// Called when the source became writable and when the [`Announcer`] says so. The default does
-    /// nothing, which suits a [`Sender`] that keeps nothing.
+    /// nothing, which suits a [`Sender`] that keeps nothing. `registration` is for sources that ask
+    /// to be told of room only while something waits.
     ///
     /// # Errors
     ///
     /// The endpoint ends with that reason. A full socket is not an error: return `Ok` and wait to
     /// be called again.
-    fn flush(&mut self) -> Result<(), CloseReason> {
+    fn flush(&mut self, registration: &Registration<'_>) -> Result<(), CloseReason> {
+        let _ = registration;
         Ok(())
     }
 
@@ -258,9 +262,10 @@ pub trait Local: Send {
     /// An error of a single peer is not one of the listener: skip it and go on.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting;
 
-    /// Writes what waits to be sent. Only listeners with a [`sender`](Self::sender) that queues
-    /// need it.
-    fn flush(&mut self) {}
+    /// As [`Remote::flush`]. Only listeners with a [`sender`](Self::sender) that queues need it.
+    fn flush(&mut self, registration: &Registration<'_>) {
+        let _ = registration;
+    }
 }
 
 /// What any thread may do with an endpoint.
@@ -279,7 +284,8 @@ pub trait Sender: Send + Sync {
     /// Sends `message` whole, or takes it whole to be sent later, in the order of the calls of one
     /// thread.
     ///
-    /// `to` is the address of the endpoint, for listeners without connections.
+    /// `to` is the address of the endpoint, for listeners without connections. Ask [`gathering`]
+    /// whether the message may wait for those that follow it.
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus;
 
     /// As `send`, but never waits: [`SendStatus::Full`] with nothing taken while more than
@@ -340,6 +346,20 @@ impl Registration<'_> {
         interest: mio::Interest,
     ) -> io::Result<()> {
         self.registry()?.register(source, mio::Token(token_of(self.id)), interest)
+    }
+
+    /// Changes what a registered mio source is polled for. What it is ready for already is told
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`register`](Self::register).
+    pub fn reregister(
+        &self,
+        source: &mut (impl mio::event::Source + ?Sized),
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        self.registry()?.reregister(source, mio::Token(token_of(self.id)), interest)
     }
 
     /// Removes a mio source.

@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::loop_thread::current_thread;
+use crate::network::stats::Counter;
 use crate::poller::{Clock, LoopWaker, Poller, Readiness};
 
 const NOBODY: u64 = 0;
@@ -29,6 +30,8 @@ pub(crate) struct Announcements {
     stopping: AtomicBool,
     /// What all connections of the node hold together.
     budget: Budget,
+    /// Datagrams that adapters took and had to drop.
+    dropped: Counter,
     clock: Clock,
 }
 
@@ -42,6 +45,7 @@ impl Announcements {
             awaits_runner: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             budget,
+            dropped: Counter::default(),
             clock,
         }
     }
@@ -58,6 +62,10 @@ impl Announcements {
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    pub(crate) fn dropped(&self) -> &Counter {
+        &self.dropped
     }
 
     pub(crate) fn pop(&self) -> Option<(ResourceId, Readiness)> {
@@ -134,13 +142,27 @@ impl Announcer {
         self.announcements.waker.ring();
     }
 
-    /// Whether the current thread runs the loop.
-    pub(crate) fn loop_runs_here(&self) -> bool {
+    /// Whether the current thread runs the loop: then the loop comes to what is announced soon, when
+    /// the callback has returned.
+    pub fn loop_runs_here(&self) -> bool {
         self.announcements.runs_here()
     }
 
     pub(crate) fn budget(&self) -> &Budget {
         &self.announcements.budget
+    }
+
+    /// Tells the node that so many bytes wait to be sent on this resource where `before` did:
+    /// [`stop_when_drained`](crate::node::NodeHandler::stop_when_drained) waits until the sum is
+    /// zero. A [`Sender`](crate::adapter::Sender) that keeps messages must call it.
+    pub fn change_queued(&self, before: usize, after: usize) {
+        self.budget().change_queued(before, after);
+    }
+
+    /// Counts datagrams that were taken to be sent and then could not be:
+    /// [`Stats::dropped_datagrams`](crate::network::Stats::dropped_datagrams).
+    pub fn count_dropped(&self, datagrams: usize) {
+        self.announcements.dropped.add(datagrams);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

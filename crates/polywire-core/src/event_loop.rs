@@ -372,9 +372,15 @@ fn lend<'a>(
     (buffer, poller, shared): (&'a mut [u8], &'a AnyPoller, &'a Shared),
     (id, budget, readiness): (ResourceId, usize, Readiness),
 ) -> Io<'a> {
-    let registration =
-        Registration { registry: poller.registry(), id, announcements: &shared.announcements };
+    let registration = registration((poller, shared), id);
     Io { buffer, budget: budget.max(1), readiness, registration }
+}
+
+fn registration<'a>(
+    (poller, shared): (&'a AnyPoller, &'a Shared),
+    id: ResourceId,
+) -> Registration<'a> {
+    Registration { registry: poller.registry(), id, announcements: &shared.announcements }
 }
 
 impl fmt::Debug for EventLoop {

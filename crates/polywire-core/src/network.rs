@@ -9,9 +9,10 @@ mod connect_sync;
 mod net_event;
 mod processor;
 pub(crate) mod seat;
+mod send_many;
 mod send_status;
 pub(crate) mod shared;
-mod stats;
+pub(crate) mod stats;
 pub(crate) mod warnings;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use shared::{Command, New, Shared};
 
 pub use net_event::{NetEvent, StoredNetEvent};
 pub use processor::NetworkProcessor;
+pub use send_many::SentMany;
 pub use send_status::SendStatus;
 pub use stats::{Ended, Stats};
 
@@ -369,6 +371,7 @@ impl NetworkController {
             turned_away: counters.turned_away.get(),
             ended: counters.ended(),
             accept_exhausted: counters.accept_exhausted.get(),
+            dropped_datagrams: self.shared.announcements.dropped().get(),
             wake_ups: counters.wake_ups.get(),
         }
     }
@@ -380,11 +383,7 @@ impl NetworkController {
         message: &[u8],
         send: impl FnOnce(&Entry) -> Option<SendStatus>,
     ) -> SendStatus {
-        let is_meant =
-            |entry: &Entry| entry.id.is_local() || *entry.addr.socket_addr() == endpoint.addr();
-        let send = |entry: &Entry| {
-            if entry.is_over() || !is_meant(entry) { None } else { send(entry) }
-        };
+        let send = |entry: &Entry| if entry.takes(endpoint) { send(entry) } else { None };
         let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
         if status == Some(SendStatus::Sent) {
             self.shared.counters.messages_out.add(1);

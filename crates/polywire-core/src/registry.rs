@@ -63,6 +63,12 @@ impl Entry {
         Endpoint::new(self.id, addr)
     }
 
+    /// Whether messages for `endpoint` may be sent by it.
+    #[inline]
+    pub(crate) fn takes(&self, endpoint: Endpoint) -> bool {
+        !self.is_over() && (self.id.is_local() || *self.addr.socket_addr() == endpoint.addr())
+    }
+
     #[inline]
     pub(crate) fn stage(&self) -> Stage {
         stage(self.stage.load(Ordering::Acquire))

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use if_addrs::{IfAddr, get_if_addrs};
 use mio::net::UdpSocket;
 
-use crate::options::{Options, bind, into_mio};
+use crate::options::{Options, into_mio};
 
 /// The sockets that hear the broadcasts of the interface with the address `bound`.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn open_sockets(bound: SocketAddr, options: &Options) -> io::Result<V
     if let Some(broadcast) = interface.broadcast {
         let addr = SocketAddr::new(broadcast.into(), bound.port());
         let socket = options.open(addr)?;
-        bind(&socket, addr)?;
+        options.bind(&socket, addr)?;
         sockets.push(into_mio(socket));
     }
     sockets.extend(open_limited(&interface, bound.port(), options)?);
@@ -74,7 +74,7 @@ fn open_limited(
         tracing::debug!(%error, name, "broadcasts to 255.255.255.255 will not be received");
         return Ok(None);
     }
-    bind(&socket, addr)?;
+    options.bind(&socket, addr)?;
     Ok(Some(into_mio(socket)))
 }
 

@@ -10,7 +10,7 @@ use polywire_core::address::RemoteAddr;
 
 use crate::connection::UdpConnection;
 use crate::multicast::MulticastInterface;
-use crate::options::{Options, bind, into_mio};
+use crate::options::{Options, into_mio};
 use crate::{TAG, explain, first_success};
 
 /// Connects by UDP: a socket tied to one peer, to a group (RFC 1112) or to a broadcast address
@@ -41,8 +41,13 @@ pub struct UdpConnectConfig {
     /// Whether other sockets may use the source port too (`SO_REUSEPORT`). Windows has no such
     /// option and takes this as `reuse_address`. Default: no.
     pub reuse_port: bool,
-    /// Bytes the system may keep of what was received and not yet read (`SO_RCVBUF`); it may double
-    /// or cap them. Default: none, which is the system's own (212,992 on Linux).
+    /// Bytes the system may keep of what was received and not yet read (`SO_RCVBUF`); what comes
+    /// beyond is lost. Default: none, which is the system's own (212,992 on Linux).
+    ///
+    /// Where datagrams come in bursts, ask for `4 << 20`. Linux gives no more than
+    /// `net.core.rmem_max` (212,992 unless somebody raised it), without a word; it doubles what it
+    /// gives, and counts its own bookkeeping against it. So 4 MiB hold some 10,000 datagrams of 64
+    /// bytes, and the default some 250. macOS refuses more than `kern.ipc.maxsockbuf` (8 MiB).
     pub receive_buffer_size: Option<usize>,
     /// Bytes the system may keep of what was sent and has not left yet (`SO_SNDBUF`), as above.
     /// BSD systems refuse a message longer than this. Default: none.
@@ -56,8 +61,17 @@ pub struct UdpConnectConfig {
     /// Whether this machine too hears what is sent to a group. A matter of the sender on Unix
     /// systems, and of the receiver on Windows. Default: none, which is the system's: yes.
     pub multicast_loop: Option<bool>,
-    /// Bounds of the connection; of them, `read_budget` matters here. Nothing ever waits in an
-    /// outbox.
+    /// Whether a datagram longer than its way carries is refused rather than cut into fragments.
+    /// Default: no, so that what the interface does not carry in one piece leaves as several IP
+    /// packets, all of which must arrive.
+    ///
+    /// With it, one that is longer than the interface carries is refused with
+    /// [`MaxPacketSizeExceeded`](polywire_core::network::SendStatus), and one that a router on the
+    /// way does not carry is lost: what path MTU discovery (RFC 8899) asks for. Connecting fails
+    /// with `Unsupported` where the system can't do it (OpenBSD and NetBSD over IPv4).
+    pub dont_fragment: bool,
+    /// Bounds of the connection; of them, `read_budget` matters here. What waits to leave with
+    /// others is bounded by 256 KiB whatever they say.
     pub limits: Limits,
 }
 
@@ -125,6 +139,13 @@ impl UdpConnectConfig {
         self
     }
 
+    /// Sets [`Self::dont_fragment`] to yes.
+    #[must_use]
+    pub fn with_dont_fragment(mut self) -> Self {
+        self.dont_fragment = true;
+        self
+    }
+
     /// Sets [`Self::limits`].
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -135,8 +156,9 @@ impl UdpConnectConfig {
     /// A socket connected to `peer`.
     fn open(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
         let source = self.source_for(peer)?;
-        let socket = self.options(peer).open(peer)?;
-        bind(&socket, source)?;
+        let options = self.options(peer);
+        let socket = options.open(peer)?;
+        options.bind(&socket, source)?;
         socket.connect(&peer.into()).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied if !self.broadcast => explain(
                 &error,
@@ -176,6 +198,7 @@ impl UdpConnectConfig {
             multicast_ttl: self.ttl.filter(|_| is_group),
             multicast_loop: self.multicast_loop,
             multicast_interface: self.multicast_interface,
+            dont_fragment: self.dont_fragment,
         }
     }
 }
@@ -189,7 +212,7 @@ impl Connect for UdpConnectConfig {
         first_success(addr, |peer| {
             let socket = self.open(peer)?;
             let local = RemoteAddr::Socket(socket.local_addr()?);
-            let remote = UdpConnection::new(socket, self.limits.clone());
+            let remote = UdpConnection::new(socket, peer, self.limits.clone());
             Ok(Connection::new(remote, RemoteAddr::Socket(peer), local))
         })
     }

@@ -7,15 +7,17 @@ use socket2::SockRef;
 
 use super::*;
 use crate::MAX_LOCAL_PAYLOAD_LEN;
-use crate::receiving::receive_datagrams;
+use crate::batching;
+use crate::receiving::{Kept, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// A plain socket as the peer, and this crate's socket connected to it.
 fn connected_pair(ip: &str) -> (StdUdpSocket, Arc<SharedSocket>) {
     let peer = StdUdpSocket::bind((ip, 0)).unwrap();
     peer.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
-    let socket = UdpConnectConfig::default().open(peer.local_addr().unwrap()).unwrap();
-    (peer, Arc::new(SharedSocket::connected(socket)))
+    let peer_addr = peer.local_addr().unwrap();
+    let socket = UdpConnectConfig::default().open(peer_addr).unwrap();
+    (peer, Arc::new(SharedSocket::connected(socket, peer_addr)))
 }
 
 fn local_addr(socket: &SharedSocket) -> SocketAddr {
@@ -28,17 +30,26 @@ fn send(socket: &SharedSocket, message: &[u8]) -> SendStatus {
 
 /// What waits in `socket`, read as the loop does.
 fn drain(socket: &SharedSocket) -> Vec<Vec<u8>> {
-    let mut messages = Vec::new();
+    drain_counting(socket).1
+}
+
+/// As `drain`; tells how many calls that took.
+fn drain_counting(socket: &SharedSocket) -> (usize, Vec<Vec<u8>>) {
+    let (mut calls, mut messages) = (0, Vec::new());
     receive_datagrams(
-        &mut vec![0; 65_535],
+        &mut vec![0; 256 << 10],
         usize::MAX,
-        |buffer| socket.receive(|socket| Ok((socket.recv(buffer)?, ()))),
-        |(), message| {
+        &mut Kept::default(),
+        |slots, metas| {
+            calls += 1;
+            socket.receive(|socket| batching::receive(socket, slots, metas))
+        },
+        |_, message, _| {
             messages.push(message.to_vec());
             Flow::Continue
         },
     );
-    messages
+    (calls, messages)
 }
 
 #[test]
@@ -57,6 +68,21 @@ fn row_33_datagrams_of_every_length_cross_whole_over_both_families() {
         }
         let too_long = vec![0; MAX_LOCAL_PAYLOAD_LEN + 1];
         assert_eq!(send(&socket, &too_long), SendStatus::MaxPacketSizeExceeded);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_that_left_together_are_received_by_one_call_and_told_apart() {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+    for ip in ["127.0.0.1", "::1"] {
+        let (peer, socket) = connected_pair(ip);
+        setsockopt(&peer, UdpGsoSegment, &100).unwrap();
+        let bytes: Vec<u8> = (0..1050).map(|number| (number / 100) as u8).collect();
+        peer.send_to(&bytes, local_addr(&socket)).unwrap();
+        let (calls, received) = drain_counting(&socket);
+        assert_eq!(received, bytes.chunks(100).map(Vec::from).collect::<Vec<_>>());
+        assert_eq!(calls, 1);
     }
 }
 
@@ -107,7 +133,7 @@ fn options_reach_the_socket() {
         .with_broadcast()
         .with_reuse_address()
         .with_reuse_port()
-        .with_receive_buffer_size(65_536)
+        .with_receive_buffer_size(4 << 20)
         .with_send_buffer_size(65_536)
         .with_ttl(9)
         .with_multicast_loop(false)

@@ -1,13 +1,15 @@
 //! A connected socket, as the loop drives it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
 use polywire_core::adapter::{Closing, Io, Opening, Received, Registration, Remote, Sender, Sink};
 use polywire_core::{CloseReason, Limits};
 
-use crate::receiving::{Round, receive_datagrams};
+use crate::batching;
+use crate::receiving::{Kept, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// One peer's socket. Ready from the start, and never ended by the peer.
@@ -15,11 +17,13 @@ use crate::shared_socket::SharedSocket;
 pub(crate) struct UdpConnection {
     socket: Arc<SharedSocket>,
     limits: Limits,
+    kept: Kept,
 }
 
 impl UdpConnection {
-    pub(crate) fn new(socket: UdpSocket, limits: Limits) -> Self {
-        Self { socket: Arc::new(SharedSocket::connected(socket)), limits }
+    pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
+        let socket = Arc::new(SharedSocket::connected(socket, peer));
+        Self { socket, limits, kept: Kept::default() }
     }
 }
 
@@ -50,10 +54,11 @@ impl Remote for UdpConnection {
         let round = receive_datagrams(
             io.buffer,
             io.budget,
-            |buffer| socket.receive(|socket| Ok((socket.recv(buffer)?, ()))),
-            |(), message| {
+            &mut self.kept,
+            |slots, metas| socket.receive(|socket| batching::receive(socket, slots, metas)),
+            |_, message, more| {
                 taken += message.len().max(1);
-                sink.message(message, false)
+                sink.message(message, more)
             },
         );
         io.budget = io.budget.saturating_sub(taken);
@@ -64,7 +69,8 @@ impl Remote for UdpConnection {
         }
     }
 
-    fn flush(&mut self) -> Result<(), CloseReason> {
+    fn flush(&mut self, registration: &Registration<'_>) -> Result<(), CloseReason> {
+        self.socket.flush_registered(registration);
         Ok(())
     }
 

@@ -4,14 +4,23 @@
 //! order, and an empty one is a message too.
 //!
 //! # What `send` answers
-//! A datagram leaves at once or not at all: nothing is queued on this side, and nothing waits.
-//! * `Sent`: the system took it.
+//! A lone datagram leaves at once or not at all: nothing is queued on this side, and nothing waits.
+//! * `Sent`: the system took it, or will with others: see below.
 //! * `Full`: the system's own buffer has no room; nothing was sent.
 //! * `MaxPacketSizeExceeded`: it is longer than [`MAX_LOCAL_PAYLOAD_LEN`], or than the interface or
 //!   the send buffer carries.
 //! * `ResourceNotAvailable`: the system can't send it there now: no route, a firewall, a broadcast
 //!   without the option for it, an address of the other family. The endpoint lives on.
 //! * `ResourceNotFound`: the endpoint has ended.
+//!
+//! # Datagrams that leave together
+//! Datagrams of one length to one address leave up to 64 at a time where the system can join them
+//! (GSO on Linux), and so a dozen times as fast: those of one
+//! [`send_many`](polywire_core::network::NetworkController::send_many), and those that the callback
+//! sends while more of what was received wait for it, which leave when all of that is handled. They
+//! are `Sent` before they are given to the system. If it has no room, up to 256 KiB of them wait
+//! until it has, and then `Full` is the answer; what it refuses is lost, as a datagram may be, and
+//! counted in [`Stats::dropped_datagrams`](polywire_core::network::Stats::dropped_datagrams).
 //!
 //! # In scope
 //! * [`UdpConnectConfig`]: a socket tied to one peer, group or broadcast address
@@ -23,6 +32,7 @@
 //! * Knowing that a peer is gone: an ICMP error (RFC 1122 section 4.1.3.3) tells about one earlier
 //!   datagram, can be forged, and ends neither a connection nor a listener
 
+mod batching;
 mod broadcast;
 mod connect;
 mod connection;
@@ -30,7 +40,9 @@ mod listen;
 mod listener;
 mod multicast;
 mod options;
+mod outbox;
 mod receiving;
+mod runs;
 mod sending;
 mod shared_socket;
 

@@ -9,7 +9,7 @@ use polywire_core::address::RemoteAddr;
 
 use crate::listener::UdpListener;
 use crate::multicast::{self, MulticastInterface};
-use crate::options::{Options, bind, into_mio};
+use crate::options::{Options, into_mio};
 use crate::{TAG, broadcast, explain, first_success};
 
 /// Listens by UDP: a socket that hears everybody, and answers each by its address.
@@ -54,8 +54,15 @@ pub struct UdpListenConfig {
     /// `reuse_address`. Default: no.
     pub reuse_port: bool,
     /// Bytes the system may keep of what was received and not yet read (`SO_RCVBUF`); what comes
-    /// beyond is lost. It may double or cap them. Default: none, which is the system's own
-    /// (212,992 on Linux).
+    /// beyond is lost. Default: none, which is the system's own (212,992 on Linux). What one gets:
+    /// as for [`UdpConnectConfig::receive_buffer_size`](crate::UdpConnectConfig::receive_buffer_size).
+    ///
+    /// ```
+    /// use polywire_udp::UdpListenConfig;
+    ///
+    /// // For bursts: as much as the system allows, up to 4 MiB.
+    /// let config = UdpListenConfig::default().with_receive_buffer_size(4 << 20);
+    /// ```
     pub receive_buffer_size: Option<usize>,
     /// The interface on which the group is joined, and by which datagrams to groups leave.
     /// Default: any.
@@ -66,6 +73,9 @@ pub struct UdpListenConfig {
     /// Routers that datagrams to groups may pass, plus one (RFC 1112 section 6.1). Default: none,
     /// which is the system's: 1, so that none leaves the local network.
     pub multicast_ttl: Option<u8>,
+    /// Whether an answer longer than its way carries is refused rather than cut into fragments, as
+    /// [`UdpConnectConfig::dont_fragment`](crate::UdpConnectConfig::dont_fragment). Default: no.
+    pub dont_fragment: bool,
 }
 
 impl UdpListenConfig {
@@ -125,6 +135,13 @@ impl UdpListenConfig {
         self
     }
 
+    /// Sets [`Self::dont_fragment`] to yes.
+    #[must_use]
+    pub fn with_dont_fragment(mut self) -> Self {
+        self.dont_fragment = true;
+        self
+    }
+
     /// The sockets of a listener on `addr`, and its address with the real port.
     fn open(&self, addr: SocketAddr) -> io::Result<Opened> {
         let options = self.options(addr);
@@ -146,7 +163,7 @@ impl UdpListenConfig {
     ) -> io::Result<(UdpSocket, SocketAddr)> {
         let mut group = multicast::with_scope(group, self.multicast_interface)?;
         let socket = options.open(group)?;
-        bind(&socket, multicast::bind_addr(group))?;
+        options.bind(&socket, multicast::bind_addr(group))?;
         multicast::join(&socket, group, self.multicast_interface)
             .map_err(|error| explain(&error, format_args!("can't join {}", group.ip())))?;
         let socket = into_mio(socket);
@@ -163,6 +180,7 @@ impl UdpListenConfig {
             multicast_ttl: self.multicast_ttl,
             multicast_loop: self.multicast_loop,
             multicast_interface: self.multicast_interface,
+            dont_fragment: self.dont_fragment,
             ..Options::default()
         }
     }
@@ -178,7 +196,7 @@ struct Opened {
 
 fn open_unicast(addr: SocketAddr, options: &Options) -> io::Result<(UdpSocket, SocketAddr)> {
     let socket = options.open(addr)?;
-    bind(&socket, addr)?;
+    options.bind(&socket, addr)?;
     let socket = into_mio(socket);
     let addr = socket.local_addr()?;
     Ok((socket, addr))

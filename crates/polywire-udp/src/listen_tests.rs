@@ -6,7 +6,8 @@ use polywire_core::network::SendStatus;
 use socket2::SockRef;
 
 use super::*;
-use crate::receiving::receive_datagrams;
+use crate::batching;
+use crate::receiving::{Kept, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
@@ -25,10 +26,11 @@ fn plain_socket(addr: &str) -> StdUdpSocket {
 fn drain(socket: &UdpSocket) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut messages = Vec::new();
     receive_datagrams(
-        &mut vec![0; 65_535],
+        &mut vec![0; 256 << 10],
         usize::MAX,
-        |buffer| socket.recv_from(buffer),
-        |from, message| {
+        &mut Kept::default(),
+        |slots, metas| batching::receive(socket, slots, metas),
+        |from, message, _| {
             messages.push((from, message.to_vec()));
             Flow::Continue
         },

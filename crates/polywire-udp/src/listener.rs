@@ -7,7 +7,8 @@ use std::sync::Arc;
 use mio::net::UdpSocket;
 use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Registration, Sender};
 
-use crate::receiving::{Round, receive_datagrams};
+use crate::batching;
+use crate::receiving::{Kept, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// A socket that hears everybody, and those that hear broadcasts for it.
@@ -15,6 +16,7 @@ use crate::shared_socket::SharedSocket;
 pub(crate) struct UdpListener {
     socket: Arc<SharedSocket>,
     broadcast_sockets: Vec<SharedSocket>,
+    kept: Kept,
 }
 
 impl UdpListener {
@@ -25,12 +27,20 @@ impl UdpListener {
                 .into_iter()
                 .map(SharedSocket::unconnected)
                 .collect(),
+            kept: Kept::default(),
         }
     }
 
     fn sockets(&self) -> impl Iterator<Item = &SharedSocket> {
-        iter::once(&*self.socket).chain(&self.broadcast_sockets)
+        all(&self.socket, &self.broadcast_sockets)
     }
+}
+
+fn all<'a>(
+    socket: &'a SharedSocket,
+    others: &'a [SharedSocket],
+) -> impl Iterator<Item = &'a SharedSocket> {
+    iter::once(socket).chain(others)
 }
 
 impl Local for UdpListener {
@@ -55,12 +65,13 @@ impl Local for UdpListener {
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
         let share = io.budget / self.sockets().count();
         let mut accepting = Accepting::Drained;
-        for socket in self.sockets() {
+        for socket in all(&self.socket, &self.broadcast_sockets) {
             let round = receive_datagrams(
                 io.buffer,
                 share,
-                |buffer| socket.receive(|socket| socket.recv_from(buffer)),
-                |from, message| sink.message(from, message, false),
+                &mut self.kept,
+                |slots, metas| socket.receive(|socket| batching::receive(socket, slots, metas)),
+                |from, message, more| sink.message(from, message, more),
             );
             match round {
                 Round::Drained => {}
@@ -73,6 +84,10 @@ impl Local for UdpListener {
             }
         }
         accepting
+    }
+
+    fn flush(&mut self, registration: &Registration<'_>) {
+        self.socket.flush_registered(registration);
     }
 }
 

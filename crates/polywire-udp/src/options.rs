@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::batching;
 use crate::explain;
 use crate::multicast::{MulticastInterface, send_through};
 
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) multicast_ttl: Option<u8>,
     pub(crate) multicast_loop: Option<bool>,
     pub(crate) multicast_interface: MulticastInterface,
+    pub(crate) dont_fragment: bool,
 }
 
 impl Options {
@@ -32,6 +34,14 @@ impl Options {
         self.set(&socket, addr)
             .map_err(|error| explain(&error, format_args!("can't set an option for {addr}")))?;
         Ok(socket)
+    }
+
+    /// Binds `socket` to `addr` and sets what takes a bound one.
+    pub(crate) fn bind(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+        socket
+            .bind(&addr.into())
+            .map_err(|error| explain(&error, format_args!("can't bind to {addr}")))?;
+        batching::prepare(socket, self.dont_fragment)
     }
 
     fn set(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
@@ -83,11 +93,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-/// Binds `socket` to `addr`.
-pub(crate) fn bind(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-    socket.bind(&addr.into()).map_err(|error| explain(&error, format_args!("can't bind to {addr}")))
 }
 
 /// The socket as the loop takes it.

@@ -1,13 +1,17 @@
 //! Reading the datagrams that wait: the one place where this crate receives.
 
-use std::io;
+use std::array;
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
 
 use polywire_core::adapter::Flow;
+use quinn_udp::RecvMeta;
 
 /// What a datagram costs of the budget at least, in bytes.
 ///
-/// Each is a system call and a call of the program, however short; without this, empty datagrams
-/// would be free and their sender could hold the loop for ever. The default budget takes 4,096.
+/// Each is a call of the program, however short; without this, empty datagrams would be free and
+/// their sender could hold the loop for ever. The default budget takes 4,096.
 const MIN_COST: usize = 256;
 
 /// Errors in a row after which a socket is taken for broken.
@@ -15,6 +19,21 @@ const MIN_COST: usize = 256;
 /// On Linux an ICMP error waits one at a time, so more than a few in a row takes threads that send
 /// to a dead peer meanwhile; this many does not happen.
 const MAX_ERRORS_IN_A_ROW: usize = 1024;
+
+/// Bytes of room for what is received as one: more than the longest datagram has, or as many as GRO
+/// puts together.
+const SLOT: usize = 64 << 10;
+
+/// Receives that one system call makes at most: as many as the loop's buffer has room for.
+const SLOTS: usize = 4;
+
+/// Whether a call that received less often than it had room for has drained the socket until its
+/// next readiness: where it is recvmmsg, and mio polls with epoll or kqueue.
+#[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
+const SHORT_BATCH_DRAINS: bool = cfg!(all(
+    not(mio_unsupported_force_poll_poll),
+    any(target_os = "android", target_os = "freebsd", target_os = "linux"),
+));
 
 /// How a round of reading ended.
 #[derive(Debug)]
@@ -29,31 +48,57 @@ pub(crate) enum Round {
     Broken(io::Error),
 }
 
+/// Datagrams that were received together and could not be handed out in the same round. Bounded by
+/// what one system call receives.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(VecDeque<(RecvMeta, Vec<u8>)>);
+
+/// A round of reading.
+struct Rounds<'a, Deliver> {
+    kept: &'a mut Kept,
+    budget: usize,
+    spent: usize,
+    deliver: Deliver,
+}
+
 /// Reads datagrams by `read`, one system call each, until none is left or `budget` bytes are used
-/// up, and hands them to `deliver` with what `read` tells beside their length.
+/// up, and hands them to `deliver` with their sender, and whether others of the same call follow.
+/// Those of a call that it is too late for are kept for the next round.
 ///
-/// `buffer` must have room for the longest datagram, 65,535 bytes; what is longer is cut off.
+/// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
 /// Errors are no end: they tell of an earlier datagram of ours that did not arrive (ICMP, RFC 1122
 /// section 4.1.3.3), and those that wait behind must not wait for the next readiness.
-pub(crate) fn receive_datagrams<From>(
+pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
     budget: usize,
-    mut read: impl FnMut(&mut [u8]) -> io::Result<(usize, From)>,
-    mut deliver: impl FnMut(From, &[u8]) -> Flow,
+    kept: &mut Kept,
+    mut read: impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+    deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
 ) -> Round {
-    let mut spent = 0;
+    let mut round = Rounds { kept, budget, spent: 0, deliver };
+    if let Some(end) = round.deliver_kept() {
+        return end;
+    }
     let mut errors = 0;
+    let mut metas = [RecvMeta::default(); SLOTS];
     loop {
-        match read(buffer) {
-            Ok((len, from)) => {
+        let (room, received) = {
+            let mut chunks = buffer.chunks_mut(SLOT);
+            let room = chunks.len().min(round.wanted_slots());
+            let mut slots: [_; SLOTS] =
+                array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+            (room, read(&mut slots[..room], &mut metas))
+        };
+        match received {
+            Ok(count) => {
                 errors = 0;
-                spent += len.max(MIN_COST);
-                if deliver(from, &buffer[..len]) == Flow::Stop {
-                    return Round::Stopped;
+                let slots = buffer.chunks(SLOT).zip(&metas[..count]);
+                if let Some(end) = round.deliver_slots(slots) {
+                    return end;
                 }
-                if spent >= budget {
-                    return Round::Unfinished;
+                if SHORT_BATCH_DRAINS && count < room {
+                    return Round::Drained;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Round::Drained,
@@ -66,90 +111,79 @@ pub(crate) fn receive_datagrams<From>(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs a round over `reads`, and then over nothing; returns its end and what was delivered.
-    fn receive(budget: usize, reads: Vec<io::Result<usize>>) -> (Round, Vec<usize>) {
-        let mut reads = reads.into_iter();
-        let mut delivered = Vec::new();
-        let mut next = || reads.next().unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()));
-        let round = receive_datagrams(
-            &mut [0; 2048],
-            budget,
-            |_| next().map(|len| (len, ())),
-            |(), message| {
-                delivered.push(message.len());
-                Flow::Continue
-            },
-        );
-        (round, delivered)
+impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
+    /// How many slots what is left of the budget is good for: two at least, so that a lone datagram
+    /// is told to be the last by the call that receives it.
+    fn wanted_slots(&self) -> usize {
+        (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
     }
 
-    #[test]
-    fn errors_between_datagrams_delay_none_of_them() {
-        let refused = || Err(io::ErrorKind::ConnectionRefused.into());
-        let reset = || Err(io::ErrorKind::ConnectionReset.into());
-        let reads = vec![refused(), Ok(1), refused(), reset(), Ok(2), refused(), Ok(3)];
-        let (round, delivered) = receive(1 << 20, reads);
-        assert!(matches!(round, Round::Drained));
-        assert_eq!(delivered, [1, 2, 3]);
+    fn deliver_kept(&mut self) -> Option<Round> {
+        while let Some((meta, bytes)) = self.kept.0.pop_front() {
+            let more = !self.kept.0.is_empty();
+            if let Err((end, rest)) = self.deliver_slot(&meta, &bytes, more) {
+                if !rest.is_empty() {
+                    self.kept.0.push_front(keep(&meta, rest));
+                }
+                return Some(end);
+            }
+        }
+        None
     }
 
-    #[test]
-    fn an_empty_datagram_is_a_message() {
-        let (_, delivered) = receive(1 << 20, vec![Ok(0), Ok(1), Ok(0)]);
-        assert_eq!(delivered, [0, 1, 0]);
+    fn deliver_slots<'s>(
+        &mut self,
+        slots: impl ExactSizeIterator<Item = (&'s [u8], &'s RecvMeta)>,
+    ) -> Option<Round> {
+        let mut left = slots.len();
+        let mut end = None;
+        for (slot, meta) in slots {
+            left -= 1;
+            let bytes = &slot[..meta.len];
+            if end.is_some() {
+                self.kept.0.push_back(keep(meta, bytes));
+            } else if let Err((ended, rest)) = self.deliver_slot(meta, bytes, left > 0) {
+                end = Some(ended);
+                if !rest.is_empty() {
+                    self.kept.0.push_back(keep(meta, rest));
+                }
+            }
+        }
+        end
     }
 
-    #[test]
-    fn a_flood_is_cut_at_the_budget_even_if_it_is_of_empty_datagrams() {
-        let (round, delivered) = receive(MIN_COST * 3, (0..100).map(|_| Ok(0)).collect());
-        assert!(matches!(round, Round::Unfinished));
-        assert_eq!(delivered.len(), 3);
-        let (_, delivered) = receive(3000, (0..100).map(|_| Ok(1000)).collect());
-        assert_eq!(delivered.len(), 3);
-    }
-
-    #[test]
-    fn one_datagram_is_read_even_without_a_budget() {
-        let (round, delivered) = receive(0, vec![Ok(7), Ok(8)]);
-        assert!(matches!(round, Round::Unfinished));
-        assert_eq!(delivered, [7]);
-    }
-
-    #[test]
-    fn a_socket_that_only_fails_is_given_up() {
-        let mut calls = 0;
-        let round = receive_datagrams(
-            &mut [],
-            usize::MAX,
-            |_| -> io::Result<(usize, ())> {
-                calls += 1;
-                Err(io::ErrorKind::OutOfMemory.into())
-            },
-            |(), _| Flow::Continue,
-        );
-        assert!(
-            matches!(round, Round::Broken(error) if error.kind() == io::ErrorKind::OutOfMemory)
-        );
-        assert_eq!(calls, MAX_ERRORS_IN_A_ROW + 1);
-    }
-
-    #[test]
-    fn nothing_is_handed_out_after_stop() {
-        let mut delivered = 0;
-        let round = receive_datagrams(
-            &mut [0; 1],
-            usize::MAX,
-            |_| Ok((1, ())),
-            |(), _| {
-                delivered += 1;
-                Flow::Stop
-            },
-        );
-        assert!(matches!(round, Round::Stopped));
-        assert_eq!(delivered, 1);
+    /// Hands out the datagrams of a slot; if the round ends on the way, tells how, and the rest.
+    fn deliver_slot<'s>(
+        &mut self,
+        meta: &RecvMeta,
+        bytes: &'s [u8],
+        others_follow: bool,
+    ) -> Result<(), (Round, &'s [u8])> {
+        let mut rest = bytes;
+        loop {
+            let datagram;
+            (datagram, rest) = rest.split_at(rest.len().min(meta.stride.max(1)));
+            self.spent += datagram.len().max(MIN_COST);
+            let more = !rest.is_empty() || others_follow;
+            // A datagram beyond the budget is not of this round: the loop serves others first.
+            let is_last = self.spent >= self.budget;
+            if (self.deliver)(meta.addr, datagram, more && !is_last) == Flow::Stop {
+                return Err((Round::Stopped, rest));
+            }
+            if is_last {
+                return Err((Round::Unfinished, rest));
+            }
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
     }
 }
+
+fn keep(meta: &RecvMeta, bytes: &[u8]) -> (RecvMeta, Vec<u8>) {
+    (*meta, bytes.to_vec())
+}
+
+#[cfg(test)]
+#[path = "receiving_tests.rs"]
+mod tests;

@@ -4,8 +4,6 @@ use std::io;
 
 use polywire_core::network::SendStatus;
 
-use crate::MAX_LOCAL_PAYLOAD_LEN;
-
 /// Times a datagram is given to the system at most.
 ///
 /// An ICMP error about an earlier datagram is returned by the next call on the socket, which then
@@ -13,7 +11,7 @@ use crate::MAX_LOCAL_PAYLOAD_LEN;
 /// each leave one more error between the two.
 const MAX_ATTEMPTS: usize = 4;
 
-const EMSGSIZE: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+pub(crate) const EMSGSIZE: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
     90
 } else if cfg!(windows) {
     10_040
@@ -29,26 +27,26 @@ const ENOBUFS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
     55
 };
 
-/// Sends `message` by `write`, which makes one system call.
-pub(crate) fn send_datagram(
-    message: &[u8],
-    mut write: impl FnMut() -> io::Result<usize>,
-) -> SendStatus {
-    if message.len() > MAX_LOCAL_PAYLOAD_LEN {
-        return SendStatus::MaxPacketSizeExceeded;
+/// Sends a datagram by `write`, which makes one system call.
+pub(crate) fn send_datagram(write: impl FnMut() -> io::Result<()>) -> SendStatus {
+    match try_hard(write) {
+        Ok(()) => SendStatus::Sent,
+        Err(error) => status_of(&error),
     }
-    let mut status = SendStatus::ResourceNotAvailable;
-    for _ in 0..MAX_ATTEMPTS {
-        status = match write() {
-            Ok(_) => return SendStatus::Sent,
-            Err(error) if is_full(&error) => return SendStatus::Full,
-            Err(error) => {
+}
+
+/// Calls `write` until it succeeds, the system is full, or the error is its answer to this datagram.
+pub(crate) fn try_hard(mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match write() {
+            Err(error) if attempts < MAX_ATTEMPTS && !is_full(&error) => {
                 tracing::trace!(%error, "a datagram could not be sent");
-                status_of(&error)
             }
-        };
+            result => return result,
+        }
     }
-    status
 }
 
 /// Whether the system has no room at present. BSDs say `ENOBUFS` when an interface's queue is full.
@@ -59,6 +57,7 @@ fn is_full(error: &io::Error) -> bool {
 /// The status of a datagram that the system goes on refusing.
 fn status_of(error: &io::Error) -> SendStatus {
     match error.raw_os_error() {
+        _ if is_full(error) => SendStatus::Full,
         Some(EMSGSIZE) => SendStatus::MaxPacketSizeExceeded,
         _ => SendStatus::ResourceNotAvailable,
     }
@@ -71,9 +70,9 @@ mod tests {
     /// The status when `errors` come first, and how many calls were made.
     fn send_after(errors: &[io::ErrorKind]) -> (SendStatus, usize) {
         let mut calls = 0;
-        let status = send_datagram(b"hello", || {
+        let status = send_datagram(|| {
             calls += 1;
-            errors.get(calls - 1).map_or(Ok(5), |kind| Err((*kind).into()))
+            errors.get(calls - 1).map_or(Ok(()), |kind| Err((*kind).into()))
         });
         (status, calls)
     }
@@ -96,17 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_no_datagram_carries_makes_no_system_call() {
-        let message = vec![0; MAX_LOCAL_PAYLOAD_LEN + 1];
-        let status = send_datagram(&message, || unreachable!());
-        assert_eq!(status, SendStatus::MaxPacketSizeExceeded);
-    }
-
-    #[test]
     fn too_long_for_the_interface_is_told_from_other_errors() {
-        let status = send_datagram(b"", || Err(io::Error::from_raw_os_error(EMSGSIZE)));
+        let status = send_datagram(|| Err(io::Error::from_raw_os_error(EMSGSIZE)));
         assert_eq!(status, SendStatus::MaxPacketSizeExceeded);
-        let status = send_datagram(b"", || Err(io::Error::from_raw_os_error(ENOBUFS)));
+        let status = send_datagram(|| Err(io::Error::from_raw_os_error(ENOBUFS)));
         assert_eq!(status, SendStatus::Full);
     }
 }

@@ -6,37 +6,47 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mio::Interest;
 use mio::net::UdpSocket;
-use polywire_core::adapter::{Registration, Sender};
+use polywire_core::adapter::{Registration, Sender, gathering};
 use polywire_core::network::SendStatus;
 
-use crate::sending::send_datagram;
+use crate::batching;
+use crate::outbox::Outbox;
+use crate::runs::Joining;
 
 /// A socket until its endpoint ends, then nothing.
 ///
 /// mio registers a socket by `&mut`, after senders have got hold of it; a second descriptor of the
 /// same socket would get round that, and double what a node has open. So there is a lock, which is
 /// written to register and to close, and read for everything else: readers do not wait for each
-/// other, each holds it for one non-blocking system call, and none while the callback runs.
+/// other, each holds it for one non-blocking system call or those of one flush, and none while the
+/// callback runs.
 #[derive(Debug)]
 pub(crate) struct SharedSocket {
     socket: RwLock<Option<UdpSocket>>,
-    connected: bool,
+    /// The one peer it is tied to, if it is.
+    peer: Option<SocketAddr>,
+    outbox: Outbox,
 }
 
 impl SharedSocket {
     /// A socket that is tied to one peer.
-    pub(crate) fn connected(socket: UdpSocket) -> Self {
-        Self { socket: RwLock::new(Some(socket)), connected: true }
+    pub(crate) fn connected(socket: UdpSocket, peer: SocketAddr) -> Self {
+        Self::new(socket, Some(peer))
     }
 
     /// A socket that sends to the address it is told.
     pub(crate) fn unconnected(socket: UdpSocket) -> Self {
-        Self { socket: RwLock::new(Some(socket)), connected: false }
+        Self::new(socket, None)
     }
 
-    /// Registers it for reading alone: each datagram that leaves makes a socket writable anew,
-    /// and nothing here waits for that.
+    fn new(socket: UdpSocket, peer: Option<SocketAddr>) -> Self {
+        let outbox = Outbox::new(Joining::new(batching::max_joined()));
+        Self { socket: RwLock::new(Some(socket)), peer, outbox }
+    }
+
+    /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
     pub(crate) fn register(&self, registration: &Registration<'_>) -> io::Result<()> {
+        self.outbox.set_announcer(registration.announcer());
         match self.write().as_mut() {
             Some(socket) => registration.register(socket, Interest::READABLE),
             None => Ok(()),
@@ -61,9 +71,41 @@ impl SharedSocket {
         }
     }
 
-    /// Closes the socket, which leaves its group.
+    /// Writes what waits, and has the poller tell of room exactly while something waits for that.
+    pub(crate) fn flush_registered(&self, registration: &Registration<'_>) {
+        self.flush();
+        let Some(is_wanted) = self.outbox.is_to_change_watch() else { return };
+        let interest =
+            if is_wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let result = match self.write().as_mut() {
+            Some(socket) => registration.reregister(socket, interest),
+            None => Ok(()),
+        };
+        if let (Err(error), true) = (result, is_wanted) {
+            tracing::warn!(%error, "can't wait for room to send: dropped what waited for it");
+            self.outbox.clear();
+        }
+    }
+
+    /// Closes the socket, which leaves its group. What still waits for room is lost.
     pub(crate) fn close(&self) {
         self.write().take();
+        self.outbox.clear();
+    }
+
+    /// One system call: a datagram, or several of so many bytes each.
+    fn transmit(
+        &self,
+        socket: &UdpSocket,
+        to: SocketAddr,
+        bytes: &[u8],
+        len: Option<usize>,
+    ) -> io::Result<()> {
+        match (len, self.peer) {
+            (Some(len), peer) => batching::send_joined(socket, peer.unwrap_or(to), bytes, len),
+            (None, Some(_)) => socket.send(bytes).map(drop),
+            (None, None) => socket.send_to(bytes, to).map(drop),
+        }
     }
 
     // A panic can't leave the socket half changed, so a poisoned lock is as good as any.
@@ -78,17 +120,26 @@ impl SharedSocket {
 }
 
 impl Sender for SharedSocket {
-    /// Sends one datagram at once or not at all, with a status as told in the crate's docs.
+    /// Sends one datagram, with a status as told in the crate's docs.
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return SendStatus::ResourceNotFound };
-        send_datagram(message, || match self.connected {
-            true => socket.send(message),
-            false => socket.send_to(message, to),
-        })
+        self.outbox
+            .send(to, message, gathering(), |to, bytes, len| self.transmit(socket, to, bytes, len))
+    }
+
+    fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    fn flush(&self) {
+        if let Some(socket) = self.read().as_ref() {
+            self.outbox.flush(|to, bytes, len| self.transmit(socket, to, bytes, len));
+        }
     }
 
     fn end(&self) {
+        self.flush();
         self.close();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
 use crate::event_loop::Callback;
-use crate::loop_thread::while_gathering;
+use crate::loop_thread::while_more_wait;
 use crate::network::NetEvent;
 use crate::network::shared::Shared;
 use crate::registry::Entry;
@@ -85,7 +85,7 @@ fn deliver(
     }
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
-    while_gathering(more, || callback(NetEvent::Message(endpoint, message)));
+    while_more_wait(more, || callback(NetEvent::Message(endpoint, message)));
     if is_over() || entry.is_paused() || shared.is_reading_held() {
         Flow::Stop
     } else {

@@ -6,7 +6,7 @@ use crate::adapter::{Accepting, Connection};
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Driven, Origin, Resource};
-use crate::event_loop::{Callback, EventLoop, lend};
+use crate::event_loop::{Callback, EventLoop, lend, registration};
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
 use crate::registry::NewEntry;
@@ -24,6 +24,9 @@ impl EventLoop {
         callback: Callback<'_>,
     ) {
         let id = resource.entry.id;
+        if let (true, Driven::Listening(local)) = (readiness.writable, &mut resource.driven) {
+            local.flush(&registration((&self.poller, &self.shared), id));
+        }
         if resource.entry.is_paused() || self.shared.is_reading_held() {
             resource.pending = readiness;
             return self.put_back(resource);

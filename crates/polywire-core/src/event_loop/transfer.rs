@@ -4,7 +4,7 @@ use crate::adapter::Received;
 use crate::endpoint::ResourceId;
 use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::resource::{Driven, Resource};
-use crate::event_loop::{Callback, EventLoop, lend};
+use crate::event_loop::{Callback, EventLoop, lend, registration};
 use crate::poller::Readiness;
 
 impl EventLoop {
@@ -19,7 +19,8 @@ impl EventLoop {
         let entry = &resource.entry;
         let mut received = Received::Drained;
         if readiness.writable {
-            if let Err(reason) = remote.flush() {
+            if let Err(reason) = remote.flush(&registration((&self.poller, &self.shared), entry.id))
+            {
                 received = Received::Ended(reason);
             }
         }
@@ -54,20 +55,23 @@ impl EventLoop {
 
     /// Writes what waits on one connection or listener.
     pub(super) fn flush(&mut self, id: ResourceId, callback: Callback<'_>) {
-        let Some(resource) = self.resource(id) else { return };
-        match &mut resource.driven {
-            Driven::Ready(remote) => {
-                if let Err(reason) = remote.flush() {
-                    if let Some(resource) = self.take_out(id) {
-                        self.end(resource, reason, callback);
-                    }
-                }
+        let Some(mut resource) = self.take_out(id) else { return };
+        let registration = registration((&self.poller, &self.shared), id);
+        let result = match &mut resource.driven {
+            Driven::Ready(remote) => remote.flush(&registration),
+            Driven::Listening(local) => {
+                local.flush(&registration);
+                Ok(())
             }
-            Driven::Listening(local) => local.flush(),
-            Driven::Waiting => {}
+            Driven::Waiting => Ok(()),
             Driven::Opening { .. } | Driven::Closing { .. } => {
-                self.mark_ready(id, Readiness::WRITABLE);
+                self.put_back(resource);
+                return self.mark_ready(id, Readiness::WRITABLE);
             }
+        };
+        match result {
+            Ok(()) => self.put_back(resource),
+            Err(reason) => self.end(resource, reason, callback),
         }
     }
 }

@@ -33,6 +33,10 @@ pub struct Stats {
     pub accept_exhausted: u64,
     /// Connections that had been ready and ended, by the program's doing excepted.
     pub ended: Ended,
+    /// Datagrams that were taken to be sent together with others and then could not be: the system
+    /// refused them, or their endpoint was removed while the system had no room. What the system or
+    /// the network loses is not among them.
+    pub dropped_datagrams: u64,
     /// Times the loop returned from waiting.
     pub wake_ups: u64,
 }

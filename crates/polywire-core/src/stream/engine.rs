@@ -235,7 +235,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         self.outbox.push(out);
     }
 
-    fn flush(&mut self) -> Result<(), CloseReason> {
+    fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
         match self.outbox.flush() {
             Err(
                 reason @ (CloseReason::OutboxLimit { .. }

@@ -19,14 +19,14 @@ use std::time::Duration;
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
-use crate::loop_thread::is_gathering;
+use crate::loop_thread::{Gathering, gathering};
 use crate::network::SendStatus;
 use crate::poller::Readiness;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-use state::{Chunk, State, Turn, append};
+use state::{CHUNK, Chunk, State, Turn, append};
 use writing::{drop_front, write_all, write_parts};
 
 /// Frames up to this long are put together on the stack, so that a plain write does.
@@ -114,16 +114,29 @@ impl<S: Stream> Outbox<S> {
             }
             _ => {
                 state.queue(&*self.encoder, message, self.hard_limit);
-                state.call_loop();
+                self.see_to_writing(state);
             }
         }
         SendStatus::Sent
     }
 
+    /// Has what was queued written: by the loop, or by the thread that gathers messages, which does
+    /// so at their end, and before they get too many.
+    fn see_to_writing(&self, mut state: MutexGuard<'_, State<S>>) {
+        if gathering() != Gathering::UntilFlush || state.turn != Turn::Anybody {
+            state.call_loop();
+        } else if state.queued() >= CHUNK {
+            drop(state);
+            let _ = self.flush(); // A failure reaches the loop by itself.
+        }
+    }
+
     /// Whether a message that could be written now rather waits for those that follow it.
     fn is_to_gather(&self, state: &State<S>, len: usize) -> bool {
-        if is_gathering() {
-            return true;
+        match gathering() {
+            Gathering::UntilLoop => return true,
+            Gathering::UntilFlush if len <= GATHERED => return true,
+            Gathering::UntilFlush | Gathering::No => {}
         }
         let Some(written) = state.written_elsewhere.filter(|_| len <= GATHERED) else {
             return false;

@@ -12,7 +12,7 @@ use crate::stream::Encoder;
 /// The least memory taken for frames that are gathered.
 const LEAST_CHUNK: usize = 512;
 /// Frames up to this long are gathered in one piece of memory; longer ones get their own.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 
 pub(super) struct State<S> {
     /// `None` until messages may flow.

@@ -7,6 +7,7 @@ use super::*;
 use crate::adapter::Registration;
 use crate::announcer::Announcements;
 use crate::endpoint::ResourceId;
+use crate::loop_thread::as_one_of_many;
 use crate::poller::{Clock, LoopWaker};
 use crate::stream::Prefix;
 
@@ -98,6 +99,35 @@ fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
     assert!(announcements.is_empty(), "the loop is not called for nothing");
+}
+
+#[test]
+fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
+    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    for _ in 0..3 {
+        assert_eq!(as_one_of_many(|| outbox.send(b"hello", true)), SendStatus::Sent);
+    }
+    assert!(pipe.taken.lock().unwrap().is_empty());
+    assert!(announcements.is_empty());
+    // One of another thread meanwhile goes behind them, and calls the loop.
+    assert_eq!(outbox.send(b"other", true), SendStatus::Sent);
+    assert!(announcements.pop().is_some());
+    outbox.flush().unwrap();
+    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello\x05hello\x05hello\x05other");
+    assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
+    assert_eq!(outbox.queued(), 0);
+}
+
+#[test]
+fn many_messages_of_one_call_leave_before_they_take_much_memory() {
+    let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
+    for _ in 0..10_000 {
+        as_one_of_many(|| outbox.send(&[7; 99], true));
+        assert!(outbox.queued() < CHUNK + 100);
+    }
+    outbox.flush().unwrap();
+    assert_eq!(pipe.taken.lock().unwrap().len(), 1_000_000);
+    assert!(pipe.writes.load(Ordering::Relaxed) <= 1_000_000 / CHUNK + 1);
 }
 
 #[test]

@@ -1,0 +1,250 @@
+//! Datagrams that wait to leave with others, and who writes them.
+//!
+//! A datagram leaves at once unless its sender says that more follow, or others wait before it. The
+//! lock is held to move bytes in memory, never during a system call.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use polywire_core::adapter::Gathering;
+use polywire_core::network::SendStatus;
+use polywire_core::{Announcer, Readiness};
+
+use crate::MAX_LOCAL_PAYLOAD_LEN;
+use crate::runs::{Joining, Runs};
+use crate::sending::send_datagram;
+
+/// Bytes that may wait while the system has no room: some more than it has itself by default.
+const MAX_QUEUED: usize = 256 << 10;
+
+/// Runs that are gathered at most; each of them is a system call, so more gain nothing.
+const MAX_RUNS: usize = 16;
+
+/// Batches that one flush writes at most, each what was sent during the write before.
+const ROUNDS: usize = 8;
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    joining: Joining,
+    /// Whether anything waits or is being written, to be asked without the lock.
+    is_used: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    runs: Runs,
+    turn: Turn,
+    /// `None` until the loop knows the socket.
+    announcer: Option<Announcer>,
+    /// Bytes that the node knows to wait here.
+    counted: usize,
+    /// Whether the poller tells when the system has room.
+    is_watched: bool,
+}
+
+/// Who writes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Whoever sends, or says that no more follow.
+    Anybody,
+    /// The loop was told.
+    Loop,
+    /// A thread is writing, without the lock.
+    Writing,
+    /// The loop, when the system has room again.
+    Room,
+}
+
+impl Outbox {
+    pub(crate) fn new(joining: Joining) -> Self {
+        let state = State {
+            runs: Runs::default(),
+            turn: Turn::Anybody,
+            announcer: None,
+            counted: 0,
+            is_watched: false,
+        };
+        Self { joining, is_used: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    pub(crate) fn set_announcer(&self, announcer: Announcer) {
+        let mut state = self.lock();
+        if let Some(before) = state.announcer.replace(announcer) {
+            before.change_queued(state.counted, 0);
+            state.counted = 0;
+            state.count();
+        }
+        state.is_watched = false;
+    }
+
+    /// Sends a datagram by `write`, which makes one system call, or keeps it.
+    pub(crate) fn send(
+        &self,
+        to: SocketAddr,
+        message: &[u8],
+        gathering: Gathering,
+        write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
+    ) -> SendStatus {
+        if message.len() > MAX_LOCAL_PAYLOAD_LEN {
+            return SendStatus::MaxPacketSizeExceeded;
+        }
+        let may_wait = gathering != Gathering::No && self.joining.suits(message.len());
+        if !may_wait && !self.is_used.load(Ordering::Acquire) {
+            let mut write = write;
+            return send_datagram(|| write(to, message, None));
+        }
+        self.queue(to, message, if may_wait { gathering } else { Gathering::No }, write)
+    }
+
+    fn queue(
+        &self,
+        to: SocketAddr,
+        message: &[u8],
+        gathering: Gathering,
+        mut write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
+    ) -> SendStatus {
+        let mut state = self.lock();
+        if state.is_crowded() {
+            drop(state);
+            self.flush(&mut write);
+            state = self.lock();
+            if state.is_crowded() {
+                return SendStatus::Full;
+            }
+        }
+        let is_complete = state.runs.push(to, message, &self.joining);
+        self.is_used.store(true, Ordering::Release);
+        let may_wait = !is_complete && state.runs.len() < MAX_RUNS;
+        match gathering {
+            Gathering::UntilFlush if may_wait => {}
+            Gathering::UntilLoop if may_wait && state.loop_runs_here() => state.call_loop(),
+            _ => {
+                drop(state);
+                self.flush(write);
+            }
+        }
+        SendStatus::Sent
+    }
+
+    /// Writes what waits, as far as the system takes it.
+    pub(crate) fn flush(
+        &self,
+        mut write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
+    ) {
+        if !self.is_used.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = self.lock();
+        for _ in 0..ROUNDS {
+            if state.turn == Turn::Writing {
+                return; // Whoever writes takes what was put behind meanwhile.
+            }
+            if state.runs.is_empty() {
+                state.turn = Turn::Anybody;
+                state.count();
+                return self.is_used.store(false, Ordering::Release);
+            }
+            state.turn = Turn::Writing;
+            let mut runs = std::mem::take(&mut state.runs);
+            drop(state);
+            let written = runs.write(&self.joining, &mut write);
+            state = self.lock();
+            state.count_dropped(written.dropped);
+            state.turn = Turn::Anybody;
+            if written.is_full {
+                runs.append(std::mem::take(&mut state.runs));
+                state.runs = runs;
+                return state.wait_for_room();
+            }
+        }
+        // Others send as fast as this writes: the loop goes on.
+        state.call_loop();
+    }
+
+    /// Whether the poller is to tell of room and does not, or the other way round.
+    pub(crate) fn is_to_change_watch(&self) -> Option<bool> {
+        let mut state = self.lock();
+        let wanted = state.turn == Turn::Room;
+        let is_changed = std::mem::replace(&mut state.is_watched, wanted) != wanted;
+        is_changed.then_some(wanted)
+    }
+
+    /// Throws away what waits.
+    pub(crate) fn clear(&self) {
+        let mut state = self.lock();
+        let runs = std::mem::take(&mut state.runs);
+        state.count_dropped(runs.datagrams());
+        state.count();
+        state.is_watched = false;
+        if state.turn != Turn::Writing {
+            state.turn = Turn::Anybody;
+        }
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        if self.is_used.load(Ordering::Acquire) { self.lock().runs.queued() } else { 0 }
+    }
+
+    // Nothing here is left half done by a panic, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_crowded(&self) -> bool {
+        self.runs.queued() >= MAX_QUEUED
+    }
+
+    /// Whether the callback that sends is that of the loop to be called: another node's may not come
+    /// to it soon.
+    fn loop_runs_here(&self) -> bool {
+        self.announcer.as_ref().is_some_and(Announcer::loop_runs_here)
+    }
+
+    /// Has the loop write, unless somebody does or it was told.
+    fn call_loop(&mut self) {
+        let Some(announcer) = &self.announcer else { return };
+        if self.turn == Turn::Anybody {
+            self.turn = Turn::Loop;
+            announcer.announce(Readiness::WRITABLE);
+        }
+    }
+
+    /// Has the loop write when the system has room. It alone can ask the poller to tell.
+    fn wait_for_room(&mut self) {
+        self.turn = Turn::Room;
+        self.count();
+        if let Some(announcer) = self.announcer.as_ref().filter(|_| !self.is_watched) {
+            announcer.announce(Readiness::WRITABLE);
+        }
+    }
+
+    /// Tells the node how much waits for room. What waits for the loop is told by its being called.
+    fn count(&mut self) {
+        if let Some(announcer) = &self.announcer {
+            announcer.change_queued(self.counted, self.runs.queued());
+            self.counted = self.runs.queued();
+        }
+    }
+
+    fn count_dropped(&self, datagrams: usize) {
+        if let Some(announcer) = self.announcer.as_ref().filter(|_| datagrams > 0) {
+            announcer.count_dropped(datagrams);
+        }
+    }
+}
+
+impl Drop for Outbox {
+    /// What nobody will send counts no more.
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -1,0 +1,164 @@
+use std::net::Ipv4Addr;
+
+use super::*;
+
+/// What one system call does.
+enum Call {
+    /// Fills slots; a number of bytes, and how many each datagram in them has.
+    Fills(&'static [(usize, usize)]),
+    Fails(io::ErrorKind),
+}
+
+use Call::{Fails, Fills};
+
+/// A socket of scripted calls, the program, and what it got.
+struct Script {
+    calls: std::vec::IntoIter<Call>,
+    made: usize,
+    kept: Kept,
+    delivered: Vec<usize>,
+    gathered: Vec<bool>,
+    /// After how many datagrams the program wants no more.
+    stop_after: usize,
+}
+
+impl Script {
+    fn new(calls: Vec<Call>) -> Self {
+        let (delivered, gathered) = (Vec::new(), Vec::new());
+        let calls = calls.into_iter();
+        Self { calls, made: 0, kept: Kept::default(), delivered, gathered, stop_after: usize::MAX }
+    }
+
+    fn round(&mut self, budget: usize) -> Round {
+        let read = |slots: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]| {
+            self.made += 1;
+            match self.calls.next() {
+                Some(Fills(runs)) => {
+                    assert!(runs.len() <= slots.len(), "no room");
+                    for ((meta, slot), (len, stride)) in metas.iter_mut().zip(slots).zip(runs) {
+                        slot[..*len].fill(7);
+                        meta.addr = (Ipv4Addr::LOCALHOST, 9).into();
+                        (meta.len, meta.stride) = (*len, *stride);
+                    }
+                    Ok(runs.len())
+                }
+                Some(Fails(kind)) => Err(kind.into()),
+                None => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        };
+        let deliver = |_, message: &[u8], more| {
+            assert!(message.iter().all(|byte| *byte == 7));
+            self.delivered.push(message.len());
+            self.gathered.push(more);
+            if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
+        };
+        receive_datagrams(&mut vec![0; SLOTS * SLOT], budget, &mut self.kept, read, deliver)
+    }
+}
+
+const PLENTY: usize = 1 << 30;
+const EMPTY: (usize, usize) = (0, 0);
+
+#[test]
+fn errors_between_datagrams_delay_none_of_them() {
+    let refused = || Fails(io::ErrorKind::ConnectionRefused);
+    let full = |runs| Fills(runs);
+    let mut script = Script::new(vec![
+        refused(),
+        full(&[(1, 1), EMPTY, (1, 1), (1, 1)]),
+        refused(),
+        Fails(io::ErrorKind::ConnectionReset),
+        full(&[(2, 2); SLOTS]),
+        refused(),
+        full(&[(3, 3)]),
+    ]);
+    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert_eq!(script.delivered, [1, 0, 1, 1, 2, 2, 2, 2, 3]);
+}
+
+#[test]
+fn an_empty_datagram_is_a_message() {
+    let mut script = Script::new(vec![Fills(&[EMPTY, (1, 1), EMPTY])]);
+    script.round(PLENTY);
+    assert_eq!(script.delivered, [0, 1, 0]);
+    assert_eq!(script.gathered, [true, true, false]);
+}
+
+#[test]
+fn datagrams_that_were_received_as_one_are_told_apart() {
+    let mut script = Script::new(vec![Fills(&[(250, 100), (65_507, 65_507), (64, 32)])]);
+    script.round(PLENTY);
+    assert_eq!(script.delivered, [100, 100, 50, 65_507, 32, 32]);
+    assert_eq!(script.gathered, [true, true, true, true, true, false]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_fills_less_than_its_room_has_drained_the_socket() {
+    let mut script = Script::new(vec![Fills(&[(64, 64)])]);
+    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert_eq!(script.made, 1);
+    // Also when other sockets are ready and each has a small share.
+    let mut script = Script::new(vec![Fills(&[(64, 64)])]);
+    assert!(matches!(script.round(1000), Round::Drained));
+    assert_eq!(script.made, 1);
+    let mut script = Script::new(vec![Fills(&[(64, 64); SLOTS])]);
+    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert_eq!(script.made, 2);
+}
+
+#[test]
+fn a_flood_is_cut_at_the_budget_even_if_it_is_of_empty_datagrams() {
+    let flood = || (0..100).map(|_| Fills(&[EMPTY; 2])).collect();
+    let mut script = Script::new(flood());
+    assert!(matches!(script.round(MIN_COST * 3), Round::Unfinished));
+    assert_eq!(script.delivered, [0; 3]);
+    assert_eq!(script.gathered, [true, false, false]);
+    script.round(MIN_COST * 3);
+    assert_eq!(script.delivered.len(), 6);
+
+    let mut script = Script::new(vec![Fills(&[(64_000, 1000)])]);
+    assert!(matches!(script.round(3000), Round::Unfinished));
+    assert_eq!(script.delivered, [1000; 3]);
+}
+
+#[test]
+fn one_datagram_is_read_even_without_a_budget() {
+    let mut script = Script::new(vec![Fills(&[(7, 7), (8, 8)])]);
+    assert!(matches!(script.round(0), Round::Unfinished));
+    assert_eq!(script.delivered, [7]);
+}
+
+#[test]
+fn what_a_round_had_no_budget_for_comes_first_in_the_next() {
+    let mut script = Script::new(vec![Fills(&[(2000, 1000), EMPTY]), Fills(&[(5, 5)])]);
+    let mut rounds = 1;
+    while matches!(script.round(1), Round::Unfinished) {
+        rounds += 1;
+    }
+    assert_eq!(script.delivered, [1000, 1000, 0, 5]);
+    assert_eq!(rounds, 5);
+}
+
+#[test]
+fn a_socket_that_only_fails_is_given_up() {
+    let fails = (0..2000).map(|_| Fails(io::ErrorKind::OutOfMemory)).collect();
+    let mut script = Script::new(fails);
+    let round = script.round(PLENTY);
+    assert!(matches!(round, Round::Broken(error) if error.kind() == io::ErrorKind::OutOfMemory));
+    assert_eq!(script.made, MAX_ERRORS_IN_A_ROW + 1);
+}
+
+#[test]
+fn nothing_is_handed_out_after_stop_and_nothing_is_lost_if_it_goes_on() {
+    let mut script = Script::new(vec![Fills(&[(300, 100), (4, 4), EMPTY])]);
+    for stop_after in 1..=5 {
+        script.stop_after = stop_after;
+        assert!(matches!(script.round(PLENTY), Round::Stopped));
+        assert_eq!(script.delivered.len(), stop_after);
+        assert_eq!(script.made, 1);
+    }
+    assert_eq!(script.delivered, [100, 100, 100, 4, 0]);
+    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert_eq!(script.delivered.len(), 5);
+}
