@@ -162,3 +162,47 @@ fn nothing_is_handed_out_after_stop_and_nothing_is_lost_if_it_goes_on() {
     assert!(matches!(script.round(PLENTY), Round::Drained));
     assert_eq!(script.delivered.len(), 5);
 }
+
+/// What the manual page of recvmmsg(2) lists, by the names of std.
+const KINDS: [io::ErrorKind; 14] = [
+    io::ErrorKind::WouldBlock,
+    io::ErrorKind::Interrupted,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::TimedOut,
+    io::ErrorKind::NotConnected,
+    io::ErrorKind::AddrInUse,
+    io::ErrorKind::PermissionDenied,
+    io::ErrorKind::OutOfMemory,
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::Other,
+];
+
+/// The call of a script of receives that fails is any of them, by any error. Sending is in
+/// `runs_tests`.
+#[test]
+fn property_29_no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
+    const SCRIPT: [&[(usize, usize)]; 4] =
+        [&[(1, 1); SLOTS], &[(2, 2); SLOTS], &[(9, 3), EMPTY], &[]];
+    let expected = [vec![1; SLOTS], vec![2; SLOTS], vec![3, 3, 3, 0]].concat();
+    for kind in KINDS {
+        for failing in 0..SCRIPT.len() {
+            for times in 1..=3 {
+                let mut calls: Vec<_> = SCRIPT.into_iter().map(Fills).collect();
+                for _ in 0..times {
+                    calls.insert(failing, Fails(kind));
+                }
+                let mut script = Script::new(calls);
+                // Nothing to receive ends a round; the next readiness begins another.
+                let rounds = if kind == io::ErrorKind::WouldBlock { 1 + times } else { 1 };
+                for _ in 0..rounds {
+                    assert!(matches!(script.round(PLENTY), Round::Drained), "{kind:?}, {failing}");
+                }
+                assert_eq!(script.delivered, expected, "{kind:?} {times} times at {failing}");
+            }
+        }
+    }
+}
