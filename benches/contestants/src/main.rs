@@ -1,0 +1,33 @@
+//! The contestants of `cargo xtask bench`: small programs that do the same on polywire, by hand and
+//! on other libraries. `SCENARIO CONTESTANT ROLE key=value...` says which one this process is; it
+//! prints its results as one line of `key=value` pairs.
+
+mod args;
+mod load;
+mod message_io_node;
+mod mio_loop;
+mod native;
+mod numbered;
+mod polywire_node;
+mod times;
+mod tokio_programs;
+mod tungstenite_blocking;
+mod usage;
+mod wire;
+mod ws_handshake;
+
+use args::Args;
+
+fn main() {
+    let args = Args::from_command_line();
+    match args.contestant.as_str() {
+        "load" => load::run(&args),
+        "native" => native::run(&args),
+        "mio" => mio_loop::run(&args),
+        "polywire" => polywire_node::run(&args),
+        "message-io" => message_io_node::run(&args),
+        "tokio" => tokio_programs::run(&args),
+        "tungstenite" => tungstenite_blocking::run(&args),
+        other => panic!("no such contestant: {other}"),
+    }
+}
