@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Bytes of a large receive buffer: what Linux allows without asking since 6.16.
+pub(crate) const LARGE_BUFFER: usize = 4 << 20;
+
 /// What this process is asked to be.
 pub(crate) struct Args {
     pub(crate) scenario: String,
@@ -33,10 +36,6 @@ impl Args {
         self.text(key).parse().unwrap_or_else(|_| panic!("{key}=... is no number"))
     }
 
-    pub(crate) fn number_or<T: FromStr>(&self, key: &str, default: T) -> T {
-        if self.values.contains_key(key) { self.number(key) } else { default }
-    }
-
     pub(crate) fn transport(&self) -> &str {
         self.text("transport")
     }
@@ -49,6 +48,11 @@ impl Args {
     /// Bytes of a message.
     pub(crate) fn size(&self) -> usize {
         self.number("size")
+    }
+
+    /// Whether the receiver of datagrams is to ask for a large buffer.
+    pub(crate) fn has_large_buffer(&self) -> bool {
+        self.text("buffer") == "large"
     }
 
     /// Where the other process listens.

@@ -1,5 +1,9 @@
 //! message-io: the same programs as for polywire, to the letter.
 
+use std::net::SocketAddr;
+
+use message_io::network::NetworkController;
+
 pub(crate) use message_io as library;
 
 #[path = "node_programs/mod.rs"]
@@ -7,3 +11,7 @@ pub(crate) use message_io as library;
 mod node_programs;
 
 pub(crate) use node_programs::run;
+
+pub(crate) fn listen_with_large_buffer(_: &NetworkController) -> SocketAddr {
+    panic!("message-io has no option for it")
+}

@@ -3,6 +3,7 @@
 mod client;
 mod conn;
 mod server;
+mod threads;
 
 use crate::args::Args;
 
@@ -14,6 +15,9 @@ pub(crate) fn run(args: &Args) {
         ("echo", "client") => client::run(args),
         ("stream", "receiver") => server::run(args, server::Service::Check),
         ("stream", "sender") => client::send_stream(args),
+        ("signals", _) => threads::signals(args),
+        ("signal-latency", _) => threads::latency(args),
+        ("stop", _) => threads::stop(args),
         _ => panic!("no such scenario"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod stream;
+mod threads;
 
 use crate::args::Args;
 
@@ -14,10 +15,14 @@ pub(crate) fn run(args: &Args) {
         ("echo", "server") => stream::echo(args),
         ("echo", "client") => stream::exchange(args),
         ("alone", _) => stream::alone(args),
+        ("stream", "receiver") if is_udp => datagrams::receive(args),
+        ("stream", "sender") if is_udp => datagrams::send(args),
         ("stream", "receiver") => stream::receive(args),
-        ("stream", "sender") => stream::send(args, false),
-        // As the sender, but what is sent gathers in a buffer of 64 KiB.
-        ("stream", "batch-sender") => stream::send(args, true),
+        // With `native-batch` what is sent gathers in a buffer of 64 KiB.
+        ("stream", "sender") => stream::send(args, args.contestant == "native-batch"),
+        ("signals", _) => threads::signals(args),
+        ("signal-latency", _) => threads::latency(args),
+        ("timers", _) => threads::timers(args),
         _ => panic!("no such scenario"),
     }
 }

@@ -1,5 +1,6 @@
 //! Messages that carry their number, so that a receiver knows that none is missing.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::usage::cpu_time;
@@ -54,8 +55,12 @@ impl Source {
         &self.message
     }
 
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent
+    /// Sends the end of a stream of datagrams again and again: some of them may be lost.
+    pub(crate) fn repeat_end(&mut self, mut send: impl FnMut(&[u8])) {
+        for _ in 0..10 {
+            thread::sleep(Duration::from_millis(10));
+            send(self.end());
+        }
     }
 
     /// Tells what sending has cost since `cpu_before`.

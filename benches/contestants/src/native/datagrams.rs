@@ -2,7 +2,10 @@
 
 use std::net::UdpSocket;
 
-use crate::args::Args;
+use socket2::SockRef;
+
+use crate::args::{Args, LARGE_BUFFER};
+use crate::numbered::{Checker, Source};
 use crate::times::RoundTrips;
 use crate::usage;
 
@@ -45,4 +48,34 @@ fn round_trips(args: &Args, sender: &UdpSocket, receiver: &UdpSocket) {
             return trips.print();
         }
     }
+}
+
+pub(super) fn receive(args: &Args) {
+    let (socket, port) = bind();
+    if args.has_large_buffer() {
+        SockRef::from(&socket).set_recv_buffer_size(LARGE_BUFFER).expect("sets an option");
+    }
+    usage::serve(port);
+    let mut checker = Checker::lossy(args.size());
+    let mut buffer = vec![0; 65536];
+    let mut is_over = false;
+    while !is_over {
+        let len = socket.recv(&mut buffer).expect("receives");
+        is_over = checker.message(&buffer[..len]);
+    }
+    checker.print();
+}
+
+pub(super) fn send(args: &Args) {
+    let (socket, _) = bind();
+    socket.connect(args.peer()).expect("connects");
+    let mut source = Source::new(args);
+    let cpu = usage::cpu_time();
+    while let Some(message) = source.next() {
+        socket.send(message).expect("sends");
+    }
+    source.repeat_end(|message| {
+        let _ = socket.send(message); // The receiver may be gone by now.
+    });
+    source.print(cpu, 0);
 }

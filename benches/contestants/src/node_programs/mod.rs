@@ -1,11 +1,12 @@
 //! Programs on a node: compiled once for polywire and once for message-io, which `library` is.
 
-pub(crate) use super::library;
+pub(crate) use super::{library, listen_with_large_buffer};
 
 mod alone;
 mod client;
 mod server;
 mod stream;
+mod threads;
 
 use library::network::Transport;
 
@@ -21,6 +22,10 @@ pub(crate) fn run(args: &Args) {
         ("alone", _) => alone::run(args),
         ("stream", "receiver") => stream::receive(args),
         ("stream", "sender") => stream::send(args),
+        ("signals", _) => threads::signals(args),
+        ("signal-latency", _) => threads::latency(args),
+        ("timers", _) => threads::timers(args),
+        ("stop", _) => threads::stop(args),
         _ => panic!("no such scenario"),
     }
 }

@@ -4,16 +4,22 @@ use std::sync::mpsc;
 
 use super::library::network::{NetEvent, SendStatus};
 use super::library::node::{self, NodeEvent};
-use super::{ANY_PORT, transport};
+use super::{ANY_PORT, listen_with_large_buffer, transport};
 use crate::args::Args;
 use crate::numbered::{Checker, Source};
 use crate::usage;
 
 pub(super) fn receive(args: &Args) {
     let (handler, listener) = node::split::<()>();
-    let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
+    let is_udp = args.transport() == "udp";
+    let addr = if is_udp && args.has_large_buffer() {
+        listen_with_large_buffer(handler.network())
+    } else {
+        handler.network().listen(transport(args), ANY_PORT).expect("a free port").1
+    };
     usage::serve(addr.port());
-    let mut checker = Checker::new(args.size());
+    let mut checker =
+        if is_udp { Checker::lossy(args.size()) } else { Checker::new(args.size()) };
     let is_stream = args.transport() == "tcp";
     listener.for_each(|event| {
         let NodeEvent::Network(NetEvent::Message(_, message)) = event else { return };
@@ -45,7 +51,13 @@ pub(super) fn send(args: &Args) {
     while let Some(message) = source.next() {
         refused += u64::from(handler.network().send(endpoint, message) != SendStatus::Sent);
     }
-    let _ = told.recv(); // The receiver closes once it has the last one.
+    if args.transport() == "udp" {
+        source.repeat_end(|message| {
+            handler.network().send(endpoint, message); // The receiver may be gone by now.
+        });
+    } else {
+        let _ = told.recv(); // The receiver closes once it has the last one.
+    }
     source.print(cpu, refused);
     handler.stop();
     drop(task);
