@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
-use crate::process::{cargo, execute, root, target_dir};
+use crate::process::{cargo, execute, is_installed, root, target_dir};
 use run::{Outcome, Tools};
 use scenarios::{Case, Scale, Scenario};
 
@@ -28,25 +28,32 @@ pub(crate) fn run(args: &[String]) -> Result {
     };
     let is_quick = args.iter().any(|arg| arg == "--quick");
     let rounds = value("--rounds").map_or(Ok(if is_quick { 1 } else { 5 }), str::parse)?;
-    let tools = Tools::new(build()?);
+    let has_zmq = has_compiler();
+    let tools = Tools::new(build(has_zmq)?, has_zmq);
     let scale = if is_quick { Scale::QUICK } else { Scale::FULL };
-    let scenarios = chosen(scale, value("--only"))?;
+    let scenarios = chosen(scale, &tools, value("--only"))?;
     let out = value("--out").map(|path| root().join(path));
 
-    let mut report = table::preface(&tools, rounds, is_quick);
-    print!("{report}");
+    let mut report = table::preface(&tools, args, rounds, is_quick);
+    println!("{report}");
     let mut failures = 0;
     for scenario in &scenarios {
-        let measured = measure(scenario, &tools, rounds);
-        let text = table::scenario(scenario, &measured);
-        print!("{text}");
+        let text = if let Some(why) = scenario.obstacle(&tools) {
+            table::not_measured(scenario, why)
+        } else {
+            let measured = measure(scenario, &tools, rounds);
+            failures += measured.iter().flatten().filter(|entry| entry.has_broken()).count();
+            if let Some(out) = &out {
+                charts::draw(scenario, &measured, &tools, out)?;
+            }
+            table::scenario(scenario, &measured, out.is_some())
+        };
+        println!("{text}");
+        report.push('\n');
         report.push_str(&text);
-        failures += measured.iter().flatten().filter(|entry| entry.has_broken()).count();
-        if out.is_some() {
-            charts::draw(scenario, &measured, &tools)?;
-        }
     }
     if let Some(path) = out {
+        fs::create_dir_all(path.parent().ok_or("a file to write to")?)?;
         fs::write(path, report)?;
     }
     if failures > 0 {
@@ -60,14 +67,14 @@ impl Entry {
     fn has_broken(&self) -> bool {
         self.outcomes.iter().any(|outcome| match outcome {
             Outcome::Broke(_) => true,
-            Outcome::Lost(..) => self.contestant == "polywire",
+            Outcome::Lost(..) => self.contestant.starts_with("polywire"),
             Outcome::Measured(_) => false,
         })
     }
 }
 
-fn chosen(scale: Scale, only: Option<&str>) -> Result<Vec<Scenario>> {
-    let mut scenarios = scenarios::all(scale);
+fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenario>> {
+    let mut scenarios = scenarios::all(scale, tools);
     if let Some(name) = only {
         let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
         scenarios.retain(|scenario| scenario.name == name);
@@ -95,12 +102,12 @@ fn measure(scenario: &Scenario, tools: &Tools, rounds: usize) -> Vec<Vec<Entry>>
 }
 
 /// Builds the contestants, which are a workspace of their own, and returns their program.
-fn build() -> Result<PathBuf> {
+fn build(has_zmq: bool) -> Result<PathBuf> {
     let manifest = root().join("benches/contestants/Cargo.toml");
     let target = target_dir().join("contestants");
     let mut build = cargo(["build", "--release", "--locked", "--quiet", "--manifest-path"]);
     build.arg(manifest).arg("--target-dir").arg(&target);
-    if is_zmq_wanted() {
+    if has_zmq {
         build.args(["--features", "zmq"]);
     }
     execute(&mut build)?;
@@ -108,11 +115,7 @@ fn build() -> Result<PathBuf> {
     Ok(target.join("release").join(program))
 }
 
-/// libzmq takes part where the machine has it.
-pub(crate) fn is_zmq_wanted() -> bool {
-    crate::process::is_installed("pkg-config", "--version")
-        && std::process::Command::new("pkg-config")
-            .args(["--exists", "libzmq"])
-            .status()
-            .is_ok_and(|status| status.success())
+/// libzmq takes part where it can be compiled.
+fn has_compiler() -> bool {
+    is_installed("c++", "--version")
 }

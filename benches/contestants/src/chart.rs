@@ -110,7 +110,13 @@ fn draw(data: &Data, file: &str, title: &str) -> Result<(), Box<dyn Error>> {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-fn bars<Y>(data: &Data, area: &Area<'_>, title: &str, y: Y, floor: f64) -> Result<(), Box<dyn Error>>
+fn bars<Y>(
+    data: &Data,
+    area: &Area<'_>,
+    title: &str,
+    y: Y,
+    floor: f64,
+) -> Result<(), Box<dyn Error>>
 where
     Y: AsRangedCoord<Value = f64>,
     Y::CoordDescType: ValueFormatter<f64>,

@@ -66,7 +66,8 @@ impl Source {
     /// Tells what sending has cost since `cpu_before`.
     pub(crate) fn print(&self, cpu_before: Duration, refused: u64) {
         let cpu = (cpu_time() - cpu_before).as_nanos();
-        println!("result=1 sent={} cpu_ns={cpu} wrong={refused}", self.sent);
+        let nanos = self.time.as_nanos();
+        println!("result=1 sent={} time_ns={nanos} cpu_ns={cpu} wrong={refused}", self.sent);
     }
 }
 

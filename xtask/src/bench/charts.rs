@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Entry;
@@ -9,10 +10,14 @@ use super::run::Tools;
 use super::scenarios::Scenario;
 use super::table::spread;
 use crate::Result;
-use crate::process::root;
 
-/// Draws the first metric of a scenario as `docs/charts/NAME.svg`.
-pub(crate) fn draw(scenario: &Scenario, measured: &[Vec<Entry>], tools: &Tools) -> Result {
+/// Draws the first metric of a scenario as `charts/NAME.svg` beside the `report`.
+pub(crate) fn draw(
+    scenario: &Scenario,
+    measured: &[Vec<Entry>],
+    tools: &Tools,
+    report: &Path,
+) -> Result {
     let Some(metric) = scenario.metrics.first() else { return Ok(()) };
     let mut points = String::new();
     for (case, entries) in scenario.cases.iter().zip(measured) {
@@ -21,13 +26,13 @@ pub(crate) fn draw(scenario: &Scenario, measured: &[Vec<Entry>], tools: &Tools) 
             let _ = writeln!(points, "{}\t{}\t{median}", case.name, entry.contestant);
         }
     }
-    let folder = root().join("docs/charts");
+    let folder = report.with_file_name("charts");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join(format!("{}.svg", scenario.name));
     let mut drawing = Command::new(&tools.contestants)
-        .args(["chart", "all", "draw"])
+        .args(["none", "chart", "draw"])
         .arg(format!("file={}", file.display()))
-        .arg(format!("title={}: {}", scenario.name, metric.unit))
+        .arg(format!("title={}: {}, {}", scenario.name, metric.unit, metric.better.in_words()))
         .stdin(Stdio::piped())
         .spawn()?;
     drawing.stdin.take().ok_or("no input")?.write_all(points.as_bytes())?;

@@ -15,12 +15,14 @@ pub(crate) fn derive(values: &mut Values, case: &Case) {
     // Durations come in nanoseconds.
     quotient("answers_per_s", "in_time", "time_ns", 1e9);
     quotient("server_us", "server_cpu_ns", "answered", 1e-3);
+    quotient("client_us", "cpu_ns", "answered", 1e-3);
     quotient("visits_per_s", "count", "time_ns", 1e9);
     quotient("visit_us", "server_cpu_ns", "count", 1e-3);
     quotient("delivery_us", "server_cpu_ns", "count", 1e-3 / conns);
     quotient("calls_each", "calls", "answered", 1.0);
     quotient("per_s", "count", "time_ns", 1e9);
     quotient("per_s", "receiver_received", "receiver_time_ns", 1e9);
+    quotient("sent_per_s", "sent", "time_ns", 1e9);
     quotient("mib_per_s", "receiver_received", "receiver_time_ns", 1e9 * size / f64::from(1 << 20));
     quotient("sender_us", "cpu_ns", "sent", 1e-3);
     quotient("receiver_us", "receiver_cpu_ns", "receiver_received", 1e-3);

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::derive::derive;
-use super::scenarios::{Case, Scenario, Shape};
+use super::scenarios::{Case, Placement, Scenario, Shape};
 use crate::Result;
 use crate::process::is_installed;
 
@@ -32,15 +32,36 @@ pub(crate) enum Outcome {
 /// The programs that a run may need.
 pub(crate) struct Tools {
     pub(crate) contestants: PathBuf,
-    pub(crate) has_taskset: bool,
+    /// Two CPUs to keep processes on, which are one if there is but one.
+    pub(crate) cpus: Option<[String; 2]>,
     pub(crate) has_strace: bool,
+    pub(crate) has_zmq: bool,
 }
 
 impl Tools {
-    pub(crate) fn new(contestants: PathBuf) -> Self {
-        let has_taskset = is_installed("taskset", "--version");
-        Self { contestants, has_taskset, has_strace: is_installed("strace", "--version") }
+    pub(crate) fn new(contestants: PathBuf, has_zmq: bool) -> Self {
+        let cpus = if is_installed("taskset", "--version") { cpus() } else { None };
+        Self { contestants, cpus, has_strace: is_installed("strace", "--version"), has_zmq }
     }
+
+    /// Which CPU a process is to be kept on.
+    fn cpu(&self, placement: Placement, is_server: bool) -> Option<&str> {
+        let [first, last] = self.cpus.as_ref()?;
+        match placement {
+            Placement::Free => None,
+            Placement::Apart if is_server => Some(first),
+            Placement::Together | Placement::Apart => Some(last),
+        }
+    }
+}
+
+/// The first and the last CPU that this process may run on.
+fn cpus() -> Option<[String; 2]> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim();
+    let mut numbers = list.split([',', '-']);
+    let first = numbers.next()?;
+    Some([first.to_owned(), numbers.next_back().unwrap_or(first).to_owned()])
 }
 
 /// Runs `contestant` once.
@@ -64,7 +85,7 @@ pub(crate) fn once(scenario: &Scenario, case: &Case, contestant: &str, tools: &T
 
 fn solo(case: &Case, contestant: &str, tools: &Tools) -> Result<Values> {
     let args = case.client.words(contestant);
-    let mut process = Process::start(&args, case, tools, None)?;
+    let mut process = Process::start(&args, tools, tools.cpu(case.placement, false), None)?;
     process.line("result")
 }
 
@@ -75,13 +96,14 @@ fn pair(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Re
         std::env::temp_dir().join(name)
     });
     let args = case.server.words(contestant);
-    let mut server = Process::start(&args, case, tools, strace.as_deref())?;
+    let mut server =
+        Process::start(&args, tools, tools.cpu(case.placement, true), strace.as_deref())?;
     let port = server.line("port")?["port"];
     let idle = server.usage()?;
 
     let mut args = case.client.words(contestant);
     args.push(format!("port={port}"));
-    let mut client = Process::start(&args, case, tools, None)?;
+    let mut client = Process::start(&args, tools, tools.cpu(case.placement, false), None)?;
     let mut warm = idle.clone();
     if case.client.is_load() {
         client.line("warm")?;
@@ -124,10 +146,15 @@ struct Process {
 }
 
 impl Process {
-    fn start(args: &[String], case: &Case, tools: &Tools, strace: Option<&Path>) -> Result<Self> {
+    fn start(
+        args: &[String],
+        tools: &Tools,
+        cpu: Option<&str>,
+        strace: Option<&Path>,
+    ) -> Result<Self> {
         let mut words: Vec<String> = Vec::new();
-        if case.on_one_cpu && tools.has_taskset {
-            words.extend(["taskset", "-c", "1"].map(String::from));
+        if let Some(cpu) = cpu {
+            words.extend(["taskset", "-c", cpu].map(String::from));
         }
         if let Some(path) = strace {
             words.extend(["strace", "-c", "-f", "-o"].map(String::from));

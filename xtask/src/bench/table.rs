@@ -2,47 +2,90 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::process::Command;
 
 use super::Entry;
 use super::run::{Outcome, Tools, Values};
 use super::scenarios::{Better, Case, Metric, Scenario};
+use crate::process::output;
 
 /// What a reader must know before the figures.
-pub(crate) fn preface(tools: &Tools, rounds: usize, is_quick: bool) -> String {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let system = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: bool) -> String {
+    let said = |program, args: &[&str]| {
+        let text = output(Command::new(program).args(args)).unwrap_or_default();
+        text.trim().to_owned()
+    };
     let mut text = format!(
-        "# polywire beside its peers\n\n{cpus} CPUs, {} {}, loopback, release profile. ",
-        std::env::consts::OS,
-        system.trim()
+        "# polywire beside its peers\n\n{}: `{}`\n\n{}, {}, loopback, release profile. ",
+        said("date", &["-u", "+%F"]),
+        ["cargo xtask bench"]
+            .into_iter()
+            .chain(args.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" "),
+        machine(),
+        said("rustc", &["--version"]),
     );
     let _ = write!(
         text,
-        "Medians of {rounds} interleaved rounds [lowest..highest], and in brackets how often better \
-         than the first column: above 1 is better. Trust ratios within a row, not figures.\n\n"
+        "Medians of {rounds} interleaved rounds [lowest..highest], and in brackets how many times \
+         better than the first column: above 1 is better. Trust ratios within a row, not figures.\n\n"
     );
     if is_quick {
-        text.push_str(
-            "**A smoke run: the counts are too small for the figures to mean much.**\n\n",
-        );
+        text.push_str("**A smoke run: its figures mean nothing.**\n\n");
     }
-    if !tools.has_taskset {
-        text.push_str("`taskset` is missing: nothing was kept on one CPU.\n\n");
+    if tools.cpus.is_none() {
+        text.push_str("`taskset` is missing: no process was kept on a CPU.\n\n");
     }
-    text.push_str(
-        "Not apples to apples: `native` is a blocking thread per connection and cannot serve \
-         thousands; `mio` is a loop of some 200 lines without limits, timeouts or back-pressure; \
-         message-io leaves Nagle's algorithm on and cannot turn it off; tokio frames with four \
-         bytes of length, the others with a varint; WebSocket of `native` and `mio` knows \
-         no fragments, no text and no pings. Messages are compared in every contestant, but only \
-         their front and their length in one-way streams.\n\n",
-    );
+    if !tools.has_zmq {
+        text.push_str("A C++ compiler is missing: libzmq takes no part.\n\n");
+    }
+    text.push_str(CAVEATS);
     text
 }
 
+const CAVEATS: &str = "\
+Every answer is compared; in one-way streams the order, the count, the length and the front of every \
+message. A contestant's server and client are the same library, but for `echo`, `fan-out`, `idle`, \
+`calls` and `visits`, where one load generator, a loop on mio, serves all. CPU is the system's \
+account of the process.
+
+Not apples to apples:
+
+* `native` is blocking sockets of std, a thread per connection: it can't serve thousands, and needs a \
+  system call less per message than any event loop.
+* `mio` is a loop of some 300 lines without limits, timeouts, back-pressure or sends from other threads.
+* message-io leaves Nagle's algorithm on, which its interface can't turn off; the others set \
+  `TCP_NODELAY`.
+* tokio frames with four bytes of length, zmq with two, the others with a varint. tokio runs on one \
+  thread.
+* WebSocket of `native`, `mio` and the load generator knows no fragments, no text, no pings, and masks \
+  with a constant.
+* zmq sends and receives on threads of its own. It and polywire gather what a thread sends; \
+  message-io, tungstenite and `native` write each message.
+";
+
+/// The CPU's name, how many there are, and the system.
+fn machine() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(": ")).map_or("CPUs", |(_, name)| name);
+    let system = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{cpus} × {model}, {} {}", std::env::consts::OS, system.trim())
+}
+
+/// Says why there are no figures.
+pub(crate) fn not_measured(scenario: &Scenario, why: &str) -> String {
+    format!("## {}\n\nNot measured: {why}.\n", scenario.name)
+}
+
 /// One scenario: a row per case and metric.
-pub(crate) fn scenario(scenario: &Scenario, measured: &[Vec<Entry>]) -> String {
-    let mut text = format!("## {}: {}\n\n", scenario.name, scenario.about);
+pub(crate) fn scenario(scenario: &Scenario, measured: &[Vec<Entry>], has_chart: bool) -> String {
+    let mut text = format!("## {0}\n\n{1}.\n\n", scenario.name, capitalized(scenario.about));
+    if has_chart {
+        let _ = writeln!(text, "![{0}](charts/{0}.svg)\n", scenario.name);
+    }
     let mut names: Vec<&str> = Vec::new();
     for contestant in scenario.cases.iter().flat_map(|case| &case.contestants) {
         if !names.contains(contestant) {
@@ -55,11 +98,16 @@ pub(crate) fn scenario(scenario: &Scenario, measured: &[Vec<Entry>]) -> String {
             row(&mut text, case, metric, &names, entries);
         }
     }
-    text.push('\n');
     for (case, entries) in scenario.cases.iter().zip(measured) {
         remarks(&mut text, case, entries);
     }
     text
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().filter(char::is_ascii_lowercase);
+    first.map_or_else(|| text.to_owned(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn row(text: &mut String, case: &Case, metric: &Metric, names: &[&str], entries: &[Entry]) {
@@ -92,7 +140,7 @@ fn cell(entry: &Entry, metric: &Metric, reference: Option<[f64; 3]>) -> String {
         }
     }
     if entry.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Lost(..))) {
-        text.push_str(" **failed: lost messages**");
+        text.push_str(" **lost**");
     }
     text
 }
@@ -112,15 +160,17 @@ fn values(outcome: &Outcome) -> Option<&Values> {
     }
 }
 
+/// What did not go as it should.
 fn remarks(text: &mut String, case: &Case, entries: &[Entry]) {
     for entry in entries {
-        for outcome in &entry.outcomes {
-            let what = match outcome {
-                Outcome::Measured(_) => continue,
-                Outcome::Lost(count, _) => format!("{count} messages were lost or wrong"),
-                Outcome::Broke(error) => error.clone(),
-            };
-            let _ = writeln!(text, "* {}, {}: {what}\n", case.name, entry.contestant);
+        let what = entry.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Measured(_) => None,
+            Outcome::Lost(count, _) => Some(format!("{count} were lost or wrong")),
+            Outcome::Broke(error) => Some(error.clone()),
+        });
+        let what: Vec<_> = what.collect();
+        if !what.is_empty() {
+            let _ = write!(text, "\n{}, {}: {}.\n", case.name, entry.contestant, what.join("; "));
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn run(args: &Args) {
     let begin = Instant::now();
     let end = begin + args.time();
     let mut times = Times::default();
-    while Instant::now() < end {
+    while Instant::now() < end && times.len() < args.number("count") {
         times.add(visit());
     }
     let nanos = begin.elapsed().as_nanos();

@@ -42,7 +42,7 @@ pub(super) fn timers(args: &Args) {
                 changed.notify_one();
             }
         },
-        |_| {} // A heap loses nothing.
+        |_| {}, // A heap loses nothing.
     );
     let (heap, changed) = &*shared;
     loop {

@@ -18,8 +18,7 @@ pub(super) fn receive(args: &Args) {
         handler.network().listen(transport(args), ANY_PORT).expect("a free port").1
     };
     usage::serve(addr.port());
-    let mut checker =
-        if is_udp { Checker::lossy(args.size()) } else { Checker::new(args.size()) };
+    let mut checker = if is_udp { Checker::lossy(args.size()) } else { Checker::new(args.size()) };
     let is_stream = args.transport() == "tcp";
     listener.for_each(|event| {
         let NodeEvent::Network(NetEvent::Message(_, message)) = event else { return };

@@ -37,7 +37,8 @@ pub(super) async fn timers(args: &Args) {
     let came = {
         let shared = Arc::clone(&shared);
         move |due| {
-            let is_over = shared.lock().expect("no panic").as_mut().is_some_and(|timers| timers.came(due));
+            let is_over =
+                shared.lock().expect("no panic").as_mut().is_some_and(|timers| timers.came(due));
             if is_over {
                 if let Some(tell) = tell.lock().expect("no panic").take() {
                     let _ = tell.send(()); // It is told once.
