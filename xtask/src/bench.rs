@@ -29,7 +29,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     let is_quick = args.iter().any(|arg| arg == "--quick");
     let rounds = value("--rounds").map_or(Ok(if is_quick { 1 } else { 5 }), str::parse)?;
     let has_zmq = has_compiler();
-    let tools = Tools::new(build(has_zmq)?, has_zmq);
+    let tools = Tools::new(build(has_zmq)?, has_zmq, is_quick);
     let scale = if is_quick { Scale::QUICK } else { Scale::FULL };
     let scenarios = chosen(scale, &tools, value("--only"))?;
     let out = value("--out").map(|path| root().join(path));
@@ -63,11 +63,12 @@ pub(crate) fn run(args: &[String]) -> Result {
 }
 
 impl Entry {
-    /// A peer that loses messages is a result; a program that breaks, or polywire losing any, is not.
+    /// A peer that loses messages or waits for ever is a result; a program that breaks is not, and
+    /// neither is polywire doing the like.
     fn has_broken(&self) -> bool {
         self.outcomes.iter().any(|outcome| match outcome {
             Outcome::Broke(_) => true,
-            Outcome::Lost(..) => self.contestant.starts_with("polywire"),
+            Outcome::Lost(..) | Outcome::Hung(_) => self.contestant.starts_with("polywire"),
             Outcome::Measured(_) => false,
         })
     }

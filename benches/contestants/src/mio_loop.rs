@@ -1,5 +1,6 @@
 //! A minimal loop on mio by hand: what an event loop can reach.
 
+mod alone;
 mod client;
 mod conn;
 mod server;
@@ -13,6 +14,7 @@ pub(crate) fn run(args: &Args) {
         ("echo", "server") => server::run(args, server::Service::Echo),
         ("chat", "server") => server::run(args, server::Service::Chat),
         ("echo", "client") => client::run(args),
+        ("alone", _) => alone::run(args),
         ("stream", "receiver") => server::run(args, server::Service::Check),
         ("stream", "sender") => client::send_stream(args),
         ("signals", _) => threads::signals(args),

@@ -36,7 +36,7 @@ impl Source {
         }
         // The clock costs as much as a batched send: ask it now and then.
         let looks = if self.message.len() > 4096 { 1 } else { 256 };
-        if self.sent % looks == 0 {
+        if self.sent.is_multiple_of(looks) {
             let now = Instant::now();
             self.has_ended = now >= *self.until.get_or_insert(now + self.time);
         }
@@ -149,7 +149,7 @@ impl Checker {
         self.wrong += u64::from(!is_next);
         self.next = number + 1;
         self.received += 1;
-        if self.may_lose && self.received % 64 == 0 {
+        if self.may_lose && self.received.is_multiple_of(64) {
             self.last = Instant::now(); // The end mark may come long after.
         }
         false

@@ -4,22 +4,12 @@ use std::io::{BufRead, stdin};
 use std::time::Duration;
 use std::{fs, process, thread};
 
-/// Processor time of all threads that live, in user and kernel mode.
-///
-/// `schedstat` counts nanoseconds, `stat` only hundredths of a second, but those of threads that
-/// have ended too: the larger of the two is the truer one.
-pub(crate) fn cpu_time() -> Duration {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let run = |path| fs::read_to_string(path).ok()?.split(' ').next()?.parse::<u64>().ok();
-    let nanos = threads.filter_map(|thread| run(thread.path().join("schedstat"))).sum();
-    Duration::from_nanos(nanos).max(ticks().unwrap_or_default())
-}
+use rustix::time::{ClockId, clock_gettime};
 
-fn ticks() -> Option<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let after_name = stat.rsplit_once(") ")?.1;
-    let ticks = after_name.split(' ').skip(11).take(2).filter_map(|text| text.parse::<u64>().ok());
-    Some(Duration::from_millis(10 * ticks.sum::<u64>()))
+/// Processor time of all threads so far, in user and kernel mode.
+pub(crate) fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).expect("no time before the start")
 }
 
 /// A line of `/proc/self/status` in KiB: `VmRSS` now, `VmHWM` at most.
@@ -46,6 +36,15 @@ pub(crate) fn serve(port: u16) {
 /// Tells that the measurement can begin, and waits until it may.
 pub(crate) fn wait_for_go() {
     println!("warm=1");
+    wait_for_input();
+}
+
+/// Waits until nobody has questions to others any more, which this one's end would be felt by.
+pub(crate) fn wait_for_end() {
+    wait_for_input();
+}
+
+fn wait_for_input() {
     let mut line = String::new();
     // The end of the input means that nobody measures: go on all the same.
     let _ = stdin().lock().read_line(&mut line);

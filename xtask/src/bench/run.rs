@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -13,9 +13,6 @@ use super::derive::derive;
 use super::scenarios::{Case, Placement, Scenario, Shape};
 use crate::Result;
 use crate::process::is_installed;
-
-/// A run that says nothing for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the processes print, and what it comes to.
 pub(crate) type Values = HashMap<String, f64>;
@@ -25,7 +22,9 @@ pub(crate) enum Outcome {
     Measured(Values),
     /// The contestant lost or mixed up so many messages, or more.
     Lost(f64, Values),
-    /// It did not come to an end.
+    /// It said nothing more, and did not end.
+    Hung(String),
+    /// It ended too early, or could not be started.
     Broke(String),
 }
 
@@ -36,12 +35,21 @@ pub(crate) struct Tools {
     pub(crate) cpus: Option<[String; 2]>,
     pub(crate) has_strace: bool,
     pub(crate) has_zmq: bool,
+    /// A process that says nothing for so long has failed.
+    patience: Duration,
 }
 
 impl Tools {
-    pub(crate) fn new(contestants: PathBuf, has_zmq: bool) -> Self {
+    pub(crate) fn new(contestants: PathBuf, has_zmq: bool, is_quick: bool) -> Self {
+        let patience = Duration::from_secs(if is_quick { 5 } else { 30 });
         let cpus = if is_installed("taskset", "--version") { cpus() } else { None };
-        Self { contestants, cpus, has_strace: is_installed("strace", "--version"), has_zmq }
+        Self {
+            contestants,
+            cpus,
+            has_strace: is_installed("strace", "--version"),
+            has_zmq,
+            patience,
+        }
     }
 
     /// Which CPU a process is to be kept on.
@@ -79,6 +87,9 @@ pub(crate) fn once(scenario: &Scenario, case: &Case, contestant: &str, tools: &T
             0.0 => Outcome::Measured(values),
             wrong => Outcome::Lost(wrong, values),
         },
+        Err(error) if error.is::<RecvTimeoutError>() => {
+            Outcome::Hung(format!("it said nothing for {:?}", tools.patience))
+        }
         Err(error) => Outcome::Broke(error.to_string()),
     }
 }
@@ -142,6 +153,7 @@ struct Process {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
+    patience: Duration,
     errors: Option<thread::JoinHandle<String>>,
 }
 
@@ -179,13 +191,17 @@ impl Process {
             text
         });
         let input = child.stdin.take();
-        Ok(Self { child, input, lines, errors: Some(errors) })
+        Ok(Self { child, input, lines, patience: tools.patience, errors: Some(errors) })
     }
 
     /// The values of the next line that begins with `kind`.
     fn line(&mut self, kind: &str) -> Result<Values> {
         loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else { return Err(self.ending(kind)) };
+            let line = match self.lines.recv_timeout(self.patience) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => return Err(self.ending(kind)),
+                Err(timeout) => return Err(timeout.into()),
+            };
             if line.starts_with(kind) {
                 return Ok(values(&line));
             }
@@ -197,7 +213,7 @@ impl Process {
         let _ = self.child.kill();
         let text = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
         let what = text.lines().find(|line| !line.is_empty() && !line.starts_with("thread '"));
-        format!("no {kind}: {}", what.unwrap_or("nothing came for a minute")).into()
+        format!("no {kind}: {}", what.unwrap_or("it has ended")).into()
     }
 
     fn say(&mut self, word: &str) -> Result {

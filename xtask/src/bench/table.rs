@@ -156,7 +156,7 @@ pub(crate) fn spread(entry: &Entry, key: &str) -> Option<[f64; 3]> {
 fn values(outcome: &Outcome) -> Option<&Values> {
     match outcome {
         Outcome::Measured(values) | Outcome::Lost(_, values) => Some(values),
-        Outcome::Broke(_) => None,
+        Outcome::Hung(_) | Outcome::Broke(_) => None,
     }
 }
 
@@ -166,7 +166,7 @@ fn remarks(text: &mut String, case: &Case, entries: &[Entry]) {
         let what = entry.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Measured(_) => None,
             Outcome::Lost(count, _) => Some(format!("{count} were lost or wrong")),
-            Outcome::Broke(error) => Some(error.clone()),
+            Outcome::Hung(why) | Outcome::Broke(why) => Some(why.clone()),
         });
         let what: Vec<_> = what.collect();
         if !what.is_empty() {

@@ -10,7 +10,7 @@ use crate::times::Times;
 use crate::usage;
 
 /// Answers that take longer are lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Load {
     poll: Poll,
@@ -77,6 +77,7 @@ pub(super) fn run(args: &Args) {
     println!(
         "result=1 answered={answered} in_time={in_time} time_ns={nanos} cpu_ns={cpu} wrong={wrong}"
     );
+    usage::wait_for_end(); // A server sees the connections as long as it is asked.
 }
 
 /// One guest says something, and all of them hear it: how long until the last one has.
@@ -102,4 +103,5 @@ pub(super) fn chat(args: &Args) {
     let expected = args.number::<u64>("rounds") + 1;
     let deaf = load.guests.iter().filter(|guest| guest.answered != expected).count() as u64;
     times.print(&format!("wrong={}", load.wrong() + deaf));
+    usage::wait_for_end();
 }

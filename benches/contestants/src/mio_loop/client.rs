@@ -79,21 +79,25 @@ pub(super) fn send_stream(args: &Args) {
 }
 
 fn connect(args: &Args) -> (Poll, TcpStream, Wire) {
-    let wire = Wire::client(args.transport(), args.size());
-    let mut stream = std::net::TcpStream::connect(args.peer()).expect("the server listens");
-    stream.set_nodelay(true).expect("sets an option");
-    if wire.is_ws() {
-        ws_handshake::connect(&mut stream).expect("shakes hands");
-    }
-    stream.set_nonblocking(true).expect("sets an option");
-    let mut stream = TcpStream::from_std(stream);
+    let (mut stream, wire) = connect_to(args, args.peer());
     let poll = Poll::new().expect("a poll");
     poll.registry().register(&mut stream, Token(0), Interest::READABLE).expect("registers");
     (poll, stream, wire)
 }
 
+pub(super) fn connect_to(args: &Args, peer: SocketAddr) -> (TcpStream, Wire) {
+    let wire = Wire::client(args.transport(), args.size());
+    let mut stream = std::net::TcpStream::connect(peer).expect("the server listens");
+    stream.set_nodelay(true).expect("sets an option");
+    if wire.is_ws() {
+        ws_handshake::connect(&mut stream).expect("shakes hands");
+    }
+    stream.set_nonblocking(true).expect("sets an option");
+    (TcpStream::from_std(stream), wire)
+}
+
 /// Receives until nothing is left, and says who sent the last datagram and how long it was.
-fn drain(
+pub(super) fn drain(
     poll: &mut Poll,
     events: &mut Events,
     socket: &UdpSocket,
@@ -106,7 +110,7 @@ fn drain(
     }
 }
 
-fn bind() -> (Poll, UdpSocket) {
+pub(super) fn bind() -> (Poll, UdpSocket) {
     let mut socket = UdpSocket::bind(ANY).expect("a free port");
     let poll = Poll::new().expect("a poll");
     poll.registry().register(&mut socket, Token(0), Interest::READABLE).expect("registers");

@@ -65,10 +65,8 @@ pub(super) fn run(args: &Args, service: Service) {
             }
             let index = event.token().0;
             let lives = server.serve(index, event.is_readable(), event.is_read_closed());
-            if !lives.unwrap_or(false) {
-                if server.conns[index].take().is_some() {
-                    server.free.push(index);
-                }
+            if !lives.unwrap_or(false) && server.conns[index].take().is_some() {
+                server.free.push(index);
             }
         }
     }

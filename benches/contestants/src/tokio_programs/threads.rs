@@ -39,10 +39,9 @@ pub(super) async fn timers(args: &Args) {
         move |due| {
             let is_over =
                 shared.lock().expect("no panic").as_mut().is_some_and(|timers| timers.came(due));
-            if is_over {
-                if let Some(tell) = tell.lock().expect("no panic").take() {
-                    let _ = tell.send(()); // It is told once.
-                }
+            let tell = if is_over { tell.lock().expect("no panic").take() } else { None };
+            if let Some(tell) = tell {
+                let _ = tell.send(()); // Nobody waits twice.
             }
         }
     };
