@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::io::stdin;
+use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
@@ -14,9 +15,18 @@ use crate::args::Args;
 
 /// Values further apart than this are drawn on a logarithmic scale.
 const WIDE: f64 = 20.0;
-const HEIGHT: u32 = 420;
-const BAR: u32 = 34;
-const GAP: u32 = 30;
+
+/// Pixels.
+const BAR: u32 = 36;
+const GAP: u32 = 24;
+const PANEL: u32 = 260;
+const TITLE: u32 = 40;
+const LEGEND: u32 = 34;
+/// Left of the bars, and on both sides together.
+const AXIS: u32 = 60;
+const SIDES: u32 = 80;
+/// Groups that take more room than this are put below the others.
+const WIDTH: u32 = 960;
 
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0x4c, 0x78, 0xa8),
@@ -69,6 +79,26 @@ impl Data {
         self.bars.iter().filter(move |bar| bar.group == group)
     }
 
+    /// Pixels that some groups take.
+    fn width(&self, groups: &Range<usize>) -> u32 {
+        let bars: usize = groups.clone().map(|group| self.of_group(group).count()).sum();
+        (bars as u32 * BAR + groups.len() as u32 * GAP).max(WIDTH / 2)
+    }
+
+    /// The groups that stand beside each other.
+    fn panels(&self) -> Vec<Range<usize>> {
+        let mut panels = Vec::new();
+        let mut begin = 0;
+        for group in 0..self.groups.len() {
+            if group > begin && self.width(&(begin..group + 1)) > WIDTH {
+                panels.push(begin..group);
+                begin = group;
+            }
+        }
+        panels.push(begin..self.groups.len());
+        panels
+    }
+
     fn colour(&self, series: usize) -> RGBColor {
         match self.series[series].as_str() {
             "polywire" => OURS,
@@ -94,26 +124,38 @@ fn position(names: &mut Vec<String>, name: &str) -> usize {
 }
 
 fn draw(data: &Data, file: &str, title: &str) -> Result<(), Box<dyn Error>> {
-    let width = (data.bars.len() as u32 * BAR + data.groups.len() as u32 * GAP + 110).max(640);
-    let area = SVGBackend::new(file, (width, HEIGHT)).into_drawing_area();
+    let panels = data.panels();
+    let widest = panels.iter().map(|panel| data.width(panel)).max().unwrap_or_default();
+    let height = TITLE + panels.len() as u32 * PANEL + LEGEND;
+    let area = SVGBackend::new(file, (widest + SIDES, height)).into_drawing_area();
     area.fill(&WHITE)?;
     let (low, high) = data.range();
-    if high / low > WIDE {
-        let title = format!("{title} (logarithmic)");
-        let floor = 10_f64.powf(low.log10().floor());
-        bars(data, &area, &title, (floor..high * 3.0).log_scale(), floor)?;
-    } else {
-        bars(data, &area, title, 0.0..high * 1.2, 0.0)?;
+    let is_wide = high / low > WIDE;
+    let scale = if is_wide { " (logarithmic)" } else { "" };
+    let style = label(18, VPos::Top);
+    area.draw_text(&format!("{title}{scale}"), &style, ((widest + SIDES) as i32 / 2, 10))?;
+    let (above, _) = area.split_vertically(height - LEGEND);
+    let (_, above) = above.split_vertically(TITLE);
+    for (groups, panel) in panels.into_iter().zip(above.split_evenly((data.panels().len(), 1))) {
+        if is_wide {
+            let floor = 10_f64.powf(low.log10().floor());
+            bars(data, groups, widest, &panel, (floor..high * 3.0).log_scale(), floor)?;
+        } else {
+            bars(data, groups, widest, &panel, 0.0..high * 1.2, 0.0)?;
+        }
     }
+    legend(data, &area, height as i32 - LEGEND as i32 + 8)?;
     Ok(area.present()?)
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
+/// Draws the bars of some groups; `width` is how many pixels there are for them.
 fn bars<Y>(
     data: &Data,
+    groups: Range<usize>,
+    width: u32,
     area: &Area<'_>,
-    title: &str,
     y: Y,
     floor: f64,
 ) -> Result<(), Box<dyn Error>>
@@ -121,53 +163,45 @@ where
     Y: AsRangedCoord<Value = f64>,
     Y::CoordDescType: ValueFormatter<f64>,
 {
-    // In pixels from the left: groups have different numbers of bars.
-    let total = data.bars.len() as u32 * BAR + data.groups.len() as u32 * GAP;
     let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .margin_bottom(56)
-        .y_label_area_size(62)
-        .build_cartesian_2d(0.0..f64::from(total), y)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .disable_x_axis()
-        .light_line_style(TRANSPARENT)
-        .y_label_formatter(&|value| short(*value))
-        .draw()?;
-    let scale = f64::from(chart.plotting_area().dim_in_pixel().0) / f64::from(total);
-    let label = |size: i32, v_pos| {
-        let style = TextStyle::from(("sans-serif", size).into_font());
-        style.pos(Pos::new(HPos::Center, v_pos))
-    };
+        .margin_right(SIDES - AXIS)
+        .margin_bottom(26)
+        .y_label_area_size(AXIS)
+        .build_cartesian_2d(0.0..f64::from(width), y)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.disable_x_mesh().disable_x_axis().light_line_style(TRANSPARENT);
+    mesh.y_label_formatter(&|value| short(*value)).draw()?;
     let mut left = 0.0;
-    for (group, name) in data.groups.iter().enumerate() {
-        let begin = left + f64::from(GAP) / 2.0;
-        left = begin;
+    for group in groups {
+        left += f64::from(GAP) / 2.0;
+        let begin = left;
         for bar in data.of_group(group) {
             let right = left + f64::from(BAR);
+            let top = bar.value.max(floor);
             let colour = data.colour(bar.series).filled();
-            let corners = [(left + 1.0, floor), (right - 1.0, bar.value.max(floor))];
-            chart.draw_series([Rectangle::new(corners, colour)])?;
-            let at = (f64::midpoint(left, right), bar.value.max(floor));
-            let above = EmptyElement::at(at)
-                + Text::new(short(bar.value), (0, -4), label(11, VPos::Bottom));
-            chart.draw_series([above])?;
+            chart
+                .draw_series([Rectangle::new([(left + 1.0, floor), (right - 1.0, top)], colour)])?;
+            let value = EmptyElement::at((f64::midpoint(left, right), top))
+                + Text::new(short(bar.value), (0, -4), label(10, VPos::Bottom));
+            chart.draw_series([value])?;
             left = right;
         }
         let middle = EmptyElement::at((f64::midpoint(begin, left), floor))
-            + Text::new(name.clone(), (0, 8), label(13, VPos::Top));
+            + Text::new(data.groups[group].clone(), (0, 8), label(13, VPos::Top));
         chart.plotting_area().draw(&middle)?;
         left += f64::from(GAP) / 2.0;
     }
-    debug_assert!(scale > 0.0);
-    legend(data, area)
+    Ok(())
+}
+
+/// Text in the middle of where it is put, above or below.
+fn label(size: i32, vertically: VPos) -> TextStyle<'static> {
+    TextStyle::from(("sans-serif", size).into_font()).pos(Pos::new(HPos::Center, vertically))
 }
 
 /// In one line at the bottom.
-fn legend(data: &Data, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
-    let (mut x, y) = (74, HEIGHT as i32 - 26);
+fn legend(data: &Data, area: &Area<'_>, y: i32) -> Result<(), Box<dyn Error>> {
+    let mut x = AXIS as i32;
     for (series, name) in data.series.iter().enumerate() {
         let square = [(x, y), (x + 12, y + 12)];
         area.draw(&Rectangle::new(square, data.colour(series).filled()))?;
@@ -180,7 +214,7 @@ fn legend(data: &Data, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
 /// Three digits and a letter.
 fn short(value: f64) -> String {
     match value.abs() {
-        size if size >= 1e6 => format!("{:.3} M", value / 1e6),
+        size if size >= 1e6 => format!("{:.2} M", value / 1e6),
         size if size >= 1e3 => format!("{:.1} k", value / 1e3),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),

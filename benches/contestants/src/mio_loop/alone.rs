@@ -63,10 +63,13 @@ fn datagrams(args: &Args) {
     sender.connect(receiver.local_addr().expect("bound")).expect("connects");
     let mut trips = RoundTrips::new(args);
     let mut events = Events::with_capacity(16);
+    let mut buffer = vec![0; 65536];
     let mut goes_on = true;
     while goes_on {
         sender.send(trips.next()).expect("sends");
-        drain(&mut poll, &mut events, &receiver, |message, _| goes_on = trips.answered(message));
+        drain(&mut poll, &mut events, &receiver, &mut buffer, |message, _| {
+            goes_on = trips.answered(message);
+        });
     }
     trips.print();
 }

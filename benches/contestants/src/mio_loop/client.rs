@@ -101,11 +101,11 @@ pub(super) fn drain(
     poll: &mut Poll,
     events: &mut Events,
     socket: &UdpSocket,
+    buffer: &mut [u8],
     mut each: impl FnMut(&[u8], SocketAddr),
 ) {
-    let mut buffer = [0; 65536];
     poll.poll(events, None).expect("polls");
-    while let Ok((len, from)) = socket.recv_from(&mut buffer) {
+    while let Ok((len, from)) = socket.recv_from(buffer) {
         each(&buffer[..len], from);
     }
 }
@@ -121,8 +121,9 @@ pub(super) fn echo_datagrams() {
     let (mut poll, socket) = bind();
     usage::serve(socket.local_addr().expect("bound").port());
     let mut events = Events::with_capacity(16);
+    let mut buffer = vec![0; 65536];
     loop {
-        drain(&mut poll, &mut events, &socket, |message, from| {
+        drain(&mut poll, &mut events, &socket, &mut buffer, |message, from| {
             let _ = socket.send_to(message, from); // A datagram may be lost.
         });
     }
@@ -133,10 +134,11 @@ fn exchange_datagrams(args: &Args) {
     socket.connect(args.peer()).expect("connects");
     let mut trips = RoundTrips::new(args);
     let mut events = Events::with_capacity(16);
+    let mut buffer = vec![0; 65536];
     socket.send(trips.next()).expect("sends");
     let mut goes_on = true;
     while goes_on {
-        drain(&mut poll, &mut events, &socket, |message, _| {
+        drain(&mut poll, &mut events, &socket, &mut buffer, |message, _| {
             goes_on = trips.answered(message);
             if goes_on {
                 socket.send(trips.next()).expect("sends");
