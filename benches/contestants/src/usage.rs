@@ -39,7 +39,7 @@ pub(crate) fn wait_for_go() {
     wait_for_input();
 }
 
-/// Waits until nobody has questions to others any more, which this one's end would be felt by.
+/// Keeps this process, and so its connections, until what was to be asked of the other is asked.
 pub(crate) fn wait_for_end() {
     wait_for_input();
 }
