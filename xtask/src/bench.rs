@@ -57,7 +57,10 @@ pub(crate) fn run(args: &[String]) -> Result {
         fs::write(path, report)?;
     }
     if failures > 0 {
-        return Err(format!("bench: {failures} contestants did not run as they should").into());
+        return Err(format!(
+            "bench: {failures} programs did not do what they should, see the report"
+        )
+        .into());
     }
     Ok(())
 }

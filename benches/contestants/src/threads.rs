@@ -80,7 +80,7 @@ impl Latency {
     }
 }
 
-/// Many timers that are due at random times within a second from when they are set.
+/// Many timers, due at random times within a second that begins once all are set.
 pub(crate) struct Timers {
     base: Instant,
     count: usize,
@@ -107,16 +107,18 @@ impl Timers {
         end: impl FnOnce(u64) + Send + 'static,
     ) {
         let (base, count) = (self.base, self.count);
+        // Setting one takes less than a microsecond.
+        let begin = Duration::from_micros(count as u64);
         thread::spawn(move || {
             let mut random = 0x9E37_79B9_7F4A_7C15_u64;
             for _ in 0..count {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;
-                let from_now = Duration::from_nanos(random % 1_000_000_000);
-                set((base.elapsed() + from_now).as_nanos() as u64, from_now);
+                let due = begin + Duration::from_nanos(random % 1_000_000_000);
+                set(due.as_nanos() as u64, due.saturating_sub(base.elapsed()));
             }
-            thread::sleep(Duration::from_secs(3));
+            thread::sleep(begin + Duration::from_secs(4));
             end(END);
         });
     }

@@ -41,7 +41,7 @@ pub(crate) struct Tools {
 
 impl Tools {
     pub(crate) fn new(contestants: PathBuf, has_zmq: bool, is_quick: bool) -> Self {
-        let patience = Duration::from_secs(if is_quick { 5 } else { 30 });
+        let patience = Duration::from_secs(if is_quick { 5 } else { 120 });
         let cpus = if is_installed("taskset", "--version") { cpus() } else { None };
         Self {
             contestants,

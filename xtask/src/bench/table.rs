@@ -135,7 +135,7 @@ fn cell(entry: &Entry, metric: &Metric, reference: Option<[f64; 3]>) -> String {
         };
         if let Better::LowerBy = metric.better {
             let _ = write!(text, " ({:+.2})", median - reference);
-        } else if ratio.is_finite() {
+        } else if ratio.is_finite() && reference > 0.0 {
             let _ = write!(text, " ({})", shown(ratio));
         }
     }

@@ -1,10 +1,11 @@
 //! One way: a plain thread sends as fast as the library takes it, a node receives.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
 use super::library::network::{NetEvent, SendStatus};
 use super::library::node::{self, NodeEvent};
-use super::{ANY_PORT, listen_with_large_buffer, transport};
+use super::{ANY_PORT, KEEPS_MESSAGES_BACK, listen_with_large_buffer, transport};
 use crate::args::Args;
 use crate::numbered::{Checker, Source};
 use crate::usage;
@@ -55,7 +56,11 @@ pub(super) fn send(args: &Args) {
             handler.network().send(endpoint, message); // The receiver may be gone by now.
         });
     } else {
-        let _ = told.recv(); // The receiver closes once it has the last one.
+        // The receiver closes once it has the last one.
+        let patience = if KEEPS_MESSAGES_BACK { Duration::from_millis(100) } else { Duration::MAX };
+        if told.recv_timeout(patience).is_err() {
+            handler.network().remove(endpoint.resource_id());
+        }
     }
     source.print(cpu, refused);
     handler.stop();

@@ -54,8 +54,8 @@ pub(super) fn timers(scale: Scale) -> Scenario {
         ],
         ..scenario(
             "timers",
-            "set by a plain thread and due at random times within a second; `native` is a heap with a \
-             condition variable, tokio has a task for each",
+            "set by a plain thread within a second, and due at random times within the next; `native` is \
+             a heap with a condition variable, tokio has a task for each",
             vec![row],
         )
     }
