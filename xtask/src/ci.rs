@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::{cargo, execute, is_installed};
-use crate::{Result, consumers, features, instructions, interop, simulate, tidy};
+use crate::{Result, bench, consumers, features, instructions, interop, simulate, tidy};
 
 /// Runs all steps.
 pub(crate) fn run(skip_missing: bool) -> Result {
@@ -27,6 +27,8 @@ pub(crate) fn run(skip_missing: bool) -> Result {
     step("consumers", consumers::run)?;
     step("interop", || interop::run(false, skip_missing))?;
     step("instructions", || instructions::run(skip_missing))?;
+    let quick = ["--quick", "--out", "target/bench/performance.md"].map(String::from);
+    step("bench", || bench::run(&quick))?;
     step("deny", deny)?;
     println!("ci: all is well ({} s)", started.elapsed().as_secs());
     Ok(())

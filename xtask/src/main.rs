@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask COMMAND`.
 
+mod bench;
 mod ci;
 mod consumers;
 mod features;
@@ -29,6 +30,8 @@ usage: cargo xtask COMMAND
   tidy                                   the rules of the house that no compiler knows
   consumers                              three programs outside the workspace build and run
   simulate [--seeds N] [--from S]        random worlds on every stream transport, in release
+  bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
+                                         polywire beside its peers: tables, and charts with --out
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
   torture [--seconds N] [--seed S] [--only KIND] [--release]
                                          clients that misbehave, beside some that must not notice
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
     let skip_missing = has("--skip-missing");
     let result = match args.first().map(String::as_str) {
+        Some("bench") => bench::run(&args[1..]),
         Some("ci") => ci::run(skip_missing),
         Some("features") => features::run(),
         Some("tidy") => tidy::run(),

@@ -1,0 +1,107 @@
+//! Connections that each keep a number of messages under way; and a room in which all hear one.
+
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+
+use super::guest::{Guest, Shared, connect, exchange};
+use crate::args::Args;
+use crate::times::Times;
+use crate::usage;
+
+/// Answers that take longer are lost.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+struct Load {
+    poll: Poll,
+    events: Events,
+    guests: Vec<Guest>,
+    shared: Shared,
+}
+
+impl Load {
+    /// Connects all guests; those that are to be `used` have one message answered each.
+    fn connect(args: &Args, used: bool) -> Self {
+        let poll = Poll::new().expect("a poll");
+        let mut shared = Shared::new(args);
+        let peer = args.peer();
+        let guests = (0..args.number("conns")).map(|index| {
+            let mut stream = connect(peer, &shared);
+            assert!(!used || exchange(&mut stream, &mut shared), "the server answers the same");
+            let mut guest = Guest::new(stream, u64::from(used));
+            let registry = poll.registry();
+            registry.register(guest.stream(), Token(index), Interest::READABLE).expect("registers");
+            guest
+        });
+        let guests = guests.collect();
+        Self { poll, events: Events::with_capacity(1024), guests, shared }
+    }
+
+    fn wrong(&self) -> u64 {
+        self.guests.iter().map(|guest| guest.wrong).sum()
+    }
+
+    /// Waits once and hands each guest's answers out: how many came.
+    fn turn(&mut self, mut each: impl FnMut(&mut Guest, &mut Shared, u64)) {
+        self.poll.poll(&mut self.events, Some(PATIENCE)).expect("polls");
+        for event in &self.events {
+            let guest = &mut self.guests[event.token().0];
+            let came = guest.read(&mut self.shared);
+            each(guest, &mut self.shared, came);
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) {
+    let mut load = Load::connect(args, true);
+    usage::wait_for_go();
+    let (cpu, begin) = (usage::cpu_time(), Instant::now());
+    let end = begin + args.time();
+    let depth: u64 = if begin < end { args.number("depth") } else { 0 };
+    load.guests.iter_mut().for_each(|guest| guest.send(depth, &mut load.shared));
+    let mut under_way = depth * load.guests.len() as u64;
+    let (mut answered, mut in_time) = (0, 0);
+    while under_way > 0 && end.elapsed() < PATIENCE {
+        load.turn(|guest, shared, came| {
+            answered += came;
+            if Instant::now() < end {
+                in_time = answered;
+                guest.send(came, shared);
+            } else {
+                under_way -= came;
+            }
+        });
+    }
+    let cpu = (usage::cpu_time() - cpu).as_nanos();
+    let (wrong, nanos) = (load.wrong() + under_way, args.time().as_nanos());
+    println!(
+        "result=1 answered={answered} in_time={in_time} time_ns={nanos} cpu_ns={cpu} wrong={wrong}"
+    );
+    usage::wait_for_end(); // A server sees the connections as long as it is asked.
+}
+
+/// One guest says something, and all of them hear it: how long until the last one has.
+pub(super) fn chat(args: &Args) {
+    let mut load = Load::connect(args, false);
+    let everybody = load.guests.len() as u64;
+    let mut round = || {
+        let begin = Instant::now();
+        // The one that came last: once it is heard, all have been let in.
+        load.guests[everybody as usize - 1].send(1, &mut load.shared);
+        let mut heard = 0;
+        while heard < everybody && begin.elapsed() < PATIENCE {
+            load.turn(|_, _, came| heard += came);
+        }
+        begin.elapsed()
+    };
+    round();
+    usage::wait_for_go();
+    let mut times = Times::default();
+    for _ in 0..args.number("rounds") {
+        times.add(round());
+    }
+    let expected = args.number::<u64>("rounds") + 1;
+    let deaf = load.guests.iter().filter(|guest| guest.answered != expected).count() as u64;
+    times.print(&format!("wrong={}", load.wrong() + deaf));
+    usage::wait_for_end();
+}

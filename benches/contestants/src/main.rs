@@ -1,0 +1,42 @@
+//! The contestants of `cargo xtask bench`: small programs that do the same on polywire, by hand and
+//! on other libraries. `SCENARIO CONTESTANT ROLE key=value...` says which one this process is; it
+//! prints its results as one line of `key=value` pairs.
+
+mod args;
+mod chart;
+mod load;
+mod message_io_node;
+mod mio_loop;
+mod native;
+mod numbered;
+mod polywire_node;
+mod quinn;
+mod threads;
+mod times;
+mod tokio_programs;
+mod tungstenite_blocking;
+mod usage;
+mod wire;
+mod ws_handshake;
+#[cfg(feature = "zmq")]
+mod zmq_sockets;
+
+use args::Args;
+
+fn main() {
+    let args = Args::from_command_line();
+    match args.contestant.as_str() {
+        "load" => load::run(&args),
+        "chart" => chart::run(&args),
+        "native" | "native-batch" => native::run(&args),
+        "mio" => mio_loop::run(&args),
+        "polywire" => polywire_node::run(&args),
+        "message-io" => message_io_node::run(&args),
+        "tokio" => tokio_programs::run(&args),
+        "tungstenite" => tungstenite_blocking::run(&args),
+        "quinn-udp" => quinn::run(&args),
+        #[cfg(feature = "zmq")]
+        "zmq" => zmq_sockets::run(&args),
+        other => panic!("no such contestant: {other}"),
+    }
+}

@@ -1,0 +1,21 @@
+//! message-io: the same programs as for polywire, to the letter.
+
+use std::net::SocketAddr;
+
+use message_io::network::NetworkController;
+
+pub(crate) use message_io as library;
+
+#[path = "node_programs/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "two libraries with one interface run the same source")]
+mod node_programs;
+
+pub(crate) use node_programs::run;
+
+/// Once a read has emptied the socket, WebSocket messages behind the first one of that read are not
+/// handed out before more comes, or the end of the connection.
+pub(crate) const KEEPS_MESSAGES_BACK: bool = true;
+
+pub(crate) fn listen_with_large_buffer(_: &NetworkController) -> SocketAddr {
+    panic!("message-io has no option for it")
+}

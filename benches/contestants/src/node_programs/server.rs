@@ -1,0 +1,35 @@
+//! Servers: one that answers with the same, one that tells everybody.
+
+use super::library::network::NetEvent;
+use super::library::node::{self, NodeEvent};
+use super::{ANY_PORT, transport};
+use crate::args::Args;
+use crate::usage;
+
+pub(super) fn echo(args: &Args) {
+    let (handler, listener) = node::split::<()>();
+    let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
+    usage::serve(addr.port());
+    listener.for_each(move |event| {
+        if let NodeEvent::Network(NetEvent::Message(endpoint, message)) = event {
+            handler.network().send(endpoint, message);
+        }
+    });
+}
+
+pub(super) fn chat(args: &Args) {
+    let (handler, listener) = node::split::<()>();
+    let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
+    usage::serve(addr.port());
+    let mut guests = Vec::new();
+    listener.for_each(move |event| match event.network() {
+        NetEvent::Accepted(endpoint, _) => guests.push(endpoint),
+        NetEvent::Message(_, message) => {
+            for guest in &guests {
+                handler.network().send(*guest, message);
+            }
+        }
+        NetEvent::Disconnected(endpoint) => guests.retain(|guest| *guest != endpoint),
+        NetEvent::Connected(..) => {}
+    });
+}

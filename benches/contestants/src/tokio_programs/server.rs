@@ -1,0 +1,67 @@
+//! Servers: one that answers with the same, one that tells everybody.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::UdpSocket;
+use tokio::sync::broadcast;
+use tokio_util::bytes::Bytes;
+
+use super::streams::{Conn, framed, listen};
+use crate::args::Args;
+use crate::usage;
+
+pub(super) async fn echo(args: &Args) {
+    if args.transport() == "udp" {
+        return echo_datagrams().await;
+    }
+    let (listener, port) = listen().await;
+    usage::serve(port);
+    loop {
+        let (stream, _) = listener.accept().await.expect("accepts");
+        let transport = args.transport().to_owned();
+        tokio::spawn(async move {
+            let mut conn = Conn::accepted(stream, &transport).await;
+            while let Some(message) = conn.receive().await {
+                conn.send(message).await;
+            }
+        });
+    }
+}
+
+async fn echo_datagrams() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    usage::serve(socket.local_addr().expect("bound").port());
+    let mut buffer = vec![0; 65536];
+    loop {
+        let (len, from) = socket.recv_from(&mut buffer).await.expect("receives");
+        let _ = socket.send_to(&buffer[..len], from).await; // A datagram may be lost.
+    }
+}
+
+/// A channel that all connections listen to: how tokio's own example does it.
+pub(super) async fn chat() {
+    let (listener, port) = listen().await;
+    usage::serve(port);
+    let (say, _) = broadcast::channel::<Bytes>(64);
+    loop {
+        let (stream, _) = listener.accept().await.expect("accepts");
+        stream.set_nodelay(true).expect("sets an option");
+        let (say, mut heard) = (say.clone(), say.subscribe());
+        tokio::spawn(async move {
+            let mut framed = framed(stream);
+            loop {
+                tokio::select! {
+                    said = framed.next() => {
+                        let Some(Ok(message)) = said else { return };
+                        let _ = say.send(message.freeze());
+                    }
+                    message = heard.recv() => {
+                        let message = message.expect("nobody is left behind");
+                        if framed.send(message).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

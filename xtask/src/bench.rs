@@ -1,0 +1,125 @@
+//! Measures polywire beside its peers: programs in processes of their own, in interleaved rounds.
+
+mod charts;
+mod derive;
+mod run;
+mod scenarios;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Result;
+use crate::process::{cargo, execute, is_installed, root, target_dir};
+use run::{Outcome, Tools};
+use scenarios::{Case, Scale, Scenario};
+
+/// One contestant's outcomes in one case.
+pub(crate) struct Entry {
+    contestant: &'static str,
+    outcomes: Vec<Outcome>,
+}
+
+/// What `args` ask for: `--quick`, `--only SCENARIO`, `--rounds N`, `--out FILE.md`.
+pub(crate) fn run(args: &[String]) -> Result {
+    let value = |flag: &str| {
+        let at = args.iter().position(|arg| arg == flag)?;
+        args.get(at + 1).map(String::as_str)
+    };
+    let is_quick = args.iter().any(|arg| arg == "--quick");
+    let rounds = value("--rounds").map_or(Ok(if is_quick { 1 } else { 5 }), str::parse)?;
+    let has_zmq = has_compiler();
+    let tools = Tools::new(build(has_zmq)?, has_zmq, is_quick);
+    let scale = if is_quick { Scale::QUICK } else { Scale::FULL };
+    let scenarios = chosen(scale, &tools, value("--only"))?;
+    let out = value("--out").map(|path| root().join(path));
+
+    let mut report = table::preface(&tools, args, rounds, is_quick);
+    println!("{report}");
+    let mut failures = 0;
+    for scenario in &scenarios {
+        let text = if let Some(why) = scenario.obstacle(&tools) {
+            table::not_measured(scenario, why)
+        } else {
+            let measured = measure(scenario, &tools, rounds);
+            failures += measured.iter().flatten().filter(|entry| entry.has_broken()).count();
+            if let Some(out) = &out {
+                charts::draw(scenario, &measured, &tools, out)?;
+            }
+            table::scenario(scenario, &measured, out.is_some())
+        };
+        println!("{text}");
+        report.push('\n');
+        report.push_str(&text);
+    }
+    if let Some(path) = out {
+        fs::create_dir_all(path.parent().ok_or("a file to write to")?)?;
+        fs::write(path, report)?;
+    }
+    if failures > 0 {
+        return Err(format!(
+            "bench: {failures} programs did not do what they should, see the report"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+impl Entry {
+    /// A peer that loses messages or waits for ever is a result; a program that breaks is not, and
+    /// neither is polywire doing the like.
+    fn has_broken(&self) -> bool {
+        self.outcomes.iter().any(|outcome| match outcome {
+            Outcome::Broke(_) => true,
+            Outcome::Lost(..) | Outcome::Hung(_) => self.contestant.starts_with("polywire"),
+            Outcome::Measured(_) => false,
+        })
+    }
+}
+
+fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenario>> {
+    let mut scenarios = scenarios::all(scale, tools);
+    if let Some(name) = only {
+        let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
+        scenarios.retain(|scenario| scenario.name == name);
+        if scenarios.is_empty() {
+            return Err(format!("--only takes one of: {}", names.join(", ")).into());
+        }
+    }
+    Ok(scenarios)
+}
+
+/// Per case the entries of all its contestants, who take turns within a round.
+fn measure(scenario: &Scenario, tools: &Tools, rounds: usize) -> Vec<Vec<Entry>> {
+    let of_case = |case: &Case| {
+        let new = |&contestant| Entry { contestant, outcomes: Vec::new() };
+        let mut entries: Vec<_> = case.contestants.iter().map(new).collect();
+        for round in 0..rounds {
+            eprintln!("{}: {}, round {} of {rounds}", scenario.name, case.name, round + 1);
+            for entry in &mut entries {
+                entry.outcomes.push(run::once(scenario, case, entry.contestant, tools));
+            }
+        }
+        entries
+    };
+    scenario.cases.iter().map(of_case).collect()
+}
+
+/// Builds the contestants, which are a workspace of their own, and returns their program.
+fn build(has_zmq: bool) -> Result<PathBuf> {
+    let manifest = root().join("benches/contestants/Cargo.toml");
+    let target = target_dir().join("contestants");
+    let mut build = cargo(["build", "--release", "--locked", "--quiet", "--manifest-path"]);
+    build.arg(manifest).arg("--target-dir").arg(&target);
+    if has_zmq {
+        build.args(["--features", "zmq"]);
+    }
+    execute(&mut build)?;
+    let program = Path::new("contestants").with_extension(std::env::consts::EXE_EXTENSION);
+    Ok(target.join("release").join(program))
+}
+
+/// libzmq takes part where it can be compiled.
+fn has_compiler() -> bool {
+    is_installed("c++", "--version")
+}

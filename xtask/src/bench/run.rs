@@ -1,0 +1,246 @@
+//! One run of one contestant: its processes, what they say, and what the system says of them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use super::derive::derive;
+use super::scenarios::{Case, Placement, Scenario, Shape};
+use crate::Result;
+use crate::process::is_installed;
+
+/// What the processes print, and what it comes to.
+pub(crate) type Values = HashMap<String, f64>;
+
+/// How a run ended.
+pub(crate) enum Outcome {
+    Measured(Values),
+    /// The contestant lost or mixed up so many messages, or more.
+    Lost(f64, Values),
+    /// It said nothing more, and did not end.
+    Hung(String),
+    /// It ended too early, or could not be started.
+    Broke(String),
+}
+
+/// The programs that a run may need.
+pub(crate) struct Tools {
+    pub(crate) contestants: PathBuf,
+    /// Two CPUs to keep processes on, which are one if there is but one.
+    pub(crate) cpus: Option<[String; 2]>,
+    pub(crate) has_strace: bool,
+    pub(crate) has_zmq: bool,
+    /// A process that says nothing for so long has failed.
+    patience: Duration,
+}
+
+impl Tools {
+    pub(crate) fn new(contestants: PathBuf, has_zmq: bool, is_quick: bool) -> Self {
+        let patience = Duration::from_secs(if is_quick { 5 } else { 120 });
+        let cpus = if is_installed("taskset", "--version") { cpus() } else { None };
+        Self {
+            contestants,
+            cpus,
+            has_strace: is_installed("strace", "--version"),
+            has_zmq,
+            patience,
+        }
+    }
+
+    /// Which CPU a process is to be kept on.
+    fn cpu(&self, placement: Placement, is_server: bool) -> Option<&str> {
+        let [first, last] = self.cpus.as_ref()?;
+        match placement {
+            Placement::Free => None,
+            Placement::Apart if is_server => Some(first),
+            Placement::Together | Placement::Apart => Some(last),
+        }
+    }
+}
+
+/// The first and the last CPU that this process may run on.
+fn cpus() -> Option<[String; 2]> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim();
+    let mut numbers = list.split([',', '-']);
+    let first = numbers.next()?;
+    Some([first.to_owned(), numbers.next_back().unwrap_or(first).to_owned()])
+}
+
+/// Runs `contestant` once.
+pub(crate) fn once(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Outcome {
+    let run = || -> Result<Values> {
+        let mut values = match scenario.shape {
+            Shape::Solo => solo(case, contestant, tools)?,
+            Shape::Echo | Shape::Stream => pair(scenario, case, contestant, tools)?,
+        };
+        derive(&mut values, case);
+        Ok(values)
+    };
+    match run() {
+        Ok(values) => match values.get("wrong").copied().unwrap_or(0.0) {
+            0.0 => Outcome::Measured(values),
+            wrong => Outcome::Lost(wrong, values),
+        },
+        Err(error) if error.is::<RecvTimeoutError>() => {
+            Outcome::Hung(format!("it said nothing for {:?}", tools.patience))
+        }
+        Err(error) => Outcome::Broke(error.to_string()),
+    }
+}
+
+fn solo(case: &Case, contestant: &str, tools: &Tools) -> Result<Values> {
+    let args = case.client.words(contestant);
+    let mut process = Process::start(&args, tools, tools.cpu(case.placement, false), None)?;
+    process.line("result")
+}
+
+/// A server, or the receiver of a stream, and the one that gives it work.
+fn pair(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Result<Values> {
+    let strace = scenario.counts_calls.then(|| {
+        let name = format!("contestants-{}.strace", std::process::id());
+        std::env::temp_dir().join(name)
+    });
+    let args = case.server.words(contestant);
+    let mut server =
+        Process::start(&args, tools, tools.cpu(case.placement, true), strace.as_deref())?;
+    let port = server.line("port")?["port"];
+    let idle = server.usage()?;
+
+    let mut args = case.client.words(contestant);
+    args.push(format!("port={port}"));
+    let mut client = Process::start(&args, tools, tools.cpu(case.placement, false), None)?;
+    let mut warm = idle.clone();
+    if case.client.is_load() {
+        client.line("warm")?;
+        warm = server.usage()?;
+        client.say("go")?;
+    }
+    let mut values = client.line("result")?;
+    if scenario.shape == Shape::Stream {
+        let received = server.line("result")?;
+        let wrong = values["wrong"] + received["wrong"];
+        values.extend(received.into_iter().map(|(key, value)| (format!("receiver_{key}"), value)));
+        values.insert("wrong".into(), wrong);
+    } else {
+        let end = server.usage()?;
+        values.insert("server_cpu_ns".into(), end["cpu_ns"] - warm["cpu_ns"]);
+        values.insert("held_kib".into(), warm["rss_kib"] - idle["rss_kib"]);
+        values.insert("peak_kib".into(), end["peak_kib"]);
+    }
+    server.end();
+    if let Some(path) = strace {
+        values.insert("calls".into(), calls(&path)?);
+        fs::remove_file(path)?;
+    }
+    Ok(values)
+}
+
+/// The total of `strace -c`.
+fn calls(summary: &Path) -> Result<f64> {
+    let text = fs::read_to_string(summary)?;
+    let total = text.lines().find(|line| line.ends_with("total")).ok_or("strace has no total")?;
+    Ok(total.split_whitespace().nth(3).ok_or("strace has no total")?.parse()?)
+}
+
+/// A process whose lines are read as they come.
+struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    patience: Duration,
+    errors: Option<thread::JoinHandle<String>>,
+}
+
+impl Process {
+    fn start(
+        args: &[String],
+        tools: &Tools,
+        cpu: Option<&str>,
+        strace: Option<&Path>,
+    ) -> Result<Self> {
+        let mut words: Vec<String> = Vec::new();
+        if let Some(cpu) = cpu {
+            words.extend(["taskset", "-c", cpu].map(String::from));
+        }
+        if let Some(path) = strace {
+            words.extend(["strace", "-c", "-f", "-o"].map(String::from));
+            words.push(path.display().to_string());
+        }
+        words.push(tools.contestants.display().to_string());
+        words.extend_from_slice(args);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or("no output")?;
+        let mut error_output = child.stderr.take().ok_or("no output")?;
+        let (tell, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+                let _ = tell.send(line); // Nobody asks after the end.
+            }
+        });
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = error_output.read_to_string(&mut text);
+            text
+        });
+        let input = child.stdin.take();
+        Ok(Self { child, input, lines, patience: tools.patience, errors: Some(errors) })
+    }
+
+    /// The values of the next line that begins with `kind`.
+    fn line(&mut self, kind: &str) -> Result<Values> {
+        loop {
+            let line = match self.lines.recv_timeout(self.patience) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => return Err(self.ending(kind)),
+                Err(timeout) => return Err(timeout.into()),
+            };
+            if line.starts_with(kind) {
+                return Ok(values(&line));
+            }
+        }
+    }
+
+    /// Why a line did not come.
+    fn ending(&mut self, kind: &str) -> Box<dyn std::error::Error> {
+        let _ = self.child.kill();
+        let text = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
+        let what = text.lines().find(|line| !line.is_empty() && !line.starts_with("thread '"));
+        format!("no {kind}: {}", what.unwrap_or("it has ended")).into()
+    }
+
+    fn say(&mut self, word: &str) -> Result {
+        Ok(writeln!(self.input.as_mut().ok_or("no input")?, "{word}")?)
+    }
+
+    fn usage(&mut self) -> Result<Values> {
+        self.say("usage")?;
+        self.line("usage")
+    }
+
+    /// Lets the process end by itself, which strace needs for its summary.
+    fn end(&mut self) {
+        self.input = None;
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads `key=value key=value`.
+fn values(line: &str) -> Values {
+    let pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
+    pairs.filter_map(|(key, value)| Some((key.to_owned(), value.parse().ok()?))).collect()
+}

@@ -1,0 +1,75 @@
+//! Streams of messages in one direction.
+
+use super::{Case, Metric, Scale, Scenario, Shape, case, higher, lower};
+
+fn one_way(transport: &'static str, size: u64, contestants: &[&'static str], ms: u64) -> Case {
+    let args = format!("size={size} ms={ms} buffer=default");
+    let case = case("stream", transport, contestants, ["receiver", "sender"], args);
+    Case { size, ..case }
+}
+
+/// What sending and receiving a message costs, behind how many there are.
+fn with_costs(mut metrics: Vec<Metric>) -> Vec<Metric> {
+    metrics.push(lower("sender_us", "sender's CPU in µs a message"));
+    metrics.push(lower("receiver_us", "receiver's CPU in µs a message"));
+    metrics
+}
+
+pub(super) fn bulk(scale: Scale, has_zmq: bool) -> Scenario {
+    let row = |transport, more: &[&'static str]| {
+        let all = [&["native", "mio", "polywire", "message-io", "tokio"], more].concat();
+        one_way(transport, 64 << 10, &all, scale.ms)
+    };
+    let zmq: &[_] = if has_zmq { &["zmq"] } else { &[] };
+    Scenario {
+        name: "bulk",
+        about: "messages of 64 KiB one way",
+        cases: vec![row("tcp", &[]), row("framed", zmq), row("ws", &["tungstenite"])],
+        metrics: with_costs(vec![higher("mib_per_s", "MiB/s")]),
+        shape: Shape::Stream,
+        counts_calls: false,
+    }
+}
+
+pub(super) fn small(scale: Scale, has_zmq: bool) -> Scenario {
+    let row = |transport, more: &[&'static str]| {
+        let all = ["tokio", "polywire", "message-io", "native", "native-batch"];
+        one_way(transport, 64, &[&all, more].concat(), scale.ms)
+    };
+    let zmq: &[_] = if has_zmq { &["zmq"] } else { &[] };
+    Scenario {
+        name: "small",
+        about: "messages of 64 bytes one way, from a plain thread; tokio by `feed`, `native` with a \
+                write each, `native-batch` with a write each 64 KiB",
+        cases: vec![row("framed", zmq), row("ws", &["tungstenite"])],
+        metrics: with_costs(vec![higher("per_s", "messages/s")]),
+        shape: Shape::Stream,
+        counts_calls: false,
+    }
+}
+
+pub(super) fn datagrams(scale: Scale) -> Scenario {
+    // A contestant `polywire-batch`, which sends many with a call, is to stand behind `polywire` in
+    // both rows once there is such a call; `polywire_node.rs` of the contestants then tells it apart.
+    let row = |buffer, contestants: &[&'static str]| {
+        let mut case = one_way("udp", 64, contestants, scale.ms);
+        case.server.args = format!("size=64 buffer={buffer}");
+        Case { name: format!("{buffer} receive buffer"), ..case }
+    };
+    Scenario {
+        name: "datagrams",
+        about: "UDP of 64 bytes one way, as fast as the system takes them; quinn-udp sends 64 a call, \
+                the others one",
+        cases: vec![
+            row("large", &["native", "polywire", "tokio", "quinn-udp"]),
+            row("default", &["native", "polywire", "message-io", "tokio", "quinn-udp"]),
+        ],
+        metrics: with_costs(vec![
+            higher("per_s", "received/s"),
+            higher("sent_per_s", "sent/s"),
+            lower("lost_percent", "% lost"),
+        ]),
+        shape: Shape::Stream,
+        counts_calls: false,
+    }
+}

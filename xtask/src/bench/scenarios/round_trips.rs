@@ -1,0 +1,172 @@
+//! Messages that are answered.
+
+use super::{Better, Case, Metric, Placement, Scale, Scenario, Shape, case, higher, lower};
+
+/// A row whose client is the load generator.
+fn loaded(
+    program: &'static str,
+    client_program: &'static str,
+    transport: &'static str,
+    contestants: &[&'static str],
+    (conns, size): (u64, u64),
+    args: &str,
+) -> Case {
+    let args = format!("size={size} conns={conns} {args}");
+    let mut case = case(program, transport, contestants, ["server", "client"], args);
+    case.client.program = client_program;
+    case.client.by_load = true;
+    Case { size, conns, placement: Placement::Apart, ..case }
+}
+
+pub(super) fn latency(scale: Scale) -> Scenario {
+    // Not more to warm up: with message-io each may take a tenth of a second.
+    let args = format!("size=64 warmups=3 ms={} count={}", scale.ms, scale.round_trips);
+    let row = |transport, more: &[&'static str]| {
+        let all = [&["native", "mio", "polywire", "message-io", "tokio"], more].concat();
+        let case = case("echo", transport, &all, ["server", "client"], args.clone());
+        Case { placement: Placement::Together, ..case }
+    };
+    // A row for a loop that polls busily: `Placement::Apart`, with a contestant of its own.
+    Scenario {
+        name: "latency",
+        about: "a message of 64 bytes and its answer, both ends on one CPU",
+        cases: vec![
+            row("tcp", &[]),
+            row("framed", &[]),
+            row("ws", &["tungstenite"]),
+            row("udp", &[]),
+        ],
+        metrics: vec![lower("p50_us", "p50 in µs"), lower("p99_us", "p99 in µs")],
+        shape: Shape::Echo,
+        counts_calls: false,
+    }
+}
+
+pub(super) fn alone(scale: Scale) -> Scenario {
+    let args = format!("size=1 warmups=3 ms={} count={}", scale.ms, scale.round_trips);
+    let row = |transport, more: &[&'static str]| {
+        let all = [&["native", "mio", "polywire", "message-io", "tokio"], more].concat();
+        let case = case("alone", transport, &all, ["", "both"], args.clone());
+        Case { placement: Placement::Together, ..case }
+    };
+    let better = Better::LowerBy;
+    Scenario {
+        name: "alone",
+        about: "one thread sends a byte and then receives it; in brackets what it costs more",
+        cases: vec![
+            row("tcp", &[]),
+            row("framed", &[]),
+            row("ws", &["tungstenite"]),
+            row("udp", &[]),
+        ],
+        metrics: vec![Metric { key: "p50_us", unit: "p50 in µs", better }],
+        shape: Shape::Solo,
+        counts_calls: false,
+    }
+}
+
+const SERVERS: [&str; 4] = ["mio", "polywire", "message-io", "tokio"];
+
+pub(super) fn echo(scale: Scale) -> Scenario {
+    let crowd = scale.crowd;
+    let mut cases = Vec::new();
+    for transport in ["framed", "ws"] {
+        for (conns, depth) in [(1, 1), (crowd / 10, 1), (crowd, 1), (crowd / 10, 16), (crowd, 16)] {
+            let args = format!("depth={depth} ms={}", scale.ms);
+            // A thread per connection, so not with a crowd.
+            let more: &[_] =
+                if transport == "ws" && conns < crowd { &["tungstenite"] } else { &[] };
+            let servers = [&SERVERS, more].concat();
+            let case = loaded("echo", "echo", transport, &servers, (conns, 64), &args);
+            cases.push(Case { name: format!("{transport} C={conns} D={depth}"), ..case });
+        }
+    }
+    // A server of several nodes on one port: `Placement::Free`, with a contestant of its own.
+    Scenario {
+        name: "echo",
+        about: "C connections with D messages of 64 bytes under way on each; the server on one CPU, \
+                the clients on another",
+        cases,
+        metrics: vec![
+            higher("answers_per_s", "messages/s"),
+            lower("server_us", "server's CPU in µs a message"),
+            lower("client_us", "clients' CPU in µs a message"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+    }
+}
+
+pub(super) fn fan_out(scale: Scale) -> Scenario {
+    let row = |size| {
+        let args = format!("rounds={}", scale.rooms);
+        let case = loaded("chat", "chat", "framed", &SERVERS, (scale.crowd, size), &args);
+        Case { name: format!("{size} bytes to {}", scale.crowd), ..case }
+    };
+    Scenario {
+        name: "fan-out",
+        about: "one message to all connections, until all have it",
+        cases: vec![row(64), row(1024)],
+        metrics: vec![
+            lower("p50_ms", "p50 in ms"),
+            lower("delivery_us", "server's CPU in µs a delivery"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+    }
+}
+
+pub(super) fn idle(scale: Scale) -> Scenario {
+    let row = |transport, conns, contestants: &[&'static str]| {
+        let case = loaded("echo", "echo", transport, contestants, (conns, 64), "depth=0 ms=0");
+        Case { name: format!("{transport}, {conns} connections"), ..case }
+    };
+    let few = scale.idle / 5;
+    Scenario {
+        name: "idle",
+        about: "memory of a server per connection that was used once, without the kernel's",
+        cases: vec![
+            row("framed", scale.idle, &SERVERS),
+            row("ws", scale.idle, &["mio", "polywire"]),
+            row("ws", few, &SERVERS),
+        ],
+        metrics: vec![lower("bytes_each", "bytes of RSS each")],
+        shape: Shape::Echo,
+        counts_calls: false,
+    }
+}
+
+pub(super) fn calls(scale: Scale) -> Scenario {
+    let conns = scale.crowd / 10;
+    let row = |transport| {
+        let args = format!("depth=16 ms={}", scale.ms);
+        let case = loaded("echo", "echo", transport, &SERVERS, (conns, 64), &args);
+        Case { name: format!("{transport} C={conns} D=16"), ..case }
+    };
+    Scenario {
+        name: "calls",
+        about: "system calls of an echo server, those of its start included (strace)",
+        cases: vec![row("framed"), row("ws")],
+        metrics: vec![lower("calls_each", "calls a message")],
+        shape: Shape::Echo,
+        counts_calls: true,
+    }
+}
+
+pub(super) fn visits(scale: Scale) -> Scenario {
+    let row = |transport| {
+        let args = format!("ms={} count={}", scale.ms, scale.visits);
+        loaded("echo", "visits", transport, &SERVERS, (1, 64), &args)
+    };
+    Scenario {
+        name: "visits",
+        about: "connect, one message and its answer, close, one after another",
+        cases: vec![row("framed"), row("ws")],
+        metrics: vec![
+            higher("visits_per_s", "visits/s"),
+            lower("visit_us", "server's CPU in µs a visit"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+    }
+}

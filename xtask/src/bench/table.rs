@@ -1,0 +1,188 @@
+//! The report: Markdown tables.
+
+use std::fmt::Write;
+use std::fs;
+use std::process::Command;
+
+use super::Entry;
+use super::run::{Outcome, Tools, Values};
+use super::scenarios::{Better, Case, Metric, Scenario};
+use crate::process::output;
+
+/// What a reader must know before the figures.
+pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: bool) -> String {
+    let said = |program, args: &[&str]| {
+        let text = output(Command::new(program).args(args)).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let mut text = format!(
+        "# polywire beside its peers\n\n{}: `{}`\n\n{}, {}, loopback, release profile. ",
+        said("date", &["-u", "+%F"]),
+        ["cargo xtask bench"]
+            .into_iter()
+            .chain(args.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" "),
+        machine(),
+        said("rustc", &["--version"]),
+    );
+    let _ = write!(
+        text,
+        "Medians of {rounds} interleaved rounds [lowest..highest], and in brackets how many times \
+         better than the first column: above 1 is better. Trust ratios within a row, not figures.\n\n"
+    );
+    if is_quick {
+        text.push_str("**A smoke run: its figures mean nothing.**\n\n");
+    }
+    if tools.cpus.is_none() {
+        text.push_str("`taskset` is missing: no process was kept on a CPU.\n\n");
+    }
+    if !tools.has_zmq {
+        text.push_str("A C++ compiler is missing: libzmq takes no part.\n\n");
+    }
+    text.push_str(CAVEATS);
+    text
+}
+
+const CAVEATS: &str = "\
+Every answer is compared; in one-way streams the order, the count, the length and the front of every \
+message. A contestant's server and client are the same library, but for `echo`, `fan-out`, `idle`, \
+`calls` and `visits`, where one load generator, a loop on mio, serves all. CPU is the system's \
+account of the process.
+
+Not apples to apples:
+
+* `native` is blocking sockets of std, a thread per connection: it can't serve thousands, and needs a \
+  system call less per message than any event loop.
+* `mio` is a loop of some 300 lines without limits, timeouts, back-pressure or sends from other threads.
+* message-io leaves Nagle's algorithm on, which its interface can't turn off; the others set \
+  `TCP_NODELAY`.
+* tokio frames with four bytes of length, zmq with two, the others with a varint. tokio runs on one \
+  thread.
+* WebSocket of `native`, `mio` and the load generator knows no fragments, no text, no pings, and masks \
+  with a constant.
+* zmq sends and receives on threads of its own. It and polywire gather what a thread sends; \
+  message-io, tungstenite and `native` write each message.
+";
+
+/// The CPU's name, how many there are, and the system.
+fn machine() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(": ")).map_or("CPUs", |(_, name)| name);
+    let system = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{cpus} × {model}, {} {}", std::env::consts::OS, system.trim())
+}
+
+/// Says why there are no figures.
+pub(crate) fn not_measured(scenario: &Scenario, why: &str) -> String {
+    format!("## {}\n\nNot measured: {why}.\n", scenario.name)
+}
+
+/// One scenario: a row per case and metric.
+pub(crate) fn scenario(scenario: &Scenario, measured: &[Vec<Entry>], has_chart: bool) -> String {
+    let mut text = format!("## {0}\n\n{1}.\n\n", scenario.name, capitalized(scenario.about));
+    if has_chart {
+        let _ = writeln!(text, "![{0}](charts/{0}.svg)\n", scenario.name);
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for contestant in scenario.cases.iter().flat_map(|case| &case.contestants) {
+        if !names.contains(contestant) {
+            names.push(contestant);
+        }
+    }
+    let _ = writeln!(text, "| | {} |\n|{}", names.join(" | "), "---|".repeat(names.len() + 1));
+    for metric in &scenario.metrics {
+        for (case, entries) in scenario.cases.iter().zip(measured) {
+            row(&mut text, case, metric, &names, entries);
+        }
+    }
+    for (case, entries) in scenario.cases.iter().zip(measured) {
+        remarks(&mut text, case, entries);
+    }
+    text
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().filter(char::is_ascii_lowercase);
+    first.map_or_else(|| text.to_owned(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn row(text: &mut String, case: &Case, metric: &Metric, names: &[&str], entries: &[Entry]) {
+    let reference = entries.first().and_then(|entry| spread(entry, metric.key));
+    let _ = write!(text, "| {}, {} |", case.name, metric.unit);
+    for name in names {
+        let entry = entries.iter().find(|entry| entry.contestant == *name);
+        let cell = entry.map_or_else(String::new, |entry| cell(entry, metric, reference));
+        let _ = write!(text, " {cell} |");
+    }
+    text.push('\n');
+}
+
+fn cell(entry: &Entry, metric: &Metric, reference: Option<[f64; 3]>) -> String {
+    let Some([low, median, high]) = spread(entry, metric.key) else { return "failed".into() };
+    let mut text = shown(median);
+    if entry.outcomes.len() > 1 {
+        let _ = write!(text, " [{}..{}]", shown(low), shown(high));
+    }
+    if let Some([_, reference, _]) = reference {
+        let ratio = match metric.better {
+            Better::Higher => median / reference,
+            Better::Lower => reference / median,
+            Better::LowerBy => f64::NAN,
+        };
+        if let Better::LowerBy = metric.better {
+            let _ = write!(text, " ({:+.2})", median - reference);
+        } else if ratio.is_finite() && reference > 0.0 {
+            let _ = write!(text, " ({})", shown(ratio));
+        }
+    }
+    if entry.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Lost(..))) {
+        text.push_str(" **lost**");
+    }
+    text
+}
+
+/// The lowest, the median and the highest of what was measured.
+pub(crate) fn spread(entry: &Entry, key: &str) -> Option<[f64; 3]> {
+    let values = entry.outcomes.iter().filter_map(|outcome| values(outcome)?.get(key).copied());
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    Some([*values.first()?, values[values.len() / 2], *values.last()?])
+}
+
+fn values(outcome: &Outcome) -> Option<&Values> {
+    match outcome {
+        Outcome::Measured(values) | Outcome::Lost(_, values) => Some(values),
+        Outcome::Hung(_) | Outcome::Broke(_) => None,
+    }
+}
+
+/// What did not go as it should.
+fn remarks(text: &mut String, case: &Case, entries: &[Entry]) {
+    for entry in entries {
+        let what = entry.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Measured(_) => None,
+            Outcome::Lost(count, _) => Some(format!("{count} were lost or wrong")),
+            Outcome::Hung(why) | Outcome::Broke(why) => Some(why.clone()),
+        });
+        let what: Vec<_> = what.collect();
+        if !what.is_empty() {
+            let _ = write!(text, "\n{}, {}: {}.\n", case.name, entry.contestant, what.join("; "));
+        }
+    }
+}
+
+/// Three digits that count.
+fn shown(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1e6 => format!("{:.2} M", value / 1e6),
+        size if size >= 1e4 => format!("{:.1} k", value / 1e3),
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 0.1 || size == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
+}
