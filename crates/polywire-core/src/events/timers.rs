@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use slotmap::{DefaultKey, SlotMap};
+use slab::Slab;
 
 use super::lock;
 
@@ -16,86 +17,106 @@ use super::lock;
 /// longer than its timer never cancels another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerId {
-    number: u64,
-    key: DefaultKey,
+    number: Number,
+    slot: u32,
 }
 
-/// Number of the next timer, in the order of setting.
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+/// The number of a timer, in the order of setting. 64 bits of them are never used up.
+type Number = NonZero<u64>;
+
+static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+fn next_number() -> Number {
+    let last = LAST_NUMBER.fetch_add(1, Ordering::Relaxed);
+    NonZero::new(last.wrapping_add(1)).unwrap_or(Number::MAX)
+}
 
 /// Cancelled entries that the heap may always hold: so few are not worth a rebuild.
 const DEAD_ALLOWED: usize = 64;
 
+/// The time of a timer that has none. None fires within the 584 years that 64 bits of nanoseconds
+/// count.
+const NEVER: u64 = u64::MAX;
+
+/// When a timer is due, in nanoseconds; which of those of the same instant comes first; and where its
+/// event is. Packed, for a million of them are sorted: what is read of a heap is what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(Rust, packed(4))]
+struct Entry {
+    at: u64,
+    number: Number,
+    slot: u32,
+}
+
 /// Timers in the order of their time, and of their setting where the time is the same.
 ///
-/// A heap of the times beside a slot map of the events. Most timers are cancelled and few fire, so
+/// A heap of the times beside a slab of the events. Most timers are cancelled and few fire, so
 /// cancelling only frees the slot and leaves the heap's entry dead, to be dropped when it comes up
 /// or when more than half of the heap is dead. The earliest entry is never a dead one.
 pub(crate) struct Timers<E> {
-    heap: BinaryHeap<Reverse<(Instant, u64, DefaultKey)>>,
-    /// Beside the event, the timer's number: a slot's own version wraps around after 2^31 uses.
-    slots: SlotMap<DefaultKey, (u64, E)>,
+    /// An entry for each slot, and the dead ones.
+    heap: BinaryHeap<Reverse<Entry>>,
+    slots: Slab<(Number, E)>,
 }
 
 impl<E> Default for Timers<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), slots: SlotMap::new() }
+        Self { heap: BinaryHeap::new(), slots: Slab::new() }
     }
 }
 
 impl<E> Timers<E> {
-    /// Sets a timer. One without a time never fires, but can be cancelled like any other.
-    pub(crate) fn schedule(&mut self, at: Option<Instant>, event: E) -> TimerId {
-        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-        let key = self.slots.insert((number, event));
-        if let Some(at) = at {
-            self.heap.push(Reverse((at, number, key)));
-        }
-        TimerId { number, key }
+    /// Sets a timer for `at`.
+    pub(crate) fn schedule(&mut self, at: u64, event: E) -> TimerId {
+        let number = next_number();
+        let slot = self.slots.insert((number, event));
+        let slot = u32::try_from(slot).expect("so many timers take more memory than there is");
+        self.heap.push(Reverse(Entry { at, number, slot }));
+        TimerId { number, slot }
     }
 
     /// Takes a timer back; nothing if it fired, was cancelled, or never was.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<E> {
-        if !is_live(&self.slots, id.key, id.number) {
+        if !is_live(&self.slots, id.slot, id.number) {
             return None;
         }
-        let cancelled = self.slots.remove(id.key);
+        let (_, event) = self.slots.remove(id.slot as usize);
         self.drop_dead_entries();
-        cancelled.map(|(_, event)| event)
+        Some(event)
     }
 
     /// The event of the earliest timer, if that one's time has come.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<E> {
-        if self.next_deadline()? > now {
+    pub(crate) fn pop_due(&mut self, now: u64) -> Option<E> {
+        if self.next_deadline() > now || self.heap.is_empty() {
             return None;
         }
-        let Reverse((_, _, key)) = self.heap.pop()?;
-        let due = self.slots.remove(key);
+        let Reverse(Entry { slot, .. }) = self.heap.pop()?;
+        let (_, event) = self.slots.remove(slot as usize);
         self.drop_dead_entries();
-        due.map(|(_, event)| event)
+        Some(event)
     }
 
     /// When the earliest timer is due.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _, _))| *at)
+    pub(crate) fn next_deadline(&self) -> u64 {
+        self.heap.peek().map_or(NEVER, |Reverse(entry)| entry.at)
     }
 
     fn drop_dead_entries(&mut self) {
         let Self { heap, slots } = self;
+        let is_live = |entry: &Entry| is_live(slots, entry.slot, entry.number);
         if heap.len() > 2 * slots.len() + DEAD_ALLOWED {
-            heap.retain(|Reverse((_, number, key))| is_live(slots, *key, *number));
+            heap.retain(|Reverse(entry)| is_live(entry));
         }
-        while let Some(Reverse((_, number, key))) = heap.peek() {
-            if is_live(slots, *key, *number) {
-                break;
-            }
+        // Without dead ones their slots, which are anywhere in memory, are not looked at.
+        while heap.len() > slots.len() && heap.peek().is_some_and(|Reverse(entry)| !is_live(entry))
+        {
             heap.pop();
         }
     }
 }
 
-fn is_live<E>(slots: &SlotMap<DefaultKey, (u64, E)>, key: DefaultKey, number: u64) -> bool {
-    slots.get(key).is_some_and(|(of_slot, _)| *of_slot == number)
+fn is_live<E>(slots: &Slab<(Number, E)>, slot: u32, number: Number) -> bool {
+    slots.get(slot as usize).is_some_and(|(of_slot, _)| *of_slot == number)
 }
 
 /// [`Timers`] that any thread sets and one thread takes.
@@ -109,21 +130,19 @@ pub(super) struct SharedTimers<E> {
     start: Instant,
 }
 
-/// No timer fires within the 584 years that 64 bits of nanoseconds count.
-const NEVER: u64 = u64::MAX;
-
 impl<E> SharedTimers<E> {
     /// No timers. None may be due before `start`.
     pub(super) fn new(start: Instant) -> Self {
         Self { timers: Mutex::default(), next_nanos: AtomicU64::new(NEVER), start }
     }
 
-    /// As [`Timers::schedule`]; tells besides whether the new timer is now the only earliest.
+    /// Sets a timer, and tells besides whether it is now the only earliest. One without a time never
+    /// fires, but can be cancelled like any other.
     pub(super) fn schedule(&self, at: Option<Instant>, event: E) -> (TimerId, bool) {
+        let at = at.map_or(NEVER, |at| self.nanos(at));
         self.change(|timers| {
             let before = timers.next_deadline();
-            let id = timers.schedule(at, event);
-            (id, timers.next_deadline() != before)
+            (timers.schedule(at, event), at < before)
         })
     }
 
@@ -135,13 +154,14 @@ impl<E> SharedTimers<E> {
 
     /// As [`Timers::pop_due`].
     pub(super) fn pop_due(&self, now: Instant) -> Option<E> {
-        if self.nanos(now) < self.next_nanos.load(Ordering::Acquire) {
+        let now = self.nanos(now);
+        if now < self.next_nanos.load(Ordering::Acquire) {
             return None;
         }
         self.change(|timers| timers.pop_due(now))
     }
 
-    /// As [`Timers::next_deadline`].
+    /// When the earliest timer is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self.next_nanos.load(Ordering::Acquire) {
             NEVER => None,
@@ -158,13 +178,13 @@ impl<E> SharedTimers<E> {
     fn change<T>(&self, change: impl FnOnce(&mut Timers<E>) -> T) -> T {
         let mut timers = lock(&self.timers);
         let result = change(&mut timers);
-        let next = timers.next_deadline().map_or(NEVER, |at| self.nanos(at));
-        self.next_nanos.store(next, Ordering::Release);
+        self.next_nanos.store(timers.next_deadline(), Ordering::Release);
         result
     }
 
     fn nanos(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(NEVER)
+        let nanos = at.saturating_duration_since(self.start).as_nanos();
+        u64::try_from(nanos).unwrap_or(NEVER).min(NEVER - 1)
     }
 }
 
@@ -173,96 +193,97 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    const SECOND: Duration = Duration::from_secs(1);
-
     #[test]
     fn timers_fire_in_the_order_of_their_time_and_none_early() {
-        let start = Instant::now();
         let mut timers = Timers::default();
-        timers.schedule(Some(start + 2 * SECOND), "second");
-        timers.schedule(Some(start + SECOND), "first");
+        timers.schedule(20, "second");
+        timers.schedule(10, "first");
 
-        assert_eq!(timers.next_deadline(), Some(start + SECOND));
-        assert_eq!(timers.pop_due(start + SECOND - Duration::from_nanos(1)), None);
-        assert_eq!(timers.pop_due(start + 3 * SECOND), Some("first"));
-        assert_eq!(timers.pop_due(start + 3 * SECOND), Some("second"));
-        assert_eq!(timers.pop_due(start + 3 * SECOND), None);
-        assert_eq!(timers.next_deadline(), None);
+        assert_eq!(timers.next_deadline(), 10);
+        assert_eq!(timers.pop_due(9), None);
+        assert_eq!(timers.pop_due(30), Some("first"));
+        assert_eq!(timers.pop_due(30), Some("second"));
+        assert_eq!(timers.pop_due(30), None);
+        assert_eq!(timers.next_deadline(), NEVER);
     }
 
     #[test]
     fn a_hundred_thousand_timers_of_one_instant_fire_in_the_order_of_setting() {
-        let at = Instant::now();
         let mut timers = Timers::default();
         for number in 0..100_000 {
-            timers.schedule(Some(at), number);
+            timers.schedule(7, number);
         }
-        assert!((0..100_000).all(|number| timers.pop_due(at) == Some(number)));
-        assert_eq!(timers.pop_due(at), None);
+        assert!((0..100_000).all(|number| timers.pop_due(7) == Some(number)));
+        assert_eq!(timers.pop_due(7), None);
     }
 
     #[test]
     fn a_cancelled_timer_never_fires_and_its_event_is_dropped_at_once() {
-        let at = Instant::now();
         let mut timers = Timers::default();
         let event = Arc::new(());
-        let cancelled = timers.schedule(Some(at), Arc::clone(&event));
-        timers.schedule(Some(at + SECOND), Arc::clone(&event));
+        let cancelled = timers.schedule(1, Arc::clone(&event));
+        timers.schedule(2, Arc::clone(&event));
 
         drop(timers.cancel(cancelled));
         assert_eq!(Arc::strong_count(&event), 2);
-        assert_eq!(timers.next_deadline(), Some(at + SECOND));
-        assert_eq!(timers.pop_due(at), None);
-        assert!(timers.pop_due(at + SECOND).is_some());
+        assert_eq!(timers.next_deadline(), 2);
+        assert_eq!(timers.pop_due(1), None);
+        assert!(timers.pop_due(2).is_some());
     }
 
     #[test]
     fn an_id_kept_too_long_cancels_nothing() {
-        let at = Instant::now();
         let (mut timers, mut others) = (Timers::default(), Timers::default());
-        let fired = timers.schedule(Some(at), 1);
-        assert_eq!(timers.pop_due(at), Some(1));
-        timers.schedule(Some(at), 2); // Reuses the slot.
-        let of_another_queue = others.schedule(Some(at), 3);
+        let fired = timers.schedule(0, 1);
+        assert_eq!(timers.pop_due(0), Some(1));
+        timers.schedule(0, 2); // Reuses the slot.
+        let of_another_queue = others.schedule(0, 3);
 
         assert_eq!(timers.cancel(fired), None);
         assert_eq!(timers.cancel(of_another_queue), None);
-        assert_eq!(timers.pop_due(at), Some(2));
+        assert_eq!(timers.pop_due(0), Some(2));
     }
 
     #[test]
     fn a_timer_without_a_time_waits_until_it_is_cancelled() {
         let start = Instant::now();
-        let mut timers = Timers::default();
-        let never = timers.schedule(None, "never");
+        let timers = SharedTimers::new(start);
+        let (never, sooner) = timers.schedule(None, "never");
+        assert!(!sooner);
         assert_eq!(timers.next_deadline(), None);
-        assert_eq!(timers.pop_due(start + 1_000_000 * SECOND), None);
+        assert_eq!(timers.pop_due(start + Duration::from_secs(1 << 40)), None);
         assert_eq!(timers.cancel(never), Some("never"));
         assert_eq!(timers.cancel(never), None);
     }
 
     #[test]
     fn the_heap_stays_within_twice_the_live_timers() {
-        let at = Instant::now();
         let mut timers = Timers::default();
-        timers.schedule(Some(at), 0); // The earliest lives, so none below it comes up.
+        timers.schedule(0, 0); // The earliest lives, so none below it comes up.
         for number in 1..10_000 {
-            let id = timers.schedule(Some(at + SECOND), number);
+            let id = timers.schedule(1, number);
             timers.cancel(id);
             assert!(timers.heap.len() <= 2 + DEAD_ALLOWED);
         }
-        let ids: Vec<_> = (0..10_000).map(|n| timers.schedule(Some(at + SECOND), n)).collect();
+        let ids: Vec<_> = (0..10_000).map(|number| timers.schedule(1, number)).collect();
         for id in &ids[1..] {
             timers.cancel(*id);
         }
         assert!(timers.heap.len() <= 4 + DEAD_ALLOWED);
-        assert_eq!(timers.pop_due(at + SECOND), Some(0));
-        assert_eq!(timers.pop_due(at + SECOND), Some(0));
+        assert_eq!(timers.pop_due(1), Some(0));
+        assert_eq!(timers.pop_due(1), Some(0));
         assert!(timers.heap.is_empty());
     }
 
     #[test]
+    fn a_timer_takes_no_more_than_its_share_of_memory() {
+        assert_eq!(size_of::<Entry>(), 20);
+        assert_eq!(size_of::<(Number, u64)>(), 16);
+    }
+
+    #[test]
     fn the_deadline_beside_the_lock_follows_every_change() {
+        const SECOND: Duration = Duration::from_secs(1);
         let start = Instant::now();
         let timers = SharedTimers::new(start);
         assert_eq!(timers.next_deadline(), None);
