@@ -179,13 +179,9 @@ impl EventLoop {
         }
     }
 
-    /// Whether the program removed the endpoint of an event meanwhile.
+    /// Whether the program removed the endpoint of an event, which the loop has not come to yet.
     fn is_obsolete(&self, event: &StoredNetEvent) -> bool {
-        let (StoredNetEvent::Connected(endpoint, _)
-        | StoredNetEvent::Accepted(endpoint, _)
-        | StoredNetEvent::Message(endpoint, _)
-        | StoredNetEvent::Disconnected(endpoint)) = event;
-        self.shared.reasons.get(endpoint.resource_id()) == Some(CloseReason::Removed)
+        self.shared.reasons.get(id_of(event)) == Some(CloseReason::Removed)
     }
 
     fn poll(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
@@ -318,7 +314,10 @@ impl EventLoop {
                 self.try_listening(&mut resource);
                 self.put_back(resource);
             }
-            Command::Remove(id) => self.remove(id),
+            Command::Remove(id) => {
+                self.backlog.retain(|event| id_of(event) != id);
+                self.remove(id);
+            }
             Command::Resume(id) => self.mark_ready(id, Readiness::READABLE),
             Command::ResumeAll => self.resume_all(),
         }
@@ -365,6 +364,15 @@ impl EventLoop {
         drop(resource);
         self.shared.registry.remove(id);
     }
+}
+
+/// The endpoint that an event is about.
+fn id_of(event: &StoredNetEvent) -> ResourceId {
+    let (StoredNetEvent::Connected(endpoint, _)
+    | StoredNetEvent::Accepted(endpoint, _)
+    | StoredNetEvent::Message(endpoint, _)
+    | StoredNetEvent::Disconnected(endpoint)) = event;
+    endpoint.resource_id()
 }
 
 /// What an adapter may use for one call.

@@ -164,6 +164,12 @@ fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
     });
 }
 
+/// An event that was kept for the program was told after a removal whose rest could not be sent.
+#[test]
+fn property_30_of_a_world_that_once_broke_a_contract() {
+    random_world(&wire(), 129_837);
+}
+
 #[test]
 fn the_same_seed_is_the_same_world() {
     for seed in [2, 3, 77] {

@@ -21,3 +21,9 @@ fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
         random_world(&wire(), seed);
     });
 }
+
+/// A removal was told as such, though what was accepted before it had been thrown away.
+#[test]
+fn property_30_of_a_world_that_once_broke_a_contract() {
+    random_world(&wire(), 10_931);
+}
