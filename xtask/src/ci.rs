@@ -22,6 +22,11 @@ pub(crate) fn run(skip_missing: bool) -> Result {
     step("test, release", || {
         execute(&mut cargo(["test", "--release", "--package", "polywire", "--tests"]))
     })?;
+    step("cuts", || {
+        let what = ["test", "--release", "--package", "polywire-framed-tcp"];
+        let tests = ["--package", "polywire-ws", "--test", "any_cut", "--test", "any_bytes"];
+        execute(cargo(what).args(tests).arg("row_4"))
+    })?;
     step("simulate", || simulate::run(&["simulate", "--seeds", "10000"].map(String::from)))?;
     step("features", features::run)?;
     step("consumers", consumers::run)?;

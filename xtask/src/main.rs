@@ -3,6 +3,8 @@
 mod bench;
 mod ci;
 mod consumers;
+mod coverage;
+mod crowd;
 mod features;
 mod fuzz;
 mod instructions;
@@ -38,6 +40,8 @@ usage: cargo xtask COMMAND
   instructions [--skip-missing]          what a message costs of the CPU, against limits
   transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
+  coverage                               the share of the codecs' lines that their tests run
+  crowd [--connections N]                19,900 connections that come and go, in release
   models                                 what threads do to each other, in every order
   sanitize address|thread [OPTIONS]      the tests under a sanitizer (nightly); OPTIONS as cargo's
 
@@ -60,6 +64,8 @@ fn main() -> ExitCode {
         Some("transfer") => transfer::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
         Some("models") => models::run(),
+        Some("coverage") => coverage::run(),
+        Some("crowd") => crowd::run(&args[1..]),
         Some("sanitize") => {
             sanitize::run(args.get(1).map(String::as_str), args.get(2..).unwrap_or(&[]))
         }

@@ -47,8 +47,13 @@ pub(crate) fn install(browser: bool, skip_missing: bool) -> Result<Peers> {
 
 /// A program of the Debian package of the same name.
 pub(crate) fn debian_program(name: &str, version_flag: &str) -> Result<PathBuf> {
+    debian_package(name, name, version_flag)
+}
+
+/// A program of a Debian package.
+pub(crate) fn debian_package(package: &str, name: &str, version_flag: &str) -> Result<PathBuf> {
     if !is_installed(name, version_flag) {
-        apt_install(name)?;
+        apt_install(package)?;
     }
     Ok(name.into())
 }

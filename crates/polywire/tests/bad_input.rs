@@ -241,6 +241,50 @@ fn hostile_lengths_that_arrive_byte_by_byte_are_refused_too() {
     }
 }
 
+/// What peers may send and what not, and whether it holds a message.
+fn good_and_bad() -> Vec<(Transport, Vec<u8>, bool)> {
+    let bad = hostile().into_iter().map(|hostile| (hostile.transport, hostile.bytes, false));
+    let good = peers::MESSAGE_STREAMS.into_iter().flat_map(|transport| {
+        [0, 5, 200].map(|len| (transport, peers::frame(transport, &vec![7; len]), true))
+    });
+    bad.chain(good).collect()
+}
+
+#[test]
+fn row_3_bytes_cut_anywhere_come_to_a_message_or_an_end_at_once() {
+    let mut longest = Duration::ZERO;
+    for (transport, bytes, is_good) in good_and_bad() {
+        let node = Node::new();
+        let (_, addr) = node.listen(transport);
+        // Behind the first bytes all come that a header may have, then some.
+        for cut in (0..bytes.len()).filter(|cut| *cut < 20 || cut % 20 == 0) {
+            for goes_on in [true, false] {
+                let (endpoint, mut peer) = client(&node, transport, addr);
+                peer.write_all(&bytes[..cut]).unwrap();
+                node.settle(); // So that a read ends here.
+                let start = Instant::now();
+                if goes_on {
+                    let _ = peer.write_all(&bytes[cut..]);
+                } else {
+                    let _ = peer.shutdown(std::net::Shutdown::Write);
+                }
+                if goes_on && is_good {
+                    assert_eq!(node.message().0, endpoint);
+                } else {
+                    node.disconnected(endpoint);
+                }
+                longest = longest.max(start.elapsed());
+                drop(peer);
+                if goes_on && is_good {
+                    node.disconnected(endpoint);
+                }
+            }
+        }
+    }
+    println!("row 3: {longest:?} at most until a message or the end");
+    assert!(longest < SLACK * Duration::from_millis(100), "{longest:?}");
+}
+
 #[test]
 fn a_peer_that_sends_garbage_is_let_go_and_others_lose_nothing() {
     // Neither a length nor a frame that anybody may send.

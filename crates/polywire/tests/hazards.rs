@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "hazards/adapters.rs"]
+mod adapters;
 #[path = "hazards/arguments.rs"]
 mod arguments;
 #[path = "hazards/connecting.rs"]

@@ -5,12 +5,12 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use polywire::network::{NetEvent, Transport};
 use polywire::node::{self, NodeEvent};
 
-use support::system::{descriptors, this_thread, threads, voluntary_switches};
+use support::system::{descriptors, fall_asleep, this_thread, threads, voluntary_switches};
 use support::{ANY_PORT, DEADLINE};
 
 const IDLE: Duration = Duration::from_secs(5);
@@ -61,19 +61,4 @@ fn an_idle_node_never_wakes_and_has_no_thread_and_few_descriptors() {
     runner.join().unwrap();
     drop(handler); // Which can ring as long as it lives.
     assert_eq!(descriptors(), fds_before, "everything is closed");
-}
-
-/// Waits until the thread has not gone to wait anew for a while.
-fn fall_asleep(thread: &str) {
-    let start = Instant::now();
-    let mut last = voluntary_switches(thread);
-    loop {
-        thread::sleep(Duration::from_millis(100));
-        let now = voluntary_switches(thread);
-        if now == last {
-            return;
-        }
-        last = now;
-        assert!(start.elapsed() < DEADLINE, "it never sleeps");
-    }
 }

@@ -4,13 +4,14 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polywire::events;
+use polywire::events::{self, TimerId};
 use polywire::network::{Endpoint, NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
@@ -177,26 +178,44 @@ fn an_event_beside_a_far_timer_is_returned() {
     assert_eq!(receiver.try_receive(), None);
 }
 
-#[test]
-fn timers_for_equal_instants_all_fire() {
-    let _alone = alone();
-    const EACH: u32 = 5_000;
-    let (handler, _task, fired) = clockwork();
-    thread::scope(|scope| {
-        for thread in 0..2 {
-            let handler = &handler;
-            scope.spawn(move || {
-                for number in 0..EACH {
-                    let signal = thread * EACH + number;
-                    handler.signals().send_with_timer(signal, Duration::from_millis(2));
-                }
-            });
+/// Sets timers for that instant, numbered from `first`, and cancels every third; returns their ids.
+fn set_timers(handler: &NodeHandler<u32>, due: Instant, first: u32, count: u32) -> Vec<TimerId> {
+    let set = |number| {
+        let after = due.saturating_duration_since(Instant::now());
+        let timer = handler.signals().send_with_timer(number, after);
+        if number % 3 == 0 {
+            handler.signals().cancel_timer(timer);
         }
+        timer
+    };
+    (first..first + count).map(set).collect()
+}
+
+#[test]
+fn row_26_a_hundred_thousand_timers_of_one_instant_fire_once_and_cancelled_ones_never() {
+    let _alone = alone();
+    const EACH: u32 = 50_000;
+    let (handler, _task, fired) = clockwork();
+    let due = Instant::now() + Duration::from_millis(500);
+    let ids: HashSet<_> = thread::scope(|scope| {
+        let set = |thread| set_timers(&handler, due, thread * EACH, EACH);
+        let threads = [0, 1].map(|thread| scope.spawn(move || set(thread)));
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    let mut got: Vec<_> =
-        (0..2 * EACH).map(|_| fired.recv_timeout(DEADLINE).expect("none is lost").0).collect();
+    assert_eq!(ids.len(), 2 * EACH as usize, "no two share an identity");
+    let expected: Vec<_> = (0..2 * EACH).filter(|number| number % 3 != 0).collect();
+    let mut got: Vec<_> = expected
+        .iter()
+        .map(|_| {
+            let (number, at) = fired.recv_timeout(DEADLINE).expect("none is lost");
+            assert!(at >= due, "{:?} early", due - at);
+            number
+        })
+        .collect();
     got.sort_unstable();
-    assert!(got.into_iter().eq(0..2 * EACH));
+    assert!(got == expected);
+    handler.signals().send(u32::MAX);
+    assert_eq!(fired.recv_timeout(DEADLINE).unwrap().0, u32::MAX, "none fires twice");
     handler.stop();
 }
 

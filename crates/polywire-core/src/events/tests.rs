@@ -1,4 +1,5 @@
 use super::*;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
@@ -107,7 +108,7 @@ fn a_flood_from_many_threads_loses_nothing_and_keeps_the_order_of_each() {
 }
 
 #[test]
-fn each_timer_fires_once_or_is_cancelled_whatever_the_threads_do() {
+fn row_26_each_timer_fires_once_or_is_cancelled_whatever_the_threads_do() {
     struct Counted<'a>(&'a AtomicUsize);
     impl Drop for Counted<'_> {
         fn drop(&mut self) {
@@ -188,4 +189,21 @@ fn a_loop_is_notified_of_all_but_timers_behind_the_earliest() {
     let due = [(); 3].map(|()| receiver.pop_due(clock.now()));
     assert_eq!(due, [Some('a'), Some('b'), Some('c')]);
     assert_eq!((receiver.pop_priority(), receiver.pop_ordinary()), (Some('p'), Some('x')));
+}
+
+#[test]
+fn row_26_a_hundred_thousand_timers_of_exactly_one_instant_fire_in_order_and_not_before() {
+    const TIMERS: u32 = 100_000;
+    let clock = Clock::manual();
+    let (sender, mut receiver) = build(None, clock.clone());
+    let ids: Vec<_> = (0..TIMERS).map(|number| sender.send_with_timer(number, MINUTE)).collect();
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+    ids.iter().step_by(2).for_each(|id| sender.cancel_timer(*id));
+    clock.advance(MINUTE - Duration::from_nanos(1));
+    assert_eq!(receiver.pop_due(clock.now()), None);
+    clock.advance(Duration::from_nanos(1));
+    let fired = std::iter::from_fn(|| receiver.pop_due(clock.now()));
+    assert!(fired.eq((1..TIMERS).step_by(2)));
+    ids.iter().for_each(|id| sender.cancel_timer(*id)); // Of nobody's, now.
+    assert_eq!(receiver.next_deadline(), None);
 }

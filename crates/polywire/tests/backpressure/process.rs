@@ -9,6 +9,11 @@ pub(crate) fn cpu_time(thread: &str) -> Duration {
     schedstat(thread, 0)
 }
 
+/// Time that the thread could have run and others kept it from the CPU.
+pub(crate) fn kept_waiting(thread: &str) -> Duration {
+    schedstat(thread, 1)
+}
+
 fn schedstat(thread: &str, field: usize) -> Duration {
     let schedstat = fs::read_to_string(format!("{thread}/schedstat")).unwrap();
     Duration::from_nanos(schedstat.split_whitespace().nth(field).unwrap().parse().unwrap())
@@ -25,12 +30,14 @@ impl Stopwatch {
     const THREAD: &str = "/proc/thread-self";
 
     pub(crate) fn start() -> Self {
-        Self { kept_waiting: schedstat(Self::THREAD, 1), started: Instant::now() }
+        // Whatever happens between the two is rather measured than not.
+        let started = Instant::now();
+        Self { started, kept_waiting: kept_waiting(Self::THREAD) }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        let took = self.started.elapsed();
-        took.saturating_sub(schedstat(Self::THREAD, 1) - self.kept_waiting)
+        let waited = kept_waiting(Self::THREAD) - self.kept_waiting;
+        self.started.elapsed().saturating_sub(waited)
     }
 }
 

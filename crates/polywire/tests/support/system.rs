@@ -1,6 +1,10 @@
 //! What Linux tells of a process.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::DEADLINE;
 
 /// Descriptors that the process has open.
 pub fn descriptors() -> usize {
@@ -32,4 +36,19 @@ pub fn voluntary_switches(thread: &str) -> u64 {
     let status = fs::read_to_string(format!("{thread}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
     line.unwrap().trim().parse().unwrap()
+}
+
+/// Waits until the thread has not gone to wait anew for a while.
+pub fn fall_asleep(thread: &str) {
+    let start = Instant::now();
+    let mut last = voluntary_switches(thread);
+    loop {
+        thread::sleep(Duration::from_millis(100));
+        let now = voluntary_switches(thread);
+        if now == last {
+            return;
+        }
+        last = now;
+        assert!(start.elapsed() < DEADLINE, "it never sleeps");
+    }
 }
