@@ -30,7 +30,9 @@ fn main() {
         "chart" => chart::run(&args),
         "native" | "native-batch" => native::run(&args),
         "mio" => mio_loop::run(&args),
-        "polywire" => polywire_node::run(&args),
+        "polywire" | "polywire-batch" | "polywire-busy" | "polywire-two" => {
+            polywire_node::run(&args);
+        }
         "message-io" => message_io_node::run(&args),
         "tokio" => tokio_programs::run(&args),
         "tungstenite" => tungstenite_blocking::run(&args),

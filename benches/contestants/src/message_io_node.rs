@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use message_io::network::NetworkController;
 
+use crate::args::Args;
+
 pub(crate) use message_io as library;
 
 #[path = "node_programs/mod.rs"]
@@ -15,6 +17,8 @@ pub(crate) use node_programs::run;
 /// Once a read has emptied the socket, WebSocket messages behind the first one of that read are not
 /// handed out before more comes, or the end of the connection.
 pub(crate) const KEEPS_MESSAGES_BACK: bool = true;
+
+pub(crate) fn prepare(_: &NetworkController, _: &Args) {}
 
 pub(crate) fn listen_with_large_buffer(_: &NetworkController) -> SocketAddr {
     panic!("message-io has no option for it")

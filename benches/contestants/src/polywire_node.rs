@@ -5,15 +5,30 @@ use std::net::SocketAddr;
 use polywire::adapters::udp::UdpListenConfig;
 use polywire::network::{NetworkController, TransportListen};
 
-use crate::args::LARGE_BUFFER;
+use crate::args::{Args, LARGE_BUFFER};
 
 pub(crate) use polywire as library;
 
+mod alone;
 #[path = "node_programs/mod.rs"]
 mod node_programs;
 
-// What one library alone can do is a contestant `polywire-...` that is told from the others here.
-pub(crate) use node_programs::run;
+/// `polywire-batch` and `polywire-two` are programs of their own, `polywire-busy` is the same as all
+/// but polls busily.
+pub(crate) fn run(args: &Args) {
+    match (args.contestant.as_str(), args.role.as_str()) {
+        ("polywire-batch", "sender") => alone::send_batches(args),
+        ("polywire-two", "server") => alone::echo_by_two_nodes(args),
+        _ => node_programs::run(args),
+    }
+}
+
+/// Sets up what the contestant is to differ in.
+pub(crate) fn prepare(network: &NetworkController, args: &Args) {
+    if args.contestant == "polywire-busy" {
+        network.set_busy_poll(alone::BUSY);
+    }
+}
 
 /// Whether messages may stay in the library until something else comes.
 pub(crate) const KEEPS_MESSAGES_BACK: bool = false;

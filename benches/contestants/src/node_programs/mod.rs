@@ -1,6 +1,6 @@
 //! Programs on a node: compiled once for polywire and once for message-io, which `library` is.
 
-pub(crate) use super::{KEEPS_MESSAGES_BACK, library, listen_with_large_buffer};
+pub(crate) use super::{KEEPS_MESSAGES_BACK, library, listen_with_large_buffer, prepare};
 
 mod alone;
 mod client;

@@ -2,12 +2,13 @@
 
 use super::library::network::NetEvent;
 use super::library::node::{self, NodeEvent};
-use super::{ANY_PORT, transport};
+use super::{ANY_PORT, prepare, transport};
 use crate::args::Args;
 use crate::usage;
 
 pub(super) fn echo(args: &Args) {
     let (handler, listener) = node::split::<()>();
+    prepare(handler.network(), args);
     let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
     usage::serve(addr.port());
     listener.for_each(move |event| {

@@ -49,8 +49,6 @@ pub(super) fn small(scale: Scale, has_zmq: bool) -> Scenario {
 }
 
 pub(super) fn datagrams(scale: Scale) -> Scenario {
-    // A contestant `polywire-batch`, which sends many with a call, is to stand behind `polywire` in
-    // both rows once there is such a call; `polywire_node.rs` of the contestants then tells it apart.
     let row = |buffer, contestants: &[&'static str]| {
         let mut case = one_way("udp", 64, contestants, scale.ms);
         case.server.args = format!("size=64 buffer={buffer}");
@@ -58,10 +56,10 @@ pub(super) fn datagrams(scale: Scale) -> Scenario {
     };
     Scenario {
         name: "datagrams",
-        about: "UDP of 64 bytes one way, as fast as the system takes them; quinn-udp sends 64 a call, \
-                the others one",
+        about: "UDP of 64 bytes one way, as fast as the system takes them; quinn-udp and \
+                polywire-batch (`send_many`) send 64 a call, the others one",
         cases: vec![
-            row("large", &["native", "polywire", "tokio", "quinn-udp"]),
+            row("large", &["native", "polywire", "tokio", "quinn-udp", "polywire-batch"]),
             row("default", &["native", "polywire", "message-io", "tokio", "quinn-udp"]),
         ],
         metrics: with_costs(vec![

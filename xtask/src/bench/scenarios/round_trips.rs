@@ -26,15 +26,24 @@ pub(super) fn latency(scale: Scale) -> Scenario {
         let case = case("echo", transport, &all, ["server", "client"], args.clone());
         Case { placement: Placement::Together, ..case }
     };
-    // A row for a loop that polls busily: `Placement::Apart`, with a contestant of its own.
+    let busy = |transport| {
+        let all = ["native", "polywire", "polywire-busy", "tokio"];
+        let case = case("echo", transport, &all, ["server", "client"], args.clone());
+        let name = format!("{transport}, two CPUs");
+        Case { name, placement: Placement::Apart, ..case }
+    };
     Scenario {
         name: "latency",
-        about: "a message of 64 bytes and its answer, both ends on one CPU",
+        about: "a message of 64 bytes and its answer, both ends on one CPU, or on two; \
+                polywire-busy polls for a millisecond before it sleeps (`set_busy_poll`)",
         cases: vec![
             row("tcp", &[]),
             row("framed", &[]),
             row("ws", &["tungstenite"]),
             row("udp", &[]),
+            busy("tcp"),
+            busy("framed"),
+            busy("udp"),
         ],
         metrics: vec![lower("p50_us", "p50 in µs"), lower("p99_us", "p99 in µs")],
         shape: Shape::Echo,
@@ -81,11 +90,17 @@ pub(super) fn echo(scale: Scale) -> Scenario {
             cases.push(Case { name: format!("{transport} C={conns} D={depth}"), ..case });
         }
     }
-    // A server of several nodes on one port: `Placement::Free`, with a contestant of its own.
+    for transport in ["framed", "ws"] {
+        let args = format!("depth=16 ms={}", scale.ms);
+        let servers = ["polywire", "polywire-two"];
+        let case = loaded("echo", "echo", transport, &servers, (crowd, 64), &args);
+        let name = format!("{transport} C={crowd} D=16, on any CPU");
+        cases.push(Case { name, placement: Placement::Free, ..case });
+    }
     Scenario {
         name: "echo",
         about: "C connections with D messages of 64 bytes under way on each; the server on one CPU, \
-                the clients on another",
+                the clients on another; polywire-two is two nodes on one port (`reuse_port`)",
         cases,
         metrics: vec![
             higher("answers_per_s", "messages/s"),
