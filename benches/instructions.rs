@@ -54,10 +54,10 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(3_980_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_130_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(4_280_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(5_240_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(4_220_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_370_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(4_550_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(5_480_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
@@ -72,7 +72,7 @@ fn sixteen_at_once(transport: Transport) {
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_290_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_530_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(111_400_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));

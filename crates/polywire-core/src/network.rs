@@ -386,8 +386,7 @@ impl NetworkController {
         let send = |entry: &Entry| if entry.takes(endpoint) { send(entry) } else { None };
         let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
         if status == Some(SendStatus::Sent) {
-            self.shared.counters.messages_out.add(1);
-            self.shared.counters.bytes_out.add(message.len());
+            self.shared.count_sent(1, message.len());
         }
         status.unwrap_or(SendStatus::ResourceNotFound)
     }

@@ -1,5 +1,7 @@
 //! Which resources live: slots, generations, look-up from any thread.
 
+mod current;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use crate::address::RemoteAddr;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+pub(crate) use current::Held;
 
 const OPENING: u8 = 0;
 const READY: u8 = 1;
@@ -187,6 +191,10 @@ impl Registry {
     /// Runs `look` on the entry, if it lives.
     #[inline]
     pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
+        let look = match self.with_current(id, look) {
+            Ok(result) => return Some(result),
+            Err(look) => look,
+        };
         let entry = self.slots.get(id.slot())?.entry.load();
         entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
     }

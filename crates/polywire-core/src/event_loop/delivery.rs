@@ -9,7 +9,7 @@ use crate::event_loop::Callback;
 use crate::loop_thread::while_more_wait;
 use crate::network::NetEvent;
 use crate::network::shared::Shared;
-use crate::registry::Entry;
+use crate::registry::{Entry, Held};
 
 /// Hands the messages of one connection to the callback.
 pub(super) struct ConnectionSink<'a> {
@@ -17,6 +17,7 @@ pub(super) struct ConnectionSink<'a> {
     entry: &'a Entry,
     endpoint: Endpoint,
     callback: Callback<'a>,
+    _current: Held,
 }
 
 impl<'a> ConnectionSink<'a> {
@@ -25,7 +26,8 @@ impl<'a> ConnectionSink<'a> {
         entry: &'a Arc<Entry>,
         callback: Callback<'a>,
     ) -> Self {
-        Self { shared, entry, endpoint: entry.endpoint(), callback }
+        let current = shared.registry.hold_current(entry);
+        Self { shared, entry, endpoint: entry.endpoint(), callback, _current: current }
     }
 }
 
@@ -42,6 +44,7 @@ pub(super) struct DatagramSink<'a> {
     entry: &'a Entry,
     callback: Callback<'a>,
     accepted: Vec<Connection>,
+    current: Held,
 }
 
 impl<'a> DatagramSink<'a> {
@@ -50,10 +53,12 @@ impl<'a> DatagramSink<'a> {
         entry: &'a Arc<Entry>,
         callback: Callback<'a>,
     ) -> Self {
-        Self { shared, entry, callback, accepted: Vec::new() }
+        let current = shared.registry.hold_current(entry);
+        Self { shared, entry, callback, accepted: Vec::new(), current }
     }
 
     pub(super) fn into_accepted(self) -> Vec<Connection> {
+        drop(self.current);
         self.accepted
     }
 }

@@ -67,9 +67,7 @@ struct Batch<'a> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        let counters = &self.network.shared.counters;
-        counters.messages_out.add(self.taken);
-        counters.bytes_out.add(self.bytes);
+        self.network.shared.count_sent(self.taken, self.bytes);
         // The loop does it otherwise, when more was sent.
         if gathering() == Gathering::No {
             self.sender.flush();

@@ -162,6 +162,14 @@ impl Shared {
         self.announcements.budget().set_max(limits.max_buffered);
     }
 
+    /// Counts messages that were taken to be sent.
+    #[inline]
+    pub(crate) fn count_sent(&self, messages: usize, bytes: usize) {
+        let is_loop = self.announcements.runs_here();
+        self.counters.messages_out.add(is_loop, messages);
+        self.counters.bytes_out.add(is_loop, bytes);
+    }
+
     pub(crate) fn set_busy_poll(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         // A year is for ever, and no instant is too far to be told.

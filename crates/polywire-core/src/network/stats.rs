@@ -77,8 +77,8 @@ fn kind_of(reason: &CloseReason) -> Option<usize> {
 pub(crate) struct Counters {
     pub(crate) messages_in: Counter,
     pub(crate) bytes_in: Counter,
-    pub(crate) messages_out: Counter,
-    pub(crate) bytes_out: Counter,
+    pub(crate) messages_out: SharedCounter,
+    pub(crate) bytes_out: SharedCounter,
     pub(crate) refused: Counter,
     pub(crate) turned_away: Counter,
     pub(crate) ends: [Counter; END_KINDS],
@@ -97,6 +97,25 @@ impl Counters {
         let [by_peer, by_failure, by_violation, by_timeout, by_limit] =
             self.ends.each_ref().map(Counter::get);
         Ended { by_peer, by_failure, by_violation, by_timeout, by_limit }
+    }
+}
+
+/// A counter that any thread adds to, the loop's most of all: it has a part of its own.
+#[derive(Debug, Default)]
+pub(crate) struct SharedCounter {
+    of_loop: Counter,
+    of_others: Counter,
+}
+
+impl SharedCounter {
+    /// Adds to the part of the loop's thread, which alone says so, or of all others.
+    #[inline]
+    pub(crate) fn add(&self, is_loop: bool, more: usize) {
+        if is_loop { self.of_loop.add_alone(more) } else { self.of_others.add(more) }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.of_loop.get().wrapping_add(self.of_others.get())
     }
 }
 
