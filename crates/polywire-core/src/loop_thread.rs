@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sync::thread_local;
+
 thread_local! {
     /// A number of this thread's own; 0 until asked for.
     static THREAD: Cell<u64> = const { Cell::new(0) };
@@ -24,7 +26,7 @@ pub(crate) fn current_thread() -> u64 {
 /// Whether what the current thread sends will be written soon by a loop, together with more.
 #[inline]
 pub(crate) fn is_gathering() -> bool {
-    GATHERING.get()
+    GATHERING.with(Cell::get)
 }
 
 /// Runs `callback` with sends gathering or not.
@@ -37,10 +39,10 @@ pub(crate) fn while_gathering<R>(gather: bool, callback: impl FnOnce() -> R) -> 
     struct Restore;
     impl Drop for Restore {
         fn drop(&mut self) {
-            GATHERING.set(false);
+            GATHERING.with(|gathering| gathering.set(false));
         }
     }
-    GATHERING.set(true);
+    GATHERING.with(|gathering| gathering.set(true));
     let _restore = Restore;
     callback()
 }

@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64 as Counter;
 use std::time::{Duration, Instant};
 
 use slotmap::{DefaultKey, SlotMap};
 
 use super::lock;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Names one timer, to cancel it.
 ///
@@ -20,8 +21,8 @@ pub struct TimerId {
     key: DefaultKey,
 }
 
-/// Number of the next timer, in the order of setting.
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+/// Number of the next timer, in the order of setting. No model looks into it.
+static NEXT_NUMBER: Counter = Counter::new(0);
 
 /// Cancelled entries that the heap may always hold: so few are not worth a rebuild.
 const DEAD_ALLOWED: usize = 64;

@@ -2,11 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Instant;
-
-use crossbeam_queue::SegQueue;
 
 use crate::adapter::{Connection, Local, Remote};
 use crate::announcer::Announcements;
@@ -20,6 +17,8 @@ use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
 use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, SegQueue};
 
 /// What became of a connection that somebody waits for.
 pub(crate) type Outcome = Arc<OnceLock<Result<(), CloseReason>>>;
