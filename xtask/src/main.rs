@@ -2,6 +2,7 @@
 
 mod ci;
 mod consumers;
+mod debian_rust;
 mod features;
 mod fuzz;
 mod instructions;
@@ -9,6 +10,7 @@ mod interop;
 mod manifest;
 mod models;
 mod peers;
+mod platforms;
 mod process;
 mod sanitize;
 mod simulate;
@@ -35,8 +37,9 @@ usage: cargo xtask COMMAND
   instructions [--skip-missing]          what a message costs of the CPU, against limits
   transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
-  models                                 what threads do to each other, in every order
-  sanitize address|thread [OPTIONS]      the tests under a sanitizer (nightly); OPTIONS as cargo's
+  models [--schedules N]                 what threads do to each other, in every order
+  sanitize address|thread [OPTIONS]      the tests under a sanitizer; OPTIONS as cargo's
+  platforms                              compiles for Windows, macOS, FreeBSD and the oldest Rust
 
 --skip-missing passes over peers that can't be had here, instead of failing.";
 
@@ -55,7 +58,8 @@ fn main() -> ExitCode {
         Some("instructions") => instructions::run(skip_missing),
         Some("transfer") => transfer::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
-        Some("models") => models::run(),
+        Some("models") => models::run(&args[1..]),
+        Some("platforms") => platforms::run(),
         Some("sanitize") => {
             sanitize::run(args.get(1).map(String::as_str), args.get(2..).unwrap_or(&[]))
         }

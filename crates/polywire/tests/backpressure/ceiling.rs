@@ -132,9 +132,15 @@ over_transports! {
         let peers: Vec<_> = (0..2).map(|_| RawPeer::connect(transport, addr)).collect();
         let (greedy, waiting) = (node.accepted(), node.accepted());
         let network = node.network();
-        // One connection fills the node, another one its kernel's buffers.
-        while network.try_send(waiting, &[7; 16 << 10]) == SendStatus::Sent
-            && network.stats().queued_bytes < 100_000 {}
+        // One connection fills the node, another one its kernel's buffers, which may still grow.
+        let mut last = 0;
+        while last < 100_000 || network.stats().queued_bytes < last {
+            while network.stats().queued_bytes < 100_000 {
+                assert_eq!(network.try_send(waiting, &[7; 16 << 10]), SendStatus::Sent);
+            }
+            last = network.stats().queued_bytes;
+            thread::sleep(Duration::from_millis(50));
+        }
         while network.try_send(greedy, &[7; 16 << 10]) == SendStatus::Sent {}
         assert!(network.stats().queued_bytes <= MIB);
         let (tell, told) = mpsc::channel();
