@@ -1,7 +1,7 @@
 //! The whole network on fake sockets, while threads act on it: nothing accepted is lost, nothing is
 //! told after its end, nothing outlives the loop.
 //!
-//! The fake world and the queues count as atomic.
+//! The queues count as atomic, and each call of the fake system.
 
 use std::sync::Arc;
 
