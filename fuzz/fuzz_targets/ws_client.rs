@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use polywire_fuzz::peer::{Peer, agree, ws_client, ws_server};
-use polywire_fuzz::{parts, pieces};
+use polywire_fuzz::{is_masked, parts, pieces};
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol};
 
 fuzz_target!(|data: &[u8]| {
@@ -34,6 +34,9 @@ fuzz_target!(|data: &[u8]| {
                 client.out.clear();
             }
             agree((&mut whole, &mut cut), bytes, pieces(bytes, &cuts));
+            if is_masked(bytes) == Some(true) {
+                assert!(whole.end.is_some() && whole.messages.is_empty(), "a server masks nothing");
+            }
         }
     }
     assert!(whole.messages.iter().all(|message| message.len() <= config.max_message_size));

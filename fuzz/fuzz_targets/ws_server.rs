@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use polywire_core::stream::Protocol;
 use polywire_fuzz::peer::{Peer, agree, ws_client, ws_server};
-use polywire_fuzz::{parts, pieces};
+use polywire_fuzz::{is_masked, parts, pieces};
 use polywire_ws::{WsConnectConfig, WsListenConfig};
 
 fuzz_target!(|data: &[u8]| {
@@ -24,6 +24,9 @@ fuzz_target!(|data: &[u8]| {
     }
     agree((&mut whole, &mut cut), bytes, pieces(bytes, &cuts));
     assert_eq!(whole.out, cut.out);
+    if choice & 1 == 1 && is_masked(bytes) == Some(false) {
+        assert!(whole.end.is_some() && whole.messages.is_empty(), "a client masks everything");
+    }
     assert!(whole.messages.iter().all(|message| message.len() <= config.max_message_size));
     // An answer for each thing at most: the longest is a refusal, which comes once.
     assert!(whole.out.len() <= 1024 + 2 * bytes.len());

@@ -12,6 +12,11 @@ pub fn parts(data: &[u8]) -> Option<(u8, [u8; 5], &[u8])> {
     Some((choice, [a, b, c, d, e], bytes))
 }
 
+/// Whether the WebSocket frame at the front of `bytes` says that it is masked.
+pub fn is_masked(bytes: &[u8]) -> Option<bool> {
+    bytes.get(1).map(|byte| byte & 0x80 != 0)
+}
+
 /// The pieces of `bytes`, as long as `cuts` says, over and over; 255 stands for a long one.
 pub fn pieces<'a>(bytes: &'a [u8], cuts: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut cuts = cuts.iter().cycle();

@@ -5,6 +5,7 @@ mod ci;
 mod consumers;
 mod coverage;
 mod crowd;
+mod debian_rust;
 mod features;
 mod fuzz;
 mod instructions;
@@ -12,6 +13,7 @@ mod interop;
 mod manifest;
 mod models;
 mod peers;
+mod platforms;
 mod process;
 mod sanitize;
 mod simulate;
@@ -42,8 +44,9 @@ usage: cargo xtask COMMAND
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
   coverage                               the share of the codecs' lines that their tests run
   crowd [--connections N]                19,900 connections that come and go, in release
-  models                                 what threads do to each other, in every order
-  sanitize address|thread [OPTIONS]      the tests under a sanitizer (nightly); OPTIONS as cargo's
+  models [--schedules N]                 what threads do to each other, in every order
+  sanitize address|thread [OPTIONS]      the tests under a sanitizer; OPTIONS as cargo's
+  platforms                              compiles for Windows, macOS, FreeBSD and the oldest Rust
 
 --skip-missing passes over peers that can't be had here, instead of failing.";
 
@@ -63,9 +66,10 @@ fn main() -> ExitCode {
         Some("instructions") => instructions::run(skip_missing),
         Some("transfer") => transfer::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
-        Some("models") => models::run(),
         Some("coverage") => coverage::run(),
         Some("crowd") => crowd::run(&args[1..]),
+        Some("models") => models::run(&args[1..]),
+        Some("platforms") => platforms::run(),
         Some("sanitize") => {
             sanitize::run(args.get(1).map(String::as_str), args.get(2..).unwrap_or(&[]))
         }

@@ -1,18 +1,33 @@
-//! Runs the models of what threads do to each other, in every order that loom can think of.
+//! Runs the models of what threads do to each other: small ones in every order that loom can think
+//! of, a whole network in many orders that shuttle draws.
 
 use crate::Result;
 use crate::process::{cargo, execute, target_dir};
 
+const USAGE: &str = "usage: cargo xtask models [--schedules N]";
+
 /// Switches between threads that are not waiting, in one run: nearly all bugs show with two.
 const PREEMPTIONS: &str = "3";
 
-/// Runs `polywire_core::models`, which is compiled only for this.
-pub(crate) fn run() -> Result {
+/// Runs `polywire_core::models`, which is compiled only for this, and then so many random schedules
+/// of a network.
+pub(crate) fn run(args: &[String]) -> Result {
+    let schedules = match args {
+        [] => "10000",
+        [option, number] if option == "--schedules" && number.parse::<u32>().is_ok() => number,
+        _ => return Err(USAGE.into()),
+    };
+    test("loom", &["models::", "--test-threads=1"], ("LOOM_MAX_PREEMPTIONS", PREEMPTIONS))?;
+    test("shuttle", &["schedules::"], ("POLYWIRE_SCHEDULES", schedules))
+}
+
+fn test(checker: &str, tests: &[&str], (variable, value): (&str, &str)) -> Result {
     execute(
         cargo(["test", "--release", "--package", "polywire-core", "--lib", "--target-dir"])
-            .arg(target_dir().join("models"))
-            .args(["--", "models::", "--test-threads=1"])
-            .env("RUSTFLAGS", "--cfg polywire_loom")
-            .env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS),
+            .arg(target_dir().join("models").join(checker))
+            .arg("--")
+            .args(tests)
+            .env("RUSTFLAGS", format!("--cfg polywire_{checker}"))
+            .env(variable, value),
     )
 }

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-
-use crossbeam_queue::SegQueue;
 
 use crate::budget::Budget;
 use crate::endpoint::ResourceId;
@@ -14,6 +11,8 @@ use crate::limits::NodeLimits;
 use crate::loop_thread::current_thread;
 use crate::network::stats::Counter;
 use crate::poller::{Clock, LoopWaker, Poller, Readiness};
+use crate::sync::SegQueue;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const NOBODY: u64 = 0;
 

@@ -23,13 +23,12 @@
 mod timers;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_queue::SegQueue;
-
 use crate::poller::Clock;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::{Condvar, Mutex, MutexGuard, SegQueue};
 use timers::SharedTimers;
 pub use timers::TimerId;
 
@@ -371,5 +370,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(all(test, polywire_loom))]
+mod models;
 #[cfg(test)]
 mod tests;

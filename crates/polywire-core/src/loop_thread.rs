@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sync::thread_local;
+
 thread_local! {
     /// A number of this thread's own; 0 until asked for.
     static THREAD: Cell<u64> = const { Cell::new(0) };
@@ -41,7 +43,7 @@ pub enum Gathering {
 /// [`Gathering::No`] outside of a call that sends.
 #[inline]
 pub fn gathering() -> Gathering {
-    GATHERING.get()
+    GATHERING.with(Cell::get)
 }
 
 /// Runs the `callback` for a message; `more` of the same read wait.
@@ -65,9 +67,9 @@ fn while_gathering<R>(how: Gathering, act: impl FnOnce() -> R) -> R {
     struct Restore(Gathering);
     impl Drop for Restore {
         fn drop(&mut self) {
-            GATHERING.set(self.0);
+            GATHERING.with(|gathering| gathering.set(self.0));
         }
     }
-    let _restore = Restore(GATHERING.replace(how));
+    let _restore = Restore(GATHERING.with(|gathering| gathering.replace(how)));
     act()
 }

@@ -6,8 +6,14 @@
 
 mod close_reasons;
 mod connect_sync;
+#[cfg(all(test, polywire_loom))]
+mod models;
 mod net_event;
+#[cfg(all(test, any(polywire_loom, polywire_shuttle)))]
+mod pair;
 mod processor;
+#[cfg(all(test, polywire_shuttle))]
+mod schedules;
 pub(crate) mod seat;
 mod send_many;
 mod send_status;

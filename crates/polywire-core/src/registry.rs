@@ -6,14 +6,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
-use crossbeam_queue::SegQueue;
-
 use crate::adapter::Sender;
 use crate::address::RemoteAddr;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{ArcSwapOption, SegQueue, SharedVec};
 
 pub(crate) use current::Held;
 
@@ -142,7 +140,7 @@ pub(crate) struct NewEntry {
 /// a generation of one more; memory is bounded by the most entries that lived at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    slots: boxcar::Vec<Slot>,
+    slots: SharedVec<Slot>,
     free: SegQueue<u32>,
     count: AtomicUsize,
 }

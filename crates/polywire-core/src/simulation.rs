@@ -26,12 +26,13 @@ mod wire;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::endpoint::ResourceId;
 use crate::network::{NetworkController, NetworkProcessor, split_on};
 use crate::poller::{AnyPoller, Clock, LoopWaker, Poller, Readiness, token_of};
+use crate::sync::{Mutex, MutexGuard};
 
 use calls::Calls;
 use random::Random;

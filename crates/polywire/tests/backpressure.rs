@@ -1,4 +1,5 @@
 //! Peers that read too slowly or not at all, and programs that do not want to read.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))] // Some tests are Linux's.
 
 mod alone;
 mod common;

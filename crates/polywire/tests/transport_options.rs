@@ -1,4 +1,5 @@
 //! The options of sockets, set through the configurations of the facade.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))] // Some tests are Linux's.
 
 mod support;
 

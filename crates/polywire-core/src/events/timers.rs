@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64 as Counter;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use super::lock;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Names one timer, to cancel it.
 ///
@@ -24,7 +25,8 @@ pub struct TimerId {
 /// The number of a timer, in the order of setting. 64 bits of them are never used up.
 type Number = NonZero<u64>;
 
-static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+/// No model looks into it.
+static LAST_NUMBER: Counter = Counter::new(0);
 
 fn next_number() -> Number {
     let last = LAST_NUMBER.fetch_add(1, Ordering::Relaxed);

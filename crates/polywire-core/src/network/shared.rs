@@ -2,11 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-
-use crossbeam_queue::SegQueue;
 
 use crate::adapter::{Connection, Local, Remote};
 use crate::announcer::Announcements;
@@ -20,6 +17,8 @@ use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
 use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, SegQueue};
 
 const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 

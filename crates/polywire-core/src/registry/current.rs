@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::endpoint::ResourceId;
 use crate::registry::{Entry, Registry};
+use crate::sync::thread_local;
 
 thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
@@ -24,7 +25,7 @@ pub(crate) struct Held(Option<Current>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        CURRENT.set(self.0.take());
+        CURRENT.with(|current| current.set(self.0.take()));
     }
 }
 
@@ -32,7 +33,7 @@ impl Registry {
     /// Makes `entry`, which is one of this registry and lives, the current one of this thread.
     pub(crate) fn hold_current(&self, entry: &Arc<Entry>) -> Held {
         let current = Current { registry: self.place(), entry: Arc::clone(entry) };
-        Held(CURRENT.replace(Some(current)))
+        Held(CURRENT.with(|before| before.replace(Some(current))))
     }
 
     /// Runs `look` on the current entry if that is `id`; gives it back otherwise.
@@ -43,14 +44,14 @@ impl Registry {
         look: F,
     ) -> Result<R, F> {
         // Taken out meanwhile: `look` may do anything, and whatever it looks up is in the slots.
-        let current = CURRENT.take();
+        let current = CURRENT.with(Cell::take);
         let result = match &current {
             Some(Current { registry, entry }) if entry.id == id && *registry == self.place() => {
                 Ok(look(entry))
             }
             _ => Err(look),
         };
-        CURRENT.set(current);
+        CURRENT.with(|place| place.set(current));
         result
     }
 

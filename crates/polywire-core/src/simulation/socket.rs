@@ -214,7 +214,8 @@ impl State {
     fn write(&mut self, index: usize, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         self.mishap(index, Call::Write, Readiness::WRITABLE)?;
         let peer = self.sockets[index].peer;
-        if self.sockets[peer].closed {
+        // Also after its own end, as the kernel has it.
+        if self.sockets[peer].closed || self.sockets[peer].inbound_ended {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let wanted: usize = buffers.iter().map(|buffer| buffer.len()).sum();

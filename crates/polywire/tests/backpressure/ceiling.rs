@@ -132,10 +132,16 @@ over_transports! {
         let peers: Vec<_> = (0..2).map(|_| RawPeer::connect(transport, addr)).collect();
         let (greedy, waiting) = (node.accepted(), node.accepted());
         let network = node.network();
-        // One connection fills the node, another one its kernel's buffers.
-        while network.try_send(waiting, &[7; 16 << 10]) == SendStatus::Sent
-            && network.stats().queued_bytes < 100_000 {}
-        while network.try_send(greedy, &[7; 16 << 10]) == SendStatus::Sent {}
+        // One connection fills the node, another one its kernel's buffers. Those take more for a
+        // while, as the loop comes to it.
+        let fill_up = |endpoint, is_full: &dyn Fn() -> bool| {
+            while !is_full() {
+                while !is_full() && network.try_send(endpoint, &[7; 16 << 10]) == SendStatus::Sent {}
+                thread::sleep(Duration::from_millis(50));
+            }
+        };
+        fill_up(waiting, &|| network.stats().queued_bytes >= 100_000);
+        fill_up(greedy, &|| network.stats().queued_bytes > MIB - (32 << 10));
         assert!(network.stats().queued_bytes <= MIB);
         let (tell, told) = mpsc::channel();
         let handler = node.handler.clone();

@@ -16,10 +16,14 @@ use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 pub use polywire::node::StoredNetEvent;
 
 /// Within this, everything that must happen has happened.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 120 } else { 10 });
 
-/// How much longer than the promised time something may take in this build.
-pub const SLACK: u32 = if cfg!(debug_assertions) { 5 } else { 1 };
+/// How much longer than the promised time something may take whatever the build: under a sanitizer,
+/// as long as it likes.
+pub const LEEWAY: u32 = if cfg!(polywire_sanitized) { 1000 } else { 1 };
+
+/// The same where a build without optimizations is slower.
+pub const SLACK: u32 = LEEWAY * if cfg!(debug_assertions) { 5 } else { 1 };
 
 /// The loopback address, any port.
 pub const ANY_PORT: &str = "127.0.0.1:0";

@@ -120,18 +120,13 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
     });
 }
 
-/// Another thread than all of the model's runs the loop, as far as senders see.
-fn run_elsewhere(announcements: &Announcements) {
-    std::thread::scope(|scope| scope.spawn(|| announcements.set_running(true)).join().unwrap());
-}
-
 /// A missed notification shows as a deadlock.
 #[test]
 fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
     loom::model(|| {
         let limits = Limits::default().with_outbox_soft_mark(1);
         let (outbox, pipe, announcements) = open(0, &limits);
-        run_elsewhere(&announcements);
+        announcements.set_awaits_runner(true);
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {
@@ -156,7 +151,7 @@ fn a_sender_that_waits_for_room_is_let_go_at_the_end() {
     loom::model(|| {
         let limits = Limits::default().with_outbox_soft_mark(1);
         let (outbox, _pipe, announcements) = open(0, &limits);
-        run_elsewhere(&announcements);
+        announcements.set_awaits_runner(true);
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {

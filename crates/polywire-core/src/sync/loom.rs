@@ -1,0 +1,153 @@
+//! loom's, and for what loom does not see into, stand-ins.
+
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use opaque::{ArcSwapOption, SegQueue, SharedVec};
+pub(crate) use std::thread_local;
+
+pub(crate) mod atomic {
+    pub(crate) use loom::sync::atomic::{
+        AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// loom's, but for stores. After a swap of one thread and then a store of another, loom lets a
+    /// third that must see the store see what was swapped in before it, which the one order of all
+    /// modifications of an atomic forbids. Swapped in, the store has its place in that order.
+    #[derive(Debug)]
+    pub(crate) struct AtomicBool(loom::sync::atomic::AtomicBool);
+
+    impl AtomicBool {
+        pub(crate) fn new(value: bool) -> Self {
+            Self(loom::sync::atomic::AtomicBool::new(value))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> bool {
+            self.0.load(order)
+        }
+
+        pub(crate) fn store(&self, value: bool, _order: Ordering) {
+            self.0.swap(value, Ordering::AcqRel);
+        }
+
+        pub(crate) fn swap(&self, value: bool, order: Ordering) -> bool {
+            self.0.swap(value, order)
+        }
+    }
+
+    impl Default for AtomicBool {
+        fn default() -> Self {
+            Self::new(false)
+        }
+    }
+}
+
+/// What loom does not see into, with what it promises: whoever takes a thing out sees what had been
+/// seen by whoever put it in.
+mod opaque {
+    use std::sync::Arc;
+
+    use super::atomic::{AtomicUsize, Ordering};
+
+    #[derive(Debug)]
+    pub(crate) struct SegQueue<T> {
+        queue: crossbeam_queue::SegQueue<T>,
+        order: AtomicUsize,
+    }
+
+    impl<T> SegQueue<T> {
+        pub(crate) fn new() -> Self {
+            Self { queue: crossbeam_queue::SegQueue::new(), order: AtomicUsize::new(0) }
+        }
+
+        pub(crate) fn push(&self, value: T) {
+            self.order.fetch_add(1, Ordering::Release);
+            self.queue.push(value);
+        }
+
+        pub(crate) fn pop(&self) -> Option<T> {
+            let value = self.queue.pop()?;
+            self.order.fetch_add(1, Ordering::Acquire);
+            Some(value)
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            self.queue.is_empty()
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            self.queue.len()
+        }
+    }
+
+    impl<T> Default for SegQueue<T> {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct ArcSwapOption<T> {
+        value: arc_swap::ArcSwapOption<T>,
+        order: AtomicUsize,
+    }
+
+    impl<T> ArcSwapOption<T> {
+        pub(crate) fn load(&self) -> arc_swap::Guard<Option<Arc<T>>> {
+            let value = self.value.load();
+            self.order.fetch_add(1, Ordering::Acquire);
+            value
+        }
+
+        pub(crate) fn store(&self, value: Option<Arc<T>>) {
+            self.order.fetch_add(1, Ordering::Release);
+            self.value.store(value);
+        }
+    }
+
+    impl<T> Default for ArcSwapOption<T> {
+        fn default() -> Self {
+            Self { value: arc_swap::ArcSwapOption::default(), order: AtomicUsize::new(0) }
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct SharedVec<T> {
+        values: boxcar::Vec<T>,
+        order: AtomicUsize,
+    }
+
+    impl<T> SharedVec<T> {
+        pub(crate) fn push(&self, value: T) -> usize {
+            self.order.fetch_add(1, Ordering::Release);
+            self.values.push(value)
+        }
+
+        pub(crate) fn get(&self, index: usize) -> Option<&T> {
+            let value = self.values.get(index)?;
+            self.order.fetch_add(1, Ordering::Acquire);
+            Some(value)
+        }
+
+        pub(crate) fn iter(&self) -> boxcar::Iter<'_, T> {
+            self.order.fetch_add(1, Ordering::Acquire);
+            self.values.iter()
+        }
+
+        pub(crate) fn count(&self) -> usize {
+            self.values.count()
+        }
+    }
+
+    impl<T> Default for SharedVec<T> {
+        fn default() -> Self {
+            Self { values: boxcar::Vec::new(), order: AtomicUsize::new(0) }
+        }
+    }
+
+    impl<T> std::ops::Index<usize> for SharedVec<T> {
+        type Output = T;
+
+        fn index(&self, index: usize) -> &T {
+            self.get(index).expect("an index that was pushed")
+        }
+    }
+}
