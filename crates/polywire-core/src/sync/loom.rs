@@ -2,7 +2,15 @@
 
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use opaque::{ArcSwapOption, SegQueue, SharedVec};
-pub(crate) use std::thread_local;
+pub(crate) use own_of_a_thread as thread_local;
+
+/// As std's, whose `const` loom's does not know.
+macro_rules! own_of_a_thread {
+    ($($(#[$attribute:meta])* static $name:ident: $kind:ty = const { $value:expr };)+) => {
+        loom::thread_local! { $($(#[$attribute])* static $name: $kind = $value;)+ }
+    };
+}
+pub(crate) use own_of_a_thread;
 
 pub(crate) mod atomic {
     pub(crate) use loom::sync::atomic::{
