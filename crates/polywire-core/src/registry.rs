@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use crossbeam_queue::SegQueue;
 
 use crate::adapter::Sender;
-use crate::address::RemoteAddr;
+use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
@@ -33,9 +33,8 @@ pub(crate) enum Stage {
 pub(crate) struct Entry {
     pub(crate) id: ResourceId,
     /// Whom it talks to, or where it listens.
-    pub(crate) addr: RemoteAddr,
-    pub(crate) local: RemoteAddr,
-    pub(crate) limits: Limits,
+    pub(crate) addr: CompactAddr,
+    pub(crate) limits: Arc<Limits>,
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
     stage: AtomicU8,
@@ -55,7 +54,7 @@ impl Entry {
 
     /// The endpoint of this connection.
     pub(crate) fn endpoint(&self) -> Endpoint {
-        Endpoint::new(self.id, *self.addr.socket_addr())
+        Endpoint::new(self.id, self.addr.socket_addr())
     }
 
     /// The endpoint of the peer at `addr` that this listener heard of.
@@ -66,7 +65,7 @@ impl Entry {
     /// Whether messages for `endpoint` may be sent by it.
     #[inline]
     pub(crate) fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || *self.addr.socket_addr() == endpoint.addr())
+        !self.is_over() && (self.id.is_local() || self.addr.is(&endpoint.addr()))
     }
 
     #[inline]
@@ -127,8 +126,7 @@ pub(crate) struct NewEntry {
     pub(crate) tag: u8,
     pub(crate) kind: ResourceType,
     pub(crate) addr: RemoteAddr,
-    pub(crate) local: RemoteAddr,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) sender: Option<Arc<dyn Sender>>,
 }
 
@@ -172,8 +170,7 @@ impl Registry {
         };
         let entry = Arc::new(Entry {
             id: ResourceId::new(new.tag, new.kind, index as u32, generation),
-            addr: new.addr,
-            local: new.local,
+            addr: new.addr.into(),
             limits: new.limits,
             sender: new.sender,
             stage: AtomicU8::new(initial),
@@ -220,13 +217,11 @@ mod tests {
     use crate::endpoint::NO_SOCKET_ADDR;
 
     fn insert(registry: &Registry) -> ResourceId {
-        let addr = RemoteAddr::Socket(NO_SOCKET_ADDR);
         let new = NewEntry {
             tag: 5,
             kind: ResourceType::Remote,
-            addr: addr.clone(),
-            local: addr,
-            limits: Limits::default(),
+            addr: RemoteAddr::Socket(NO_SOCKET_ADDR),
+            limits: Arc::default(),
             sender: None,
         };
         registry.insert(new).unwrap().id

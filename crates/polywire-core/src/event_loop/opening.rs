@@ -53,7 +53,7 @@ impl EventLoop {
         match remote.open(&mut io) {
             Opening::Connecting => {
                 let timeout = limits.connect_timeout;
-                if resource.deadline.is_none() {
+                if resource.deadline().is_none() {
                     self.arm(&mut resource, timeout);
                 }
                 self.put_back(resource);
@@ -84,7 +84,8 @@ impl EventLoop {
             let reason = self.shared.reasons.get(entry.id).unwrap_or(CloseReason::Removed);
             return self.close(resource, reason);
         }
-        resource.deadline = None;
+        resource.set_deadline(None);
+        resource.settle();
         self.leave_handshake(&mut resource);
         self.watch(&mut resource, false);
         self.put_back(resource);

@@ -2,6 +2,7 @@
 
 mod ending;
 mod reading;
+mod seldom;
 
 use std::fmt;
 use std::io;
@@ -12,36 +13,26 @@ use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
 use crate::network::SendStatus;
-use crate::stream::inbox::Inbox;
 use crate::stream::outbox::Outbox;
-use crate::stream::{Protocol, Stream};
+use crate::stream::{Encoder, Protocol, Stream};
 
 use reading::Stop;
-
-/// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
-type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
+use seldom::Seldom;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
 /// Reads into the loop's buffer and hands out messages as slices of it; only the front of a frame
 /// that a read cut is copied. Writes a message straight from the caller's slice while the socket
 /// takes it; what it does not take waits in the connection's outbox.
-pub struct Engine<S, P> {
+pub struct Engine<S, P: Protocol> {
     socket: Arc<S>,
     protocol: P,
-    limits: Limits,
-    stage: Stage,
-    inbox: Inbox,
-    outbox: Arc<Outbox<S>>,
-    fallback: Option<Fallback<S>>,
-    /// Bytes of the inbox as the node's sum has them, and where that is.
-    counted: Option<(usize, Announcer)>,
-    /// Bytes of the protocol's last words.
-    goodbye: usize,
-    /// Bytes read after the end.
-    discarded: usize,
+    outbox: Arc<Outbox<S, P::Encoder>>,
+    /// What an open connection between two messages has no use for.
+    seldom: Option<Box<Seldom<S>>>,
     /// Messages and the like that the current turn may still bring.
-    items_left: usize,
+    items_left: u32,
+    stage: Stage,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,34 +50,25 @@ enum Stage {
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection whose `socket` has begun to connect.
-    pub fn connecting(socket: S, protocol: P, limits: Limits) -> Self {
-        Self::new(socket, protocol, limits, Stage::Connecting)
+    pub fn connecting(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
+        Self::new(socket, protocol, limits.into(), Stage::Connecting)
     }
 
-    /// A connection just accepted.
-    pub fn accepted(socket: S, protocol: P, limits: Limits) -> Self {
-        Self::new(socket, protocol, limits, Stage::Connected)
+    /// A connection just accepted. It shares `limits` with the others of its listener if these are
+    /// given in an [`Arc`], and say what to do [`when_full`](Limits::when_full).
+    pub fn accepted(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
+        Self::new(socket, protocol, limits.into(), Stage::Connected)
     }
 
-    fn new(socket: S, protocol: P, mut limits: Limits, stage: Stage) -> Self {
-        limits.when_full.get_or_insert(match stage {
-            Stage::Connecting => WhenFull::Wait,
-            _ => WhenFull::Disconnect,
-        });
-        let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
-        Self {
-            socket: Arc::new(socket),
-            protocol,
-            limits,
-            stage,
-            inbox: Inbox::default(),
-            outbox,
-            fallback: None,
-            counted: None,
-            goodbye: 0,
-            discarded: 0,
-            items_left: 0,
+    fn new(socket: S, protocol: P, mut limits: Arc<Limits>, stage: Stage) -> Self {
+        if limits.when_full.is_none() {
+            Arc::make_mut(&mut limits).when_full = Some(match stage {
+                Stage::Connecting => WhenFull::Wait,
+                _ => WhenFull::Disconnect,
+            });
         }
+        let outbox = Arc::new(Outbox::new(protocol.encoder(), limits));
+        Self { socket: Arc::new(socket), protocol, outbox, seldom: None, items_left: 0, stage }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -96,7 +78,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         mut self,
         next: impl FnMut() -> Option<io::Result<S>> + Send + 'static,
     ) -> Self {
-        self.fallback = Some(Box::new(next));
+        self.seldom().fallback = Some(Box::new(next));
         self
     }
 
@@ -116,7 +98,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         registration: &Registration<'_>,
         mut error: io::Error,
     ) -> Result<(), CloseReason> {
-        while let Some(next) = self.fallback.as_mut().and_then(|next| next()) {
+        while let Some(next) = self.seldom.as_mut().and_then(|seldom| seldom.next_socket()) {
             match next {
                 Ok(mut socket) => {
                     socket.register(registration).map_err(|error| CloseReason::from(&error))?;
@@ -133,7 +115,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn start_protocol(&mut self) -> Result<Opening, CloseReason> {
-        self.fallback = None;
+        self.seldom = None;
         let mut out = Vec::new();
         let ready = self.protocol.open(&mut out);
         self.stage = Stage::Handshaking;
@@ -181,17 +163,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
 impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     fn sender(&self) -> Arc<dyn Sender> {
-        Arc::new(OutboxSender(Arc::clone(&self.outbox)))
+        Arc::<Outbox<S, P::Encoder>>::clone(&self.outbox)
     }
 
-    fn limits(&self) -> Limits {
-        self.limits.clone()
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(self.outbox.limits())
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.set_announcer(registration.announcer());
         self.forget_count();
-        self.counted = Some((0, registration.announcer()));
+        self.outbox.set_announcer(registration.announcer());
         let is_open = self.stage == Stage::Open;
         sole(&mut self.socket)?.register(registration)?;
         if is_open {
@@ -226,7 +207,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn is_inside_message(&self) -> bool {
-        !self.inbox.is_empty() || self.protocol.half_received().is_some()
+        self.has_inbox() || self.protocol.half_received().is_some()
     }
 
     fn heartbeat(&mut self) {
@@ -257,36 +238,34 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 }
 
 /// The half of an [`Engine`] that any thread sends through.
-struct OutboxSender<S>(Arc<Outbox<S>>);
-
-impl<S: Stream> Sender for OutboxSender<S> {
+impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
     fn attach(&self, announcer: Announcer) {
-        self.0.set_announcer(announcer);
+        self.set_announcer(announcer);
     }
 
     fn send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
-        self.0.send(message, true)
+        Self::send(self, message, true)
     }
 
     fn try_send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
-        self.0.send(message, false)
+        Self::send(self, message, false)
     }
 
     fn queued(&self) -> usize {
-        self.0.queued()
+        Self::queued(self)
     }
 
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
-        self.0.when_writable(tell);
+        Self::when_writable(self, tell);
     }
 
     fn flush(&self) {
         // A failure reaches the loop by itself.
-        let _ = self.0.flush();
+        let _ = Self::flush(self);
     }
 
     fn end(&self) {
-        self.0.end();
+        Self::end(self);
     }
 }
 
@@ -314,16 +293,14 @@ fn sole<S>(socket: &mut Arc<S>) -> io::Result<&mut S> {
     Arc::get_mut(socket).ok_or_else(|| io::Error::other("the socket is in use by a sender"))
 }
 
-impl<S, P> Drop for Engine<S, P> {
+impl<S, P: Protocol> Drop for Engine<S, P> {
     fn drop(&mut self) {
-        if let Some((counted, announcer)) = self.counted.take() {
-            announcer.budget().change_half_received(counted, 0);
-        }
+        self.forget_count();
     }
 }
 
-impl<S, P> fmt::Debug for Engine<S, P> {
+impl<S, P: Protocol> fmt::Debug for Engine<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("inbox", &self.inbox).finish_non_exhaustive()
+        f.debug_struct("Engine").field("seldom", &self.seldom).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@
 //! socket does not take, and what is sent while somebody writes, waits here as whole frames, so
 //! frames never mix. The lock is held to move bytes in memory, never during a system call.
 
+mod chunks;
 #[cfg(all(test, polywire_loom))]
 mod models;
 mod room;
@@ -14,7 +15,6 @@ mod writing;
 
 use std::io;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
@@ -26,15 +26,16 @@ use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-use state::{CHUNK, Chunk, State, Turn, append};
-use writing::{drop_front, write_all, write_parts};
+use chunks::{CHUNK, Chunk};
+use state::{State, Turn};
+use writing::{write_all, write_parts};
 
 /// Frames up to this long are put together on the stack, so that a plain write does.
 const SMALL: usize = 256;
 
 /// How close messages of other threads than the loop's follow each other to be gathered for the loop
-/// to write: less than a write takes.
-const CLOSE: Duration = Duration::from_micros(5);
+/// to write: less than a write takes. In nanoseconds.
+const CLOSE: u32 = 5000;
 
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
 const GATHERED: usize = 4096;
@@ -42,31 +43,30 @@ const GATHERED: usize = 4096;
 /// Batches that one flush writes at most, each what was sent during the write before.
 const ROUNDS: usize = 8;
 
-pub(super) struct Outbox<S> {
-    encoder: Arc<dyn Encoder>,
-    soft_mark: usize,
-    hard_limit: usize,
-    when_full: WhenFull,
-    stall_timeout: Duration,
+pub(super) struct Outbox<S, E> {
+    encoder: E,
+    /// With `when_full` set.
+    limits: Arc<Limits>,
     state: Mutex<State<S>>,
-    /// Whether `State::failure` is set, to be asked without the lock.
+    /// Whether `State::failure` tells one, to be asked without the lock.
     failed: AtomicBool,
     /// Notified when the outbox falls to its soft mark, and at its end.
     room: Condvar,
 }
 
-impl<S: Stream> Outbox<S> {
-    pub(super) fn new(encoder: Arc<dyn Encoder>, limits: &Limits) -> Self {
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    pub(super) fn new(encoder: E, limits: Arc<Limits>) -> Self {
         Self {
             encoder,
-            soft_mark: limits.outbox_soft_mark,
-            hard_limit: limits.outbox_hard_limit,
-            when_full: limits.when_full.unwrap_or(WhenFull::Disconnect),
-            stall_timeout: limits.stall_timeout,
+            limits,
             state: Mutex::new(State::new()),
             failed: AtomicBool::new(false),
             room: Condvar::new(),
         }
+    }
+
+    pub(super) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 
     pub(super) fn set_announcer(&self, announcer: Announcer) {
@@ -113,7 +113,7 @@ impl<S: Stream> Outbox<S> {
                 self.write_through(&socket, message);
             }
             _ => {
-                state.queue(&*self.encoder, message, self.hard_limit);
+                state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
                 self.see_to_writing(state);
             }
         }
@@ -143,7 +143,7 @@ impl<S: Stream> Outbox<S> {
         };
         let Some(announcer) = &state.announcer else { return false };
         announcer.loop_runs_elsewhere()
-            && announcer.clock().now().saturating_duration_since(written) < CLOSE
+            && announcer.moment().get().wrapping_sub(written.get()) < CLOSE
     }
 
     /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
@@ -166,23 +166,22 @@ impl<S: Stream> Outbox<S> {
     /// As [`push`](Self::push), for the last words: no limit may cost the messages before them.
     pub(super) fn push_last(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
-        if bytes.is_empty() || state.failure.is_some() {
+        if bytes.is_empty() || state.failure().is_some() {
             return;
         }
         let queued = state.queued() + bytes.len();
         state.set_queued(queued);
-        let queue = match state.socket {
-            Some(_) => &mut state.frames,
-            None => &mut state.ahead,
-        };
-        append(queue, bytes);
+        let is_open = state.socket.is_some();
+        let waiting = state.waiting();
+        let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
+        queue.push_bytes(bytes);
         state.call_loop();
     }
 
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&self) -> Result<(), CloseReason> {
         let state = self.lock();
-        if state.is_idle() && state.failure.is_none() {
+        if state.is_idle() && state.failure().is_none() {
             return Ok(()); // As mostly: the poller tells of room whenever it tells of anything.
         }
         let Some(socket) = state.socket.clone() else { return Ok(()) };
@@ -195,21 +194,16 @@ impl<S: Stream> Outbox<S> {
     pub(super) fn flush_to(&self, socket: &S) -> Result<(), CloseReason> {
         for _ in 0..ROUNDS {
             let mut state = self.lock();
-            if let Some(failure) = &state.failure {
+            if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
             // Whoever writes now tells the loop if something is left.
             if state.turn == Turn::Writing {
                 return Ok(());
             }
-            let mut batch = std::mem::take(&mut state.ahead);
-            if state.socket.is_some() {
-                batch.append(&mut state.frames);
-            }
-            drop_front(&mut batch, 0);
+            let mut batch = state.take_batch();
             if batch.is_empty() {
-                state.turn = Turn::Anybody;
-                state.note_write();
+                Self::come_to_rest(&mut state);
                 return Ok(());
             }
             state.turn = Turn::Writing;
@@ -217,13 +211,17 @@ impl<S: Stream> Outbox<S> {
 
             let (written, result) = write_all(socket, &mut batch);
             let mut state = self.lock();
-            if let Some(failure) = &state.failure {
+            if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
-            state.ahead = batch;
+            state.waiting().ahead = batch;
             state.turn = Turn::Loop;
             self.took(&mut state, written);
             match result {
+                Ok(()) if state.queued() == 0 => {
+                    Self::come_to_rest(&mut state);
+                    return Ok(());
+                }
                 Ok(()) => {}
                 // The poller tells when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -243,10 +241,15 @@ impl<S: Stream> Outbox<S> {
     pub(super) fn forget_unless_open(&self) {
         let mut state = self.lock();
         if state.socket.is_none() {
-            state.frames.clear();
-            let left = state.ahead.iter().map(|chunk| chunk.rest().len()).sum();
-            state.set_queued(left);
+            state.forget_frames();
         }
+    }
+
+    /// Nothing waits any more: whoever sends next writes.
+    fn come_to_rest(state: &mut State<S>) {
+        state.turn = Turn::Anybody;
+        state.settle();
+        state.note_write();
     }
 
     /// Has the loop read once more: the peer's last words may lie before the failure.
@@ -272,14 +275,14 @@ impl<S: Stream> Outbox<S> {
         if !self.failed.load(Ordering::Acquire) {
             return None;
         }
-        self.lock().failure.clone()
+        self.lock().failure().cloned()
     }
 
     /// Takes no message from now on, and lets go whoever waits to send one.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
-        state.when_writable.clear();
+        state.forget_when_writable();
         drop(state);
         self.room.notify_all();
     }
@@ -316,7 +319,7 @@ impl<S: Stream> Outbox<S> {
     /// Gives the turn back after a write of `parts` that took as many bytes as `result` says.
     fn end_turn(&self, parts: [&[u8]; 2], result: io::Result<usize>) {
         let mut state = self.lock();
-        if state.failure.is_some() {
+        if state.failure().is_some() {
             return;
         }
         let written = match result {
@@ -328,13 +331,13 @@ impl<S: Stream> Outbox<S> {
             let head = &parts[0][written.min(parts[0].len())..];
             let body = &parts[1][written.saturating_sub(parts[0].len())..];
             // One that waits for room keeps the rest of the message it has begun.
-            let is_to_wait = self.when_full == WhenFull::Wait;
+            let is_to_wait = self.limits.when_full == Some(WhenFull::Wait);
             if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
                 return self.fail(state, CloseReason::NodeMemory);
             }
             let rest = [head, body].concat();
-            state.add_queued(rest.len(), self.hard_limit);
-            state.ahead.push_front(Chunk { bytes: rest, start: 0 });
+            state.add_queued(rest.len(), self.limits.outbox_hard_limit);
+            state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
         }
         state.turn = Turn::Anybody;
         state.note_write();
@@ -348,18 +351,19 @@ impl<S: Stream> Outbox<S> {
 
     /// The socket took so many bytes of what waited.
     fn took(&self, state: &mut State<S>, written: usize) {
-        let before = state.queued();
-        state.written += written as u64;
+        let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
         state.set_queued(before - written);
-        if before > self.soft_mark && state.queued() <= self.soft_mark {
+        let waiting = state.waiting();
+        waiting.written += written as u64;
+        if before > soft_mark && before - written <= soft_mark {
             self.room.notify_all();
-            state.when_writable.drain(..).for_each(|tell| tell());
+            std::mem::take(&mut waiting.when_writable).into_iter().for_each(|tell| tell());
         }
     }
 
     /// The limit that a message of so many bytes would break, if it had to be queued.
     fn limit_reached(&self, state: &State<S>, len: usize) -> Option<CloseReason> {
-        if state.exceeds(self.hard_limit, len) {
+        if state.exceeds(self.limits.outbox_hard_limit, len) {
             Some(CloseReason::OutboxLimit { queued: state.queued() })
         } else if state.node_has_room(len) {
             None
@@ -375,8 +379,8 @@ impl<S: Stream> Outbox<S> {
         if state.is_over() {
             return;
         }
-        if state.queued() > self.soft_mark {
-            state.when_writable.push(tell);
+        if state.queued() > self.limits.outbox_soft_mark {
+            state.waiting().when_writable.push(tell);
         } else {
             drop(state);
             tell();
@@ -385,15 +389,18 @@ impl<S: Stream> Outbox<S> {
 
     /// Throws away what waits and has the loop end the connection.
     fn fail(&self, mut state: MutexGuard<'_, State<S>>, reason: CloseReason) {
-        state.failure.get_or_insert(reason);
+        state.fail(reason);
         self.failed.store(true, Ordering::Release);
-        state.ahead.clear();
-        state.frames.clear();
-        state.set_queued(0);
-        state.when_writable.clear();
         state.turn = Turn::Loop;
         state.announce();
         self.room.notify_all();
+    }
+}
+
+impl<S, E> Outbox<S, E> {
+    /// How the loop is called, once the connection belongs to one.
+    pub(super) fn announcer(&self) -> Option<Announcer> {
+        self.lock().announcer.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<S>> {

@@ -29,13 +29,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             self.outbox.forget_unless_open();
             self.say_goodbye(reason);
             self.stage = Stage::Finished;
-            self.inbox = Inbox::default();
             self.forget_count();
+            self.seldom().inbox = Inbox::default();
         }
         if self.stage == Stage::Finished {
             let left = self.outbox.queued();
             if let Err(failure) = self.outbox.flush_to(&self.socket) {
-                let is_only_goodbye = left <= self.goodbye;
+                let is_only_goodbye = left <= self.seldom().goodbye;
                 return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
@@ -60,12 +60,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
         let limit = if is_stopped { MUCH_AT_STOP } else { MUCH };
-        while self.discarded < limit {
+        while self.seldom().discarded < limit {
             match read_some(&*self.socket, io.buffer) {
                 Ok(0) => return Closing::Done,
-                Ok(len) => self.discarded += len,
+                Ok(len) => self.seldom().discarded += len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let goes_on = is_stopped && self.discarded >= TALKATIVE;
+                    let goes_on = is_stopped && self.seldom().discarded >= TALKATIVE;
                     return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
                 }
                 Err(_) => return Closing::Done,
@@ -93,7 +93,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if may_speak {
             let mut out = Vec::new();
             self.protocol.close(reason, &mut out);
-            self.goodbye = out.len();
+            self.seldom().goodbye = out.len();
             self.outbox.push_last(out);
         }
     }

@@ -40,9 +40,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
-        let items = self.limits.read_budget / MIN_COST;
-        self.items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
-        if self.inbox.is_decodable() {
+        let items = self.outbox.limits().read_budget / MIN_COST;
+        let items = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
+        self.items_left = u32::try_from(items).unwrap_or(u32::MAX);
+        if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
             let stop = self.decode_inbox(sink)?;
             self.count_inbox()?;
             if !matches!(stop, Stop::Needs(_)) {
@@ -74,20 +75,20 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     /// Has the node's sum know how much of a message waits for its rest.
     fn count_inbox(&mut self) -> Result<(), CloseReason> {
-        let Some((counted, announcer)) = &mut self.counted else { return Ok(()) };
-        let len = self.inbox.len() + self.protocol.half_received().unwrap_or(0);
-        if len > *counted && !announcer.budget().has_room(len - *counted) {
+        let fragments = self.protocol.half_received().unwrap_or(0);
+        if self.seldom.is_none() && fragments == 0 {
+            return Ok(());
+        }
+        let Some(announcer) = self.outbox.announcer() else { return Ok(()) };
+        let seldom = self.seldom();
+        let (counted, len) = (seldom.counted, seldom.inbox.len() + fragments);
+        if len > counted && !announcer.budget().has_room(len - counted) {
             return Err(CloseReason::NodeMemory);
         }
-        announcer.budget().change_half_received(*counted, len);
-        *counted = len;
+        announcer.budget().change_half_received(counted, len);
+        seldom.counted = len;
+        self.settle();
         Ok(())
-    }
-
-    pub(super) fn forget_count(&mut self) {
-        if let Some((counted, announcer)) = self.counted.take() {
-            announcer.budget().change_half_received(counted, 0);
-        }
     }
 
     /// Decodes what was just read, behind what a read before has left.
@@ -96,21 +97,27 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         mut chunk: &mut [u8],
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
-        while !self.inbox.is_empty() {
-            chunk = self.inbox.fill(chunk);
-            if !self.inbox.is_decodable() {
+        while self.has_inbox() {
+            let inbox = &mut self.seldom().inbox;
+            chunk = inbox.fill(chunk);
+            if !inbox.is_decodable() {
                 return Ok(Stop::Needs(0));
             }
             let stop = self.decode_inbox_before(!chunk.is_empty(), sink)?;
             if !matches!(stop, Stop::Needs(_)) {
-                self.inbox.put(chunk, 0);
+                self.keep(chunk, 0);
                 return Ok(stop);
             }
         }
         let (consumed, stop) = self.decode(chunk, false, sink)?;
-        let needed = stop.needed();
-        self.inbox.put(&chunk[consumed..], needed);
+        self.keep(&chunk[consumed..], stop.needed());
         Ok(stop)
+    }
+
+    fn keep(&mut self, rest: &[u8], needed: usize) {
+        if !rest.is_empty() {
+            self.seldom().inbox.put(rest, needed);
+        }
     }
 
     fn decode_inbox(&mut self, sink: &mut dyn Sink) -> Result<Stop, CloseReason> {
@@ -122,9 +129,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         more_behind: bool,
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
-        let mut bytes = self.inbox.take();
+        let mut bytes = self.seldom().inbox.take();
         let (consumed, stop) = self.decode(&mut bytes, more_behind, sink)?;
-        self.inbox.put_back(bytes, consumed, stop.needed());
+        self.seldom().inbox.put_back(bytes, consumed, stop.needed());
         Ok(stop)
     }
 
@@ -175,7 +182,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         // A write may have met the reset before the read did, and taken the error with it.
         match self.outbox.failure() {
             Some(failure) => failure,
-            None => self.protocol.end_of_stream(self.inbox.len()),
+            None => {
+                let left = self.seldom.as_ref().map_or(0, |seldom| seldom.inbox.len());
+                self.protocol.end_of_stream(left)
+            }
         }
     }
 }

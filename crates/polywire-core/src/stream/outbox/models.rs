@@ -55,18 +55,18 @@ impl Stream for Pipe {
 }
 
 /// An outbox, open on a pipe with so much room, and the announcements of its loop.
-fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe, Bare>>, Arc<Pipe>, Arc<Announcements>) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let taken = std::sync::Mutex::default();
     let pipe = Arc::new(Pipe { room: Mutex::new(room), is_written: AtomicBool::new(false), taken });
-    let outbox = Arc::new(Outbox::new(Arc::new(Bare), limits));
+    let outbox = Arc::new(Outbox::new(Bare, Arc::new(limits.clone())));
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
     (outbox, pipe, announcements)
 }
 
-fn serve(outbox: &Outbox<Pipe>, announcements: &Announcements) {
+fn serve(outbox: &Outbox<Pipe, Bare>, announcements: &Announcements) {
     while announcements.pop().is_some() {
         outbox.flush().unwrap();
     }

@@ -7,9 +7,9 @@ use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::network::SendStatus;
-use crate::stream::Stream;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::state::State;
+use crate::stream::{Encoder, Stream};
 use crate::sync::MutexGuard;
 
 /// Pauses between two attempts to write while the callback is held up. The kernel's own buffer
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 /// How often a parked sender looks whether the node as a whole has room again: that is not told.
 const LOOK_AT_NODE: Duration = Duration::from_millis(20);
 
-impl<S: Stream> Outbox<S> {
+impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Returns when a message of so many bytes may be queued, or the status that refuses it.
     ///
     /// Waits if `wait` is wanted: parked where another thread runs the loop, and if the connection
@@ -38,7 +38,7 @@ impl<S: Stream> Outbox<S> {
             if announcer.loop_runs_elsewhere() {
                 state.call_loop(); // Unless it was: this thread may be gathering for itself.
                 state = self.park(state, len);
-            } else if self.when_full == WhenFull::Wait && announcer.loop_runs_here() {
+            } else if self.limits.when_full == Some(WhenFull::Wait) && announcer.loop_runs_here() {
                 let announcer = announcer.clone();
                 drop(state);
                 self.wait_in_callback(&announcer, len);
@@ -52,7 +52,8 @@ impl<S: Stream> Outbox<S> {
 
     /// Whether a message of so many bytes has to wait, if it may.
     pub(super) fn is_crowded(&self, state: &State<S>, len: usize) -> bool {
-        state.queued() > self.soft_mark || !(state.is_idle() || state.node_has_room(len))
+        state.queued() > self.limits.outbox_soft_mark
+            || !(state.is_idle() || state.node_has_room(len))
     }
 
     fn park<'a>(&'a self, state: MutexGuard<'a, State<S>>, len: usize) -> MutexGuard<'a, State<S>> {
@@ -78,9 +79,9 @@ impl<S: Stream> Outbox<S> {
                 return;
             }
             let now = clock.now();
-            if state.written != written {
-                (written, since) = (state.written, now);
-            } else if now.duration_since(since) >= self.stall_timeout {
+            if state.written() != written {
+                (written, since) = (state.written(), now);
+            } else if now.duration_since(since) >= self.limits.stall_timeout {
                 return self.fail(state, CloseReason::Stalled);
             }
             drop(state);

@@ -74,10 +74,13 @@ impl Stream for Pipe {
     }
 }
 
-fn outbox(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+fn outbox(
+    room: usize,
+    limits: &Limits,
+) -> (Arc<Outbox<Pipe, OneByte>>, Arc<Pipe>, Arc<Announcements>) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
-    let outbox = Arc::new(Outbox::new(Arc::new(OneByte), limits));
+    let outbox = Arc::new(Outbox::new(OneByte, Arc::new(limits.clone())));
     let id = ResourceId::from(1);
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), id));
     let pipe = Arc::new(Pipe::default());
@@ -85,7 +88,10 @@ fn outbox(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<An
     (outbox, pipe, announcements)
 }
 
-fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+fn open(
+    room: usize,
+    limits: &Limits,
+) -> (Arc<Outbox<Pipe, OneByte>>, Arc<Pipe>, Arc<Announcements>) {
     let (outbox, pipe, announcements) = outbox(room, limits);
     outbox.open(Arc::clone(&pipe)).unwrap();
     (outbox, pipe, announcements)
@@ -215,7 +221,7 @@ fn a_failed_write_ends_sending_with_its_reason() {
 }
 
 /// Sends in a thread while this one plays the loop, until the sender is known to wait.
-fn with_parked_sender(end: impl FnOnce(&Outbox<Pipe>, &Pipe), expected: SendStatus) {
+fn with_parked_sender(end: impl FnOnce(&Outbox<Pipe, OneByte>, &Pipe), expected: SendStatus) {
     let limits = Limits::default().with_outbox_soft_mark(10);
     let (outbox, pipe, announcements) = open(0, &limits);
     announcements.set_running(true);
@@ -232,7 +238,7 @@ fn with_parked_sender(end: impl FnOnce(&Outbox<Pipe>, &Pipe), expected: SendStat
 
 #[test]
 fn a_send_off_the_loop_waits_until_there_is_room() {
-    let make_room = |outbox: &Outbox<Pipe>, pipe: &Pipe| {
+    let make_room = |outbox: &Outbox<Pipe, OneByte>, pipe: &Pipe| {
         pipe.room.store(usize::MAX, Ordering::Release);
         outbox.flush().unwrap();
     };

@@ -1,10 +1,9 @@
 //! Writing to a socket, as far as it takes.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use crate::stream::Stream;
-use crate::stream::outbox::state::Chunk;
+use crate::stream::outbox::chunks::Chunks;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;
@@ -20,10 +19,7 @@ pub(super) fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Resul
 }
 
 /// Writes from the front of `batch` and drops what was taken, until all is or an error comes.
-pub(super) fn write_all<S: Stream>(
-    socket: &S,
-    batch: &mut VecDeque<Chunk>,
-) -> (usize, io::Result<()>) {
+pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io::Result<()>) {
     let mut total = 0;
     while !batch.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -36,21 +32,9 @@ pub(super) fn write_all<S: Stream>(
             Err(error) => return (total, Err(error)),
         };
         total += written;
-        drop_front(batch, written);
+        batch.drop_front(written);
     }
     (total, Ok(()))
-}
-
-pub(super) fn drop_front(batch: &mut VecDeque<Chunk>, mut len: usize) {
-    while let Some(front) = batch.front_mut() {
-        let rest = front.bytes.len() - front.start;
-        if len < rest {
-            front.start += len;
-            return;
-        }
-        len -= rest;
-        batch.pop_front();
-    }
 }
 
 fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
