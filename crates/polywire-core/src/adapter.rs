@@ -333,6 +333,8 @@ pub struct Registration<'a> {
     pub(crate) registry: Option<&'a mio::Registry>,
     pub(crate) id: ResourceId,
     pub(crate) announcements: &'a Arc<Announcements>,
+    /// The connection moves to another loop once it is ready.
+    pub(crate) is_provisional: bool,
 }
 
 impl Registration<'_> {

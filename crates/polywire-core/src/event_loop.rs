@@ -376,7 +376,12 @@ fn registration<'a>(
     (poller, shared): (&'a AnyPoller, &'a Shared),
     id: ResourceId,
 ) -> Registration<'a> {
-    Registration { registry: poller.registry(), id, announcements: &shared.announcements }
+    Registration {
+        registry: poller.registry(),
+        id,
+        announcements: &shared.announcements,
+        is_provisional: false,
+    }
 }
 
 impl fmt::Debug for EventLoop {

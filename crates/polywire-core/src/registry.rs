@@ -11,7 +11,7 @@ use crate::adapter::Sender;
 use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 const OPENING: u8 = 0;
 const READY: u8 = 1;
@@ -136,33 +136,23 @@ pub(crate) struct NewEntry {
 /// a generation of one more; memory is bounded by the most entries that lived at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    slots: boxcar::Vec<Slot>,
-    free: SegQueue<u32>,
+    slots: boxcar::Vec<ArcSwapOption<Entry>>,
+    /// Slots to be used again, with the generation of the last entry there.
+    free: SegQueue<(u32, u32)>,
     count: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    /// Of the next entry to live here. Entries start at 1: no id made of a small number, as some
-    /// programs use for a dummy, is ever a real one.
-    generation: AtomicU32,
-    entry: ArcSwapOption<Entry>,
 }
 
 impl Registry {
     /// Adds an entry; `None` if 2^24 live already.
     pub(crate) fn insert(&self, new: NewEntry) -> Option<Arc<Entry>> {
-        let index = match self.free.pop() {
-            Some(index) => index as usize,
-            None => self.slots.push(Slot::default()),
+        // Generations start at 1: no id made of a small number, as some programs use for a dummy, is
+        // ever a real one.
+        let (index, generation) = match self.free.pop() {
+            Some((index, last)) => (index as usize, last.checked_add(1).unwrap_or(1)),
+            None => (self.slots.push(ArcSwapOption::empty()), 1),
         };
         if index >= ResourceId::MAX_SLOTS {
             return None;
-        }
-        let slot = &self.slots[index];
-        let mut generation = slot.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        if generation == 0 {
-            generation = slot.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         }
         let initial = match new.kind {
             ResourceType::Local => READY,
@@ -176,7 +166,7 @@ impl Registry {
             stage: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
         });
-        slot.entry.store(Some(Arc::clone(&entry)));
+        self.slots[index].store(Some(Arc::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);
         Some(entry)
     }
@@ -184,17 +174,17 @@ impl Registry {
     /// Runs `look` on the entry, if it lives.
     #[inline]
     pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
-        let entry = self.slots.get(id.slot())?.entry.load();
+        let entry = self.slots.get(id.slot())?.load();
         entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
     }
 
     /// Frees the slot of an entry. Only the loop calls this, once for an id.
     pub(crate) fn remove(&self, id: ResourceId) {
         let Some(slot) = self.slots.get(id.slot()) else { return };
-        if slot.entry.load().as_ref().is_some_and(|entry| entry.id == id) {
-            slot.entry.store(None);
+        if slot.load().as_ref().is_some_and(|entry| entry.id == id) {
+            slot.store(None);
             self.count.fetch_sub(1, Ordering::Relaxed);
-            self.free.push(id.slot() as u32);
+            self.free.push((id.slot() as u32, id.generation()));
         }
     }
 
@@ -205,7 +195,7 @@ impl Registry {
 
     /// The ids of all entries alive at some moment of the call.
     pub(crate) fn ids(&self) -> Vec<ResourceId> {
-        self.slots.iter().filter_map(|(_, slot)| Some(slot.entry.load().as_ref()?.id)).collect()
+        self.slots.iter().filter_map(|(_, slot)| Some(slot.load().as_ref()?.id)).collect()
     }
 }
 

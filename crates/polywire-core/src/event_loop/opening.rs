@@ -27,6 +27,7 @@ impl EventLoop {
             registry: self.poller.registry(),
             id,
             announcements: &self.shared.announcements,
+            is_provisional: false,
         };
         match &mut resource.driven {
             Driven::Opening { remote, .. } | Driven::Ready(remote) => {

@@ -205,3 +205,15 @@ impl Seldom {
         )
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_many_idle_connections_is_small() {
+        assert!(size_of::<Resource>() <= 56, "{}", size_of::<Resource>());
+        // With the two counts of an `Arc`, and what else the registry keeps of it.
+        assert!(16 + size_of::<Entry>() <= 72, "{}", size_of::<Entry>());
+    }
+}

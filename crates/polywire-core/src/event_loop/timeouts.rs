@@ -78,6 +78,7 @@ impl EventLoop {
             registry: self.poller.registry(),
             id: resource.entry.id,
             announcements: &self.shared.announcements,
+            is_provisional: false,
         };
         let Driven::Opening { remote, .. } = &mut resource.driven else { return false };
         let turned = remote.next_address(&registration);

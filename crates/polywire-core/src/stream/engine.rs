@@ -25,14 +25,11 @@ use seldom::Seldom;
 /// that a read cut is copied. Writes a message straight from the caller's slice while the socket
 /// takes it; what it does not take waits in the connection's outbox.
 pub struct Engine<S, P: Protocol> {
-    socket: Arc<S>,
     protocol: P,
+    /// With the socket, once messages may flow.
     outbox: Arc<Outbox<S, P::Encoder>>,
     /// What an open connection between two messages has no use for.
     seldom: Option<Box<Seldom<S>>>,
-    /// Messages and the like that the current turn may still bring.
-    items_left: u32,
-    stage: Stage,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +65,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             });
         }
         let outbox = Arc::new(Outbox::new(protocol.encoder(), limits));
-        Self { socket: Arc::new(socket), protocol, outbox, seldom: None, items_left: 0, stage }
+        let seldom = Seldom { stage, socket: Some(socket), ..Seldom::default() };
+        Self { protocol, outbox, seldom: Some(Box::new(seldom)) }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -84,7 +82,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     fn go_on_connecting(&mut self, io: &Io<'_>) -> Result<bool, CloseReason> {
         loop {
-            let error = match self.socket.connected() {
+            let error = match self.socket().and_then(Stream::connected) {
                 Ok(connected) => return Ok(connected),
                 Err(error) => error,
             };
@@ -102,7 +100,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             match next {
                 Ok(mut socket) => {
                     socket.register(registration).map_err(|error| CloseReason::from(&error))?;
-                    self.socket = Arc::new(socket);
+                    self.seldom().socket = Some(socket);
                     return Ok(());
                 }
                 Err(next_error) => error = next_error,
@@ -114,27 +112,43 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         })
     }
 
-    fn start_protocol(&mut self) -> Result<Opening, CloseReason> {
-        self.seldom = None;
+    fn start_protocol(&mut self, registration: &Registration<'_>) -> Result<Opening, CloseReason> {
+        self.seldom().fallback = None;
         let mut out = Vec::new();
         let ready = self.protocol.open(&mut out);
-        self.stage = Stage::Handshaking;
+        self.seldom().stage = Stage::Handshaking;
         self.outbox.push(out);
-        self.outbox.flush_to(&self.socket)?;
-        if ready { self.become_ready() } else { Ok(Opening::Handshaking) }
+        self.flush_ahead()?;
+        if ready { Ok(self.become_ready(registration)) } else { Ok(Opening::Handshaking) }
     }
 
-    fn become_ready(&mut self) -> Result<Opening, CloseReason> {
-        self.stage = Stage::Open;
-        // A failed write shows when the stream is read, behind what the peer still sent.
-        let _ = self.outbox.open(Arc::clone(&self.socket));
-        Ok(Opening::Ready)
+    fn become_ready(&mut self, registration: &Registration<'_>) -> Opening {
+        self.seldom().stage = Stage::Open;
+        if !registration.is_provisional {
+            self.open_outbox();
+        }
+        Opening::Ready
+    }
+
+    /// Writes what goes before all messages.
+    fn flush_ahead(&self) -> Result<(), CloseReason> {
+        let socket = self.socket().map_err(|error| CloseReason::from(&error))?;
+        self.outbox.flush_to(socket)
+    }
+
+    /// Gives the socket to the outbox: from now on other threads write as well.
+    fn open_outbox(&mut self) {
+        if let Some(socket) = self.seldom().socket.take() {
+            // A failed write shows when the stream is read, behind what the peer still sent.
+            let _ = self.outbox.open(socket);
+        }
+        self.settle();
     }
 
     fn shake_hands(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        self.outbox.flush_to(&self.socket)?;
+        self.flush_ahead()?;
         match self.read(io, &mut Nobody)? {
-            Stop::Ready => self.become_ready(),
+            Stop::Ready => Ok(self.become_ready(&io.registration)),
             Stop::Sink => {
                 // The budget is used up; no readiness tells of what is left.
                 self.outbox.tell_reader();
@@ -145,14 +159,14 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        if self.stage == Stage::Connecting {
+        if self.stage() == Stage::Connecting {
             if !self.go_on_connecting(io)? {
                 return Ok(Opening::Connecting);
             }
-            self.stage = Stage::Connected;
+            self.seldom().stage = Stage::Connected;
         }
-        if self.stage == Stage::Connected {
-            let opening = self.start_protocol()?;
+        if self.stage() == Stage::Connected {
+            let opening = self.start_protocol(&io.registration)?;
             if opening == Opening::Ready {
                 return Ok(opening);
             }
@@ -173,17 +187,15 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.forget_count();
         self.outbox.set_announcer(registration.announcer());
-        let is_open = self.stage == Stage::Open;
-        sole(&mut self.socket)?.register(registration)?;
-        if is_open {
-            let _ = self.outbox.open(Arc::clone(&self.socket));
+        self.sole_socket()?.register(registration)?;
+        if self.stage() == Stage::Open {
+            self.open_outbox();
         }
         Ok(())
     }
 
     fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.close();
-        sole(&mut self.socket)?.deregister(registration)
+        self.sole_socket()?.deregister(registration)
     }
 
     fn open(&mut self, io: &mut Io<'_>) -> Opening {
@@ -192,7 +204,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn next_address(&mut self, registration: &Registration<'_>) -> bool {
         let timed_out = || io::ErrorKind::TimedOut.into();
-        self.stage == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
+        self.stage() == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
@@ -286,11 +298,6 @@ fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
             result => return result,
         }
     }
-}
-
-/// The socket, while nobody else holds it: senders only do once messages may flow.
-fn sole<S>(socket: &mut Arc<S>) -> io::Result<&mut S> {
-    Arc::get_mut(socket).ok_or_else(|| io::Error::other("the socket is in use by a sender"))
 }
 
 impl<S, P: Protocol> Drop for Engine<S, P> {

@@ -14,11 +14,11 @@ mod tests;
 mod writing;
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
-use crate::limits::{Limits, WhenFull};
+use crate::limits::Limits;
 use crate::loop_thread::{Gathering, gathering};
 use crate::network::SendStatus;
 use crate::poller::Readiness;
@@ -26,12 +26,9 @@ use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-use chunks::{CHUNK, Chunk};
+use chunks::CHUNK;
 use state::{State, Turn};
-use writing::{write_all, write_parts};
-
-/// Frames up to this long are put together on the stack, so that a plain write does.
-const SMALL: usize = 256;
+use writing::write_all;
 
 /// How close messages of other threads than the loop's follow each other to be gathered for the loop
 /// to write: less than a write takes. In nanoseconds.
@@ -47,7 +44,9 @@ pub(super) struct Outbox<S, E> {
     encoder: E,
     /// With `when_full` set.
     limits: Arc<Limits>,
-    state: Mutex<State<S>>,
+    /// Set when messages may flow.
+    socket: OnceLock<S>,
+    state: Mutex<State>,
     /// Whether `State::failure` tells one, to be asked without the lock.
     failed: AtomicBool,
     /// Notified when the outbox falls to its soft mark, and at its end.
@@ -59,6 +58,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         Self {
             encoder,
             limits,
+            socket: OnceLock::new(),
             state: Mutex::new(State::new()),
             failed: AtomicBool::new(false),
             room: Condvar::new(),
@@ -74,14 +74,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Messages may flow from now on; those that waited for it go out.
-    pub(super) fn open(&self, socket: Arc<S>) -> Result<(), CloseReason> {
-        self.lock().socket = Some(socket);
+    pub(super) fn open(&self, socket: S) -> Result<(), CloseReason> {
+        let _ = self.socket.set(socket);
+        self.lock().is_open = true;
         self.flush()
-    }
-
-    /// Takes back what [`open`](Self::open) gave.
-    pub(super) fn close(&self) {
-        self.lock().socket = None;
     }
 
     /// Sends `message` or keeps it; `wait` tells whether this may wait for room.
@@ -105,12 +101,15 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 return SendStatus::ResourceNotFound;
             }
         }
-        match &state.socket {
-            Some(socket) if state.is_idle() && !self.is_to_gather(&state, message.len()) => {
-                let socket = Arc::clone(socket);
+        match self.socket() {
+            Some(socket)
+                if state.is_open
+                    && state.is_idle()
+                    && !self.is_to_gather(&state, message.len()) =>
+            {
                 state.turn = Turn::Writing;
                 drop(state);
-                self.write_through(&socket, message);
+                self.write_through(socket, message);
             }
             _ => {
                 state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
@@ -122,7 +121,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Has what was queued written: by the loop, or by the thread that gathers messages, which does
     /// so at their end, and before they get too many.
-    fn see_to_writing(&self, mut state: MutexGuard<'_, State<S>>) {
+    fn see_to_writing(&self, mut state: MutexGuard<'_, State>) {
         if gathering() != Gathering::UntilFlush || state.turn != Turn::Anybody {
             state.call_loop();
         } else if state.queued() >= CHUNK {
@@ -132,7 +131,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.
-    fn is_to_gather(&self, state: &State<S>, len: usize) -> bool {
+    fn is_to_gather(&self, state: &State, len: usize) -> bool {
         match gathering() {
             Gathering::UntilLoop => return true,
             Gathering::UntilFlush if len <= GATHERED => return true,
@@ -171,7 +170,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
         let queued = state.queued() + bytes.len();
         state.set_queued(queued);
-        let is_open = state.socket.is_some();
+        let is_open = state.is_open;
         let waiting = state.waiting();
         let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
         queue.push_bytes(bytes);
@@ -184,9 +183,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if state.is_idle() && state.failure().is_none() {
             return Ok(()); // As mostly: the poller tells of room whenever it tells of anything.
         }
-        let Some(socket) = state.socket.clone() else { return Ok(()) };
+        let is_open = state.is_open;
         drop(state);
-        self.flush_to(&socket)
+        match self.socket() {
+            Some(socket) if is_open => self.flush_to(socket),
+            _ => Ok(()),
+        }
     }
 
     /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
@@ -240,13 +242,13 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Throws away messages that waited for the connection to be ready, which it will never be.
     pub(super) fn forget_unless_open(&self) {
         let mut state = self.lock();
-        if state.socket.is_none() {
+        if !state.is_open {
             state.forget_frames();
         }
     }
 
     /// Nothing waits any more: whoever sends next writes.
-    fn come_to_rest(state: &mut State<S>) {
+    fn come_to_rest(state: &mut State) {
         state.turn = Turn::Anybody;
         state.settle();
         state.note_write();
@@ -287,70 +289,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         self.room.notify_all();
     }
 
-    /// Writes a message to the idle `socket`. The turn is ours.
-    fn write_through(&self, socket: &S, message: &[u8]) {
-        let prefix = self.encoder.prefix(message);
-        let mut small = [0; SMALL];
-        let encoded;
-        let parts: [&[u8]; 2] = match &prefix {
-            Some(prefix) => {
-                let prefix = prefix.as_slice();
-                let len = prefix.len() + message.len();
-                match small.get_mut(..len) {
-                    Some(frame) => {
-                        frame[..prefix.len()].copy_from_slice(prefix);
-                        frame[prefix.len()..].copy_from_slice(message);
-                        [frame, &[]]
-                    }
-                    None => [prefix, message],
-                }
-            }
-            None => {
-                let mut frame = Vec::with_capacity(message.len() + 16);
-                self.encoder.encode(message, &mut frame);
-                encoded = frame;
-                [&encoded, &[]]
-            }
-        };
-        let result = write_parts(socket, parts);
-        self.end_turn(parts, result);
-    }
-
-    /// Gives the turn back after a write of `parts` that took as many bytes as `result` says.
-    fn end_turn(&self, parts: [&[u8]; 2], result: io::Result<usize>) {
-        let mut state = self.lock();
-        if state.failure().is_some() {
-            return;
-        }
-        let written = match result {
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return self.fail(state, CloseReason::from(&error)),
-        };
-        if written < parts[0].len() + parts[1].len() {
-            let head = &parts[0][written.min(parts[0].len())..];
-            let body = &parts[1][written.saturating_sub(parts[0].len())..];
-            // One that waits for room keeps the rest of the message it has begun.
-            let is_to_wait = self.limits.when_full == Some(WhenFull::Wait);
-            if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
-                return self.fail(state, CloseReason::NodeMemory);
-            }
-            let rest = [head, body].concat();
-            state.add_queued(rest.len(), self.limits.outbox_hard_limit);
-            state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
-        }
-        state.turn = Turn::Anybody;
-        state.note_write();
-        if state.queued() > 0 {
-            state.call_loop();
-        } else if state.ended {
-            // The loop may have found this write under way, and waits to shut the stream down.
-            state.announce();
-        }
-    }
-
     /// The socket took so many bytes of what waited.
-    fn took(&self, state: &mut State<S>, written: usize) {
+    fn took(&self, state: &mut State, written: usize) {
         let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
         state.set_queued(before - written);
         let waiting = state.waiting();
@@ -362,7 +302,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// The limit that a message of so many bytes would break, if it had to be queued.
-    fn limit_reached(&self, state: &State<S>, len: usize) -> Option<CloseReason> {
+    fn limit_reached(&self, state: &State, len: usize) -> Option<CloseReason> {
         if state.exceeds(self.limits.outbox_hard_limit, len) {
             Some(CloseReason::OutboxLimit { queued: state.queued() })
         } else if state.node_has_room(len) {
@@ -388,7 +328,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Throws away what waits and has the loop end the connection.
-    fn fail(&self, mut state: MutexGuard<'_, State<S>>, reason: CloseReason) {
+    fn fail(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
         state.fail(reason);
         self.failed.store(true, Ordering::Release);
         state.turn = Turn::Loop;
@@ -398,12 +338,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 }
 
 impl<S, E> Outbox<S, E> {
+    /// The socket, once messages may flow.
+    #[inline]
+    pub(super) fn socket(&self) -> Option<&S> {
+        self.socket.get()
+    }
+
     /// How the loop is called, once the connection belongs to one.
     pub(super) fn announcer(&self) -> Option<Announcer> {
         self.lock().announcer.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

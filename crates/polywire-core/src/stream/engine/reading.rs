@@ -23,6 +23,13 @@ pub(super) enum Stop {
     Ready,
 }
 
+/// One turn's reading.
+struct Round<'a> {
+    sink: &'a mut dyn Sink,
+    /// Messages and the like that it may still bring.
+    items_left: usize,
+}
+
 impl Stop {
     fn needed(&self) -> usize {
         match self {
@@ -41,10 +48,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
         let items = self.outbox.limits().read_budget / MIN_COST;
-        let items = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
-        self.items_left = u32::try_from(items).unwrap_or(u32::MAX);
+        let items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
+        let round = &mut Round { sink, items_left };
         if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
-            let stop = self.decode_inbox(sink)?;
+            let stop = self.decode_inbox(false, round)?;
             self.count_inbox()?;
             if !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -52,22 +59,23 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         loop {
             let room = io.budget.clamp(1, io.buffer.len());
-            let len = match read_some(&*self.socket, &mut io.buffer[..room]) {
-                Ok(0) => return Err(self.end_of_stream()),
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Stop::Needs(0));
-                }
-                Err(error) => return Err(CloseReason::from(&error)),
-            };
+            let len =
+                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
+                    Ok(0) => return Err(self.end_of_stream()),
+                    Ok(len) => len,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Stop::Needs(0));
+                    }
+                    Err(error) => return Err(CloseReason::from(&error)),
+                };
             io.budget = io.budget.saturating_sub(len);
-            let stop = self.decode_chunk(&mut io.buffer[..len], sink)?;
+            let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
             self.count_inbox()?;
             let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
-            if io.budget == 0 || self.items_left == 0 {
+            if io.budget == 0 || round.items_left == 0 {
                 return Ok(Stop::Sink);
             }
         }
@@ -95,7 +103,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn decode_chunk(
         &mut self,
         mut chunk: &mut [u8],
-        sink: &mut dyn Sink,
+        round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
         while self.has_inbox() {
             let inbox = &mut self.seldom().inbox;
@@ -103,13 +111,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if !inbox.is_decodable() {
                 return Ok(Stop::Needs(0));
             }
-            let stop = self.decode_inbox_before(!chunk.is_empty(), sink)?;
+            let stop = self.decode_inbox(!chunk.is_empty(), round)?;
             if !matches!(stop, Stop::Needs(_)) {
                 self.keep(chunk, 0);
                 return Ok(stop);
             }
         }
-        let (consumed, stop) = self.decode(chunk, false, sink)?;
+        let (consumed, stop) = self.decode(chunk, false, round)?;
         self.keep(&chunk[consumed..], stop.needed());
         Ok(stop)
     }
@@ -120,17 +128,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    fn decode_inbox(&mut self, sink: &mut dyn Sink) -> Result<Stop, CloseReason> {
-        self.decode_inbox_before(false, sink)
-    }
-
-    fn decode_inbox_before(
+    fn decode_inbox(
         &mut self,
         more_behind: bool,
-        sink: &mut dyn Sink,
+        round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
         let mut bytes = self.seldom().inbox.take();
-        let (consumed, stop) = self.decode(&mut bytes, more_behind, sink)?;
+        let (consumed, stop) = self.decode(&mut bytes, more_behind, round)?;
         self.seldom().inbox.put_back(bytes, consumed, stop.needed());
         Ok(stop)
     }
@@ -140,7 +144,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         &mut self,
         input: &mut [u8],
         more_behind: bool,
-        sink: &mut dyn Sink,
+        round: &mut Round<'_>,
     ) -> Result<(usize, Stop), CloseReason> {
         let mut out = Vec::new();
         let mut position = 0;
@@ -149,10 +153,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if rest.is_empty() {
                 break Ok((position, Stop::Needs(0)));
             }
-            if self.items_left == 0 {
+            if round.items_left == 0 {
                 break Ok((position, Stop::Sink));
             }
-            self.items_left -= 1;
+            round.items_left -= 1;
             let len = rest.len();
             let Decoded { consumed, item } = match self.protocol.decode(rest, &mut out) {
                 Ok(decoded) => decoded,
@@ -168,7 +172,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Item::Ready => break Ok((position, Stop::Ready)),
                 Item::Message(message) => {
                     let more = more_behind || consumed < len;
-                    if sink.message(message, more) == Flow::Stop {
+                    if round.sink.message(message, more) == Flow::Stop {
                         break Ok((position, Stop::Sink));
                     }
                 }

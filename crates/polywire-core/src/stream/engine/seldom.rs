@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::stream::Protocol;
-use crate::stream::engine::Engine;
+use crate::stream::engine::{Engine, Stage};
 use crate::stream::inbox::Inbox;
 
 /// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
@@ -12,6 +12,9 @@ type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// Set apart, so that the many connections that are open and idle have no memory for it.
 pub(super) struct Seldom<S> {
+    pub(super) stage: Stage,
+    /// The socket until messages may flow.
+    pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
     pub(super) inbox: Inbox,
     /// Bytes half received as the node's sum has them.
@@ -27,9 +30,13 @@ impl<S> Seldom<S> {
         self.fallback.as_mut()?()
     }
 
-    /// Whether it holds nothing any more. At the end of a connection it is not asked.
+    /// Whether it holds nothing any more.
     fn is_empty(&self) -> bool {
-        self.fallback.is_none() && self.inbox.is_empty() && self.counted == 0
+        self.stage == Stage::Open
+            && self.socket.is_none()
+            && self.fallback.is_none()
+            && self.inbox.is_empty()
+            && self.counted == 0
     }
 }
 
@@ -37,6 +44,22 @@ impl<S, P: Protocol> Engine<S, P> {
     /// What is seldom there, with memory for it.
     pub(super) fn seldom(&mut self) -> &mut Seldom<S> {
         self.seldom.get_or_insert_default()
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.seldom.as_ref().map_or(Stage::Open, |seldom| seldom.stage)
+    }
+
+    /// The socket, wherever it is.
+    pub(super) fn socket(&self) -> io::Result<&S> {
+        let own = || self.seldom.as_ref()?.socket.as_ref();
+        self.outbox.socket().or_else(own).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// The socket, while nobody else uses it: senders do once messages may flow.
+    pub(super) fn sole_socket(&mut self) -> io::Result<&mut S> {
+        let own = self.seldom.as_mut().and_then(|seldom| seldom.socket.as_mut());
+        own.ok_or_else(|| io::Error::other("the socket is in use by senders"))
     }
 
     /// Gives that memory back where it holds nothing.
@@ -62,8 +85,15 @@ impl<S, P: Protocol> Engine<S, P> {
 
 impl<S> Default for Seldom<S> {
     fn default() -> Self {
-        let inbox = Inbox::default();
-        Self { fallback: None, inbox, counted: 0, goodbye: 0, discarded: 0 }
+        Self {
+            stage: Stage::Open,
+            socket: None,
+            fallback: None,
+            inbox: Inbox::default(),
+            counted: 0,
+            goodbye: 0,
+            discarded: 0,
+        }
     }
 }
 

@@ -17,6 +17,8 @@ impl Encoder for Bare {
     }
 }
 
+type PipeOutbox = Outbox<Arc<Pipe>, Bare>;
+
 /// Takes bytes while it has room, from one writer at a time.
 struct Pipe {
     room: Mutex<usize>,
@@ -24,7 +26,7 @@ struct Pipe {
     taken: std::sync::Mutex<Vec<u8>>,
 }
 
-impl Stream for Pipe {
+impl Stream for Arc<Pipe> {
     fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
         Ok(())
     }
@@ -55,7 +57,7 @@ impl Stream for Pipe {
 }
 
 /// An outbox, open on a pipe with so much room, and the announcements of its loop.
-fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe, Bare>>, Arc<Pipe>, Arc<Announcements>) {
+fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let taken = std::sync::Mutex::default();
@@ -66,7 +68,7 @@ fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe, Bare>>, Arc<Pipe>, Ar
     (outbox, pipe, announcements)
 }
 
-fn serve(outbox: &Outbox<Pipe, Bare>, announcements: &Announcements) {
+fn serve(outbox: &PipeOutbox, announcements: &Announcements) {
     while announcements.pop().is_some() {
         outbox.flush().unwrap();
     }

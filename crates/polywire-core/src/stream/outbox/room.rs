@@ -26,10 +26,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// make room: then the message is taken.
     pub(super) fn room_for<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<S>>,
+        mut state: MutexGuard<'a, State>,
         len: usize,
         wait: bool,
-    ) -> Result<MutexGuard<'a, State<S>>, SendStatus> {
+    ) -> Result<MutexGuard<'a, State>, SendStatus> {
         if !wait {
             return Err(SendStatus::Full);
         }
@@ -51,12 +51,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Whether a message of so many bytes has to wait, if it may.
-    pub(super) fn is_crowded(&self, state: &State<S>, len: usize) -> bool {
+    pub(super) fn is_crowded(&self, state: &State, len: usize) -> bool {
         state.queued() > self.limits.outbox_soft_mark
             || !(state.is_idle() || state.node_has_room(len))
     }
 
-    fn park<'a>(&'a self, state: MutexGuard<'a, State<S>>, len: usize) -> MutexGuard<'a, State<S>> {
+    fn park<'a>(&'a self, state: MutexGuard<'a, State>, len: usize) -> MutexGuard<'a, State> {
         if state.node_has_room(len) {
             return self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -75,7 +75,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             let state = self.lock();
             let may_go_on = !self.is_crowded(&state, len) || state.is_over();
-            if may_go_on || state.socket.is_none() || announcer.is_stopping() {
+            if may_go_on || !state.is_open || announcer.is_stopping() {
                 return;
             }
             let now = clock.now();

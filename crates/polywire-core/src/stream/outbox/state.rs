@@ -1,7 +1,6 @@
 //! What an outbox holds, and whose turn it is.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
@@ -13,9 +12,7 @@ use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks};
 const LEAST_CHUNK: usize = 512;
 
 /// Most connections of a node are idle, so what only busy ones need is set apart.
-pub(super) struct State<S> {
-    /// `None` until messages may flow.
-    pub(super) socket: Option<Arc<S>>,
+pub(super) struct State {
     /// `None` until the connection belongs to a node.
     pub(super) announcer: Option<Announcer>,
     /// What waits, or why nothing will be written any more.
@@ -23,6 +20,8 @@ pub(super) struct State<S> {
     /// When was last written what another thread than the loop's sent; `None` while none does.
     pub(super) written_elsewhere: Option<NonZeroU32>,
     pub(super) turn: Turn,
+    /// Messages may flow: there is a socket.
+    pub(super) is_open: bool,
     /// No message is taken any more; what waits is still written.
     pub(super) ended: bool,
 }
@@ -57,14 +56,14 @@ pub(super) enum Turn {
     Loop,
 }
 
-impl<S> State<S> {
+impl State {
     pub(super) fn new() -> Self {
         Self {
-            socket: None,
             announcer: None,
             waiting: None,
             written_elsewhere: None,
             turn: Turn::Anybody,
+            is_open: false,
             ended: false,
         }
     }
@@ -79,9 +78,14 @@ impl<S> State<S> {
         self.waiting.take_if(|waiting| waiting.queued == 0 && waiting.failure.is_none());
     }
 
+    #[cfg(test)]
+    pub(super) fn owns_memory(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Takes what is to be written next, in its order.
     pub(super) fn take_batch(&mut self) -> Chunks {
-        let is_open = self.socket.is_some();
+        let is_open = self.is_open;
         let Some(waiting) = &mut self.waiting else { return Chunks::default() };
         let mut batch = std::mem::take(&mut waiting.ahead);
         if is_open {
@@ -234,7 +238,7 @@ impl<S> State<S> {
     }
 }
 
-impl<S> Drop for State<S> {
+impl Drop for State {
     /// What nobody will send counts no more.
     fn drop(&mut self) {
         self.set_queued(0);
