@@ -8,7 +8,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use polywire::adapters::framed_tcp::Framed;
 use polywire::events;
-use polywire::stream::{Decoded, Item, Protocol};
+use polywire::stream::{Decoded, Encoder, Item, Protocol};
 
 fn signals(c: &mut Criterion) {
     let (sender, mut receiver) = events::split::<u64>();

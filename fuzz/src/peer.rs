@@ -1,7 +1,5 @@
 //! One end of a connection without a socket, driven as the engine drives a protocol.
 
-use std::sync::Arc;
-
 use polywire_core::CloseReason;
 use polywire_core::address::ToRemoteAddr;
 use polywire_core::stream::{Encoder, Item, Protocol};
@@ -9,9 +7,9 @@ use polywire_framed_tcp::Framed;
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
 
 /// A protocol, what it was fed and what it made of it.
-pub struct Peer<P> {
+pub struct Peer<P: Protocol> {
     protocol: P,
-    pub encoder: Arc<dyn Encoder>,
+    pub encoder: P::Encoder,
     input: Vec<u8>,
     needed: usize,
     fed: usize,

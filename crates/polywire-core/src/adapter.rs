@@ -144,9 +144,10 @@ pub trait Remote: Send {
     /// The part that any thread sends through. Called once, before everything else.
     fn sender(&self) -> Arc<dyn Sender>;
 
-    /// The bounds the loop keeps this connection to. Called once, before `register`.
-    fn limits(&self) -> Limits {
-        Limits::default()
+    /// The bounds the loop keeps this connection to. Called once, before `register`. Share them: each
+    /// connection of a listener has the same.
+    fn limits(&self) -> Arc<Limits> {
+        Arc::default()
     }
 
     /// Registers what tells readiness, for reading and writing, edge-triggered: with
@@ -242,8 +243,8 @@ pub trait Local: Send {
     }
 
     /// The bounds the loop keeps this listener to. Called once, before `register`.
-    fn limits(&self) -> Limits {
-        Limits::default()
+    fn limits(&self) -> Arc<Limits> {
+        Arc::default()
     }
 
     /// As [`Remote::register`]. An error is tried again later, by a timer.
@@ -332,6 +333,8 @@ pub struct Registration<'a> {
     pub(crate) registry: Option<&'a mio::Registry>,
     pub(crate) id: ResourceId,
     pub(crate) announcements: &'a Arc<Announcements>,
+    /// The connection moves to another loop once it is ready.
+    pub(crate) is_provisional: bool,
 }
 
 impl Registration<'_> {

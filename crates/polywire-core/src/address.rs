@@ -1,11 +1,15 @@
 //! Addresses as programs write them: socket addresses, host names, URLs, paths.
 
+mod compact;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 
 use crate::close_reason::CloseReason;
 use crate::endpoint::NO_SOCKET_ADDR;
+
+pub(crate) use compact::CompactAddr;
 
 /// The address of a peer: a socket address, or text that only the adapter understands (a host
 /// name with a port, a URL, a path).

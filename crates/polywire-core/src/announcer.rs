@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::endpoint::ResourceId;
@@ -32,6 +33,7 @@ pub(crate) struct Announcements {
     /// Datagrams that adapters took and had to drop.
     dropped: Counter,
     clock: Clock,
+    begun: Instant,
 }
 
 impl Announcements {
@@ -45,6 +47,7 @@ impl Announcements {
             stopping: AtomicBool::new(false),
             budget,
             dropped: Counter::default(),
+            begun: clock.now(),
             clock,
         }
     }
@@ -170,6 +173,14 @@ impl Announcer {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.announcements.clock
+    }
+
+    /// The time in so few bits that only the nanoseconds between two moments of less than four
+    /// seconds have a meaning.
+    pub(crate) fn moment(&self) -> NonZeroU32 {
+        let passed = self.clock().now().saturating_duration_since(self.announcements.begun);
+        let seconds = (passed.as_secs() as u32).wrapping_mul(1_000_000_000);
+        NonZeroU32::MIN | seconds.wrapping_add(passed.subsec_nanos())
     }
 
     /// Whether another thread runs the loop just now: only then may the current one wait for what

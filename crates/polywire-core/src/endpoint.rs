@@ -95,6 +95,10 @@ impl ResourceId {
     pub(crate) fn slot(self) -> usize {
         (self.0 >> SLOT_SHIFT & SLOT_MASK) as usize
     }
+
+    pub(crate) fn generation(self) -> u32 {
+        (self.0 >> GENERATION_SHIFT) as u32
+    }
 }
 
 impl From<usize> for ResourceId {
@@ -108,8 +112,8 @@ impl From<usize> for ResourceId {
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.is_local() { 'L' } else { 'R' };
-        let generation = self.0 >> GENERATION_SHIFT;
-        write!(f, "[{}.{kind}.{}.{generation}]", self.adapter_id(), self.slot())
+        let (slot, generation) = (self.slot(), self.generation());
+        write!(f, "[{}.{kind}.{slot}.{generation}]", self.adapter_id())
     }
 }
 

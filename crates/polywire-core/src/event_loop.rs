@@ -24,12 +24,12 @@ use std::time::{Duration, Instant};
 use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::network::shared::{Command, New, Shared};
+use crate::network::shared::{Command, Shared};
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 
 use deadlines::Deadlines;
-use resource::{Driven, Origin, Resource};
+use resource::{Driven, Resource};
 
 /// Bytes of the buffer that every read of the loop goes to.
 const BUFFER: usize = 256 << 10;
@@ -293,16 +293,12 @@ impl EventLoop {
 
     fn obey(&mut self, command: Command, callback: Callback<'_>) {
         match command {
-            Command::Connect(entry, New { remote, redial }, outcome) => {
-                let origin = Origin::Connected(outcome);
-                let mut resource = Resource::opening(entry, remote, origin);
-                resource.redial = redial;
-                self.start(resource, callback);
+            Command::Connect(entry, new, outcome) => {
+                self.start(Resource::connecting(entry, new, outcome), callback);
             }
             Command::Redialled(id, connection) => self.redialled(id, connection, callback),
-            Command::Adopt(entry, New { remote, redial }) => {
-                let mut resource = Resource::opening(entry, remote, Origin::Connected(None));
-                resource.redial = redial;
+            Command::Adopt(entry, new) => {
+                let mut resource = Resource::connecting(entry, new, None);
                 match self.register(&mut resource) {
                     Ok(()) => self.become_ready(resource, callback),
                     Err(error) => self.fail(resource, (&error).into(), callback),
@@ -360,7 +356,7 @@ impl EventLoop {
     /// Closes a resource for good and frees its slot.
     fn forget(&mut self, resource: Box<Resource>) {
         let id = resource.entry.id;
-        self.free_place(resource.place);
+        self.free_place(&resource);
         drop(resource);
         self.shared.registry.remove(id);
     }
@@ -388,7 +384,12 @@ fn registration<'a>(
     (poller, shared): (&'a AnyPoller, &'a Shared),
     id: ResourceId,
 ) -> Registration<'a> {
-    Registration { registry: poller.registry(), id, announcements: &shared.announcements }
+    Registration {
+        registry: poller.registry(),
+        id,
+        announcements: &shared.announcements,
+        is_provisional: false,
+    }
 }
 
 impl fmt::Debug for EventLoop {

@@ -107,10 +107,10 @@ impl NetworkController {
         adapter: impl Connect,
         addr: impl ToRemoteAddr,
     ) -> io::Result<(Endpoint, SocketAddr)> {
-        let (entry, connection) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
-        let ids = (entry.endpoint(), *entry.local.socket_addr());
+        let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
+        let endpoint = entry.endpoint();
         self.shared.command(Command::Connect(entry, connection, None));
-        Ok(ids)
+        Ok((endpoint, local))
     }
 
     /// The same as [`connect`](Self::connect), under the name that programs use with a
@@ -145,10 +145,9 @@ impl NetworkController {
         adapter: impl Connect,
         addr: impl ToRemoteAddr,
     ) -> io::Result<(Endpoint, SocketAddr)> {
-        let (entry, remote) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
-        let ids = (entry.endpoint(), *entry.local.socket_addr());
-        connect_sync::wait_until_ready(&self.shared, &entry, remote)?;
-        Ok(ids)
+        let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
+        connect_sync::wait_until_ready(&self.shared, &entry, connection)?;
+        Ok((entry.endpoint(), local))
     }
 
     /// The same as [`connect_sync`](Self::connect_sync), under the name that programs use with a
@@ -184,12 +183,11 @@ impl NetworkController {
         let entry = self.insert(NewEntry {
             tag: adapter.tag(),
             kind: ResourceType::Local,
-            addr: addr.clone(),
-            local: addr,
+            addr,
             limits: local.limits(),
             sender: local.sender(),
         })?;
-        let ids = (entry.id, *entry.local.socket_addr());
+        let ids = (entry.id, entry.addr.socket_addr());
         self.shared.command(Command::Listen(entry, local));
         Ok(ids)
     }
@@ -289,12 +287,12 @@ impl NetworkController {
         if id.is_local() {
             return Some(RemoteAddr::Socket(endpoint.addr()));
         }
-        self.shared.registry.with(id, |entry| entry.addr.clone())
+        self.shared.registry.with(id, |entry| entry.addr.to_remote_addr())
     }
 
     /// The bounds that a connection is kept to, while it lives.
     pub fn limits(&self, endpoint: Endpoint) -> Option<Limits> {
-        self.shared.registry.with(endpoint.resource_id(), |entry| entry.limits.clone())
+        self.shared.registry.with(endpoint.resource_id(), |entry| Limits::clone(&entry.limits))
     }
 
     /// Bounds the node as a whole from now on. What it holds already stays.
@@ -401,7 +399,7 @@ impl NetworkController {
         &self,
         adapter: &dyn Connect,
         addr: &RemoteAddr,
-    ) -> io::Result<(Arc<Entry>, New)> {
+    ) -> io::Result<(Arc<Entry>, New, SocketAddr)> {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
@@ -414,12 +412,11 @@ impl NetworkController {
             tag: adapter.tag(),
             kind: ResourceType::Remote,
             addr: peer,
-            local,
             limits: remote.limits(),
             sender: Some(Arc::clone(&sender)),
         })?;
         sender.attach(Announcer::new(Arc::clone(&self.shared.announcements), entry.id));
-        Ok((entry, New { remote, redial }))
+        Ok((entry, New { remote, redial }, *local.socket_addr()))
     }
 
     fn insert(&self, new: NewEntry) -> io::Result<Arc<Entry>> {

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::adapter::Sender;
-use crate::address::RemoteAddr;
+use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, SegQueue, SharedVec};
 
 pub(crate) use current::Held;
@@ -35,9 +35,8 @@ pub(crate) enum Stage {
 pub(crate) struct Entry {
     pub(crate) id: ResourceId,
     /// Whom it talks to, or where it listens.
-    pub(crate) addr: RemoteAddr,
-    pub(crate) local: RemoteAddr,
-    pub(crate) limits: Limits,
+    pub(crate) addr: CompactAddr,
+    pub(crate) limits: Arc<Limits>,
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
     stage: AtomicU8,
@@ -57,7 +56,7 @@ impl Entry {
 
     /// The endpoint of this connection.
     pub(crate) fn endpoint(&self) -> Endpoint {
-        Endpoint::new(self.id, *self.addr.socket_addr())
+        Endpoint::new(self.id, self.addr.socket_addr())
     }
 
     /// The endpoint of the peer at `addr` that this listener heard of.
@@ -68,7 +67,7 @@ impl Entry {
     /// Whether messages for `endpoint` may be sent by it.
     #[inline]
     pub(crate) fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || *self.addr.socket_addr() == endpoint.addr())
+        !self.is_over() && (self.id.is_local() || self.addr.is(&endpoint.addr()))
     }
 
     #[inline]
@@ -129,8 +128,7 @@ pub(crate) struct NewEntry {
     pub(crate) tag: u8,
     pub(crate) kind: ResourceType,
     pub(crate) addr: RemoteAddr,
-    pub(crate) local: RemoteAddr,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) sender: Option<Arc<dyn Sender>>,
 }
 
@@ -140,33 +138,23 @@ pub(crate) struct NewEntry {
 /// a generation of one more; memory is bounded by the most entries that lived at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    slots: SharedVec<Slot>,
-    free: SegQueue<u32>,
+    slots: SharedVec<ArcSwapOption<Entry>>,
+    /// Slots to be used again, with the generation of the last entry there.
+    free: SegQueue<(u32, u32)>,
     count: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    /// Of the next entry to live here. Entries start at 1: no id made of a small number, as some
-    /// programs use for a dummy, is ever a real one.
-    generation: AtomicU32,
-    entry: ArcSwapOption<Entry>,
 }
 
 impl Registry {
     /// Adds an entry; `None` if 2^24 live already.
     pub(crate) fn insert(&self, new: NewEntry) -> Option<Arc<Entry>> {
-        let index = match self.free.pop() {
-            Some(index) => index as usize,
-            None => self.slots.push(Slot::default()),
+        // Generations start at 1: no id made of a small number, as some programs use for a dummy, is
+        // ever a real one.
+        let (index, generation) = match self.free.pop() {
+            Some((index, last)) => (index as usize, last.checked_add(1).unwrap_or(1)),
+            None => (self.slots.push(ArcSwapOption::empty()), 1),
         };
         if index >= ResourceId::MAX_SLOTS {
             return None;
-        }
-        let slot = &self.slots[index];
-        let mut generation = slot.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        if generation == 0 {
-            generation = slot.generation.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         }
         let initial = match new.kind {
             ResourceType::Local => READY,
@@ -174,14 +162,13 @@ impl Registry {
         };
         let entry = Arc::new(Entry {
             id: ResourceId::new(new.tag, new.kind, index as u32, generation),
-            addr: new.addr,
-            local: new.local,
+            addr: new.addr.into(),
             limits: new.limits,
             sender: new.sender,
             stage: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
         });
-        slot.entry.store(Some(Arc::clone(&entry)));
+        self.slots[index].store(Some(Arc::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);
         Some(entry)
     }
@@ -193,17 +180,17 @@ impl Registry {
             Ok(result) => return Some(result),
             Err(look) => look,
         };
-        let entry = self.slots.get(id.slot())?.entry.load();
+        let entry = self.slots.get(id.slot())?.load();
         entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
     }
 
     /// Frees the slot of an entry. Only the loop calls this, once for an id.
     pub(crate) fn remove(&self, id: ResourceId) {
         let Some(slot) = self.slots.get(id.slot()) else { return };
-        if slot.entry.load().as_ref().is_some_and(|entry| entry.id == id) {
-            slot.entry.store(None);
+        if slot.load().as_ref().is_some_and(|entry| entry.id == id) {
+            slot.store(None);
             self.count.fetch_sub(1, Ordering::Relaxed);
-            self.free.push(id.slot() as u32);
+            self.free.push((id.slot() as u32, id.generation()));
         }
     }
 
@@ -214,7 +201,7 @@ impl Registry {
 
     /// The ids of all entries alive at some moment of the call.
     pub(crate) fn ids(&self) -> Vec<ResourceId> {
-        self.slots.iter().filter_map(|(_, slot)| Some(slot.entry.load().as_ref()?.id)).collect()
+        self.slots.iter().filter_map(|(_, slot)| Some(slot.load().as_ref()?.id)).collect()
     }
 }
 
@@ -226,13 +213,11 @@ mod tests {
     use crate::endpoint::NO_SOCKET_ADDR;
 
     fn insert(registry: &Registry) -> ResourceId {
-        let addr = RemoteAddr::Socket(NO_SOCKET_ADDR);
         let new = NewEntry {
             tag: 5,
             kind: ResourceType::Remote,
-            addr: addr.clone(),
-            local: addr,
-            limits: Limits::default(),
+            addr: RemoteAddr::Socket(NO_SOCKET_ADDR),
+            limits: Arc::default(),
             sender: None,
         };
         registry.insert(new).unwrap().id

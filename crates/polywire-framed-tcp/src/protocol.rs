@@ -1,7 +1,5 @@
 //! The length prefix, as a protocol without I/O.
 
-use std::sync::Arc;
-
 use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
 use unsigned_varint::decode::{self, Error};
@@ -58,8 +56,10 @@ impl Default for Framed {
 }
 
 impl Protocol for Framed {
-    fn encoder(&self) -> Arc<dyn Encoder> {
-        Arc::new(*self)
+    type Encoder = Self;
+
+    fn encoder(&self) -> Self {
+        *self
     }
 
     fn open(&mut self, _out: &mut Vec<u8>) -> bool {

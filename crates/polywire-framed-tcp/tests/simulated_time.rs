@@ -122,8 +122,10 @@ impl Encoder for Mute {
 }
 
 impl Protocol for Mute {
-    fn encoder(&self) -> Arc<dyn Encoder> {
-        Arc::new(self.clone())
+    type Encoder = Self;
+
+    fn encoder(&self) -> Self {
+        self.clone()
     }
 
     fn open(&mut self, _out: &mut Vec<u8>) -> bool {

@@ -2,14 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
-use polywire_core::Limits;
 use polywire_core::adapter::{
     Accepting, Connection, Flow, Io, Listener, ListenerSink, Local, Registration,
 };
 use polywire_core::address::RemoteAddr;
+use polywire_core::limits::{Limits, WhenFull};
 use polywire_core::stream::{Engine, Protocol};
 use socket2::SockRef;
 
@@ -32,11 +33,12 @@ pub fn listen_stream<P: Protocol>(
 ) -> io::Result<Listener> {
     let listener = bind_first(config, &addr.resolve()?)?;
     let addr = listener.local_addr()?;
+    let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
     let acceptor = Acceptor {
         listener,
         addr,
         options: config.stream_options(),
-        limits: config.limits.clone(),
+        limits: Arc::new(config.limits.clone().with_when_full(when_full)),
         protocol,
     };
     Ok(Listener::new(acceptor, RemoteAddr::Socket(addr)))
@@ -81,13 +83,14 @@ struct Acceptor<F> {
     listener: TcpListener,
     addr: SocketAddr,
     options: StreamOptions,
-    limits: Limits,
+    /// Of all its connections.
+    limits: Arc<Limits>,
     protocol: F,
 }
 
 impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
-    fn limits(&self) -> Limits {
-        self.limits.clone()
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits)
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
@@ -128,7 +131,7 @@ impl<P: Protocol, F: Fn() -> P> Acceptor<F> {
         }
         let local = stream.local_addr().unwrap_or(self.addr);
         let socket = TcpSocket::new(stream);
-        let engine = Engine::accepted(socket, (self.protocol)(), self.limits.clone());
+        let engine = Engine::accepted(socket, (self.protocol)(), Arc::clone(&self.limits));
         Some(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
     }
 }

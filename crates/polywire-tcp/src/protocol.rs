@@ -1,7 +1,5 @@
 //! No protocol at all: bytes as they come.
 
-use std::sync::Arc;
-
 use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
 
@@ -13,8 +11,10 @@ use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
 pub struct Raw;
 
 impl Protocol for Raw {
-    fn encoder(&self) -> Arc<dyn Encoder> {
-        Arc::new(Self)
+    type Encoder = Self;
+
+    fn encoder(&self) -> Self {
+        Self
     }
 
     fn open(&mut self, _out: &mut Vec<u8>) -> bool {

@@ -16,14 +16,14 @@ use crate::shared_socket::SharedSocket;
 #[derive(Debug)]
 pub(crate) struct UdpConnection {
     socket: Arc<SharedSocket>,
-    limits: Limits,
+    limits: Arc<Limits>,
     kept: Kept,
 }
 
 impl UdpConnection {
     pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
         let socket = Arc::new(SharedSocket::connected(socket, peer));
-        Self { socket, limits, kept: Kept::default() }
+        Self { socket, limits: Arc::new(limits), kept: Kept::default() }
     }
 }
 
@@ -32,8 +32,8 @@ impl Remote for UdpConnection {
         Arc::<SharedSocket>::clone(&self.socket)
     }
 
-    fn limits(&self) -> Limits {
-        self.limits.clone()
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits)
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {

@@ -12,51 +12,44 @@ const LARGEST_STEP: usize = 1 << 20;
 /// The fragments of one message, received so far.
 ///
 /// Its memory is bounded by what has been received: a fragment is added when it is there in whole.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Assembler {
     buffer: Vec<u8>,
-    open: Option<Open>,
-    delivered: bool,
-}
-
-/// A message whose last fragment has not come.
-#[derive(Debug)]
-struct Open {
     /// How far the text was found to be UTF-8; `None` for a binary message.
     checked: Option<usize>,
     fragments: usize,
+    finished: bool,
 }
 
 impl Assembler {
     /// Begins a message.
-    pub(crate) fn begin(&mut self, text: bool) {
-        self.open = Some(Open { checked: text.then_some(0), fragments: 0 });
+    pub(crate) fn new(text: bool) -> Self {
+        Self { buffer: Vec::new(), checked: text.then_some(0), fragments: 0, finished: false }
     }
 
-    /// Whether a message is begun and not finished.
+    /// Whether the message's last fragment has not come.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.is_some()
+        !self.finished
     }
 
-    /// Bytes of the open message so far.
+    /// Bytes of the message so far.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Fragments of the open message so far, empty ones included.
+    /// Fragments of the message so far, empty ones included.
     pub(crate) fn fragments(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.fragments)
+        self.fragments
     }
 
-    /// Adds a fragment to the open message.
+    /// Adds a fragment to the message.
     pub(crate) fn push(
         &mut self,
         payload: &[u8],
         key: Option<[u8; 4]>,
         last: bool,
     ) -> Result<(), End> {
-        let Some(open) = &mut self.open else { return Ok(()) };
-        open.fragments += 1;
+        self.fragments += 1;
         let start = self.buffer.len();
         if self.buffer.capacity() - start < payload.len() {
             let step = start.clamp(LEAST_STEP, LARGEST_STEP);
@@ -66,26 +59,16 @@ impl Assembler {
         if let Some(key) = key {
             mask::apply(&mut self.buffer[start..], key);
         }
-        if let Some(checked) = &mut open.checked {
+        if let Some(checked) = &mut self.checked {
             *checked += check_text(&self.buffer[*checked..], last)?;
         }
         Ok(())
     }
 
-    /// Ends the open message and hands it out; [`release`](Self::release) must follow.
+    /// Ends the message and hands it out.
     pub(crate) fn finish(&mut self) -> &[u8] {
-        self.open = None;
-        self.delivered = true;
+        self.finished = true;
         &self.buffer
-    }
-
-    /// Gives the memory of a message handed out back. Returns whether there was one.
-    pub(crate) fn release(&mut self) -> bool {
-        let delivered = std::mem::take(&mut self.delivered);
-        if delivered {
-            self.buffer = Vec::new();
-        }
-        delivered
     }
 }
 
@@ -104,9 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_bounded_by_what_was_received_and_given_back_afterwards() {
-        let mut assembler = Assembler::default();
-        assembler.begin(false);
+    fn memory_is_bounded_by_what_was_received() {
+        let mut assembler = Assembler::new(false);
         for fragment in [0, 1, 1, 600, 5, 70_000, 3, 2_000_000, 1, 1] {
             assembler.push(&vec![7; fragment], None, false).unwrap();
             let (capacity, len) = (assembler.buffer.capacity(), assembler.len());
@@ -116,15 +98,12 @@ mod tests {
             );
         }
         assert_eq!(assembler.finish().len(), 2_070_612);
-        assert!(assembler.release());
-        assert_eq!(assembler.buffer.capacity(), 0);
-        assert!(!assembler.release());
+        assert!(!assembler.is_open());
     }
 
     #[test]
     fn empty_fragments_are_counted_and_take_no_memory() {
-        let mut assembler = Assembler::default();
-        assembler.begin(true);
+        let mut assembler = Assembler::new(true);
         for _ in 0..1000 {
             assembler.push(b"", None, false).unwrap();
         }

@@ -7,6 +7,7 @@ use polywire_core::Limits;
 use polywire_tcp::TcpConnectConfig;
 
 use crate::handshake::check_token;
+use crate::role::Role;
 use crate::settings::{self, Settings};
 
 /// Connects to WebSocket servers, with settings other than those of [`Ws`](crate::Ws).
@@ -131,6 +132,7 @@ impl WsConnectConfig {
 
     pub(crate) fn settings(&self) -> Settings {
         Settings {
+            role: Role::Client,
             max_message_size: self.max_message_size,
             max_frame_size: self.max_frame_size,
             max_fragments: self.max_fragments,

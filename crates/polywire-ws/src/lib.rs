@@ -54,6 +54,7 @@ mod url;
 mod ws;
 
 pub use connect_config::WsConnectConfig;
+pub use encoder::WsEncoder;
 pub use listen_config::WsListenConfig;
 pub use protocol::WsProtocol;
 pub use url::WsUrl;

@@ -6,6 +6,7 @@ use polywire_core::Limits;
 use polywire_tcp::TcpListenConfig;
 
 use crate::handshake::check_token;
+use crate::role::Role;
 use crate::settings::{self, Settings};
 
 /// Listens for WebSocket clients, with settings other than those of [`Ws`](crate::Ws).
@@ -117,6 +118,7 @@ impl WsListenConfig {
 
     pub(crate) fn settings(&self) -> Settings {
         Settings {
+            role: Role::Server,
             max_message_size: self.max_message_size,
             max_frame_size: self.max_frame_size,
             max_fragments: self.max_fragments,

@@ -4,15 +4,15 @@ use std::io;
 use std::sync::Arc;
 
 use polywire_core::CloseReason;
-use polywire_core::stream::{Decoded, Encoder, Item, Protocol};
+use polywire_core::stream::{Decoded, Item, Protocol};
 
 use crate::close;
 use crate::connect_config::WsConnectConfig;
-use crate::encoder::FrameEncoder;
+use crate::encoder::WsEncoder;
 use crate::handshake::{client, server};
 use crate::listen_config::WsListenConfig;
-use crate::role::Role;
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::url::WsUrl;
 
 /// WebSocket over any stream of bytes: what [`Ws`](crate::Ws) runs over TCP.
@@ -21,7 +21,8 @@ use crate::url::WsUrl;
 /// [`Engine`](polywire_core::stream::Engine).
 #[derive(Debug)]
 pub struct WsProtocol {
-    handshake: Handshake,
+    /// `None` once it is done.
+    handshake: Option<Box<Handshake>>,
     session: Session,
 }
 
@@ -29,7 +30,6 @@ pub struct WsProtocol {
 enum Handshake {
     Client(client::Handshake),
     Server(server::Handshake),
-    Done,
 }
 
 impl WsProtocol {
@@ -41,7 +41,7 @@ impl WsProtocol {
     pub fn client(url: &WsUrl, config: &WsConnectConfig) -> io::Result<Self> {
         config.check()?;
         let handshake = Handshake::Client(client::Handshake::new(url, config));
-        Ok(Self { handshake, session: Session::new(Role::Client, config.settings()) })
+        Ok(Self::new(handshake, Arc::new(config.settings())))
     }
 
     /// The end that accepts. Of `config`, all but `tcp` counts.
@@ -58,30 +58,28 @@ impl WsProtocol {
         config: &WsListenConfig,
     ) -> io::Result<impl Fn() -> Self + Send + use<> + 'static> {
         config.check()?;
-        let (settings, max) = (config.settings(), config.max_handshake_size);
+        let (settings, max) = (Arc::new(config.settings()), config.max_handshake_size);
         let subprotocols: Arc<[String]> = config.subprotocols.as_slice().into();
         Ok(move || {
             let handshake = server::Handshake::new(max, Arc::clone(&subprotocols));
-            Self {
-                handshake: Handshake::Server(handshake),
-                session: Session::new(Role::Server, settings.clone()),
-            }
+            Self::new(Handshake::Server(handshake), Arc::clone(&settings))
         })
+    }
+
+    fn new(handshake: Handshake, settings: Arc<Settings>) -> Self {
+        Self { handshake: Some(Box::new(handshake)), session: Session::new(settings) }
     }
 }
 
 impl Protocol for WsProtocol {
-    fn encoder(&self) -> Arc<dyn Encoder> {
-        let settings = self.session.settings();
-        Arc::new(FrameEncoder {
-            role: self.session.role(),
-            max_message_size: settings.max_message_size,
-            text: settings.text,
-        })
+    type Encoder = WsEncoder;
+
+    fn encoder(&self) -> WsEncoder {
+        WsEncoder::new(Arc::clone(self.session.settings()))
     }
 
     fn open(&mut self, out: &mut Vec<u8>) -> bool {
-        if let Handshake::Client(handshake) = &self.handshake {
+        if let Some(Handshake::Client(handshake)) = self.handshake.as_deref() {
             handshake.open(out);
         }
         false
@@ -92,13 +90,13 @@ impl Protocol for WsProtocol {
         input: &'a mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        let decoded = match &mut self.handshake {
-            Handshake::Client(handshake) => handshake.decode(input)?,
-            Handshake::Server(handshake) => handshake.decode(input, out)?,
-            Handshake::Done => return self.session.decode(input, out),
+        let decoded = match self.handshake.as_deref_mut() {
+            None => return self.session.decode(input, out),
+            Some(Handshake::Client(handshake)) => handshake.decode(input)?,
+            Some(Handshake::Server(handshake)) => handshake.decode(input, out)?,
         };
         if decoded.item == Item::Ready {
-            self.handshake = Handshake::Done;
+            self.handshake = None;
         }
         Ok(decoded)
     }
@@ -108,25 +106,25 @@ impl Protocol for WsProtocol {
     }
 
     fn heartbeat(&mut self, out: &mut Vec<u8>) {
-        if matches!(self.handshake, Handshake::Done) {
+        if self.handshake.is_none() {
             self.session.ping(out);
         }
     }
 
     fn end_of_stream(&mut self, left: usize) -> CloseReason {
         match self.handshake {
-            Handshake::Done if left > 0 || self.session.half_received().is_some() => {
+            None if left > 0 || self.session.half_received().is_some() => {
                 CloseReason::ProtocolViolation("the stream ended inside a message".into())
             }
-            Handshake::Done => CloseReason::PeerClosed,
-            _ => CloseReason::HandshakeRefused("closed during the handshake".into()),
+            None => CloseReason::PeerClosed,
+            Some(_) => CloseReason::HandshakeRefused("closed during the handshake".into()),
         }
     }
 
     fn close(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
-        match (&self.handshake, reason) {
-            (Handshake::Done, reason) => close::say_goodbye(self.session.role(), reason, out),
-            (Handshake::Server(_), CloseReason::HandshakeTimeout) => {
+        match (self.handshake.as_deref(), reason) {
+            (None, reason) => close::say_goodbye(self.session.settings().role, reason, out),
+            (Some(Handshake::Server(_)), CloseReason::HandshakeTimeout) => {
                 server::Handshake::timed_out(out);
             }
             _ => {}

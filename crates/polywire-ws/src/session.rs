@@ -1,6 +1,7 @@
 //! The connection after the handshake: frames in, messages out.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Item};
@@ -9,7 +10,6 @@ use crate::assembler::Assembler;
 use crate::close::{self, End, violation};
 use crate::frame::{self, Header, OpCode};
 use crate::mask;
-use crate::role::Role;
 use crate::settings::Settings;
 
 /// Bytes of answers to one read above which a ping replaces the answer to the one before it, as
@@ -19,33 +19,34 @@ const MAX_ANSWERS: usize = 64 << 10;
 /// One open WebSocket connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    role: Role,
-    settings: Settings,
-    assembler: Assembler,
-    last_pong: Range<usize>,
+    settings: Arc<Settings>,
+    /// The fragments of a message, while there are any.
+    assembler: Option<Box<Assembler>>,
+    last_pong: Range<u32>,
 }
 
 impl Session {
-    pub(crate) fn new(role: Role, settings: Settings) -> Self {
-        Self { role, settings, assembler: Assembler::default(), last_pong: 0..0 }
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, assembler: None, last_pong: 0..0 }
     }
 
-    pub(crate) fn role(&self) -> Role {
-        self.role
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
     /// The bytes of the fragments of a message whose last one is still to come.
     pub(crate) fn half_received(&self) -> Option<usize> {
-        self.assembler.is_open().then(|| self.assembler.len())
+        self.open_message().map(Assembler::len)
+    }
+
+    /// The message of which fragments have come, but not the last one.
+    fn open_message(&self) -> Option<&Assembler> {
+        self.assembler.as_deref().filter(|assembler| assembler.is_open())
     }
 
     /// Asks the peer for a sign of life (RFC 6455 section 5.5.2).
     pub(crate) fn ping(&self, out: &mut Vec<u8>) {
-        frame::write(self.role, OpCode::Ping, &[], out);
+        frame::write(self.settings.role, OpCode::Ping, &[], out);
     }
 
     /// Takes the next frame from the front of `input`, as
@@ -56,10 +57,10 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason> {
         // The byte that `fragment` left behind.
-        if self.assembler.release() {
+        if self.assembler.take_if(|assembler| !assembler.is_open()).is_some() {
             return Ok(Decoded { consumed: 1, item: Item::Skip });
         }
-        let role = self.role;
+        let role = self.settings.role;
         self.frame(input, out).map_err(|end| {
             end.write(role, out);
             end.reason
@@ -67,7 +68,7 @@ impl Session {
     }
 
     fn frame<'a>(&'a mut self, input: &'a mut [u8], out: &mut Vec<u8>) -> Result<Decoded<'a>, End> {
-        let Some(header) = Header::parse(input, self.role)? else {
+        let Some(header) = Header::parse(input, self.settings.role)? else {
             return Ok(incomplete(input.len() + 1));
         };
         let consumed = header.size.saturating_add(self.admit(&header)?);
@@ -96,29 +97,30 @@ impl Session {
 
     /// Whether this frame may come now, and be so long. Returns the length of its payload.
     fn admit(&self, header: &Header) -> Result<usize, End> {
-        let (open, settings) = (&self.assembler, &self.settings);
+        let (open, settings) = (self.open_message(), &self.settings);
+        let begun = open.map_or(0, Assembler::len);
         let mut max = settings.max_message_size;
         match header.opcode {
-            OpCode::Continuation if !open.is_open() => {
+            OpCode::Continuation if open.is_none() => {
                 return Err(violation("a continuation of no message"));
             }
-            OpCode::Text | OpCode::Binary if open.is_open() => {
+            OpCode::Text | OpCode::Binary if open.is_some() => {
                 return Err(violation("a new message inside a fragmented one"));
             }
             OpCode::Close | OpCode::Ping | OpCode::Pong => max = usize::MAX,
             _ if header.payload > settings.max_frame_size as u64 => {
                 return Err(close::too_large(header.payload, settings.max_frame_size));
             }
-            _ if open.fragments() >= settings.max_fragments => {
+            _ if open.map_or(0, Assembler::fragments) >= settings.max_fragments => {
                 return Err(close::too_many_fragments(settings.max_fragments));
             }
-            OpCode::Continuation => max = max.saturating_sub(open.len()),
+            OpCode::Continuation => max = max.saturating_sub(begun),
             _ => {}
         }
         match usize::try_from(header.payload) {
             Ok(payload) if payload <= max => Ok(payload),
             _ => {
-                let size = header.payload.saturating_add(open.len() as u64);
+                let size = header.payload.saturating_add(begun as u64);
                 Err(close::too_large(size, settings.max_message_size))
             }
         }
@@ -135,25 +137,25 @@ impl Session {
         payload: &[u8],
         consumed: usize,
     ) -> Result<Decoded<'a>, End> {
-        if header.opcode != OpCode::Continuation {
-            self.assembler.begin(header.opcode == OpCode::Text);
-        }
-        self.assembler.push(payload, header.mask, header.fin)?;
+        let is_text = header.opcode == OpCode::Text;
+        let assembler = self.assembler.get_or_insert_with(|| Box::new(Assembler::new(is_text)));
+        assembler.push(payload, header.mask, header.fin)?;
         if !header.fin {
             return Ok(Decoded { consumed, item: Item::Skip });
         }
-        Ok(Decoded { consumed: consumed - 1, item: Item::Message(self.assembler.finish()) })
+        Ok(Decoded { consumed: consumed - 1, item: Item::Message(assembler.finish()) })
     }
 
     /// Answers a ping. Nothing but this protocol writes to `out` until it is taken away, so that
     /// the last answer is still at its end if the length says so.
     fn answer(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        if out.len() > MAX_ANSWERS && out.len() == self.last_pong.end {
-            out.truncate(self.last_pong.start);
+        // A read is of less than 4 GiB, and so are the answers to it.
+        if out.len() > MAX_ANSWERS && out.len() == self.last_pong.end as usize {
+            out.truncate(self.last_pong.start as usize);
         }
         let start = out.len();
-        frame::write(self.role, OpCode::Pong, payload, out);
-        self.last_pong = start..out.len();
+        frame::write(self.settings.role, OpCode::Pong, payload, out);
+        self.last_pong = start as u32..out.len() as u32;
     }
 }
 
@@ -164,17 +166,19 @@ fn incomplete(needed: usize) -> Decoded<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::role::Role;
     use crate::settings;
 
     #[test]
     fn the_memory_of_a_fragmented_message_is_given_back_without_another_frame() {
         let settings = Settings {
+            role: Role::Client,
             max_message_size: settings::MAX_MESSAGE_SIZE,
             max_frame_size: settings::MAX_FRAME_SIZE,
             max_fragments: settings::MAX_FRAGMENTS,
             text: false,
         };
-        let mut session = Session::new(Role::Client, settings);
+        let mut session = Session::new(Arc::new(settings));
         let mut out = Vec::new();
         let mut input = [0x02, 2, b'a', b'b', 0x80, 1, b'c'];
         let skip = Decoded { consumed: 4, item: Item::Skip };
@@ -183,7 +187,7 @@ mod tests {
         assert_eq!(session.decode(&mut input[4..], &mut out), Ok(message));
         let skip = Decoded { consumed: 1, item: Item::Skip };
         assert_eq!(session.decode(&mut input[6..], &mut out), Ok(skip));
-        assert_eq!(session.assembler.len(), 0);
+        assert!(session.assembler.is_none());
         assert!(out.is_empty());
     }
 }

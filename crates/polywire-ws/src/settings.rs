@@ -1,8 +1,11 @@
 //! What both configurations hold, and their defaults.
 
-/// The part of a configuration that a connection keeps.
+use crate::role::Role;
+
+/// The part of a configuration that a connection keeps, shared by all connections of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    pub(crate) role: Role,
     pub(crate) max_message_size: usize,
     pub(crate) max_frame_size: usize,
     pub(crate) max_fragments: usize,

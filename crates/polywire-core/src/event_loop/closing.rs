@@ -82,20 +82,21 @@ impl EventLoop {
     }
 
     pub(super) fn go_on_closing(&mut self, mut resource: Box<Resource>, readiness: Readiness) {
-        let Driven::Closing { remote, reason, flushing } = &mut resource.driven else {
+        let entry = Arc::clone(&resource.entry);
+        let Some((remote, flushing, reason)) = resource.closing() else {
             // One that waited to be opened again has nothing to close.
             return self.forget(resource);
         };
-        let limits = &resource.entry.limits;
+        let limits = &entry.limits;
         let mut io = lend(
             (&mut self.buffer, &self.poller, &self.shared),
-            (resource.entry.id, limits.read_budget, readiness),
+            (entry.id, limits.read_budget, readiness),
         );
         let closing = remote.close(&mut io, reason);
         *flushing = closing == Closing::Flushing;
         if let Closing::Failed(failure) = &closing {
             if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {
-                self.shared.reasons.correct(resource.entry.id, failure.clone());
+                self.shared.reasons.correct(entry.id, failure.clone());
             }
         }
         if matches!(closing, Closing::Done | Closing::Failed(_)) || limits.linger.is_zero() {

@@ -29,6 +29,7 @@ impl Deadlines {
         if self.heap.len() >= SWEEP_FROM + 2 * self.swept {
             self.heap.retain(|Reverse((at, id))| counts(*at, *id));
             self.swept = self.heap.len();
+            self.heap.shrink_to(SWEEP_FROM + 2 * self.swept);
         }
         self.heap.push(Reverse((at, id)));
     }
@@ -41,6 +42,7 @@ impl Deadlines {
             }
             self.heap.pop();
         }
+        self.heap.shrink_to(SWEEP_FROM); // As after a burst of handshakes.
         None
     }
 

@@ -1,7 +1,9 @@
 //! How many connections a listener has, against how many it may.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::address::RemoteAddr;
 use crate::endpoint::ResourceId;
@@ -18,45 +20,43 @@ pub(super) struct Guests {
     by_ip: HashMap<IpAddr, usize>,
 }
 
-/// What an accepted connection counts as at its listener.
+/// The place of an accepted connection at its listener.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    listener: ResourceId,
-    shaking_hands: bool,
-    ip: Option<IpAddr>,
+    /// The id of the listener, which is never 0: generations start at 1.
+    listener: NonZeroU64,
+}
+
+impl Place {
+    pub(super) fn listener(self) -> ResourceId {
+        ResourceId::from_u64(self.listener.get())
+    }
 }
 
 impl Guests {
     /// Takes one more in, if the limits allow.
-    fn take_in(
-        &mut self,
-        listener: ResourceId,
-        peer: &RemoteAddr,
-        limits: &Limits,
-    ) -> Option<Place> {
+    fn take_in(&mut self, peer: &RemoteAddr, limits: &Limits) -> bool {
         let is_full = self.connections >= limits.max_connections
             || self.shaking_hands >= limits.max_handshakes;
         if is_full {
-            return None;
+            return false;
         }
-        let counts_ips = limits.max_connections_per_ip < usize::MAX && peer.is_socket_addr();
-        let ip = counts_ips.then(|| peer.socket_addr().ip().to_canonical());
-        if let Some(ip) = ip {
-            let count = self.by_ip.entry(ip).or_default();
+        if limits.max_connections_per_ip < usize::MAX && peer.is_socket_addr() {
+            let count = self.by_ip.entry(ip_of(peer.socket_addr())).or_default();
             if *count >= limits.max_connections_per_ip {
-                return None;
+                return false;
             }
             *count += 1;
         }
         self.connections += 1;
         self.shaking_hands += 1;
-        Some(Place { listener, shaking_hands: true, ip })
+        true
     }
 
-    fn let_go(&mut self, place: Place) {
+    fn let_go(&mut self, peer: &SocketAddr, shaking_hands: bool) {
         self.connections -= 1;
-        self.shaking_hands -= usize::from(place.shaking_hands);
-        let Some(ip) = place.ip else { return };
+        self.shaking_hands -= usize::from(shaking_hands);
+        let ip = ip_of(peer);
         if let Some(count) = self.by_ip.get_mut(&ip) {
             *count -= 1;
             if *count == 0 {
@@ -66,6 +66,11 @@ impl Guests {
     }
 }
 
+/// What counts as one address.
+fn ip_of(peer: &SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
+}
+
 impl EventLoop {
     /// A place at the listener for a connection from `peer`, if there is one.
     pub(super) fn place_for(&mut self, listener: ResourceId, peer: &RemoteAddr) -> Option<Place> {
@@ -73,32 +78,39 @@ impl EventLoop {
             return None;
         }
         let listener_resource = self.resource(listener)?;
-        let limits = &listener_resource.entry.limits;
-        let guests = listener_resource.guests.get_or_insert_default();
-        guests.take_in(listener, peer, limits)
+        let limits = Arc::clone(&listener_resource.entry.limits);
+        let guests = listener_resource.seldom().guests.get_or_insert_default();
+        let listener = NonZeroU64::new(listener.to_u64())?;
+        guests.take_in(peer, &limits).then_some(Place { listener })
     }
 
     /// The connection is ready, and pending no more.
     pub(super) fn leave_handshake(&mut self, resource: &mut Resource) {
-        let Some(place) = &mut resource.place else { return };
-        if !std::mem::replace(&mut place.shaking_hands, false) {
+        let Some(place) = resource.place else { return };
+        if !std::mem::replace(&mut resource.shakes_hands, false) {
             return;
         }
-        if let Some(guests) = self.guests_of(place.listener) {
+        if let Some(guests) = self.guests_of(place) {
             guests.shaking_hands -= 1;
         }
     }
 
     /// The connection is gone.
-    pub(super) fn free_place(&mut self, place: Option<Place>) {
-        let Some(place) = place else { return };
-        if let Some(guests) = self.guests_of(place.listener) {
-            guests.let_go(place);
+    pub(super) fn free_place(&mut self, resource: &Resource) {
+        if let Some(place) = resource.place {
+            self.give_back(place, &resource.entry.addr.socket_addr(), resource.shakes_hands);
         }
     }
 
-    fn guests_of(&mut self, listener: ResourceId) -> Option<&mut Guests> {
-        self.resource(listener)?.guests.as_deref_mut()
+    /// Gives a place back that a connection from `peer` has taken.
+    pub(super) fn give_back(&mut self, place: Place, peer: &SocketAddr, shakes_hands: bool) {
+        if let Some(guests) = self.guests_of(place) {
+            guests.let_go(peer, shakes_hands);
+        }
+    }
+
+    fn guests_of(&mut self, place: Place) -> Option<&mut Guests> {
+        self.resource(place.listener())?.guests()
     }
 }
 
@@ -112,34 +124,34 @@ mod tests {
 
     #[test]
     fn a_place_is_taken_and_given_back() {
-        let (listener, mut guests) = (ResourceId::from(1), Guests::default());
+        let mut guests = Guests::default();
         let limits = Limits::default().with_max_connections(2);
-        let first = guests.take_in(listener, &peer(1), &limits).unwrap();
-        assert!(guests.take_in(listener, &peer(1), &limits).is_some());
-        assert!(guests.take_in(listener, &peer(1), &limits).is_none());
-        guests.let_go(first);
-        assert!(guests.take_in(listener, &peer(1), &limits).is_some());
+        assert!(guests.take_in(&peer(1), &limits));
+        assert!(guests.take_in(&peer(1), &limits));
+        assert!(!guests.take_in(&peer(1), &limits));
+        guests.let_go(peer(1).socket_addr(), true);
+        assert!(guests.take_in(&peer(1), &limits));
     }
 
     #[test]
     fn one_address_does_not_take_the_places_of_others() {
-        let (listener, mut guests) = (ResourceId::from(1), Guests::default());
+        let mut guests = Guests::default();
         let limits = Limits::default().with_max_connections_per_ip(1);
-        let first = guests.take_in(listener, &peer(1), &limits).unwrap();
-        assert!(guests.take_in(listener, &peer(1), &limits).is_none());
-        assert!(guests.take_in(listener, &peer(2), &limits).is_some());
-        guests.let_go(first);
-        assert!(guests.take_in(listener, &peer(1), &limits).is_some());
+        assert!(guests.take_in(&peer(1), &limits));
+        assert!(!guests.take_in(&peer(1), &limits));
+        assert!(guests.take_in(&peer(2), &limits));
+        guests.let_go(peer(1).socket_addr(), true);
+        assert!(guests.take_in(&peer(1), &limits));
         assert_eq!(guests.by_ip.len(), 2);
     }
 
     #[test]
     fn handshakes_are_bounded_by_themselves() {
-        let (listener, mut guests) = (ResourceId::from(1), Guests::default());
+        let mut guests = Guests::default();
         let limits = Limits::default().with_max_handshakes(1);
-        guests.take_in(listener, &peer(1), &limits).unwrap();
-        assert!(guests.take_in(listener, &peer(2), &limits).is_none());
+        assert!(guests.take_in(&peer(1), &limits));
+        assert!(!guests.take_in(&peer(2), &limits));
         guests.shaking_hands -= 1;
-        assert!(guests.take_in(listener, &peer(2), &limits).is_some());
+        assert!(guests.take_in(&peer(2), &limits));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::adapter::{Accepting, Connection};
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
-use crate::event_loop::resource::{Driven, Origin, Resource};
+use crate::event_loop::resource::{Driven, Resource};
 use crate::event_loop::{Callback, EventLoop, lend, registration};
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
@@ -75,22 +75,20 @@ impl EventLoop {
             }
             return;
         };
+        let peer = *connection.peer.socket_addr();
         let new = NewEntry {
             tag: listener.adapter_id(),
             kind: ResourceType::Remote,
             addr: connection.peer,
-            local: connection.local,
             limits: connection.remote.limits(),
             sender: Some(connection.remote.sender()),
         };
         let Some(entry) = self.shared.registry.insert(new) else {
-            self.free_place(Some(place));
+            self.give_back(place, &peer, true);
             self.shared.counters.turned_away.add_alone(1);
             return;
         };
-        let mut resource = Resource::opening(entry, connection.remote, Origin::Accepted(listener));
-        resource.place = Some(place);
-        self.start(resource, callback);
+        self.start(Resource::accepted(entry, connection.remote, place), callback);
     }
 
     /// Registers a listener, or sees to it that this is tried again.

@@ -1,5 +1,6 @@
 //! Signs of life: connections that are silent when silence is not legitimate.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
@@ -22,22 +23,23 @@ impl EventLoop {
             return;
         }
         let now = self.shared.clock.now();
-        match &mut resource.signs {
+        match &mut resource.seldom().signs {
             Some(signs) if heard => signs.heard = now,
             Some(_) => {}
             signs => *signs = Some(Signs { heard: now, asked: now }),
         }
         // A message may have begun that is to go on sooner than the silence is to end.
         let due = resource.due();
-        if due.is_some_and(|due| resource.deadline.is_none_or(|armed| due < armed)) {
+        if due.is_some_and(|due| resource.deadline().is_none_or(|armed| due < armed)) {
             self.arm_watch(resource, now);
         }
     }
 
     /// The deadline of a connection that is ready is over.
     pub(super) fn check_liveness(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
-        let (Some(mut signs), true) = (resource.signs, resource.is_to_be_watched()) else {
-            resource.signs = None;
+        let (Some(mut signs), true) = (resource.signs(), resource.is_to_be_watched()) else {
+            resource.seldom().signs = None;
+            resource.settle();
             return self.put_back(resource);
         };
         let now = self.shared.clock.now();
@@ -45,10 +47,10 @@ impl EventLoop {
             // The peer has said something that waits to be read: the callback took its time, or the
             // program does not want to read.
             signs.heard = now;
-            resource.signs = Some(signs);
+            resource.seldom().signs = Some(signs);
         }
         let silence = now.saturating_duration_since(signs.heard);
-        let limits = resource.entry.limits.clone();
+        let limits = Arc::clone(&resource.entry.limits);
         if resource.is_inside_message() && silence >= limits.message_timeout {
             return self.end(resource, CloseReason::MessageTimeout, callback);
         }
@@ -58,7 +60,7 @@ impl EventLoop {
         let unasked = now.saturating_duration_since(signs.heard.max(signs.asked));
         if limits.heartbeat.is_some_and(|heartbeat| unasked >= heartbeat) {
             signs.asked = now;
-            resource.signs = Some(signs);
+            resource.seldom().signs = Some(signs);
             if let Driven::Ready(remote) = &mut resource.driven {
                 remote.heartbeat();
             }
@@ -79,7 +81,7 @@ impl EventLoop {
 impl Resource {
     /// When it is to be seen whether the connection is silent for too long.
     fn due(&self) -> Option<Instant> {
-        let signs = self.signs?;
+        let signs = self.signs()?;
         let limits = &self.entry.limits;
         let inside = self.is_inside_message().then_some(limits.message_timeout);
         let silence = inside.into_iter().chain(limits.idle_timeout).min();

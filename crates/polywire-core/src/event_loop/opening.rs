@@ -27,6 +27,7 @@ impl EventLoop {
             registry: self.poller.registry(),
             id,
             announcements: &self.shared.announcements,
+            is_provisional: false,
         };
         match &mut resource.driven {
             Driven::Opening { remote, .. } | Driven::Ready(remote) => {
@@ -53,7 +54,7 @@ impl EventLoop {
         match remote.open(&mut io) {
             Opening::Connecting => {
                 let timeout = limits.connect_timeout;
-                if resource.deadline.is_none() {
+                if resource.deadline().is_none() {
                     self.arm(&mut resource, timeout);
                 }
                 self.put_back(resource);
@@ -84,7 +85,8 @@ impl EventLoop {
             let reason = self.shared.reasons.get(entry.id).unwrap_or(CloseReason::Removed);
             return self.close(resource, reason);
         }
-        resource.deadline = None;
+        resource.set_deadline(None);
+        resource.settle();
         self.leave_handshake(&mut resource);
         self.watch(&mut resource, false);
         self.put_back(resource);

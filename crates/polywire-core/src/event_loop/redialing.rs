@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Sender};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::resource::{Driven, Origin, Resource};
+use crate::event_loop::resource::{Driven, Resource};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::network::NetEvent;
 use crate::network::shared::Command;
@@ -22,10 +22,9 @@ impl EventLoop {
     ) -> Option<Box<Resource>> {
         let failed = matches!(resource.driven, Driven::Opening { .. } | Driven::Waiting);
         // Whoever waits for the first attempt is told how it went, and that is all.
-        let is_awaited =
-            matches!(resource.driven, Driven::Opening { origin: Origin::Connected(Some(_)), .. });
-        let is_final = is_awaited || self.shared.is_stopping() || resource.entry.is_over();
-        let delay = match &mut resource.redial {
+        let is_final =
+            resource.is_awaited() || self.shared.is_stopping() || resource.entry.is_over();
+        let delay = match resource.redial() {
             Some(redial) if !is_final => redial.next_delay(failed),
             _ => None,
         };
@@ -59,11 +58,11 @@ impl EventLoop {
     }
 
     /// The delay is over. An attempt that may look a name up is made on a thread of its own.
-    pub(super) fn redial(&mut self, resource: Box<Resource>, callback: Callback<'_>) {
+    pub(super) fn redial(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
         let id = resource.entry.id;
-        let Some(redial) = &resource.redial else { return self.put_back(resource) };
-        let dial = Arc::clone(&redial.dial);
-        if !redial.may_block {
+        let Some(redial) = resource.redial() else { return self.put_back(resource) };
+        let (dial, may_block) = (Arc::clone(&redial.dial), redial.may_block);
+        if !may_block {
             self.put_back(resource);
             return self.redialled(id, dial(), callback);
         }
@@ -93,11 +92,10 @@ impl EventLoop {
         }
         match connection {
             Ok(Connection { remote, .. }) => {
-                if let Some(redial) = &resource.redial {
+                if let Some(redial) = resource.redial() {
                     redial.relay.set(Some(remote.sender()));
                 }
-                let origin = Origin::Connected(None);
-                resource.driven = Driven::Opening { remote, origin, handshaking: false };
+                resource.driven = Driven::Opening { remote, handshaking: false };
                 self.start(resource, callback);
             }
             Err(error) => self.fail(resource, (&error).into(), callback),
@@ -109,9 +107,9 @@ impl Resource {
     fn wait_to_redial(&mut self) {
         self.driven = Driven::Waiting;
         self.pending = Readiness::default();
-        self.signs = None;
-        self.deadline = None;
-        if let Some(redial) = &self.redial {
+        let seldom = self.seldom();
+        (seldom.signs, seldom.deadline) = (None, None);
+        if let Some(redial) = &seldom.redial {
             // Whoever waits for room in the old connection waits no longer.
             redial.relay.end();
             redial.relay.set(None);

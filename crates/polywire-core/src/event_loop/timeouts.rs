@@ -20,11 +20,11 @@ impl EventLoop {
         let now = self.shared.clock.now();
         while let Some((at, id)) = self.deadlines.pop_due(now) {
             let Some(mut resource) = self.take_out(id) else { continue };
-            if resource.deadline != Some(at) {
+            if resource.deadline() != Some(at) {
                 self.put_back(resource);
                 continue;
             }
-            resource.deadline = None;
+            resource.set_deadline(None);
             let is_late = now.duration_since(at) > LATE;
             if is_late && resource.listed && matches!(resource.driven, Driven::Opening { .. }) {
                 // What the peer did in time is looked at first.
@@ -78,6 +78,7 @@ impl EventLoop {
             registry: self.poller.registry(),
             id: resource.entry.id,
             announcements: &self.shared.announcements,
+            is_provisional: false,
         };
         let Driven::Opening { remote, .. } = &mut resource.driven else { return false };
         let turned = remote.next_address(&registration);
@@ -89,10 +90,10 @@ impl EventLoop {
 
     pub(super) fn arm(&mut self, resource: &mut Resource, after: Duration) {
         let Some(at) = self.shared.clock.now().checked_add(after) else {
-            resource.deadline = None;
+            resource.set_deadline(None);
             return;
         };
-        resource.deadline = Some(at);
+        resource.set_deadline(Some(at));
         // The one being armed is not in its place, and its older deadlines count no more.
         let resources = &self.resources;
         self.deadlines.arm(at, resource.entry.id, |at, id| is_armed(resources, at, id));
@@ -108,5 +109,5 @@ impl EventLoop {
 /// Whether a resource still waits for that deadline.
 fn is_armed(resources: &[Option<Box<Resource>>], at: Instant, id: ResourceId) -> bool {
     let found = resources.get(id.slot()).and_then(Option::as_ref);
-    found.is_some_and(|resource| resource.entry.id == id && resource.deadline == Some(at))
+    found.is_some_and(|resource| resource.entry.id == id && resource.deadline() == Some(at))
 }

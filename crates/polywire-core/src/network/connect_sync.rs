@@ -86,17 +86,9 @@ fn drive_alone(
     let (mut poller, waker) = MioPoller::new().map_err(failed)?;
     let announcements = Arc::new(Announcements::new(Arc::new(waker), Clock::default()));
     announcements.set_running(true);
-    {
-        let registration = Registration {
-            registry: poller.registry(),
-            id: entry.id,
-            announcements: &announcements,
-        };
-        remote.register(&registration).map_err(failed)?;
-    }
+    remote.register(&alone(&poller, entry, &announcements)).map_err(failed)?;
     let result = open(&mut *remote, entry, &mut poller, &announcements);
-    let registration =
-        Registration { registry: poller.registry(), id: entry.id, announcements: &announcements };
+    let registration = alone(&poller, entry, &announcements);
     match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
         Ok(()) => {
             // The program is told so on return, before the loop is.
@@ -109,6 +101,15 @@ fn drive_alone(
             Err(reason)
         }
     }
+}
+
+fn alone<'a>(
+    poller: &'a MioPoller,
+    entry: &Entry,
+    announcements: &'a Arc<Announcements>,
+) -> Registration<'a> {
+    let registry = poller.registry();
+    Registration { registry, id: entry.id, announcements, is_provisional: true }
 }
 
 /// Polls and opens until the connection is ready, has failed, or is out of time.
@@ -127,7 +128,7 @@ fn open(
             buffer: &mut buffer,
             budget: BUFFER,
             readiness: Readiness { ended: true, ..Readiness::BOTH },
-            registration: Registration { registry: poller.registry(), id: entry.id, announcements },
+            registration: alone(poller, entry, announcements),
         };
         match remote.open(&mut io) {
             Opening::Ready => return Ok(()),
@@ -140,8 +141,7 @@ fn open(
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            let registration =
-                Registration { registry: poller.registry(), id: entry.id, announcements };
+            let registration = alone(poller, entry, announcements);
             if !handshaking && remote.next_address(&registration) {
                 deadline = Instant::now().checked_add(entry.limits.connect_timeout);
                 continue;

@@ -11,13 +11,11 @@ use super::*;
 use crate::endpoint::NO_SOCKET_ADDR;
 
 fn insert(registry: &Registry) -> ResourceId {
-    let addr = RemoteAddr::Socket(NO_SOCKET_ADDR);
     let new = NewEntry {
         tag: 5,
         kind: ResourceType::Remote,
-        addr: addr.clone(),
-        local: addr,
-        limits: Limits::default(),
+        addr: RemoteAddr::Socket(NO_SOCKET_ADDR),
+        limits: Arc::default(),
         sender: None,
     };
     registry.insert(new).unwrap().id

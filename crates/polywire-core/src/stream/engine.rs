@@ -2,6 +2,7 @@
 
 mod ending;
 mod reading;
+mod seldom;
 
 use std::fmt;
 use std::io;
@@ -12,36 +13,23 @@ use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
 use crate::network::SendStatus;
-use crate::stream::inbox::Inbox;
 use crate::stream::outbox::Outbox;
-use crate::stream::{Protocol, Stream};
+use crate::stream::{Encoder, Protocol, Stream};
 
 use reading::Stop;
-
-/// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
-type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
+use seldom::Seldom;
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
 /// Reads into the loop's buffer and hands out messages as slices of it; only the front of a frame
 /// that a read cut is copied. Writes a message straight from the caller's slice while the socket
 /// takes it; what it does not take waits in the connection's outbox.
-pub struct Engine<S, P> {
-    socket: Arc<S>,
+pub struct Engine<S, P: Protocol> {
     protocol: P,
-    limits: Limits,
-    stage: Stage,
-    inbox: Inbox,
-    outbox: Arc<Outbox<S>>,
-    fallback: Option<Fallback<S>>,
-    /// Bytes of the inbox as the node's sum has them, and where that is.
-    counted: Option<(usize, Announcer)>,
-    /// Bytes of the protocol's last words.
-    goodbye: usize,
-    /// Bytes read after the end.
-    discarded: usize,
-    /// Messages and the like that the current turn may still bring.
-    items_left: usize,
+    /// With the socket, once messages may flow.
+    outbox: Arc<Outbox<S, P::Encoder>>,
+    /// What an open connection between two messages has no use for.
+    seldom: Option<Box<Seldom<S>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,34 +47,26 @@ enum Stage {
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection whose `socket` has begun to connect.
-    pub fn connecting(socket: S, protocol: P, limits: Limits) -> Self {
-        Self::new(socket, protocol, limits, Stage::Connecting)
+    pub fn connecting(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
+        Self::new(socket, protocol, limits.into(), Stage::Connecting)
     }
 
-    /// A connection just accepted.
-    pub fn accepted(socket: S, protocol: P, limits: Limits) -> Self {
-        Self::new(socket, protocol, limits, Stage::Connected)
+    /// A connection just accepted. It shares `limits` with the others of its listener if these are
+    /// given in an [`Arc`], and say what to do [`when_full`](Limits::when_full).
+    pub fn accepted(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
+        Self::new(socket, protocol, limits.into(), Stage::Connected)
     }
 
-    fn new(socket: S, protocol: P, mut limits: Limits, stage: Stage) -> Self {
-        limits.when_full.get_or_insert(match stage {
-            Stage::Connecting => WhenFull::Wait,
-            _ => WhenFull::Disconnect,
-        });
-        let outbox = Arc::new(Outbox::new(protocol.encoder(), &limits));
-        Self {
-            socket: Arc::new(socket),
-            protocol,
-            limits,
-            stage,
-            inbox: Inbox::default(),
-            outbox,
-            fallback: None,
-            counted: None,
-            goodbye: 0,
-            discarded: 0,
-            items_left: 0,
+    fn new(socket: S, protocol: P, mut limits: Arc<Limits>, stage: Stage) -> Self {
+        if limits.when_full.is_none() {
+            Arc::make_mut(&mut limits).when_full = Some(match stage {
+                Stage::Connecting => WhenFull::Wait,
+                _ => WhenFull::Disconnect,
+            });
         }
+        let outbox = Arc::new(Outbox::new(protocol.encoder(), limits));
+        let seldom = Seldom { stage, socket: Some(socket), ..Seldom::default() };
+        Self { protocol, outbox, seldom: Some(Box::new(seldom)) }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -96,13 +76,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         mut self,
         next: impl FnMut() -> Option<io::Result<S>> + Send + 'static,
     ) -> Self {
-        self.fallback = Some(Box::new(next));
+        self.seldom().fallback = Some(Box::new(next));
         self
     }
 
     fn go_on_connecting(&mut self, io: &Io<'_>) -> Result<bool, CloseReason> {
         loop {
-            let error = match self.socket.connected() {
+            let error = match self.socket().and_then(Stream::connected) {
                 Ok(connected) => return Ok(connected),
                 Err(error) => error,
             };
@@ -116,11 +96,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         registration: &Registration<'_>,
         mut error: io::Error,
     ) -> Result<(), CloseReason> {
-        while let Some(next) = self.fallback.as_mut().and_then(|next| next()) {
+        while let Some(next) = self.seldom.as_mut().and_then(|seldom| seldom.next_socket()) {
             match next {
                 Ok(mut socket) => {
                     socket.register(registration).map_err(|error| CloseReason::from(&error))?;
-                    self.socket = Arc::new(socket);
+                    self.seldom().socket = Some(socket);
                     return Ok(());
                 }
                 Err(next_error) => error = next_error,
@@ -132,27 +112,43 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         })
     }
 
-    fn start_protocol(&mut self) -> Result<Opening, CloseReason> {
-        self.fallback = None;
+    fn start_protocol(&mut self, registration: &Registration<'_>) -> Result<Opening, CloseReason> {
+        self.seldom().fallback = None;
         let mut out = Vec::new();
         let ready = self.protocol.open(&mut out);
-        self.stage = Stage::Handshaking;
+        self.seldom().stage = Stage::Handshaking;
         self.outbox.push(out);
-        self.outbox.flush_to(&self.socket)?;
-        if ready { self.become_ready() } else { Ok(Opening::Handshaking) }
+        self.flush_ahead()?;
+        if ready { Ok(self.become_ready(registration)) } else { Ok(Opening::Handshaking) }
     }
 
-    fn become_ready(&mut self) -> Result<Opening, CloseReason> {
-        self.stage = Stage::Open;
-        // A failed write shows when the stream is read, behind what the peer still sent.
-        let _ = self.outbox.open(Arc::clone(&self.socket));
-        Ok(Opening::Ready)
+    fn become_ready(&mut self, registration: &Registration<'_>) -> Opening {
+        self.seldom().stage = Stage::Open;
+        if !registration.is_provisional {
+            self.open_outbox();
+        }
+        Opening::Ready
+    }
+
+    /// Writes what goes before all messages.
+    fn flush_ahead(&self) -> Result<(), CloseReason> {
+        let socket = self.socket().map_err(|error| CloseReason::from(&error))?;
+        self.outbox.flush_to(socket)
+    }
+
+    /// Gives the socket to the outbox: from now on other threads write as well.
+    fn open_outbox(&mut self) {
+        if let Some(socket) = self.seldom().socket.take() {
+            // A failed write shows when the stream is read, behind what the peer still sent.
+            let _ = self.outbox.open(socket);
+        }
+        self.settle();
     }
 
     fn shake_hands(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        self.outbox.flush_to(&self.socket)?;
+        self.flush_ahead()?;
         match self.read(io, &mut Nobody)? {
-            Stop::Ready => self.become_ready(),
+            Stop::Ready => Ok(self.become_ready(&io.registration)),
             Stop::Sink => {
                 // The budget is used up; no readiness tells of what is left.
                 self.outbox.tell_reader();
@@ -163,14 +159,14 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        if self.stage == Stage::Connecting {
+        if self.stage() == Stage::Connecting {
             if !self.go_on_connecting(io)? {
                 return Ok(Opening::Connecting);
             }
-            self.stage = Stage::Connected;
+            self.seldom().stage = Stage::Connected;
         }
-        if self.stage == Stage::Connected {
-            let opening = self.start_protocol()?;
+        if self.stage() == Stage::Connected {
+            let opening = self.start_protocol(&io.registration)?;
             if opening == Opening::Ready {
                 return Ok(opening);
             }
@@ -181,28 +177,25 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
 impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     fn sender(&self) -> Arc<dyn Sender> {
-        Arc::new(OutboxSender(Arc::clone(&self.outbox)))
+        Arc::<Outbox<S, P::Encoder>>::clone(&self.outbox)
     }
 
-    fn limits(&self) -> Limits {
-        self.limits.clone()
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(self.outbox.limits())
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.set_announcer(registration.announcer());
         self.forget_count();
-        self.counted = Some((0, registration.announcer()));
-        let is_open = self.stage == Stage::Open;
-        sole(&mut self.socket)?.register(registration)?;
-        if is_open {
-            let _ = self.outbox.open(Arc::clone(&self.socket));
+        self.outbox.set_announcer(registration.announcer());
+        self.sole_socket()?.register(registration)?;
+        if self.stage() == Stage::Open {
+            self.open_outbox();
         }
         Ok(())
     }
 
     fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.close();
-        sole(&mut self.socket)?.deregister(registration)
+        self.sole_socket()?.deregister(registration)
     }
 
     fn open(&mut self, io: &mut Io<'_>) -> Opening {
@@ -211,7 +204,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn next_address(&mut self, registration: &Registration<'_>) -> bool {
         let timed_out = || io::ErrorKind::TimedOut.into();
-        self.stage == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
+        self.stage() == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
@@ -226,7 +219,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn is_inside_message(&self) -> bool {
-        !self.inbox.is_empty() || self.protocol.half_received().is_some()
+        self.has_inbox() || self.protocol.half_received().is_some()
     }
 
     fn heartbeat(&mut self) {
@@ -257,36 +250,34 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 }
 
 /// The half of an [`Engine`] that any thread sends through.
-struct OutboxSender<S>(Arc<Outbox<S>>);
-
-impl<S: Stream> Sender for OutboxSender<S> {
+impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
     fn attach(&self, announcer: Announcer) {
-        self.0.set_announcer(announcer);
+        self.set_announcer(announcer);
     }
 
     fn send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
-        self.0.send(message, true)
+        Self::send(self, message, true)
     }
 
     fn try_send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
-        self.0.send(message, false)
+        Self::send(self, message, false)
     }
 
     fn queued(&self) -> usize {
-        self.0.queued()
+        Self::queued(self)
     }
 
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
-        self.0.when_writable(tell);
+        Self::when_writable(self, tell);
     }
 
     fn flush(&self) {
         // A failure reaches the loop by itself.
-        let _ = self.0.flush();
+        let _ = Self::flush(self);
     }
 
     fn end(&self) {
-        self.0.end();
+        Self::end(self);
     }
 }
 
@@ -309,21 +300,14 @@ fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// The socket, while nobody else holds it: senders only do once messages may flow.
-fn sole<S>(socket: &mut Arc<S>) -> io::Result<&mut S> {
-    Arc::get_mut(socket).ok_or_else(|| io::Error::other("the socket is in use by a sender"))
-}
-
-impl<S, P> Drop for Engine<S, P> {
+impl<S, P: Protocol> Drop for Engine<S, P> {
     fn drop(&mut self) {
-        if let Some((counted, announcer)) = self.counted.take() {
-            announcer.budget().change_half_received(counted, 0);
-        }
+        self.forget_count();
     }
 }
 
-impl<S, P> fmt::Debug for Engine<S, P> {
+impl<S, P: Protocol> fmt::Debug for Engine<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("inbox", &self.inbox).finish_non_exhaustive()
+        f.debug_struct("Engine").field("seldom", &self.seldom).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@
 //! socket does not take, and what is sent while somebody writes, waits here as whole frames, so
 //! frames never mix. The lock is held to move bytes in memory, never during a system call.
 
+mod chunks;
 #[cfg(all(test, polywire_loom))]
 mod models;
 mod room;
@@ -13,12 +14,11 @@ mod tests;
 mod writing;
 
 use std::io;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
-use crate::limits::{Limits, WhenFull};
+use crate::limits::Limits;
 use crate::loop_thread::{Gathering, gathering};
 use crate::network::SendStatus;
 use crate::poller::Readiness;
@@ -26,15 +26,13 @@ use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-use state::{CHUNK, Chunk, State, Turn, append};
-use writing::{drop_front, write_all, write_parts};
-
-/// Frames up to this long are put together on the stack, so that a plain write does.
-const SMALL: usize = 256;
+use chunks::CHUNK;
+use state::{State, Turn};
+use writing::write_all;
 
 /// How close messages of other threads than the loop's follow each other to be gathered for the loop
-/// to write: less than a write takes.
-const CLOSE: Duration = Duration::from_micros(5);
+/// to write: less than a write takes. In nanoseconds.
+const CLOSE: u32 = 5000;
 
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
 const GATHERED: usize = 4096;
@@ -42,31 +40,33 @@ const GATHERED: usize = 4096;
 /// Batches that one flush writes at most, each what was sent during the write before.
 const ROUNDS: usize = 8;
 
-pub(super) struct Outbox<S> {
-    encoder: Arc<dyn Encoder>,
-    soft_mark: usize,
-    hard_limit: usize,
-    when_full: WhenFull,
-    stall_timeout: Duration,
-    state: Mutex<State<S>>,
-    /// Whether `State::failure` is set, to be asked without the lock.
+pub(super) struct Outbox<S, E> {
+    encoder: E,
+    /// With `when_full` set.
+    limits: Arc<Limits>,
+    /// Set when messages may flow.
+    socket: OnceLock<S>,
+    state: Mutex<State>,
+    /// Whether `State::failure` tells one, to be asked without the lock.
     failed: AtomicBool,
     /// Notified when the outbox falls to its soft mark, and at its end.
     room: Condvar,
 }
 
-impl<S: Stream> Outbox<S> {
-    pub(super) fn new(encoder: Arc<dyn Encoder>, limits: &Limits) -> Self {
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    pub(super) fn new(encoder: E, limits: Arc<Limits>) -> Self {
         Self {
             encoder,
-            soft_mark: limits.outbox_soft_mark,
-            hard_limit: limits.outbox_hard_limit,
-            when_full: limits.when_full.unwrap_or(WhenFull::Disconnect),
-            stall_timeout: limits.stall_timeout,
+            limits,
+            socket: OnceLock::new(),
             state: Mutex::new(State::new()),
             failed: AtomicBool::new(false),
             room: Condvar::new(),
         }
+    }
+
+    pub(super) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 
     pub(super) fn set_announcer(&self, announcer: Announcer) {
@@ -74,14 +74,10 @@ impl<S: Stream> Outbox<S> {
     }
 
     /// Messages may flow from now on; those that waited for it go out.
-    pub(super) fn open(&self, socket: Arc<S>) -> Result<(), CloseReason> {
-        self.lock().socket = Some(socket);
+    pub(super) fn open(&self, socket: S) -> Result<(), CloseReason> {
+        let _ = self.socket.set(socket);
+        self.lock().is_open = true;
         self.flush()
-    }
-
-    /// Takes back what [`open`](Self::open) gave.
-    pub(super) fn close(&self) {
-        self.lock().socket = None;
     }
 
     /// Sends `message` or keeps it; `wait` tells whether this may wait for room.
@@ -105,15 +101,18 @@ impl<S: Stream> Outbox<S> {
                 return SendStatus::ResourceNotFound;
             }
         }
-        match &state.socket {
-            Some(socket) if state.is_idle() && !self.is_to_gather(&state, message.len()) => {
-                let socket = Arc::clone(socket);
+        match self.socket() {
+            Some(socket)
+                if state.is_open
+                    && state.is_idle()
+                    && !self.is_to_gather(&state, message.len()) =>
+            {
                 state.turn = Turn::Writing;
                 drop(state);
-                self.write_through(&socket, message);
+                self.write_through(socket, message);
             }
             _ => {
-                state.queue(&*self.encoder, message, self.hard_limit);
+                state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
                 self.see_to_writing(state);
             }
         }
@@ -122,7 +121,7 @@ impl<S: Stream> Outbox<S> {
 
     /// Has what was queued written: by the loop, or by the thread that gathers messages, which does
     /// so at their end, and before they get too many.
-    fn see_to_writing(&self, mut state: MutexGuard<'_, State<S>>) {
+    fn see_to_writing(&self, mut state: MutexGuard<'_, State>) {
         if gathering() != Gathering::UntilFlush || state.turn != Turn::Anybody {
             state.call_loop();
         } else if state.queued() >= CHUNK {
@@ -132,7 +131,7 @@ impl<S: Stream> Outbox<S> {
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.
-    fn is_to_gather(&self, state: &State<S>, len: usize) -> bool {
+    fn is_to_gather(&self, state: &State, len: usize) -> bool {
         match gathering() {
             Gathering::UntilLoop => return true,
             Gathering::UntilFlush if len <= GATHERED => return true,
@@ -143,7 +142,7 @@ impl<S: Stream> Outbox<S> {
         };
         let Some(announcer) = &state.announcer else { return false };
         announcer.loop_runs_elsewhere()
-            && announcer.clock().now().saturating_duration_since(written) < CLOSE
+            && announcer.moment().get().wrapping_sub(written.get()) < CLOSE
     }
 
     /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
@@ -166,28 +165,30 @@ impl<S: Stream> Outbox<S> {
     /// As [`push`](Self::push), for the last words: no limit may cost the messages before them.
     pub(super) fn push_last(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
-        if bytes.is_empty() || state.failure.is_some() {
+        if bytes.is_empty() || state.failure().is_some() {
             return;
         }
         let queued = state.queued() + bytes.len();
         state.set_queued(queued);
-        let queue = match state.socket {
-            Some(_) => &mut state.frames,
-            None => &mut state.ahead,
-        };
-        append(queue, bytes);
+        let is_open = state.is_open;
+        let waiting = state.waiting();
+        let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
+        queue.push_bytes(bytes);
         state.call_loop();
     }
 
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&self) -> Result<(), CloseReason> {
         let state = self.lock();
-        if state.is_idle() && state.failure.is_none() {
+        if state.is_idle() && state.failure().is_none() {
             return Ok(()); // As mostly: the poller tells of room whenever it tells of anything.
         }
-        let Some(socket) = state.socket.clone() else { return Ok(()) };
+        let is_open = state.is_open;
         drop(state);
-        self.flush_to(&socket)
+        match self.socket() {
+            Some(socket) if is_open => self.flush_to(socket),
+            _ => Ok(()),
+        }
     }
 
     /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
@@ -195,21 +196,16 @@ impl<S: Stream> Outbox<S> {
     pub(super) fn flush_to(&self, socket: &S) -> Result<(), CloseReason> {
         for _ in 0..ROUNDS {
             let mut state = self.lock();
-            if let Some(failure) = &state.failure {
+            if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
             // Whoever writes now tells the loop if something is left.
             if state.turn == Turn::Writing {
                 return Ok(());
             }
-            let mut batch = std::mem::take(&mut state.ahead);
-            if state.socket.is_some() {
-                batch.append(&mut state.frames);
-            }
-            drop_front(&mut batch, 0);
+            let mut batch = state.take_batch();
             if batch.is_empty() {
-                state.turn = Turn::Anybody;
-                state.note_write();
+                Self::come_to_rest(&mut state);
                 return Ok(());
             }
             state.turn = Turn::Writing;
@@ -217,13 +213,17 @@ impl<S: Stream> Outbox<S> {
 
             let (written, result) = write_all(socket, &mut batch);
             let mut state = self.lock();
-            if let Some(failure) = &state.failure {
+            if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
-            state.ahead = batch;
+            state.waiting().ahead = batch;
             state.turn = Turn::Loop;
             self.took(&mut state, written);
             match result {
+                Ok(()) if state.queued() == 0 => {
+                    Self::come_to_rest(&mut state);
+                    return Ok(());
+                }
                 Ok(()) => {}
                 // The poller tells when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -242,11 +242,16 @@ impl<S: Stream> Outbox<S> {
     /// Throws away messages that waited for the connection to be ready, which it will never be.
     pub(super) fn forget_unless_open(&self) {
         let mut state = self.lock();
-        if state.socket.is_none() {
-            state.frames.clear();
-            let left = state.ahead.iter().map(|chunk| chunk.rest().len()).sum();
-            state.set_queued(left);
+        if !state.is_open {
+            state.forget_frames();
         }
+    }
+
+    /// Nothing waits any more: whoever sends next writes.
+    fn come_to_rest(state: &mut State) {
+        state.turn = Turn::Anybody;
+        state.settle();
+        state.note_write();
     }
 
     /// Has the loop read once more: the peer's last words may lie before the failure.
@@ -272,94 +277,33 @@ impl<S: Stream> Outbox<S> {
         if !self.failed.load(Ordering::Acquire) {
             return None;
         }
-        self.lock().failure.clone()
+        self.lock().failure().cloned()
     }
 
     /// Takes no message from now on, and lets go whoever waits to send one.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
-        state.when_writable.clear();
+        state.forget_when_writable();
         drop(state);
         self.room.notify_all();
     }
 
-    /// Writes a message to the idle `socket`. The turn is ours.
-    fn write_through(&self, socket: &S, message: &[u8]) {
-        let prefix = self.encoder.prefix(message);
-        let mut small = [0; SMALL];
-        let encoded;
-        let parts: [&[u8]; 2] = match &prefix {
-            Some(prefix) => {
-                let prefix = prefix.as_slice();
-                let len = prefix.len() + message.len();
-                match small.get_mut(..len) {
-                    Some(frame) => {
-                        frame[..prefix.len()].copy_from_slice(prefix);
-                        frame[prefix.len()..].copy_from_slice(message);
-                        [frame, &[]]
-                    }
-                    None => [prefix, message],
-                }
-            }
-            None => {
-                let mut frame = Vec::with_capacity(message.len() + 16);
-                self.encoder.encode(message, &mut frame);
-                encoded = frame;
-                [&encoded, &[]]
-            }
-        };
-        let result = write_parts(socket, parts);
-        self.end_turn(parts, result);
-    }
-
-    /// Gives the turn back after a write of `parts` that took as many bytes as `result` says.
-    fn end_turn(&self, parts: [&[u8]; 2], result: io::Result<usize>) {
-        let mut state = self.lock();
-        if state.failure.is_some() {
-            return;
-        }
-        let written = match result {
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return self.fail(state, CloseReason::from(&error)),
-        };
-        if written < parts[0].len() + parts[1].len() {
-            let head = &parts[0][written.min(parts[0].len())..];
-            let body = &parts[1][written.saturating_sub(parts[0].len())..];
-            // One that waits for room keeps the rest of the message it has begun.
-            let is_to_wait = self.when_full == WhenFull::Wait;
-            if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
-                return self.fail(state, CloseReason::NodeMemory);
-            }
-            let rest = [head, body].concat();
-            state.add_queued(rest.len(), self.hard_limit);
-            state.ahead.push_front(Chunk { bytes: rest, start: 0 });
-        }
-        state.turn = Turn::Anybody;
-        state.note_write();
-        if state.queued() > 0 {
-            state.call_loop();
-        } else if state.ended {
-            // The loop may have found this write under way, and waits to shut the stream down.
-            state.announce();
-        }
-    }
-
     /// The socket took so many bytes of what waited.
-    fn took(&self, state: &mut State<S>, written: usize) {
-        let before = state.queued();
-        state.written += written as u64;
+    fn took(&self, state: &mut State, written: usize) {
+        let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
         state.set_queued(before - written);
-        if before > self.soft_mark && state.queued() <= self.soft_mark {
+        let waiting = state.waiting();
+        waiting.written += written as u64;
+        if before > soft_mark && before - written <= soft_mark {
             self.room.notify_all();
-            state.when_writable.drain(..).for_each(|tell| tell());
+            std::mem::take(&mut waiting.when_writable).into_iter().for_each(|tell| tell());
         }
     }
 
     /// The limit that a message of so many bytes would break, if it had to be queued.
-    fn limit_reached(&self, state: &State<S>, len: usize) -> Option<CloseReason> {
-        if state.exceeds(self.hard_limit, len) {
+    fn limit_reached(&self, state: &State, len: usize) -> Option<CloseReason> {
+        if state.exceeds(self.limits.outbox_hard_limit, len) {
             Some(CloseReason::OutboxLimit { queued: state.queued() })
         } else if state.node_has_room(len) {
             None
@@ -375,8 +319,8 @@ impl<S: Stream> Outbox<S> {
         if state.is_over() {
             return;
         }
-        if state.queued() > self.soft_mark {
-            state.when_writable.push(tell);
+        if state.queued() > self.limits.outbox_soft_mark {
+            state.waiting().when_writable.push(tell);
         } else {
             drop(state);
             tell();
@@ -384,19 +328,28 @@ impl<S: Stream> Outbox<S> {
     }
 
     /// Throws away what waits and has the loop end the connection.
-    fn fail(&self, mut state: MutexGuard<'_, State<S>>, reason: CloseReason) {
-        state.failure.get_or_insert(reason);
+    fn fail(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
+        state.fail(reason);
         self.failed.store(true, Ordering::Release);
-        state.ahead.clear();
-        state.frames.clear();
-        state.set_queued(0);
-        state.when_writable.clear();
         state.turn = Turn::Loop;
         state.announce();
         self.room.notify_all();
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
+impl<S, E> Outbox<S, E> {
+    /// The socket, once messages may flow.
+    #[inline]
+    pub(super) fn socket(&self) -> Option<&S> {
+        self.socket.get()
+    }
+
+    /// How the loop is called, once the connection belongs to one.
+    pub(super) fn announcer(&self) -> Option<Announcer> {
+        self.lock().announcer.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,5 @@
 //! Protocols without I/O: bytes in, messages out, and back.
 
-use std::sync::Arc;
-
 use crate::close_reason::CloseReason;
 
 /// The protocol of one connection, as the loop's thread sees it: finds messages in what was read,
@@ -11,8 +9,11 @@ use crate::close_reason::CloseReason;
 /// are sent in that order, between two messages of the program, also when the call returns an
 /// error: a protocol's last words go there.
 pub trait Protocol: Send + 'static {
-    /// The part that frames the messages of the program. Called once, before everything else.
-    fn encoder(&self) -> Arc<dyn Encoder>;
+    /// The part that frames the messages of the program.
+    type Encoder: Encoder;
+
+    /// Makes that part. Called once, before everything else.
+    fn encoder(&self) -> Self::Encoder;
 
     /// Called once when the stream is connected.
     ///

@@ -1,8 +1,6 @@
 //! Two ends without a network between them, driven as the engine drives a protocol.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
-use std::sync::Arc;
-
 use polywire_core::CloseReason;
 use polywire_core::address::ToRemoteAddr;
 use polywire_core::stream::{Encoder, Item, Protocol};
@@ -21,7 +19,7 @@ pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// One end, and all that it has said.
 pub struct Peer {
     protocol: WsProtocol,
-    pub encoder: Arc<dyn Encoder>,
+    pub encoder: Box<dyn Encoder>,
     input: Vec<u8>,
     needed: usize,
     pub out: Vec<u8>,
@@ -64,7 +62,7 @@ impl Peer {
         let mut out = Vec::new();
         let ready = protocol.open(&mut out);
         Self {
-            encoder: protocol.encoder(),
+            encoder: Box::new(protocol.encoder()),
             protocol,
             input: Vec::new(),
             needed: 0,

@@ -22,20 +22,20 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if let Some(failure) = self.outbox.failure() {
             return Closing::Failed(failure); // Which threw away what waited.
         }
-        if matches!(self.stage, Stage::Connecting | Stage::Connected) {
+        if matches!(self.stage(), Stage::Connecting | Stage::Connected) {
             return Closing::Done;
         }
-        if !matches!(self.stage, Stage::Finished | Stage::ShutDown) {
+        if !matches!(self.stage(), Stage::Finished | Stage::ShutDown) {
             self.outbox.forget_unless_open();
             self.say_goodbye(reason);
-            self.stage = Stage::Finished;
-            self.inbox = Inbox::default();
+            self.seldom().stage = Stage::Finished;
             self.forget_count();
+            self.seldom().inbox = Inbox::default();
         }
-        if self.stage == Stage::Finished {
+        if self.stage() == Stage::Finished {
             let left = self.outbox.queued();
-            if let Err(failure) = self.outbox.flush_to(&self.socket) {
-                let is_only_goodbye = left <= self.goodbye;
+            if let Err(failure) = self.flush_ahead() {
+                let is_only_goodbye = left <= self.seldom().goodbye;
                 return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
@@ -43,8 +43,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 let _ = self.discard(io, reason);
                 return Closing::Flushing;
             }
-            self.stage = Stage::ShutDown;
-            if self.socket.shutdown_write().is_err() {
+            self.seldom().stage = Stage::ShutDown;
+            if self.socket().and_then(Stream::shutdown_write).is_err() {
                 return Closing::Done;
             }
         }
@@ -60,12 +60,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
         let limit = if is_stopped { MUCH_AT_STOP } else { MUCH };
-        while self.discarded < limit {
-            match read_some(&*self.socket, io.buffer) {
+        while self.seldom().discarded < limit {
+            match self.socket().and_then(|socket| read_some(socket, io.buffer)) {
                 Ok(0) => return Closing::Done,
-                Ok(len) => self.discarded += len,
+                Ok(len) => self.seldom().discarded += len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let goes_on = is_stopped && self.discarded >= TALKATIVE;
+                    let goes_on = is_stopped && self.seldom().discarded >= TALKATIVE;
                     return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
                 }
                 Err(_) => return Closing::Done,
@@ -75,7 +75,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {
-        let may_speak = matches!(self.stage, Stage::Open | Stage::Handshaking)
+        let may_speak = matches!(self.stage(), Stage::Open | Stage::Handshaking)
             && !matches!(
                 reason,
                 CloseReason::PeerClosed
@@ -93,7 +93,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if may_speak {
             let mut out = Vec::new();
             self.protocol.close(reason, &mut out);
-            self.goodbye = out.len();
+            self.seldom().goodbye = out.len();
             self.outbox.push_last(out);
         }
     }

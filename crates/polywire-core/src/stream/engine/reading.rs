@@ -23,6 +23,13 @@ pub(super) enum Stop {
     Ready,
 }
 
+/// One turn's reading.
+struct Round<'a> {
+    sink: &'a mut dyn Sink,
+    /// Messages and the like that it may still bring.
+    items_left: usize,
+}
+
 impl Stop {
     fn needed(&self) -> usize {
         match self {
@@ -40,10 +47,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
-        let items = self.limits.read_budget / MIN_COST;
-        self.items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
-        if self.inbox.is_decodable() {
-            let stop = self.decode_inbox(sink)?;
+        let items = self.outbox.limits().read_budget / MIN_COST;
+        let items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
+        let round = &mut Round { sink, items_left };
+        if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
+            let stop = self.decode_inbox(false, round)?;
             self.count_inbox()?;
             if !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -51,22 +59,23 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         loop {
             let room = io.budget.clamp(1, io.buffer.len());
-            let len = match read_some(&*self.socket, &mut io.buffer[..room]) {
-                Ok(0) => return Err(self.end_of_stream()),
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Stop::Needs(0));
-                }
-                Err(error) => return Err(CloseReason::from(&error)),
-            };
+            let len =
+                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
+                    Ok(0) => return Err(self.end_of_stream()),
+                    Ok(len) => len,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Stop::Needs(0));
+                    }
+                    Err(error) => return Err(CloseReason::from(&error)),
+                };
             io.budget = io.budget.saturating_sub(len);
-            let stop = self.decode_chunk(&mut io.buffer[..len], sink)?;
+            let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
             self.count_inbox()?;
             let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
-            if io.budget == 0 || self.items_left == 0 {
+            if io.budget == 0 || round.items_left == 0 {
                 return Ok(Stop::Sink);
             }
         }
@@ -74,57 +83,59 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     /// Has the node's sum know how much of a message waits for its rest.
     fn count_inbox(&mut self) -> Result<(), CloseReason> {
-        let Some((counted, announcer)) = &mut self.counted else { return Ok(()) };
-        let len = self.inbox.len() + self.protocol.half_received().unwrap_or(0);
-        if len > *counted && !announcer.budget().has_room(len - *counted) {
+        let fragments = self.protocol.half_received().unwrap_or(0);
+        if self.seldom.is_none() && fragments == 0 {
+            return Ok(());
+        }
+        let Some(announcer) = self.outbox.announcer() else { return Ok(()) };
+        let seldom = self.seldom();
+        let (counted, len) = (seldom.counted, seldom.inbox.len() + fragments);
+        if len > counted && !announcer.budget().has_room(len - counted) {
             return Err(CloseReason::NodeMemory);
         }
-        announcer.budget().change_half_received(*counted, len);
-        *counted = len;
+        announcer.budget().change_half_received(counted, len);
+        seldom.counted = len;
+        self.settle();
         Ok(())
-    }
-
-    pub(super) fn forget_count(&mut self) {
-        if let Some((counted, announcer)) = self.counted.take() {
-            announcer.budget().change_half_received(counted, 0);
-        }
     }
 
     /// Decodes what was just read, behind what a read before has left.
     fn decode_chunk(
         &mut self,
         mut chunk: &mut [u8],
-        sink: &mut dyn Sink,
+        round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
-        while !self.inbox.is_empty() {
-            chunk = self.inbox.fill(chunk);
-            if !self.inbox.is_decodable() {
+        while self.has_inbox() {
+            let inbox = &mut self.seldom().inbox;
+            chunk = inbox.fill(chunk);
+            if !inbox.is_decodable() {
                 return Ok(Stop::Needs(0));
             }
-            let stop = self.decode_inbox_before(!chunk.is_empty(), sink)?;
+            let stop = self.decode_inbox(!chunk.is_empty(), round)?;
             if !matches!(stop, Stop::Needs(_)) {
-                self.inbox.put(chunk, 0);
+                self.keep(chunk, 0);
                 return Ok(stop);
             }
         }
-        let (consumed, stop) = self.decode(chunk, false, sink)?;
-        let needed = stop.needed();
-        self.inbox.put(&chunk[consumed..], needed);
+        let (consumed, stop) = self.decode(chunk, false, round)?;
+        self.keep(&chunk[consumed..], stop.needed());
         Ok(stop)
     }
 
-    fn decode_inbox(&mut self, sink: &mut dyn Sink) -> Result<Stop, CloseReason> {
-        self.decode_inbox_before(false, sink)
+    fn keep(&mut self, rest: &[u8], needed: usize) {
+        if !rest.is_empty() {
+            self.seldom().inbox.put(rest, needed);
+        }
     }
 
-    fn decode_inbox_before(
+    fn decode_inbox(
         &mut self,
         more_behind: bool,
-        sink: &mut dyn Sink,
+        round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
-        let mut bytes = self.inbox.take();
-        let (consumed, stop) = self.decode(&mut bytes, more_behind, sink)?;
-        self.inbox.put_back(bytes, consumed, stop.needed());
+        let mut bytes = self.seldom().inbox.take();
+        let (consumed, stop) = self.decode(&mut bytes, more_behind, round)?;
+        self.seldom().inbox.put_back(bytes, consumed, stop.needed());
         Ok(stop)
     }
 
@@ -133,7 +144,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         &mut self,
         input: &mut [u8],
         more_behind: bool,
-        sink: &mut dyn Sink,
+        round: &mut Round<'_>,
     ) -> Result<(usize, Stop), CloseReason> {
         let mut out = Vec::new();
         let mut position = 0;
@@ -142,10 +153,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if rest.is_empty() {
                 break Ok((position, Stop::Needs(0)));
             }
-            if self.items_left == 0 {
+            if round.items_left == 0 {
                 break Ok((position, Stop::Sink));
             }
-            self.items_left -= 1;
+            round.items_left -= 1;
             let len = rest.len();
             let Decoded { consumed, item } = match self.protocol.decode(rest, &mut out) {
                 Ok(decoded) => decoded,
@@ -161,7 +172,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Item::Ready => break Ok((position, Stop::Ready)),
                 Item::Message(message) => {
                     let more = more_behind || consumed < len;
-                    if sink.message(message, more) == Flow::Stop {
+                    if round.sink.message(message, more) == Flow::Stop {
                         break Ok((position, Stop::Sink));
                     }
                 }
@@ -175,7 +186,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         // A write may have met the reset before the read did, and taken the error with it.
         match self.outbox.failure() {
             Some(failure) => failure,
-            None => self.protocol.end_of_stream(self.inbox.len()),
+            None => {
+                let left = self.seldom.as_ref().map_or(0, |seldom| seldom.inbox.len());
+                self.protocol.end_of_stream(left)
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ impl Encoder for Bare {
     }
 }
 
+type PipeOutbox = Outbox<Arc<Pipe>, Bare>;
+
 /// Takes bytes while it has room, from one writer at a time.
 struct Pipe {
     room: Mutex<usize>,
@@ -24,7 +26,7 @@ struct Pipe {
     taken: std::sync::Mutex<Vec<u8>>,
 }
 
-impl Stream for Pipe {
+impl Stream for Arc<Pipe> {
     fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
         Ok(())
     }
@@ -55,18 +57,18 @@ impl Stream for Pipe {
 }
 
 /// An outbox, open on a pipe with so much room, and the announcements of its loop.
-fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let taken = std::sync::Mutex::default();
     let pipe = Arc::new(Pipe { room: Mutex::new(room), is_written: AtomicBool::new(false), taken });
-    let outbox = Arc::new(Outbox::new(Arc::new(Bare), limits));
+    let outbox = Arc::new(Outbox::new(Bare, Arc::new(limits.clone())));
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
     (outbox, pipe, announcements)
 }
 
-fn serve(outbox: &Outbox<Pipe>, announcements: &Announcements) {
+fn serve(outbox: &PipeOutbox, announcements: &Announcements) {
     while announcements.pop().is_some() {
         outbox.flush().unwrap();
     }

@@ -7,9 +7,9 @@ use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::network::SendStatus;
-use crate::stream::Stream;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::state::State;
+use crate::stream::{Encoder, Stream};
 use crate::sync::MutexGuard;
 
 /// Pauses between two attempts to write while the callback is held up. The kernel's own buffer
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 /// How often a parked sender looks whether the node as a whole has room again: that is not told.
 const LOOK_AT_NODE: Duration = Duration::from_millis(20);
 
-impl<S: Stream> Outbox<S> {
+impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Returns when a message of so many bytes may be queued, or the status that refuses it.
     ///
     /// Waits if `wait` is wanted: parked where another thread runs the loop, and if the connection
@@ -26,10 +26,10 @@ impl<S: Stream> Outbox<S> {
     /// make room: then the message is taken.
     pub(super) fn room_for<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<S>>,
+        mut state: MutexGuard<'a, State>,
         len: usize,
         wait: bool,
-    ) -> Result<MutexGuard<'a, State<S>>, SendStatus> {
+    ) -> Result<MutexGuard<'a, State>, SendStatus> {
         if !wait {
             return Err(SendStatus::Full);
         }
@@ -38,7 +38,7 @@ impl<S: Stream> Outbox<S> {
             if announcer.loop_runs_elsewhere() {
                 state.call_loop(); // Unless it was: this thread may be gathering for itself.
                 state = self.park(state, len);
-            } else if self.when_full == WhenFull::Wait && announcer.loop_runs_here() {
+            } else if self.limits.when_full == Some(WhenFull::Wait) && announcer.loop_runs_here() {
                 let announcer = announcer.clone();
                 drop(state);
                 self.wait_in_callback(&announcer, len);
@@ -51,11 +51,12 @@ impl<S: Stream> Outbox<S> {
     }
 
     /// Whether a message of so many bytes has to wait, if it may.
-    pub(super) fn is_crowded(&self, state: &State<S>, len: usize) -> bool {
-        state.queued() > self.soft_mark || !(state.is_idle() || state.node_has_room(len))
+    pub(super) fn is_crowded(&self, state: &State, len: usize) -> bool {
+        state.queued() > self.limits.outbox_soft_mark
+            || !(state.is_idle() || state.node_has_room(len))
     }
 
-    fn park<'a>(&'a self, state: MutexGuard<'a, State<S>>, len: usize) -> MutexGuard<'a, State<S>> {
+    fn park<'a>(&'a self, state: MutexGuard<'a, State>, len: usize) -> MutexGuard<'a, State> {
         if state.node_has_room(len) {
             return self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -74,13 +75,13 @@ impl<S: Stream> Outbox<S> {
             }
             let state = self.lock();
             let may_go_on = !self.is_crowded(&state, len) || state.is_over();
-            if may_go_on || state.socket.is_none() || announcer.is_stopping() {
+            if may_go_on || !state.is_open || announcer.is_stopping() {
                 return;
             }
             let now = clock.now();
-            if state.written != written {
-                (written, since) = (state.written, now);
-            } else if now.duration_since(since) >= self.stall_timeout {
+            if state.written() != written {
+                (written, since) = (state.written(), now);
+            } else if now.duration_since(since) >= self.limits.stall_timeout {
                 return self.fail(state, CloseReason::Stalled);
             }
             drop(state);

@@ -1,43 +1,48 @@
 //! What an outbox holds, and whose turn it is.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::Instant;
+use std::num::NonZeroU32;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::poller::Readiness;
 use crate::stream::Encoder;
+use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks};
 
 /// The least memory taken for frames that are gathered.
 const LEAST_CHUNK: usize = 512;
-/// Frames up to this long are gathered in one piece of memory; longer ones get their own.
-pub(super) const CHUNK: usize = 64 << 10;
 
-pub(super) struct State<S> {
-    /// `None` until messages may flow.
-    pub(super) socket: Option<Arc<S>>,
+/// Most connections of a node are idle, so what only busy ones need is set apart.
+pub(super) struct State {
     /// `None` until the connection belongs to a node.
     pub(super) announcer: Option<Announcer>,
+    /// What waits, or why nothing will be written any more.
+    waiting: Option<Box<Waiting>>,
+    /// When was last written what another thread than the loop's sent; `None` while none does.
+    pub(super) written_elsewhere: Option<NonZeroU32>,
+    pub(super) turn: Turn,
+    /// Messages may flow: there is a socket.
+    pub(super) is_open: bool,
+    /// No message is taken any more; what waits is still written.
+    pub(super) ended: bool,
+}
+
+/// What waits on one connection.
+#[derive(Default)]
+pub(super) struct Waiting {
     /// The rest of a frame that was cut, or the handshake: goes before all else.
-    pub(super) ahead: VecDeque<Chunk>,
+    pub(super) ahead: Chunks,
     /// Whole frames in their order.
-    pub(super) frames: VecDeque<Chunk>,
+    pub(super) frames: Chunks,
     /// Bytes of both, and of what is being written just now.
     queued: usize,
     /// Those of them that are of one message longer than the hard limit, and do not count against it.
     oversize: usize,
-    /// Bytes the socket took so far of what had waited.
+    /// Bytes the socket took so far of what has waited since something does.
     pub(super) written: u64,
-    /// When was last written what another thread than the loop's sent; `None` while none does.
-    pub(super) written_elsewhere: Option<Instant>,
     /// To be run once the outbox is at its soft mark or below.
     pub(super) when_writable: Vec<Box<dyn FnOnce() + Send>>,
-    pub(super) turn: Turn,
-    /// No message is taken any more; what waits is still written.
-    pub(super) ended: bool,
     /// The socket failed, or the limit was reached: nothing is written any more.
-    pub(super) failure: Option<CloseReason>,
+    failure: Option<CloseReason>,
 }
 
 /// Who writes next.
@@ -51,91 +56,122 @@ pub(super) enum Turn {
     Loop,
 }
 
-pub(super) struct Chunk {
-    pub(super) bytes: Vec<u8>,
-    pub(super) start: usize,
-}
-
-impl Chunk {
-    pub(super) fn rest(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-
-    /// Makes room for so many bytes more: twice what there is, as a vector does by itself, but never
-    /// more than a whole chunk.
-    fn reserve(&mut self, more: usize) {
-        let len = self.bytes.len() + more;
-        if len > self.bytes.capacity() {
-            let room = (2 * self.bytes.capacity()).min(CHUNK).max(len);
-            self.bytes.reserve_exact(room - self.bytes.len());
-        }
-    }
-}
-
-/// Puts bytes behind a queue, small ones into its last piece: a peer that makes us answer in a few
-/// bytes again and again must not take more memory than those.
-pub(super) fn append(queue: &mut VecDeque<Chunk>, bytes: Vec<u8>) {
-    match queue.back_mut() {
-        Some(last) if last.bytes.len() + bytes.len() <= CHUNK => {
-            last.reserve(bytes.len());
-            last.bytes.extend_from_slice(&bytes);
-        }
-        _ => queue.push_back(Chunk { bytes, start: 0 }),
-    }
-}
-
-impl<S> State<S> {
+impl State {
     pub(super) fn new() -> Self {
         Self {
-            socket: None,
             announcer: None,
-            ahead: VecDeque::new(),
-            frames: VecDeque::new(),
-            queued: 0,
-            oversize: 0,
-            written: 0,
+            waiting: None,
             written_elsewhere: None,
-            when_writable: Vec::new(),
             turn: Turn::Anybody,
+            is_open: false,
             ended: false,
-            failure: None,
         }
     }
 
+    /// What waits, with memory for it; [`settle`](Self::settle) gives that back.
+    pub(super) fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
+
+    /// Owns no memory from now on if nothing waits. Not while somebody writes what waited.
+    pub(super) fn settle(&mut self) {
+        self.waiting.take_if(|waiting| waiting.queued == 0 && waiting.failure.is_none());
+    }
+
+    #[cfg(test)]
+    pub(super) fn owns_memory(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Takes what is to be written next, in its order.
+    pub(super) fn take_batch(&mut self) -> Chunks {
+        let is_open = self.is_open;
+        let Some(waiting) = &mut self.waiting else { return Chunks::default() };
+        let mut batch = std::mem::take(&mut waiting.ahead);
+        if is_open {
+            batch.append(std::mem::take(&mut waiting.frames));
+        }
+        batch.drop_front(0);
+        batch
+    }
+
+    #[inline]
     pub(super) fn queued(&self) -> usize {
-        self.queued
+        self.waiting.as_ref().map_or(0, |waiting| waiting.queued)
+    }
+
+    /// Bytes the socket took of what waits.
+    pub(super) fn written(&self) -> u64 {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.written)
+    }
+
+    /// Why nothing is written any more, if so.
+    pub(super) fn failure(&self) -> Option<&CloseReason> {
+        self.waiting.as_ref()?.failure.as_ref()
+    }
+
+    /// Throws away what waits; nothing is written any more.
+    pub(super) fn fail(&mut self, reason: CloseReason) {
+        self.set_queued(0);
+        let waiting = self.waiting();
+        let failure = waiting.failure.take().unwrap_or(reason);
+        *waiting =
+            Waiting { failure: Some(failure), written: waiting.written, ..Waiting::default() };
+    }
+
+    /// Throws away the messages, but not what goes ahead of them.
+    pub(super) fn forget_frames(&mut self) {
+        let Some(waiting) = &mut self.waiting else { return };
+        waiting.frames = Chunks::default();
+        let left = waiting.ahead.iter().map(|chunk| chunk.rest().len()).sum();
+        self.set_queued(left);
+    }
+
+    /// Forgets whom to tell of room.
+    pub(super) fn forget_when_writable(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.when_writable = Vec::new();
+        }
     }
 
     /// Changes how much waits, here and in the sum of the node.
     pub(super) fn set_queued(&mut self, queued: usize) {
-        if let Some(announcer) = &self.announcer {
-            announcer.budget().change_queued(self.queued, queued);
+        let before = self.queued();
+        if queued == before {
+            return;
         }
+        if let Some(announcer) = &self.announcer {
+            announcer.budget().change_queued(before, queued);
+        }
+        let waiting = self.waiting();
         // A message longer than the limit was taken while nothing waited, and so goes first.
-        self.oversize = self.oversize.saturating_sub(self.queued.saturating_sub(queued));
-        self.queued = queued;
+        waiting.oversize = waiting.oversize.saturating_sub(before.saturating_sub(queued));
+        waiting.queued = queued;
     }
 
     /// As [`set_queued`](Self::set_queued), when so many bytes of one message are put behind.
     pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
-        self.set_queued(self.queued + bytes);
+        self.set_queued(self.queued() + bytes);
         if bytes > hard_limit {
-            self.oversize = bytes;
+            self.waiting().oversize = bytes;
         }
     }
 
     /// Whether so many bytes more are more than may wait.
     pub(super) fn exceeds(&self, hard_limit: usize, more: usize) -> bool {
-        self.queued > 0 && (self.queued - self.oversize).saturating_add(more) > hard_limit
+        self.waiting.as_ref().is_some_and(|waiting| {
+            waiting.queued > 0
+                && (waiting.queued - waiting.oversize).saturating_add(more) > hard_limit
+        })
     }
 
     /// Moves to another loop, and what waits to its node's sum.
     pub(super) fn set_announcer(&mut self, announcer: Announcer) {
-        let (queued, oversize) = (self.queued, self.oversize);
-        self.set_queued(0);
-        self.announcer = Some(announcer);
-        self.set_queued(queued);
-        self.oversize = oversize;
+        let queued = self.queued();
+        announcer.budget().change_queued(0, queued);
+        if let Some(before) = self.announcer.replace(announcer) {
+            before.budget().change_queued(queued, 0);
+        }
     }
 
     /// Whether the node may hold so many bytes more.
@@ -145,25 +181,24 @@ impl<S> State<S> {
 
     /// Whether no message is taken any more.
     pub(super) fn is_over(&self) -> bool {
-        self.ended || self.failure.is_some()
+        self.ended || self.failure().is_some()
     }
 
     /// Whether a message may go straight to the socket.
     pub(super) fn is_idle(&self) -> bool {
-        self.turn == Turn::Anybody && self.queued == 0
+        self.turn == Turn::Anybody && self.queued() == 0
     }
 
     /// Puts the frame of `message` behind what waits.
-    pub(super) fn queue(&mut self, encoder: &dyn Encoder, message: &[u8], hard_limit: usize) {
+    pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
         let room = message.len() + 16;
-        let chunk = match self.frames.back_mut() {
-            Some(last) if last.bytes.len() + room <= CHUNK => last,
-            _ => {
-                let bytes = Vec::with_capacity(room.max(LEAST_CHUNK));
-                self.frames.push_back(Chunk { bytes, start: 0 });
-                self.frames.back_mut().expect("pushed just before")
-            }
-        };
+        let frames = &mut self.waiting().frames;
+        let fits = |last: &&mut Chunk| last.bytes.len() + room <= CHUNK;
+        if frames.back_mut().filter(fits).is_none() {
+            let bytes = Vec::with_capacity(room.max(LEAST_CHUNK));
+            frames.push_back(Chunk { bytes, start: 0 });
+        }
+        let chunk = frames.back_mut().expect("pushed just before, if there was none");
         chunk.reserve(room);
         let before = chunk.bytes.len();
         match encoder.prefix(message) {
@@ -181,7 +216,7 @@ impl<S> State<S> {
     pub(super) fn note_write(&mut self) {
         let Some(announcer) = &self.announcer else { return };
         if self.written_elsewhere.is_some() || announcer.loop_runs_elsewhere() {
-            self.written_elsewhere = Some(announcer.clock().now());
+            self.written_elsewhere = Some(announcer.moment());
         }
     }
 
@@ -203,27 +238,9 @@ impl<S> State<S> {
     }
 }
 
-impl<S> Drop for State<S> {
+impl Drop for State {
     /// What nobody will send counts no more.
     fn drop(&mut self) {
         self.set_queued(0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_of_a_few_bytes_share_their_memory() {
-        let mut queue = VecDeque::new();
-        for number in 0..CHUNK {
-            append(&mut queue, vec![number as u8; 2]);
-        }
-        assert_eq!(queue.len(), 2);
-        append(&mut queue, vec![0; CHUNK + 1]);
-        assert_eq!(queue.len(), 3);
-        let bytes: usize = queue.iter().map(|chunk| chunk.bytes.len()).sum();
-        assert_eq!(bytes, 3 * CHUNK + 1);
     }
 }

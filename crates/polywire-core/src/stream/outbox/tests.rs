@@ -29,6 +29,8 @@ impl Encoder for OneByte {
     }
 }
 
+type PipeOutbox = Outbox<Arc<Pipe>, OneByte>;
+
 /// Takes as many bytes as it has room for.
 #[derive(Default)]
 struct Pipe {
@@ -38,7 +40,7 @@ struct Pipe {
     broken: AtomicBool,
 }
 
-impl Stream for Pipe {
+impl Stream for Arc<Pipe> {
     fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
         Ok(())
     }
@@ -74,10 +76,10 @@ impl Stream for Pipe {
     }
 }
 
-fn outbox(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+fn outbox(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
-    let outbox = Arc::new(Outbox::new(Arc::new(OneByte), limits));
+    let outbox = Arc::new(Outbox::new(OneByte, Arc::new(limits.clone())));
     let id = ResourceId::from(1);
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), id));
     let pipe = Arc::new(Pipe::default());
@@ -85,7 +87,7 @@ fn outbox(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<An
     (outbox, pipe, announcements)
 }
 
-fn open(room: usize, limits: &Limits) -> (Arc<Outbox<Pipe>>, Arc<Pipe>, Arc<Announcements>) {
+fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
     let (outbox, pipe, announcements) = outbox(room, limits);
     outbox.open(Arc::clone(&pipe)).unwrap();
     (outbox, pipe, announcements)
@@ -215,7 +217,7 @@ fn a_failed_write_ends_sending_with_its_reason() {
 }
 
 /// Sends in a thread while this one plays the loop, until the sender is known to wait.
-fn with_parked_sender(end: impl FnOnce(&Outbox<Pipe>, &Pipe), expected: SendStatus) {
+fn with_parked_sender(end: impl FnOnce(&PipeOutbox, &Pipe), expected: SendStatus) {
     let limits = Limits::default().with_outbox_soft_mark(10);
     let (outbox, pipe, announcements) = open(0, &limits);
     announcements.set_running(true);
@@ -232,7 +234,7 @@ fn with_parked_sender(end: impl FnOnce(&Outbox<Pipe>, &Pipe), expected: SendStat
 
 #[test]
 fn a_send_off_the_loop_waits_until_there_is_room() {
-    let make_room = |outbox: &Outbox<Pipe>, pipe: &Pipe| {
+    let make_room = |outbox: &PipeOutbox, pipe: &Pipe| {
         pipe.room.store(usize::MAX, Ordering::Release);
         outbox.flush().unwrap();
     };
@@ -281,4 +283,19 @@ fn frames_of_many_threads_never_mix_and_keep_their_order() {
         rest = after;
     }
     assert_eq!(next, [EACH; THREADS as usize]);
+}
+
+#[test]
+fn an_outbox_in_which_nothing_waits_is_small() {
+    #[cfg(target_pointer_width = "64")]
+    {
+        let size = size_of::<Outbox<std::fs::File, usize>>();
+        assert!(16 + size <= 88, "{size}"); // With the two counts of an `Arc`.
+    }
+    let (outbox, pipe, _) = open(0, &Limits::default());
+    assert_eq!(outbox.send(b"hello", true), SendStatus::Sent);
+    assert!(outbox.lock().owns_memory());
+    pipe.room.store(usize::MAX, Ordering::Release);
+    outbox.flush().unwrap();
+    assert!(!outbox.lock().owns_memory());
 }

@@ -1,16 +1,86 @@
 //! Writing to a socket, as far as it takes.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use crate::stream::Stream;
-use crate::stream::outbox::state::Chunk;
+use crate::close_reason::CloseReason;
+use crate::limits::WhenFull;
+use crate::stream::outbox::Outbox;
+use crate::stream::outbox::chunks::{Chunk, Chunks};
+use crate::stream::outbox::state::Turn;
+use crate::stream::{Encoder, Stream};
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;
 
+/// Frames up to this long are put together on the stack, so that a plain write does.
+const SMALL: usize = 256;
+
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    /// Writes a message to the idle `socket`. The turn is ours.
+    pub(super) fn write_through(&self, socket: &S, message: &[u8]) {
+        let prefix = self.encoder.prefix(message);
+        let mut small = [0; SMALL];
+        let encoded;
+        let parts: [&[u8]; 2] = match &prefix {
+            Some(prefix) => {
+                let prefix = prefix.as_slice();
+                let len = prefix.len() + message.len();
+                match small.get_mut(..len) {
+                    Some(frame) => {
+                        frame[..prefix.len()].copy_from_slice(prefix);
+                        frame[prefix.len()..].copy_from_slice(message);
+                        [frame, &[]]
+                    }
+                    None => [prefix, message],
+                }
+            }
+            None => {
+                let mut frame = Vec::with_capacity(message.len() + 16);
+                self.encoder.encode(message, &mut frame);
+                encoded = frame;
+                [&encoded, &[]]
+            }
+        };
+        let result = write_parts(socket, parts);
+        self.end_turn(parts, result);
+    }
+
+    /// Gives the turn back after a write of `parts` that took as many bytes as `result` says.
+    fn end_turn(&self, parts: [&[u8]; 2], result: io::Result<usize>) {
+        let mut state = self.lock();
+        if state.failure().is_some() {
+            return;
+        }
+        let written = match result {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return self.fail(state, CloseReason::from(&error)),
+        };
+        if written < parts[0].len() + parts[1].len() {
+            let head = &parts[0][written.min(parts[0].len())..];
+            let body = &parts[1][written.saturating_sub(parts[0].len())..];
+            // One that waits for room keeps the rest of the message it has begun.
+            let is_to_wait = self.limits.when_full == Some(WhenFull::Wait);
+            if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
+                return self.fail(state, CloseReason::NodeMemory);
+            }
+            let rest = [head, body].concat();
+            state.add_queued(rest.len(), self.limits.outbox_hard_limit);
+            state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
+        }
+        state.turn = Turn::Anybody;
+        state.note_write();
+        if state.queued() > 0 {
+            state.call_loop();
+        } else if state.ended {
+            // The loop may have found this write under way, and waits to shut the stream down.
+            state.announce();
+        }
+    }
+}
+
 /// Writes two parts in one call and says how much of both was taken.
-pub(super) fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
+fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     if parts[0].is_empty() && parts[1].is_empty() {
         return Ok(0);
     }
@@ -20,10 +90,7 @@ pub(super) fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Resul
 }
 
 /// Writes from the front of `batch` and drops what was taken, until all is or an error comes.
-pub(super) fn write_all<S: Stream>(
-    socket: &S,
-    batch: &mut VecDeque<Chunk>,
-) -> (usize, io::Result<()>) {
+pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io::Result<()>) {
     let mut total = 0;
     while !batch.is_empty() {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -36,21 +103,9 @@ pub(super) fn write_all<S: Stream>(
             Err(error) => return (total, Err(error)),
         };
         total += written;
-        drop_front(batch, written);
+        batch.drop_front(written);
     }
     (total, Ok(()))
-}
-
-pub(super) fn drop_front(batch: &mut VecDeque<Chunk>, mut len: usize) {
-    while let Some(front) = batch.front_mut() {
-        let rest = front.bytes.len() - front.start;
-        if len < rest {
-            front.start += len;
-            return;
-        }
-        len -= rest;
-        batch.pop_front();
-    }
 }
 
 fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {

@@ -1,0 +1,143 @@
+//! A queue of bytes in pieces.
+
+use std::collections::VecDeque;
+
+/// Frames up to this long are gathered in one piece of memory; longer ones get their own.
+pub(super) const CHUNK: usize = 64 << 10;
+
+/// Bytes of which the front may have been taken.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    pub(super) start: usize,
+}
+
+impl Chunk {
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Makes room for so many bytes more: twice what there is, as a vector does by itself, but never
+    /// more than a whole chunk.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let len = self.bytes.len() + more;
+        if len > self.bytes.capacity() {
+            let room = (2 * self.bytes.capacity()).min(CHUNK).max(len);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+    }
+}
+
+/// Chunks in their order. A single one, as mostly, takes no memory beside its own.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    front: Option<Chunk>,
+    /// Empty without a front.
+    behind: VecDeque<Chunk>,
+}
+
+impl Chunks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.front.is_none()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.front.is_some()) + self.behind.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
+        self.front.iter().chain(&self.behind)
+    }
+
+    pub(super) fn back_mut(&mut self) -> Option<&mut Chunk> {
+        self.behind.back_mut().or(self.front.as_mut())
+    }
+
+    pub(super) fn push_back(&mut self, chunk: Chunk) {
+        match &self.front {
+            Some(_) => self.behind.push_back(chunk),
+            None => self.front = Some(chunk),
+        }
+    }
+
+    pub(super) fn push_front(&mut self, chunk: Chunk) {
+        if let Some(second) = self.front.replace(chunk) {
+            self.behind.push_front(second);
+        }
+    }
+
+    /// Moves all of `other` behind these.
+    pub(super) fn append(&mut self, mut other: Self) {
+        if self.is_empty() {
+            *self = other;
+        } else {
+            self.behind.extend(other.front.take());
+            self.behind.append(&mut other.behind);
+        }
+    }
+
+    /// Puts bytes behind, small ones into the last chunk: a peer that makes us answer in a few
+    /// bytes again and again must not take more memory than those.
+    pub(super) fn push_bytes(&mut self, bytes: Vec<u8>) {
+        match self.back_mut() {
+            Some(last) if last.bytes.len() + bytes.len() <= CHUNK => {
+                last.reserve(bytes.len());
+                last.bytes.extend_from_slice(&bytes);
+            }
+            _ => self.push_back(Chunk { bytes, start: 0 }),
+        }
+    }
+
+    /// Drops so many bytes from the front, and chunks of which nothing is left.
+    pub(super) fn drop_front(&mut self, mut len: usize) {
+        while let Some(front) = &mut self.front {
+            let rest = front.bytes.len() - front.start;
+            if len < rest {
+                front.start += len;
+                return;
+            }
+            len -= rest;
+            self.front = self.behind.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_a_few_bytes_share_their_memory() {
+        let mut queue = Chunks::default();
+        for number in 0..CHUNK {
+            queue.push_bytes(vec![number as u8; 2]);
+        }
+        assert_eq!(queue.len(), 2);
+        queue.push_bytes(vec![0; CHUNK + 1]);
+        assert_eq!(queue.len(), 3);
+        let bytes: usize = queue.iter().map(|chunk| chunk.bytes.len()).sum();
+        assert_eq!(bytes, 3 * CHUNK + 1);
+    }
+
+    #[test]
+    fn bytes_come_out_in_their_order() {
+        let chunk = |byte| Chunk { bytes: vec![byte; 2], start: 0 };
+        let bytes = |queue: &Chunks| -> Vec<u8> {
+            queue.iter().flat_map(|chunk| chunk.rest().iter().copied()).collect()
+        };
+        let (mut queue, mut more) = (Chunks::default(), Chunks::default());
+        queue.push_back(chunk(2));
+        queue.push_front(chunk(1));
+        more.push_back(chunk(3));
+        more.push_back(chunk(4));
+        queue.append(more);
+        assert_eq!(bytes(&queue), [1, 1, 2, 2, 3, 3, 4, 4]);
+        queue.drop_front(3);
+        assert_eq!(bytes(&queue), [2, 3, 3, 4, 4]);
+        assert_eq!((queue.len(), queue.back_mut().unwrap().bytes[0]), (3, 4));
+        queue.drop_front(5);
+        assert!(queue.is_empty() && queue.back_mut().is_none());
+        queue.append(Chunks::default());
+        assert!(queue.is_empty());
+    }
+}
