@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use polywire_core::stream::Encoder;
 use polywire_framed_tcp::{DEFAULT_MAX_MESSAGE_SIZE, Framed};
 use polywire_fuzz::peer::{Peer, agree};
 use polywire_fuzz::{parts, pieces};

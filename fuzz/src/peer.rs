@@ -2,7 +2,7 @@
 
 use polywire_core::CloseReason;
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::stream::{Encoder, Item, Protocol};
+use polywire_core::stream::{Item, Protocol};
 use polywire_framed_tcp::Framed;
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
 

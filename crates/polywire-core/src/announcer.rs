@@ -177,6 +177,7 @@ impl Announcer {
 
     /// The time in so few bits that only the nanoseconds between two moments of less than four
     /// seconds have a meaning.
+    #[inline(never)] // Only for threads beside the loop's.
     pub(crate) fn moment(&self) -> NonZeroU32 {
         let passed = self.clock().now().saturating_duration_since(self.announcements.begun);
         let seconds = (passed.as_secs() as u32).wrapping_mul(1_000_000_000);

@@ -1,6 +1,7 @@
 //! One connection of the node under test: its peer, and what the program has seen of it.
 
 use polywire_core::network::{NetEvent, NetworkController, SendStatus};
+use polywire_core::stream::Encoder;
 use polywire_core::{CloseReason, Endpoint};
 
 use crate::peer::{MAX, Pair, Peer};

@@ -35,6 +35,7 @@ impl Deadlines {
     }
 
     /// The earliest that counts; those before it that do not are dropped.
+    #[inline]
     pub(super) fn next(&mut self, counts: impl Fn(Instant, ResourceId) -> bool) -> Option<Instant> {
         while let Some(Reverse((at, id))) = self.heap.peek() {
             if counts(*at, *id) {
@@ -42,7 +43,9 @@ impl Deadlines {
             }
             self.heap.pop();
         }
-        self.heap.shrink_to(SWEEP_FROM); // As after a burst of handshakes.
+        if self.heap.capacity() > SWEEP_FROM {
+            self.heap = BinaryHeap::new(); // As after a burst of handshakes.
+        }
         None
     }
 

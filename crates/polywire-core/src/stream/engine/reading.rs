@@ -82,11 +82,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     /// Has the node's sum know how much of a message waits for its rest.
+    #[inline]
     fn count_inbox(&mut self) -> Result<(), CloseReason> {
-        let fragments = self.protocol.half_received().unwrap_or(0);
-        if self.seldom.is_none() && fragments == 0 {
+        let fragments = self.protocol.half_received();
+        if self.seldom.is_none() && fragments.is_none() {
             return Ok(());
         }
+        self.count_half_received(fragments.unwrap_or(0))
+    }
+
+    fn count_half_received(&mut self, fragments: usize) -> Result<(), CloseReason> {
         let Some(announcer) = self.outbox.announcer() else { return Ok(()) };
         let seldom = self.seldom();
         let (counted, len) = (seldom.counted, seldom.inbox.len() + fragments);

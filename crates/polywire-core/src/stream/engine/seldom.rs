@@ -46,11 +46,13 @@ impl<S, P: Protocol> Engine<S, P> {
         self.seldom.get_or_insert_default()
     }
 
+    #[inline]
     pub(super) fn stage(&self) -> Stage {
         self.seldom.as_ref().map_or(Stage::Open, |seldom| seldom.stage)
     }
 
     /// The socket, wherever it is.
+    #[inline]
     pub(super) fn socket(&self) -> io::Result<&S> {
         let own = || self.seldom.as_ref()?.socket.as_ref();
         self.outbox.socket().or_else(own).ok_or_else(|| io::ErrorKind::NotConnected.into())
@@ -78,6 +80,7 @@ impl<S, P: Protocol> Engine<S, P> {
     }
 
     /// Whether a frame has begun to arrive.
+    #[inline]
     pub(super) fn has_inbox(&self) -> bool {
         self.seldom.as_ref().is_some_and(|seldom| !seldom.inbox.is_empty())
     }

@@ -19,6 +19,7 @@ impl Chunk {
 
     /// Makes room for so many bytes more: twice what there is, as a vector does by itself, but never
     /// more than a whole chunk.
+    #[inline]
     pub(super) fn reserve(&mut self, more: usize) {
         let len = self.bytes.len() + more;
         if len > self.bytes.capacity() {
@@ -49,8 +50,9 @@ impl Chunks {
         self.front.iter().chain(&self.behind)
     }
 
+    #[inline]
     pub(super) fn back_mut(&mut self) -> Option<&mut Chunk> {
-        self.behind.back_mut().or(self.front.as_mut())
+        if self.behind.is_empty() { self.front.as_mut() } else { self.behind.back_mut() }
     }
 
     pub(super) fn push_back(&mut self, chunk: Chunk) {

@@ -69,6 +69,7 @@ impl State {
     }
 
     /// What waits, with memory for it; [`settle`](Self::settle) gives that back.
+    #[inline]
     pub(super) fn waiting(&mut self) -> &mut Waiting {
         self.waiting.get_or_insert_default()
     }
@@ -106,6 +107,7 @@ impl State {
     }
 
     /// Why nothing is written any more, if so.
+    #[inline]
     pub(super) fn failure(&self) -> Option<&CloseReason> {
         self.waiting.as_ref()?.failure.as_ref()
     }
@@ -175,16 +177,19 @@ impl State {
     }
 
     /// Whether the node may hold so many bytes more.
+    #[inline]
     pub(super) fn node_has_room(&self, more: usize) -> bool {
         self.announcer.as_ref().is_none_or(|announcer| announcer.budget().has_room(more))
     }
 
     /// Whether no message is taken any more.
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.ended || self.failure().is_some()
     }
 
     /// Whether a message may go straight to the socket.
+    #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.turn == Turn::Anybody && self.queued() == 0
     }
@@ -193,12 +198,14 @@ impl State {
     pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
         let room = message.len() + 16;
         let frames = &mut self.waiting().frames;
-        let fits = |last: &&mut Chunk| last.bytes.len() + room <= CHUNK;
-        if frames.back_mut().filter(fits).is_none() {
-            let bytes = Vec::with_capacity(room.max(LEAST_CHUNK));
-            frames.push_back(Chunk { bytes, start: 0 });
-        }
-        let chunk = frames.back_mut().expect("pushed just before, if there was none");
+        let chunk = match frames.back_mut() {
+            Some(last) if last.bytes.len() + room <= CHUNK => last,
+            _ => {
+                let bytes = Vec::with_capacity(room.max(LEAST_CHUNK));
+                frames.push_back(Chunk { bytes, start: 0 });
+                frames.back_mut().expect("pushed just before")
+            }
+        };
         chunk.reserve(room);
         let before = chunk.bytes.len();
         match encoder.prefix(message) {
@@ -213,6 +220,7 @@ impl State {
     }
 
     /// Notes the time of a write, for threads beside the loop's that send one message after another.
+    #[inline]
     pub(super) fn note_write(&mut self) {
         let Some(announcer) = &self.announcer else { return };
         if self.written_elsewhere.is_some() || announcer.loop_runs_elsewhere() {
