@@ -83,7 +83,7 @@ fn limits(is_watched: bool) -> Limits {
     let limits = Limits::default()
         .with_outbox_soft_mark(1000)
         .with_outbox_hard_limit(6000)
-        .with_read_budget(300)
+        .with_read_budget(1100) // Four messages, however short.
         .with_stall_timeout(Duration::from_millis(5))
         .with_linger(VERY_LONG / 2);
     if !is_watched {
