@@ -151,7 +151,7 @@ impl Registry {
         // ever a real one.
         let (index, generation) = match self.free.pop() {
             Some((index, last)) => (index as usize, last.checked_add(1).unwrap_or(1)),
-            None => (self.slots.push(ArcSwapOption::empty()), 1),
+            None => (self.slots.push(ArcSwapOption::default()), 1),
         };
         if index >= ResourceId::MAX_SLOTS {
             return None;

@@ -13,9 +13,7 @@ macro_rules! own_of_a_thread {
 pub(crate) use own_of_a_thread;
 
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{
-        AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 
     /// loom's, but for stores. After a swap of one thread and then a store of another, loom lets a
     /// third that must see the store see what was swapped in before it, which the one order of all
