@@ -27,7 +27,7 @@ pub const LOCALHOST: &str = "127.0.0.1:0";
 pub const DEADLINE: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 120 } else { 10 });
 
 /// No test takes so long, whatever it waits for.
-const WHOLE_TEST: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 600 } else { 60 });
+const WHOLE_TEST: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 1200 } else { 60 });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
