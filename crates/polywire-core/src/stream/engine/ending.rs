@@ -10,8 +10,8 @@ use crate::stream::{Protocol, Stream};
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
 const MUCH: usize = 1 << 20;
-/// The same when the node is stopped, which must not take long however many peers flood it: more than
-/// a peer has under way that is not flooding.
+/// The same when the node is stopped, which must not take long however many peers flood it, of a peer
+/// for which nothing waits: more than one has under way that is not flooding.
 const MUCH_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
 const TALKATIVE: usize = 64 << 10;
@@ -39,6 +39,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
+                self.seldom().is_slow = true;
                 // A peer that only reads once it is read would wait for ever otherwise.
                 let _ = self.discard(io, reason);
                 return Closing::Flushing;
@@ -59,9 +60,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// written before.
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
-        let limit = if is_stopped { MUCH_AT_STOP } else { MUCH };
+        // What a reset would cost a peer that has much of ours to read is worth some more reading.
+        let limit = if is_stopped && !self.seldom().is_slow { MUCH_AT_STOP } else { MUCH };
         while self.seldom().discarded < limit {
-            match self.socket().and_then(|socket| read_some(socket, io.buffer)) {
+            let room = (limit - self.seldom().discarded).min(io.buffer.len());
+            let buffer = &mut io.buffer[..room];
+            match self.socket().and_then(|socket| read_some(socket, buffer)) {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.seldom().discarded += len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

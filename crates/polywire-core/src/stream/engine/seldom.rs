@@ -23,6 +23,8 @@ pub(super) struct Seldom<S> {
     pub(super) goodbye: usize,
     /// Bytes read after the end.
     pub(super) discarded: usize,
+    /// The peer had not taken all when the end began.
+    pub(super) is_slow: bool,
 }
 
 impl<S> Seldom<S> {
@@ -96,6 +98,7 @@ impl<S> Default for Seldom<S> {
             counted: 0,
             goodbye: 0,
             discarded: 0,
+            is_slow: false,
         }
     }
 }
