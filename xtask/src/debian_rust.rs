@@ -61,16 +61,17 @@ fn unpacked(version: &str, has_sources: bool) -> Result<PathBuf> {
         return Ok(usr);
     }
     println!("unpacking Debian's Rust {version} into {} ...", dir.display());
-    let part = dir.with_extension("part");
+    let part = dir.with_file_name(format!("rust-{version}.part"));
     let _ = fs::remove_dir_all(&part);
     fs::create_dir_all(&part)?;
     download(version, has_sources, &part).map_err(|error| {
         format!("Debian's Rust {version} can't be had: {error}\nit is in Debian 12, as rustc-web")
     })?;
-    for file in fs::read_dir(&part)? {
-        let file = file?.path();
-        execute(Command::new("dpkg").arg("-x").arg(&file).arg(&part))?;
-        fs::remove_file(file)?;
+    // Listed before anything is unpacked beside them.
+    for package in fs::read_dir(&part)?.collect::<Vec<_>>() {
+        let package = package?.path();
+        execute(Command::new("dpkg").arg("-x").arg(&package).arg(&part))?;
+        fs::remove_file(package)?;
     }
     fs::rename(part, &dir)?;
     Ok(usr)

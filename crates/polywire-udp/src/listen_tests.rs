@@ -112,6 +112,7 @@ fn options_reach_the_socket() {
 }
 
 /// A socket that sends to groups over loopback.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn group_sender() -> StdUdpSocket {
     let socket = plain_socket("127.0.0.1:0");
     SockRef::from(&socket).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();

@@ -2,6 +2,7 @@
 //! end up for longer than was asked for.
 //!
 //! The tests of this file that measure times take turns.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))] // Some tests are Linux's.
 
 mod common;
 #[cfg(target_os = "linux")]
