@@ -26,10 +26,13 @@ pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: b
         machine(),
         said("rustc", &["--version"]),
     );
-    let _ = write!(
-        text,
-        "Medians of {rounds} interleaved rounds [lowest..highest], and in brackets how many times \
-         better than the first column: above 1 is better. Trust ratios within a row, not figures.\n\n"
+    text.push_str(&match rounds {
+        1 => "One round only, so the spread is unknown. In brackets".into(),
+        _ => format!("Medians of {rounds} interleaved rounds [lowest..highest], and in brackets"),
+    });
+    text.push_str(
+        " how many times better than the first column: above 1 is better. Trust ratios within a \
+         row, not figures.\n\n",
     );
     if is_quick {
         text.push_str("**A smoke run: its figures mean nothing.**\n\n");
