@@ -14,9 +14,11 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 
 /// A wait as long as this may end a millisecond late, which is a thousandth of it.
 const LONG: Duration = Duration::from_secs(1);
-/// One shorter than this is over. A little longer ones are not: of very many timers, those that are
-/// due while the thread sleeps as briefly as it can (some 50 µs) cost one wake-up together.
+/// One shorter than this is over.
 const SHORT: Duration = Duration::from_micros(1);
+/// One shorter than this takes as long: of very many timers, those that are due meanwhile cost one
+/// wake-up together. To wake up costs a tenth of it.
+const LEAST: Duration = Duration::from_micros(50);
 /// Two ends of a wait that are no further apart are one: it was only worked out anew.
 const SAME: Duration = Duration::from_micros(5);
 
@@ -40,10 +42,12 @@ impl PreciseWait {
     ) -> Option<Duration> {
         match timeout {
             Some(timeout) if timeout < SHORT => Some(Duration::ZERO),
-            Some(timeout) if timeout < LONG => match self.end_after(timeout, registry, token) {
-                Ok(()) => None,
-                Err(_) => Some(timeout), // Without descriptors a wait is less precise.
-            },
+            Some(timeout) if timeout < LONG => {
+                match self.end_after(timeout.max(LEAST), registry, token) {
+                    Ok(()) => None,
+                    Err(_) => Some(timeout), // Without descriptors a wait is less precise.
+                }
+            }
             timeout => {
                 if let Some(timer) = &mut self.0 {
                     timer.unset();
