@@ -303,10 +303,10 @@ impl NetworkController {
     /// Has the loop ask the system again and again for so long before it sleeps, from its next wait
     /// on. Default: zero, which sleeps at once.
     ///
-    /// A thread that sleeps is woken some 5 µs after its event, and 30 µs on a processor that dozed
-    /// off; one that asks sees it within one. It takes all of a processor core meanwhile: worth it for
-    /// a time a little longer than the pauses between events, on machines with cores to spare. An
-    /// idle node still sleeps once the time is over.
+    /// It saves the time that waking a thread takes, which is most of a round trip between two
+    /// processor cores, and takes all of a core meanwhile: worth it for a time a little longer than
+    /// the pauses between events, on machines with cores to spare. An idle node still sleeps once the
+    /// time is over.
     pub fn set_busy_poll(&self, time: Duration) {
         self.shared.set_busy_poll(time);
     }

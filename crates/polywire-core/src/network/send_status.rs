@@ -5,8 +5,8 @@
 #[non_exhaustive]
 pub enum SendStatus {
     /// Taken. On a reliable transport it reaches the peer, or the program is told by
-    /// `Disconnected` (or `Connected(_, false)`). A datagram was given
-    /// to the system, or will be with others of the same read or call; it may be lost.
+    /// `Disconnected` (or `Connected(_, false)`). A datagram was given to the system, or will be with
+    /// others of the same read or call; it may be lost.
     Sent,
     /// The message is longer than the transport can carry; nothing was sent. Split it.
     MaxPacketSizeExceeded,
