@@ -21,11 +21,15 @@ const NOBODY: u64 = 0;
 #[derive(Debug)]
 pub(crate) struct Announcements {
     queue: SegQueue<(ResourceId, Readiness)>,
+    /// Connections whose outboxes the loop has left to fill for a moment.
+    later: SegQueue<ResourceId>,
     waker: Arc<LoopWaker>,
     /// The thread that runs the loop just now.
     runner: AtomicU64,
     /// A thread has been told to run the loop, and is about to unless it does already.
     awaits_runner: AtomicBool,
+    /// Whoever runs the loop does so until its end.
+    goes_on: AtomicBool,
     /// The node is to end after the event in hand.
     stopping: AtomicBool,
     /// What all connections of the node hold together.
@@ -41,9 +45,11 @@ impl Announcements {
         let budget = Budget::new(NodeLimits::default().max_buffered);
         Self {
             queue: SegQueue::new(),
+            later: SegQueue::new(),
             waker,
             runner: AtomicU64::new(NOBODY),
             awaits_runner: AtomicBool::new(false),
+            goes_on: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             budget,
             dropped: Counter::default(),
@@ -73,6 +79,16 @@ impl Announcements {
     pub(crate) fn pop(&self) -> Option<(ResourceId, Readiness)> {
         // Mostly there is none, which is cheaper to see than to pop.
         if self.queue.is_empty() { None } else { self.queue.pop() }
+    }
+
+    /// Takes one of the connections that are to be flushed in a moment.
+    #[inline]
+    pub(crate) fn pop_later(&self) -> Option<ResourceId> {
+        if self.has_later() { self.later.pop() } else { None }
+    }
+
+    pub(crate) fn has_later(&self) -> bool {
+        !self.later.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -105,6 +121,11 @@ impl Announcements {
     /// A thread will run the loop soon, until its end; or that thread does not any more.
     pub(crate) fn set_awaits_runner(&self, awaits: bool) {
         self.awaits_runner.store(awaits, Ordering::Release);
+    }
+
+    /// The current thread runs the loop until its end.
+    pub(crate) fn set_going_on(&self) {
+        self.goes_on.store(true, Ordering::Relaxed);
     }
 
     /// Whether the current thread is the one that runs the loop.
@@ -142,6 +163,16 @@ impl Announcer {
     pub fn announce(&self, readiness: Readiness) {
         self.announcements.queue.push((self.id, readiness));
         self.announcements.waker.ring();
+    }
+
+    /// Has the loop flush the resource in a moment, if the current thread runs it and will until its
+    /// end. Returns whether that is so.
+    pub(crate) fn announce_later(&self) -> bool {
+        let goes_on = self.announcements.goes_on.load(Ordering::Relaxed) && self.loop_runs_here();
+        if goes_on {
+            self.announcements.later.push(self.id);
+        }
+        goes_on
     }
 
     /// Whether the current thread runs the loop: then the loop comes to what is announced soon, when

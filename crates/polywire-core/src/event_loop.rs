@@ -6,6 +6,7 @@
 mod closing;
 mod deadlines;
 mod delivery;
+mod gathering;
 mod guests;
 mod listening;
 mod liveness;
@@ -29,6 +30,7 @@ use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 
 use deadlines::Deadlines;
+use gathering::Gathering;
 use resource::{Driven, Resource};
 
 /// Bytes of the buffer that every read of the loop goes to.
@@ -61,6 +63,7 @@ pub(crate) struct EventLoop {
     /// Resources with readiness that was not served yet, each once.
     ready: VecDeque<ResourceId>,
     deadlines: Deadlines,
+    gathering: Gathering,
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
     share: usize,
@@ -81,6 +84,7 @@ impl EventLoop {
             resources: Vec::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
+            gathering: Gathering::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             share: TURN,
             polled: Vec::new(),
@@ -107,6 +111,7 @@ impl EventLoop {
         }
         self.poll(wait)?;
         self.take_mail(callback);
+        self.flush_gathered(callback);
         self.fire_deadlines(callback);
         self.serve_ready(callback);
         Ok(())
@@ -163,6 +168,7 @@ impl EventLoop {
                 self.mark_ready(id, readiness);
             }
         }
+        self.note_gathering();
     }
 
     /// Whether the turn must end after the event in hand.
@@ -241,13 +247,13 @@ impl EventLoop {
         if !self.ready.is_empty() || self.shared.has_mail() || self.must_stop() {
             return Some(Duration::ZERO);
         }
-        let until = match (wait(), self.next_deadline()) {
-            (Wait::No, _) => return Some(Duration::ZERO),
-            (Wait::Forever, None) => return None,
-            (Wait::Forever, Some(deadline)) => deadline,
-            (Wait::Until(until), None) => until,
-            (Wait::Until(until), Some(deadline)) => until.min(deadline),
+        let wanted = match wait() {
+            Wait::No => return Some(Duration::ZERO),
+            Wait::Forever => None,
+            Wait::Until(until) => Some(until),
         };
+        let until =
+            [wanted, self.next_deadline(), self.gathering.end()].into_iter().flatten().min()?;
         Some(until.saturating_duration_since(self.shared.clock.now()))
     }
 

@@ -10,6 +10,24 @@ use polywire_core::adapter::Registration;
 use polywire_core::stream::Stream;
 use socket2::SockRef;
 
+/// Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only by a
+/// call that would block.
+#[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
+const TELLS_OF_CHANGE: bool = cfg!(all(
+    not(mio_unsupported_force_poll_poll),
+    any(
+        target_vendor = "apple",
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "redox",
+    )
+));
+
 /// A non-blocking TCP socket, connected or about to be.
 #[derive(Debug)]
 pub(crate) struct TcpSocket(TcpStream);
@@ -21,23 +39,8 @@ impl TcpSocket {
 }
 
 impl Stream for TcpSocket {
-    // Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only
-    // by a read that finds nothing.
-    #[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
-    const SHORT_READ_DRAINS: bool = cfg!(all(
-        not(mio_unsupported_force_poll_poll),
-        any(
-            target_vendor = "apple",
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "illumos",
-            target_os = "linux",
-            target_os = "netbsd",
-            target_os = "openbsd",
-            target_os = "redox",
-        )
-    ));
+    const SHORT_READ_DRAINS: bool = TELLS_OF_CHANGE;
+    const SHORT_WRITE_FILLS: bool = TELLS_OF_CHANGE;
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;

@@ -21,6 +21,7 @@ pub(super) fn run<S: Send + 'static>(
     event_callback: impl FnMut(NodeEvent<'_, S>),
 ) {
     let Some(mut runner) = processor.enter() else { return };
+    shared.announcements.set_going_on();
     let signals = RefCell::new(signals);
     let callback = RefCell::new(event_callback);
 

@@ -268,6 +268,7 @@ pub struct SimStream<const SHORT_READ_DRAINS: bool> {
 
 impl<const SHORT_READ_DRAINS: bool> Stream for SimStream<SHORT_READ_DRAINS> {
     const SHORT_READ_DRAINS: bool = SHORT_READ_DRAINS;
+    const SHORT_WRITE_FILLS: bool = SHORT_READ_DRAINS;
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let mut state = self.world.lock();

@@ -34,6 +34,10 @@ use writing::write_all;
 /// to write: less than a write takes. In nanoseconds.
 const CLOSE: u32 = 5000;
 
+/// Bytes of messages that other threads than the loop's gather for one write: the system copies as
+/// much in the time that a call takes.
+const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
+
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
 const GATHERED: usize = 4096;
 
@@ -119,12 +123,15 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         SendStatus::Sent
     }
 
-    /// Has what was queued written: by the loop, or by the thread that gathers messages, which does
-    /// so at their end, and before they get too many.
+    /// Has what was queued written: by the loop, or by a thread that gathers messages, once they are
+    /// enough for a write.
     fn see_to_writing(&self, mut state: MutexGuard<'_, State>) {
-        if gathering() != Gathering::UntilFlush || state.turn != Turn::Anybody {
-            state.call_loop();
-        } else if state.queued() >= CHUNK {
+        let enough = match state.turn {
+            Turn::LoopLater if !state.loop_runs_here() => WRITE,
+            Turn::Anybody if gathering() == Gathering::UntilFlush => CHUNK,
+            _ => return state.call_loop(),
+        };
+        if state.queued() >= enough {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
         }
@@ -199,13 +206,17 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
-            // Whoever writes now tells the loop if something is left.
+            // Whoever writes now tells the loop if something is left, or counts on its coming.
             if state.turn == Turn::Writing {
+                state.come_later();
                 return Ok(());
             }
+            let loop_comes = state.turn == Turn::LoopLater && !state.loop_runs_here();
             let mut batch = state.take_batch();
             if batch.is_empty() {
-                Self::come_to_rest(&mut state);
+                if !loop_comes {
+                    Self::come_to_rest(&mut state);
+                }
                 return Ok(());
             }
             state.turn = Turn::Writing;
@@ -216,12 +227,21 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
-            state.waiting().ahead = batch;
+            state.put_back(batch);
             state.turn = Turn::Loop;
             self.took(&mut state, written);
             match result {
+                Ok(()) if loop_comes && state.queued() < WRITE => {
+                    state.turn = Turn::LoopLater;
+                    return Ok(());
+                }
                 Ok(()) if state.queued() == 0 => {
                     Self::come_to_rest(&mut state);
+                    return Ok(());
+                }
+                // Sent meanwhile, by other threads.
+                Ok(()) if state.queued() < WRITE && state.come_later() => {
+                    state.turn = Turn::LoopLater;
                     return Ok(());
                 }
                 Ok(()) => {}

@@ -14,6 +14,10 @@ pub trait Stream: Send + Sync + 'static {
     /// epoll and kqueue; false, the default, is always safe.
     const SHORT_READ_DRAINS: bool = false;
 
+    /// Whether a write that takes less than it is given has filled the stream until its next
+    /// readiness. True of sockets under epoll and kqueue; false, the default, is always safe.
+    const SHORT_WRITE_FILLS: bool = false;
+
     /// As [`Remote::register`](crate::adapter::Remote::register).
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub(super) struct Chunks {
     front: Option<Chunk>,
     /// Empty without a front.
     behind: VecDeque<Chunk>,
+    /// Memory of a chunk that is gone, for the next one.
+    spare: Vec<u8>,
 }
 
 impl Chunks {
@@ -71,11 +73,32 @@ impl Chunks {
     /// Moves all of `other` behind these.
     pub(super) fn append(&mut self, mut other: Self) {
         if self.is_empty() {
+            other.spare = std::mem::take(&mut self.spare);
             *self = other;
         } else {
             self.behind.extend(other.front.take());
             self.behind.append(&mut other.behind);
         }
+    }
+
+    /// Empty memory for a chunk, with room for so many bytes at least: that of the chunk which was
+    /// dropped last, unless that is too small or was of a long message.
+    pub(super) fn memory(&mut self, room: usize) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.spare);
+        if (room..=2 * CHUNK).contains(&bytes.capacity()) {
+            bytes.clear();
+            return bytes;
+        }
+        Vec::with_capacity(room)
+    }
+
+    pub(super) fn has_spare(&self) -> bool {
+        self.spare.capacity() > 0
+    }
+
+    /// Takes over the memory that `other` has for its next chunk.
+    pub(super) fn take_spare(&mut self, other: &mut Self) {
+        self.spare = std::mem::take(&mut other.spare);
     }
 
     /// Puts bytes behind, small ones into the last chunk: a peer that makes us answer in a few
@@ -99,7 +122,8 @@ impl Chunks {
                 return;
             }
             len -= rest;
-            self.front = self.behind.pop_front();
+            let gone = std::mem::replace(&mut self.front, self.behind.pop_front());
+            self.spare = gone.map(|chunk| chunk.bytes).unwrap_or_default();
         }
     }
 }

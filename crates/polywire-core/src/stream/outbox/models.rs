@@ -24,6 +24,8 @@ struct Pipe {
     room: Mutex<usize>,
     is_written: AtomicBool,
     taken: std::sync::Mutex<Vec<u8>>,
+    /// Done by another thread during the next write.
+    meanwhile: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Stream for Arc<Pipe> {
@@ -47,6 +49,9 @@ impl Stream for Arc<Pipe> {
         self.taken.lock().unwrap().extend(&bytes[..len]);
         *room -= len;
         drop(room);
+        if let Some(act) = self.meanwhile.lock().unwrap().take() {
+            thread::spawn(act).join().unwrap();
+        }
         self.is_written.store(false, Ordering::Relaxed);
         if len == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(len) }
     }
@@ -60,8 +65,12 @@ impl Stream for Arc<Pipe> {
 fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
-    let taken = std::sync::Mutex::default();
-    let pipe = Arc::new(Pipe { room: Mutex::new(room), is_written: AtomicBool::new(false), taken });
+    let pipe = Arc::new(Pipe {
+        room: Mutex::new(room),
+        is_written: AtomicBool::new(false),
+        taken: std::sync::Mutex::default(),
+        meanwhile: std::sync::Mutex::default(),
+    });
     let outbox = Arc::new(Outbox::new(Bare, Arc::new(limits.clone())));
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
@@ -70,6 +79,9 @@ fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announ
 
 fn serve(outbox: &PipeOutbox, announcements: &Announcements) {
     while announcements.pop().is_some() {
+        outbox.flush().unwrap();
+    }
+    if announcements.pop_later().is_some() {
         outbox.flush().unwrap();
     }
 }
@@ -98,6 +110,38 @@ fn frames_of_threads_and_the_loop_never_mix_and_none_stays() {
         let taken = pipe.taken.lock().unwrap();
         let orders = [[2, 2, 1, 3, 3, 3], [2, 2, 3, 3, 3, 1], [3, 3, 3, 2, 2, 1]];
         assert!(orders.iter().any(|order| order[..] == taken[..]), "{taken:?}");
+    });
+}
+
+/// The loop leaves messages to gather, and whoever sends writes them if they are enough.
+#[test]
+fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
+    loom::model(|| {
+        let (outbox, pipe, announcements) = open(100, &Limits::default());
+        announcements.set_running(true);
+        announcements.set_going_on();
+        let send = |messages: &'static [&'static [u8]]| {
+            let outbox = Arc::clone(&outbox);
+            move || {
+                for message in messages {
+                    assert_eq!(outbox.send(message, false), SendStatus::Sent);
+                }
+            }
+        };
+        *pipe.meanwhile.lock().unwrap() = Some(Box::new(send(&[&[2, 2]])));
+        outbox.push(vec![1]);
+        assert!(announcements.pop().is_some());
+        outbox.flush().unwrap();
+        assert_eq!(outbox.queued(), 2, "left to gather");
+
+        let sender = thread::spawn(send(&[&[3, 3, 3], &[1]]));
+        serve(&outbox, &announcements);
+        sender.join().unwrap();
+        while outbox.queued() > 0 {
+            assert!(!announcements.is_empty() || announcements.has_later(), "the loop comes");
+            serve(&outbox, &announcements);
+        }
+        assert_eq!(pipe.taken.lock().unwrap()[..], [1, 2, 2, 3, 3, 3, 1]);
     });
 }
 

@@ -36,7 +36,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         while self.is_crowded(&state, len) && !state.is_over() {
             let Some(announcer) = &state.announcer else { break };
             if announcer.loop_runs_elsewhere() {
-                state.call_loop(); // Unless it was: this thread may be gathering for itself.
+                state.hurry_loop(); // This thread may be gathering for itself.
                 state = self.park(state, len);
             } else if self.limits.when_full == Some(WhenFull::Wait) && announcer.loop_runs_here() {
                 let announcer = announcer.clone();

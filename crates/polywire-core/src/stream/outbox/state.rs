@@ -54,6 +54,9 @@ pub(super) enum Turn {
     Writing,
     /// The loop was told, or will be told by the poller that there is room.
     Loop,
+    /// The loop, which comes by itself in a moment, and until then any thread that has enough for a
+    /// write: other threads send one message after another.
+    LoopLater,
 }
 
 impl State {
@@ -93,7 +96,17 @@ impl State {
             batch.append(std::mem::take(&mut waiting.frames));
         }
         batch.drop_front(0);
+        waiting.ahead.take_spare(&mut batch); // For what is queued meanwhile.
         batch
+    }
+
+    /// Puts back what was not written of a batch, before all else.
+    pub(super) fn put_back(&mut self, mut rest: Chunks) {
+        let ahead = &mut self.waiting().ahead;
+        if !rest.has_spare() {
+            rest.take_spare(ahead);
+        }
+        *ahead = rest;
     }
 
     #[inline]
@@ -197,11 +210,11 @@ impl State {
     /// Puts the frame of `message` behind what waits.
     pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
         let room = message.len() + 16;
-        let frames = &mut self.waiting().frames;
+        let Waiting { ahead, frames, .. } = self.waiting();
         let chunk = match frames.back_mut() {
             Some(last) if last.bytes.len() + room <= CHUNK => last,
             _ => {
-                let bytes = Vec::with_capacity(room.max(LEAST_CHUNK));
+                let bytes = ahead.memory(room.max(LEAST_CHUNK));
                 frames.push_back(Chunk { bytes, start: 0 });
                 frames.back_mut().expect("pushed just before")
             }
@@ -235,14 +248,33 @@ impl State {
         }
     }
 
-    /// Makes it the loop's turn, and tells it, unless it is somebody's already.
+    /// Makes it the loop's turn, and tells it, unless it is somebody's already or the loop comes in
+    /// a moment while this is another thread.
     pub(super) fn call_loop(&mut self) {
-        if self.turn == Turn::Anybody {
-            if let Some(announcer) = &self.announcer {
-                self.turn = Turn::Loop;
-                announcer.announce(Readiness::WRITABLE);
-            }
+        match self.turn {
+            Turn::Anybody => self.hurry_loop(),
+            Turn::LoopLater if self.loop_runs_here() => self.hurry_loop(),
+            Turn::LoopLater | Turn::Loop | Turn::Writing => {}
         }
+    }
+
+    /// As [`call_loop`](Self::call_loop), for a thread that waits for room.
+    pub(super) fn hurry_loop(&mut self) {
+        if let (Turn::Anybody | Turn::LoopLater, Some(announcer)) = (self.turn, &self.announcer) {
+            self.turn = Turn::Loop;
+            announcer.announce(Readiness::WRITABLE);
+        }
+    }
+
+    #[inline]
+    pub(super) fn loop_runs_here(&self) -> bool {
+        self.announcer.as_ref().is_some_and(Announcer::loop_runs_here)
+    }
+
+    /// Has the loop come again in a moment, if this is the loop and it goes on. Returns whether that
+    /// is so.
+    pub(super) fn come_later(&self) -> bool {
+        self.announcer.as_ref().is_some_and(Announcer::announce_later)
     }
 }
 

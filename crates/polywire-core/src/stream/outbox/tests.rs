@@ -38,6 +38,8 @@ struct Pipe {
     taken: Mutex<Vec<u8>>,
     writes: AtomicUsize,
     broken: AtomicBool,
+    /// Done by another thread during the next write.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Stream for Arc<Pipe> {
@@ -68,6 +70,10 @@ impl Stream for Arc<Pipe> {
         let len = taken.len() - before;
         self.room.fetch_sub(len, Ordering::AcqRel);
         self.writes.fetch_add(1, Ordering::Relaxed);
+        drop(taken);
+        if let Some(act) = self.meanwhile.lock().unwrap().take() {
+            thread::spawn(act).join().unwrap();
+        }
         Ok(len)
     }
 
@@ -101,6 +107,63 @@ fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
     assert!(announcements.is_empty(), "the loop is not called for nothing");
+}
+
+/// An outbox whose loop, this thread, has left a message of another thread to gather.
+fn gathering_outbox() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
+    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    announcements.set_running(true);
+    announcements.set_going_on();
+    let sender = Arc::clone(&outbox);
+    *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        sender.send(b"meanwhile", true);
+    }));
+    outbox.push(vec![1]);
+    assert!(announcements.pop().is_some());
+    outbox.flush().unwrap();
+    assert_eq!(pipe.taken.lock().unwrap()[..], [1], "what is sent meanwhile waits for more");
+    assert_eq!(outbox.queued(), 10);
+    (outbox, pipe, announcements)
+}
+
+#[test]
+fn what_gathers_is_written_when_the_loop_comes_again() {
+    let (outbox, pipe, announcements) = gathering_outbox();
+    assert!(announcements.pop_later().is_some(), "the loop is asked to come");
+    outbox.flush().unwrap();
+    assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x01\x09meanwhile");
+    assert_eq!(outbox.queued(), 0);
+    outbox.send(b"lone", true);
+    assert!(pipe.taken.lock().unwrap().ends_with(b"lone"), "at once again");
+}
+
+#[test]
+fn a_sender_writes_what_has_gathered_if_it_is_enough() {
+    let (outbox, pipe, announcements) = gathering_outbox();
+    let send = |messages: &[&[u8]]| {
+        thread::scope(|scope| {
+            let send =
+                || messages.iter().all(|message| outbox.send(message, true) == SendStatus::Sent);
+            assert!(scope.spawn(send).join().unwrap());
+        });
+    };
+    send(&[&[7; 99][..]; WRITE.div_ceil(100)]);
+    assert_eq!(pipe.writes.load(Ordering::Relaxed), 2);
+    assert!(announcements.is_empty(), "the loop is not called");
+    send(&[b"more"]);
+    assert_eq!(outbox.queued(), 5, "and goes on gathering");
+    assert!(announcements.pop_later().is_some());
+    outbox.flush().unwrap();
+    assert_eq!(outbox.queued(), 0);
+}
+
+#[test]
+fn the_callback_does_not_wait_for_what_gathers() {
+    let (outbox, pipe, announcements) = gathering_outbox();
+    outbox.send(b"of the callback", true);
+    assert!(announcements.pop().is_some(), "the loop writes next");
+    outbox.flush().unwrap();
+    assert!(pipe.taken.lock().unwrap().ends_with(b"of the callback"));
 }
 
 #[test]

@@ -98,12 +98,16 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
         for (slice, chunk) in slices.iter_mut().zip(batch.iter()) {
             *slice = IoSlice::new(chunk.rest());
         }
+        let given: usize = slices[..used].iter().map(|slice| slice.len()).sum();
         let written = match retry(|| socket.write_vectored(&slices[..used])) {
             Ok(written) => written,
             Err(error) => return (total, Err(error)),
         };
         total += written;
         batch.drop_front(written);
+        if S::SHORT_WRITE_FILLS && written < given {
+            return (total, Err(io::ErrorKind::WouldBlock.into()));
+        }
     }
     (total, Ok(()))
 }
