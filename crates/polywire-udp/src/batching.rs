@@ -37,7 +37,6 @@ fn system() -> io::Result<&'static System> {
 /// Prepares a bound socket for batches, and has it refuse to fragment if that is wanted.
 pub(crate) fn prepare(socket: &Socket, dont_fragment: bool) -> io::Result<()> {
     system().map_err(|error| explain(&error, "can't find out how to receive"))?;
-    receive_joined(socket);
     if dont_fragment {
         let state = UdpSocketState::new(socket.into())?;
         if state.may_fragment() {
@@ -51,7 +50,7 @@ pub(crate) fn prepare(socket: &Socket, dont_fragment: bool) -> io::Result<()> {
 /// Asks to be given datagrams of one sender and size together (GRO, Linux 5.0 and later), by one
 /// receive for up to 64 of them. Without it they come one by one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn receive_joined(socket: &Socket) {
+pub(crate) fn receive_joined(socket: &mio::net::UdpSocket) {
     use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
     if let Err(error) = setsockopt(socket, UdpGroSegment, &true) {
         tracing::debug!(%error, "datagrams are received one by one");
@@ -59,7 +58,7 @@ fn receive_joined(socket: &Socket) {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive_joined(_: &Socket) {}
+pub(crate) fn receive_joined(_: &mio::net::UdpSocket) {}
 
 /// Receives into `slots` and tells of each that was filled what it holds in `metas`.
 pub(crate) fn receive(

@@ -8,8 +8,7 @@ use mio::net::UdpSocket;
 use polywire_core::adapter::{Closing, Io, Opening, Received, Registration, Remote, Sender, Sink};
 use polywire_core::{CloseReason, Limits};
 
-use crate::batching;
-use crate::receiving::{Kept, Round, receive_datagrams};
+use crate::receiving::{Reception, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// One peer's socket. Ready from the start, and never ended by the peer.
@@ -17,13 +16,13 @@ use crate::shared_socket::SharedSocket;
 pub(crate) struct UdpConnection {
     socket: Arc<SharedSocket>,
     limits: Arc<Limits>,
-    kept: Kept,
+    reception: Reception,
 }
 
 impl UdpConnection {
     pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
         let socket = Arc::new(SharedSocket::connected(socket, peer));
-        Self { socket, limits: Arc::new(limits), kept: Kept::default() }
+        Self { socket, limits: Arc::new(limits), reception: Reception::default() }
     }
 }
 
@@ -54,8 +53,8 @@ impl Remote for UdpConnection {
         let round = receive_datagrams(
             io.buffer,
             io.budget,
-            &mut self.kept,
-            |slots, metas| socket.receive(|socket| batching::receive(socket, slots, metas)),
+            &mut self.reception,
+            |slots, metas| socket.receive(slots, metas),
             |_, message, more| {
                 taken += message.len().max(1);
                 sink.message(message, more)

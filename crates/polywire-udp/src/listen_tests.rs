@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 use super::*;
 use crate::batching;
-use crate::receiving::{Kept, receive_datagrams};
+use crate::receiving::{Reception, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
@@ -28,7 +28,7 @@ fn drain(socket: &UdpSocket) -> Vec<(SocketAddr, Vec<u8>)> {
     receive_datagrams(
         &mut vec![0; 256 << 10],
         usize::MAX,
-        &mut Kept::default(),
+        &mut Reception::default(),
         |slots, metas| batching::receive(socket, slots, metas),
         |from, message, _| {
             messages.push((from, message.to_vec()));

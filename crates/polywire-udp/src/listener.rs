@@ -7,8 +7,7 @@ use std::sync::Arc;
 use mio::net::UdpSocket;
 use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Registration, Sender};
 
-use crate::batching;
-use crate::receiving::{Kept, Round, receive_datagrams};
+use crate::receiving::{Reception, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// A socket that hears everybody, and those that hear broadcasts for it.
@@ -16,7 +15,7 @@ use crate::shared_socket::SharedSocket;
 pub(crate) struct UdpListener {
     socket: Arc<SharedSocket>,
     broadcast_sockets: Vec<SharedSocket>,
-    kept: Kept,
+    reception: Reception,
 }
 
 impl UdpListener {
@@ -27,7 +26,7 @@ impl UdpListener {
                 .into_iter()
                 .map(SharedSocket::unconnected)
                 .collect(),
-            kept: Kept::default(),
+            reception: Reception::default(),
         }
     }
 
@@ -69,8 +68,8 @@ impl Local for UdpListener {
             let round = receive_datagrams(
                 io.buffer,
                 share,
-                &mut self.kept,
-                |slots, metas| socket.receive(|socket| batching::receive(socket, slots, metas)),
+                &mut self.reception,
+                |slots, metas| socket.receive(slots, metas),
                 |from, message, more| sink.message(from, message, more),
             );
             match round {

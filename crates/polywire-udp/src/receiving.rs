@@ -27,6 +27,12 @@ const SLOT: usize = 64 << 10;
 /// Receives that one system call makes at most: as many as the loop's buffer has room for.
 const SLOTS: usize = 4;
 
+/// Datagrams received one by one in a round after which a socket is read in batches for good. A lone
+/// datagram costs less without: recvmmsg and what GRO has to tell take longer than the call which
+/// finds nothing more. And what GRO has put together must not be read without being told so: there
+/// is no safe moment to turn it off.
+const BURST: usize = 8;
+
 /// Whether a call that received less often than it had room for has drained the socket until its
 /// next readiness: where it is recvmmsg, and mio polls with epoll or kqueue.
 #[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
@@ -48,14 +54,19 @@ pub(crate) enum Round {
     Broken(io::Error),
 }
 
-/// Datagrams that were received together and could not be handed out in the same round. Bounded by
-/// what one system call receives.
+/// What is known of a socket from one round to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(VecDeque<(RecvMeta, Vec<u8>)>);
+pub(crate) struct Reception {
+    /// Datagrams that were received together and could not be handed out in the same round. Bounded
+    /// by what one system call receives.
+    kept: VecDeque<(RecvMeta, Vec<u8>)>,
+    /// Whether bursts have come.
+    in_batches: bool,
+}
 
 /// A round of reading.
 struct Rounds<'a, Deliver> {
-    kept: &'a mut Kept,
+    reception: &'a mut Reception,
     budget: usize,
     spent: usize,
     deliver: Deliver,
@@ -65,6 +76,9 @@ struct Rounds<'a, Deliver> {
 /// up, and hands them to `deliver` with their sender, and whether others of the same call follow.
 /// Those of a call that it is too late for are kept for the next round.
 ///
+/// `read` is given a single slot, for a plain receive, until bursts have come, and several slots from
+/// then on.
+///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
 /// Errors are no end: they tell of an earlier datagram of ours that did not arrive (ICMP, RFC 1122
@@ -72,15 +86,15 @@ struct Rounds<'a, Deliver> {
 pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
     budget: usize,
-    kept: &mut Kept,
+    reception: &mut Reception,
     mut read: impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
     deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
 ) -> Round {
-    let mut round = Rounds { kept, budget, spent: 0, deliver };
+    let mut round = Rounds { reception, budget, spent: 0, deliver };
     if let Some(end) = round.deliver_kept() {
         return end;
     }
-    let mut errors = 0;
+    let (mut errors, mut alone) = (0, 0);
     let mut metas = [RecvMeta::default(); SLOTS];
     loop {
         let (room, received) = {
@@ -100,6 +114,10 @@ pub(crate) fn receive_datagrams(
                 if SHORT_BATCH_DRAINS && count < room {
                     return Round::Drained;
                 }
+                alone += usize::from(room == 1);
+                if alone == BURST {
+                    round.reception.in_batches = true;
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Round::Drained,
             Err(error) if errors == MAX_ERRORS_IN_A_ROW => return Round::Broken(error),
@@ -112,18 +130,21 @@ pub(crate) fn receive_datagrams(
 }
 
 impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
-    /// How many slots what is left of the budget is good for: two at least, so that a lone datagram
-    /// is told to be the last by the call that receives it.
+    /// How many slots what is left of the budget is good for: in batches two at least, so that a lone
+    /// datagram is told to be the last by the call that receives it.
     fn wanted_slots(&self) -> usize {
+        if !self.reception.in_batches {
+            return 1;
+        }
         (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
     }
 
     fn deliver_kept(&mut self) -> Option<Round> {
-        while let Some((meta, bytes)) = self.kept.0.pop_front() {
-            let more = !self.kept.0.is_empty();
+        while let Some((meta, bytes)) = self.reception.kept.pop_front() {
+            let more = !self.reception.kept.is_empty();
             if let Err((end, rest)) = self.deliver_slot(&meta, &bytes, more) {
                 if !rest.is_empty() {
-                    self.kept.0.push_front(keep(&meta, rest));
+                    self.reception.kept.push_front(keep(&meta, rest));
                 }
                 return Some(end);
             }
@@ -141,11 +162,11 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
             left -= 1;
             let bytes = &slot[..meta.len];
             if end.is_some() {
-                self.kept.0.push_back(keep(meta, bytes));
+                self.reception.kept.push_back(keep(meta, bytes));
             } else if let Err((ended, rest)) = self.deliver_slot(meta, bytes, left > 0) {
                 end = Some(ended);
                 if !rest.is_empty() {
-                    self.kept.0.push_back(keep(meta, rest));
+                    self.reception.kept.push_back(keep(meta, rest));
                 }
             }
         }

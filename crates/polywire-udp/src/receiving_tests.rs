@@ -15,7 +15,9 @@ use Call::{Fails, Fills};
 struct Script {
     calls: std::vec::IntoIter<Call>,
     made: usize,
-    kept: Kept,
+    /// How many slots each call had that filled some.
+    slots: Vec<usize>,
+    reception: Reception,
     delivered: Vec<usize>,
     gathered: Vec<bool>,
     /// After how many datagrams the program wants no more.
@@ -23,10 +25,25 @@ struct Script {
 }
 
 impl Script {
+    /// Of a socket that is read in batches.
     fn new(calls: Vec<Call>) -> Self {
+        let mut script = Self::of_new_socket(calls);
+        script.reception.in_batches = true;
+        script
+    }
+
+    fn of_new_socket(calls: Vec<Call>) -> Self {
         let (delivered, gathered) = (Vec::new(), Vec::new());
         let calls = calls.into_iter();
-        Self { calls, made: 0, kept: Kept::default(), delivered, gathered, stop_after: usize::MAX }
+        Self {
+            calls,
+            made: 0,
+            slots: Vec::new(),
+            reception: Reception::default(),
+            delivered,
+            gathered,
+            stop_after: usize::MAX,
+        }
     }
 
     fn round(&mut self, budget: usize) -> Round {
@@ -35,6 +52,7 @@ impl Script {
             match self.calls.next() {
                 Some(Fills(runs)) => {
                     assert!(runs.len() <= slots.len(), "no room");
+                    self.slots.push(slots.len());
                     for ((meta, slot), (len, stride)) in metas.iter_mut().zip(slots).zip(runs) {
                         slot[..*len].fill(7);
                         meta.addr = (Ipv4Addr::LOCALHOST, 9).into();
@@ -52,7 +70,7 @@ impl Script {
             self.gathered.push(more);
             if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
         };
-        receive_datagrams(&mut vec![0; SLOTS * SLOT], budget, &mut self.kept, read, deliver)
+        receive_datagrams(&mut vec![0; SLOTS * SLOT], budget, &mut self.reception, read, deliver)
     }
 }
 
@@ -74,6 +92,25 @@ fn errors_between_datagrams_delay_none_of_them() {
     ]);
     assert!(matches!(script.round(PLENTY), Round::Drained));
     assert_eq!(script.delivered, [1, 0, 1, 1, 2, 2, 2, 2, 3]);
+}
+
+#[test]
+fn a_socket_is_read_in_batches_once_a_burst_has_come() {
+    let lone = |count| (0..count).map(|_| Fills(&[(3, 3)])).collect::<Vec<_>>();
+    let mut script = Script::of_new_socket(lone(2 * BURST));
+    script.calls = lone(1).into_iter();
+    for _ in 0..2 * BURST {
+        assert!(matches!(script.round(PLENTY), Round::Drained));
+        script.calls = lone(1).into_iter();
+    }
+    assert_eq!(script.slots, [1; 2 * BURST], "each was alone");
+    script.calls = lone(BURST).into_iter();
+    script.round(PLENTY);
+    script.calls = lone(1).into_iter();
+    script.round(PLENTY);
+    assert_eq!(script.slots[3 * BURST..], [SLOTS]);
+    assert_eq!(script.delivered, [3; 3 * BURST + 1]);
+    assert_eq!(script.gathered, [false; 3 * BURST + 1]);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The socket that the loop reads and any thread sends through.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mio::Interest;
 use mio::net::UdpSocket;
 use polywire_core::adapter::{Registration, Sender, gathering};
 use polywire_core::network::SendStatus;
+use quinn_udp::RecvMeta;
 
 use crate::batching;
 use crate::outbox::Outbox;
@@ -25,6 +27,8 @@ pub(crate) struct SharedSocket {
     socket: RwLock<Option<UdpSocket>>,
     /// The one peer it is tied to, if it is.
     peer: Option<SocketAddr>,
+    /// Whether the system puts datagrams together for it.
+    is_joined: AtomicBool,
     outbox: Outbox,
 }
 
@@ -41,7 +45,7 @@ impl SharedSocket {
 
     fn new(socket: UdpSocket, peer: Option<SocketAddr>) -> Self {
         let outbox = Outbox::new(Joining::new(batching::max_joined()));
-        Self { socket: RwLock::new(Some(socket)), peer, outbox }
+        Self { socket: RwLock::new(Some(socket)), peer, is_joined: AtomicBool::new(false), outbox }
     }
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
@@ -60,15 +64,38 @@ impl SharedSocket {
         }
     }
 
-    /// Reads with `call`; a closed socket has nothing to read.
-    pub(crate) fn receive<T>(
+    /// Receives into `slots` and tells of each that was filled what it holds in `metas`: one datagram
+    /// if there is one slot, else as many as wait. A closed socket has nothing to read.
+    pub(crate) fn receive(
         &self,
-        call: impl FnOnce(&UdpSocket) -> io::Result<T>,
-    ) -> io::Result<T> {
-        match self.read().as_ref() {
-            Some(socket) => call(socket),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        slots: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        let guard = self.read();
+        let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let is_joined = self.is_joined.load(Ordering::Relaxed);
+        let slot = match slots {
+            [slot] if !is_joined => slot,
+            _ => {
+                if !is_joined {
+                    self.is_joined.store(true, Ordering::Relaxed);
+                    batching::receive_joined(socket);
+                }
+                return batching::receive(socket, slots, metas);
+            }
+        };
+        let (len, from) = match self.peer {
+            Some(peer) => (socket.recv(slot)?, peer),
+            None => socket.recv_from(slot)?,
+        };
+        let meta = &mut metas[0];
+        (meta.len, meta.stride, meta.addr) = (len, len, from);
+        Ok(1)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.read().as_ref().expect("open").local_addr()
     }
 
     /// Writes what waits, and has the poller tell of room exactly while something waits for that.
