@@ -61,6 +61,7 @@ impl Remote for UdpConnection {
             },
         );
         io.budget = io.budget.saturating_sub(taken);
+        socket.join(self.reception.is_in_batches());
         match round {
             Round::Drained => Received::Drained,
             Round::Unfinished | Round::Stopped => Received::Unfinished,

@@ -72,6 +72,7 @@ impl Local for UdpListener {
                 |slots, metas| socket.receive(slots, metas),
                 |from, message, more| sink.message(from, message, more),
             );
+            socket.join(self.reception.is_in_batches());
             match round {
                 Round::Drained => {}
                 Round::Unfinished => accepting = Accepting::Unfinished,

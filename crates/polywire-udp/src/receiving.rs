@@ -27,11 +27,10 @@ const SLOT: usize = 64 << 10;
 /// Receives that one system call makes at most: as many as the loop's buffer has room for.
 const SLOTS: usize = 4;
 
-/// Datagrams received one by one in a round after which a socket is read in batches for good. A lone
-/// datagram costs less without: recvmmsg and what GRO has to tell take longer than the call which
-/// finds nothing more. And what GRO has put together must not be read without being told so: there
-/// is no safe moment to turn it off.
-const BURST: usize = 8;
+/// One in so many datagrams of a round that are received one by one is received with room for a
+/// second: if that comes too, they do come in bursts. A peer that answers at once brings as many in
+/// a round, one at a time.
+const LOOK_FOR_BURST: usize = 16;
 
 /// Whether a call that received less often than it had room for has drained the socket until its
 /// next readiness: where it is recvmmsg, and mio polls with epoll or kqueue.
@@ -60,7 +59,10 @@ pub(crate) struct Reception {
     /// Datagrams that were received together and could not be handed out in the same round. Bounded
     /// by what one system call receives.
     kept: VecDeque<(RecvMeta, Vec<u8>)>,
-    /// Whether bursts have come.
+    /// Whether a burst has come, from which on it is read in batches for good. A lone datagram costs
+    /// less without: recvmmsg, and what GRO has to tell, take longer than the call that finds nothing
+    /// more. And what GRO put together must not be read without being told so: there is no safe
+    /// moment to turn it off.
     in_batches: bool,
 }
 
@@ -76,8 +78,7 @@ struct Rounds<'a, Deliver> {
 /// up, and hands them to `deliver` with their sender, and whether others of the same call follow.
 /// Those of a call that it is too late for are kept for the next round.
 ///
-/// `read` is given a single slot, for a plain receive, until bursts have come, and several slots from
-/// then on.
+/// `read` is mostly given a single slot until a burst has come, and several from then on.
 ///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
@@ -94,12 +95,12 @@ pub(crate) fn receive_datagrams(
     if let Some(end) = round.deliver_kept() {
         return end;
     }
-    let (mut errors, mut alone) = (0, 0);
+    let (mut errors, mut calls) = (0, 0);
     let mut metas = [RecvMeta::default(); SLOTS];
     loop {
         let (room, received) = {
             let mut chunks = buffer.chunks_mut(SLOT);
-            let room = chunks.len().min(round.wanted_slots());
+            let room = chunks.len().min(round.wanted_slots(calls));
             let mut slots: [_; SLOTS] =
                 array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
             (room, read(&mut slots[..room], &mut metas))
@@ -114,10 +115,8 @@ pub(crate) fn receive_datagrams(
                 if SHORT_BATCH_DRAINS && count < room {
                     return Round::Drained;
                 }
-                alone += usize::from(room == 1);
-                if alone == BURST {
-                    round.reception.in_batches = true;
-                }
+                calls += 1;
+                round.reception.in_batches |= count > 1;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Round::Drained,
             Err(error) if errors == MAX_ERRORS_IN_A_ROW => return Round::Broken(error),
@@ -129,12 +128,19 @@ pub(crate) fn receive_datagrams(
     }
 }
 
+impl Reception {
+    /// Whether the system may put datagrams together from now on.
+    pub(crate) fn is_in_batches(&self) -> bool {
+        self.in_batches
+    }
+}
+
 impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
-    /// How many slots what is left of the budget is good for: in batches two at least, so that a lone
-    /// datagram is told to be the last by the call that receives it.
-    fn wanted_slots(&self) -> usize {
+    /// How many slots what is left of the budget is good for, after so many calls: in batches two at
+    /// least, so that a lone datagram is told to be the last by the call that receives it.
+    fn wanted_slots(&self, calls: usize) -> usize {
         if !self.reception.in_batches {
-            return 1;
+            return if calls % LOOK_FOR_BURST == LOOK_FOR_BURST - 1 { 2 } else { 1 };
         }
         (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
     }

@@ -94,23 +94,33 @@ fn errors_between_datagrams_delay_none_of_them() {
     assert_eq!(script.delivered, [1, 0, 1, 1, 2, 2, 2, 2, 3]);
 }
 
+/// A round of as many datagrams as is to be looked for a burst in, the last call filling `last`.
+fn round_of_new_socket(last: &'static [(usize, usize)]) -> Script {
+    let lone = || Fills(&[(3, 3)]);
+    let mut calls: Vec<_> = (1..LOOK_FOR_BURST).map(|_| lone()).collect();
+    calls.extend([Fills(last), lone()]);
+    let mut script = Script::of_new_socket(calls);
+    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert_eq!(script.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
+    script
+}
+
 #[test]
 fn a_socket_is_read_in_batches_once_a_burst_has_come() {
-    let lone = |count| (0..count).map(|_| Fills(&[(3, 3)])).collect::<Vec<_>>();
-    let mut script = Script::of_new_socket(lone(2 * BURST));
-    script.calls = lone(1).into_iter();
-    for _ in 0..2 * BURST {
-        assert!(matches!(script.round(PLENTY), Round::Drained));
-        script.calls = lone(1).into_iter();
-    }
-    assert_eq!(script.slots, [1; 2 * BURST], "each was alone");
-    script.calls = lone(BURST).into_iter();
+    let script = round_of_new_socket(&[(3, 3), (3, 3)]);
+    assert_eq!(script.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
+    assert_eq!(script.delivered, [3; LOOK_FOR_BURST + 2]);
+    assert!(script.reception.is_in_batches());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn many_datagrams_one_at_a_time_are_no_burst() {
+    let mut script = round_of_new_socket(&[(3, 3)]);
+    assert_eq!(script.slots[LOOK_FOR_BURST - 1..], [2], "a call that has drained the socket");
     script.round(PLENTY);
-    script.calls = lone(1).into_iter();
-    script.round(PLENTY);
-    assert_eq!(script.slots[3 * BURST..], [SLOTS]);
-    assert_eq!(script.delivered, [3; 3 * BURST + 1]);
-    assert_eq!(script.gathered, [false; 3 * BURST + 1]);
+    assert_eq!(script.slots[LOOK_FOR_BURST..], [1]);
+    assert!(!script.reception.is_in_batches());
 }
 
 #[test]

@@ -73,16 +73,9 @@ impl SharedSocket {
     ) -> io::Result<usize> {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let is_joined = self.is_joined.load(Ordering::Relaxed);
         let slot = match slots {
-            [slot] if !is_joined => slot,
-            _ => {
-                if !is_joined {
-                    self.is_joined.store(true, Ordering::Relaxed);
-                    batching::receive_joined(socket);
-                }
-                return batching::receive(socket, slots, metas);
-            }
+            [slot] if !self.is_joined.load(Ordering::Relaxed) => slot,
+            _ => return batching::receive(socket, slots, metas),
         };
         let (len, from) = match self.peer {
             Some(peer) => (socket.recv(slot)?, peer),
@@ -91,6 +84,15 @@ impl SharedSocket {
         let meta = &mut metas[0];
         (meta.len, meta.stride, meta.addr) = (len, len, from);
         Ok(1)
+    }
+
+    /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet.
+    pub(crate) fn join(&self, wanted: bool) {
+        if wanted && !self.is_joined.swap(true, Ordering::Relaxed) {
+            if let Some(socket) = self.read().as_ref() {
+                batching::receive_joined(socket);
+            }
+        }
     }
 
     #[cfg(test)]
