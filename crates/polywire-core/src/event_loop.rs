@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
-use crate::endpoint::ResourceId;
+use crate::endpoint::{Endpoint, ResourceId};
 use crate::network::shared::{Command, Shared};
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
@@ -43,8 +43,25 @@ const LEAST_SHARE: usize = 64 << 10;
 /// Commands and announcements taken at a time, so that a flood of them starves nobody.
 const MAIL_PER_LOOK: usize = 4096;
 
-/// The program's callback, or what stands for it.
-pub(crate) type Callback<'a> = &'a mut dyn FnMut(NetEvent<'_>);
+/// The program's callback, or what stands for it: any closure that takes events.
+pub(crate) type Callback<'a> = &'a mut dyn Handle;
+
+pub(crate) trait Handle {
+    fn event(&mut self, event: NetEvent<'_>);
+
+    /// A message: the event is made where the closure takes it, and not carried there.
+    fn message(&mut self, endpoint: &Endpoint, message: &[u8]);
+}
+
+impl<F: FnMut(NetEvent<'_>)> Handle for F {
+    fn event(&mut self, event: NetEvent<'_>) {
+        self(event);
+    }
+
+    fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
+        self(NetEvent::Message(*endpoint, message));
+    }
+}
 
 /// How long a turn may wait for the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +151,7 @@ impl EventLoop {
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let mut result = Ok(());
         while result.is_ok() && !done() && !is_over() && !self.shared.is_stopping() {
-            result = self.turn(&wait, &mut |_| {});
+            result = self.turn(&wait, &mut |_: NetEvent<'_>| {});
         }
         self.stop_holding();
         result
@@ -143,7 +160,7 @@ impl EventLoop {
     /// Does what handles asked for while nobody runs the loop.
     pub(crate) fn take_mail_holding(&mut self) {
         self.holding = true;
-        self.take_mail(&mut |_| {});
+        self.take_mail(&mut |_: NetEvent<'_>| {});
         self.stop_holding();
     }
 
@@ -180,7 +197,7 @@ impl EventLoop {
         while !self.holding && !self.must_stop() {
             let Some(event) = self.backlog.pop_front() else { return };
             if !self.is_obsolete(&event) {
-                callback(event.borrow());
+                callback.event(event.borrow());
             }
         }
     }
@@ -336,7 +353,7 @@ impl EventLoop {
         if self.holding {
             self.backlog.push_back(event.into());
         } else if !self.must_stop() {
-            callback(event);
+            callback.event(event);
         }
     }
 

@@ -199,10 +199,10 @@ impl<W: Wake> LoopWaker<W> {
         fence(Ordering::SeqCst);
     }
 
-    /// The loop waits no longer, and looks at its queues next.
+    /// The loop waits no longer, and looks at its queues before it does again. Whoever has not seen
+    /// that yet rings for nothing.
     pub(crate) fn awake(&self) {
         self.asleep.store(false, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
     }
 }
 

@@ -88,7 +88,11 @@ impl Encoder for Framed {
     }
 
     fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(write_size(message, &mut [0; MAX_ENCODED_SIZE]));
+        if message.len() < 0x80 {
+            out.push(message.len() as u8);
+        } else {
+            out.extend_from_slice(write_size(message, &mut [0; MAX_ENCODED_SIZE]));
+        }
         out.extend_from_slice(message);
     }
 }

@@ -110,7 +110,7 @@ impl EventLoop {
     /// is delivered any more.
     pub(crate) fn shut_down(&mut self) {
         self.holding = true;
-        self.take_mail(&mut |_| {});
+        self.take_mail(&mut |_: NetEvent<'_>| {});
         self.stop_all();
         let mut farewell = None;
         while self.live().next().is_some() {
@@ -122,7 +122,7 @@ impl EventLoop {
                 }
             }
             let next_look = farewell.unwrap_or(now + FAREWELL);
-            if self.turn(&|| Wait::Until(next_look), &mut |_| {}).is_err() {
+            if self.turn(&|| Wait::Until(next_look), &mut |_: NetEvent<'_>| {}).is_err() {
                 break;
             }
             #[cfg(feature = "simulation")]

@@ -7,7 +7,6 @@ use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
 use crate::event_loop::Callback;
 use crate::loop_thread::while_more_wait;
-use crate::network::NetEvent;
 use crate::network::shared::Shared;
 use crate::registry::{Entry, Held};
 
@@ -33,7 +32,7 @@ impl<'a> ConnectionSink<'a> {
 
 impl Sink for ConnectionSink<'_> {
     fn message(&mut self, message: &[u8], more: bool) -> Flow {
-        deliver(self.shared, self.entry, (self.endpoint, message, more), self.callback)
+        deliver(self.shared, self.entry, (&self.endpoint, message, more), self.callback)
     }
 }
 
@@ -71,7 +70,7 @@ impl ListenerSink for DatagramSink<'_> {
 
     fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow {
         let endpoint = self.entry.endpoint_of(from);
-        deliver(self.shared, self.entry, (endpoint, message, more), self.callback)
+        deliver(self.shared, self.entry, (&endpoint, message, more), self.callback)
     }
 }
 
@@ -81,7 +80,7 @@ impl ListenerSink for DatagramSink<'_> {
 fn deliver(
     shared: &Shared,
     entry: &Entry,
-    (endpoint, message, more): (Endpoint, &[u8], bool),
+    (endpoint, message, more): (&Endpoint, &[u8], bool),
     callback: Callback<'_>,
 ) -> Flow {
     let is_over = || entry.is_over() || shared.is_stopping();
@@ -90,7 +89,7 @@ fn deliver(
     }
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
-    while_more_wait(more, || callback(NetEvent::Message(endpoint, message)));
+    while_more_wait(more, || callback.message(endpoint, message));
     if is_over() || entry.is_paused() || shared.is_reading_held() {
         Flow::Stop
     } else {

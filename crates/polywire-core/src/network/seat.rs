@@ -50,7 +50,12 @@ impl Seat {
     /// Waits for the loop, to run it for the program: whoever runs it for less, woken by `wake`,
     /// hands it over. `None` if it ended.
     pub(crate) fn take_to_run(&self, wake: impl FnOnce()) -> Option<Box<EventLoop>> {
-        self.lock().wanted += 1;
+        let mut state = self.lock();
+        if let Some(event_loop) = state.event_loop.take() {
+            return Some(event_loop);
+        }
+        state.wanted += 1;
+        drop(state);
         wake();
         let mut state = self.lock();
         while state.event_loop.is_none() && !state.ended {

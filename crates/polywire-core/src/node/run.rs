@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
-use crate::event_loop::Wait;
+use crate::endpoint::Endpoint;
+use crate::event_loop::{Handle, Wait};
 use crate::events::EventReceiver;
-use crate::network::NetworkProcessor;
 use crate::network::shared::Shared;
+use crate::network::{NetEvent, NetworkProcessor};
 use crate::node::NodeEvent;
 
 /// Signals delivered between two looks at the network, and priority ones before each of its
@@ -37,24 +38,44 @@ pub(super) fn run<S: Send + 'static>(
         let deadline = signals.next_deadline().into_iter().chain(drained).min();
         deadline.map_or(Wait::Forever, Wait::Until)
     };
+    let mut events = Events { shared, signals: &signals, callback: &callback };
     while !shared.is_stopping() {
         deliver_signals(shared, &signals, &callback);
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
         }
-        let turn = runner.event_loop().turn(&wait, &mut |event| {
-            deliver_priority(shared, &signals, &callback);
-            if !shared.is_stopping() {
-                (callback.borrow_mut())(NodeEvent::Network(event));
-            }
-        });
-        if let Err(error) = turn {
+        if let Err(error) = runner.event_loop().turn(&wait, &mut events) {
             tracing::error!(%error, "the network can't be polled: the node stops");
             shared.stop();
         }
     }
     runner.end();
+}
+
+/// Hands the network's events to the program, behind signals that have priority.
+struct Events<'a, S, F> {
+    shared: &'a Shared,
+    signals: &'a RefCell<EventReceiver<S>>,
+    callback: &'a RefCell<F>,
+}
+
+impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Events<'_, S, F> {
+    fn event(&mut self, event: NetEvent<'_>) {
+        deliver_priority(self.shared, self.signals, self.callback);
+        if !self.shared.is_stopping() {
+            (self.callback.borrow_mut())(NodeEvent::Network(event));
+        }
+    }
+
+    #[inline]
+    fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
+        deliver_priority(self.shared, self.signals, self.callback);
+        if !self.shared.is_stopping() {
+            let event = NodeEvent::Network(NetEvent::Message(*endpoint, message));
+            (self.callback.borrow_mut())(event);
+        }
+    }
 }
 
 /// Delivers the signals whose turn it is: priority first, timers that are due, then the others.

@@ -51,6 +51,9 @@ pub(super) struct Outbox<S, E> {
     /// Set when messages may flow.
     socket: OnceLock<S>,
     state: Mutex<State>,
+    /// Whether something waits to be written, to be asked without the lock: the poller tells of room
+    /// whenever it tells of anything.
+    waits: AtomicBool,
     /// Whether `State::failure` tells one, to be asked without the lock.
     failed: AtomicBool,
     /// Notified when the outbox falls to its soft mark, and at its end.
@@ -64,6 +67,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             limits,
             socket: OnceLock::new(),
             state: Mutex::new(State::new()),
+            waits: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             room: Condvar::new(),
         }
@@ -117,6 +121,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             _ => {
                 state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
+                self.waits.store(true, Ordering::Release);
                 self.see_to_writing(state);
             }
         }
@@ -181,19 +186,17 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let waiting = state.waiting();
         let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
         queue.push_bytes(bytes);
+        self.waits.store(true, Ordering::Release);
         state.call_loop();
     }
 
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&self) -> Result<(), CloseReason> {
-        let state = self.lock();
-        if state.is_idle() && state.failure().is_none() {
-            return Ok(()); // As mostly: the poller tells of room whenever it tells of anything.
+        if !self.waits.load(Ordering::Acquire) {
+            return Ok(());
         }
-        let is_open = state.is_open;
-        drop(state);
         match self.socket() {
-            Some(socket) if is_open => self.flush_to(socket),
+            Some(socket) if self.lock().is_open => self.flush_to(socket),
             _ => Ok(()),
         }
     }
@@ -215,7 +218,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let mut batch = state.take_batch();
             if batch.is_empty() {
                 if !loop_comes {
-                    Self::come_to_rest(&mut state);
+                    self.come_to_rest(&mut state);
                 }
                 return Ok(());
             }
@@ -236,7 +239,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     return Ok(());
                 }
                 Ok(()) if state.queued() == 0 => {
-                    Self::come_to_rest(&mut state);
+                    self.come_to_rest(&mut state);
                     return Ok(());
                 }
                 // Sent meanwhile, by other threads.
@@ -267,8 +270,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
     }
 
-    /// Nothing waits any more: whoever sends next writes.
-    fn come_to_rest(state: &mut State) {
+    /// Nothing waits any more, but for messages that wait for the handshake: whoever sends next
+    /// writes.
+    fn come_to_rest(&self, state: &mut State) {
+        self.waits.store(state.queued() > 0, Ordering::Release);
         state.turn = Turn::Anybody;
         state.settle();
         state.note_write();
@@ -351,6 +356,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     fn fail(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
         state.fail(reason);
         self.failed.store(true, Ordering::Release);
+        self.waits.store(true, Ordering::Release);
         state.turn = Turn::Loop;
         state.announce();
         self.room.notify_all();

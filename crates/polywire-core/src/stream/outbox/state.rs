@@ -221,13 +221,7 @@ impl State {
         };
         chunk.reserve(room);
         let before = chunk.bytes.len();
-        match encoder.prefix(message) {
-            Some(prefix) => {
-                chunk.bytes.extend_from_slice(prefix.as_slice());
-                chunk.bytes.extend_from_slice(message);
-            }
-            None => encoder.encode(message, &mut chunk.bytes),
-        }
+        encoder.encode(message, &mut chunk.bytes);
         let added = chunk.bytes.len() - before;
         self.add_queued(added, hard_limit);
     }

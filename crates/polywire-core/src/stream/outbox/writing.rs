@@ -8,6 +8,7 @@ use crate::stream::outbox::Outbox;
 use crate::stream::outbox::chunks::{Chunk, Chunks};
 use crate::stream::outbox::state::Turn;
 use crate::stream::{Encoder, Stream};
+use crate::sync::atomic::Ordering;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;
@@ -67,6 +68,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let rest = [head, body].concat();
             state.add_queued(rest.len(), self.limits.outbox_hard_limit);
             state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
+            self.waits.store(true, Ordering::Release);
         }
         state.turn = Turn::Anybody;
         state.note_write();
