@@ -285,6 +285,29 @@ fn a_connect_that_was_answered_while_the_callback_took_its_time_is_not_given_up(
     assert!(matches!(client.turn_for_one(), StoredNetEvent::Connected(e, true) if e == endpoint));
 }
 
+/// The callback learns of one time that is over, and removes what another was over for at once.
+#[test]
+fn what_is_removed_as_its_connect_times_out_still_has_its_linger_time() {
+    let world = World::new(1, Faults::default());
+    let mut client = Node::new(&world);
+    let linger = Duration::from_secs(2);
+    let limits = Limits::default().with_connect_timeout(TICK).with_linger(linger);
+    let [_, removed] = [(); 2].map(|()| client.connect(limits.clone(), BLACK_HOLE));
+    client.network.send(removed, b"before remove");
+    client.processor.process_poll_event(Some(Duration::ZERO), |_| panic!("too early"));
+    world.advance(TICK);
+    let network = client.network.clone();
+    client.processor.process_poll_event(Some(Duration::ZERO), |_| {
+        assert!(network.remove(removed.resource_id()));
+    });
+    world.advance(linger - TICK);
+    client.processor.process_poll_event(Some(Duration::ZERO), |_| panic!("it was removed"));
+    assert_eq!(client.network.close_reason(removed), Some(CloseReason::Removed));
+    world.advance(TICK);
+    client.processor.process_poll_event(Some(Duration::ZERO), |_| panic!("it was removed"));
+    assert_eq!(client.network.close_reason(removed), Some(CloseReason::LingerTimeout));
+}
+
 #[test]
 fn signs_of_life_are_asked_for_at_each_interval_of_silence() {
     let world = World::new(1, Faults::default());

@@ -70,8 +70,10 @@ impl EventLoop {
         match &resource.driven {
             Driven::Listening(_) | Driven::Waiting => self.forget(resource),
             Driven::Ready(_) => self.close(resource, CloseReason::Removed),
+            Driven::Opening { .. } if resource.is_removed() => self.put_back(resource),
             Driven::Opening { .. } if resource.has_unsent() => {
                 // What was accepted for sending goes out as soon as the connection is ready.
+                resource.be_removed();
                 let linger = resource.entry.limits.linger;
                 self.arm(&mut resource, linger);
                 self.put_back(resource);

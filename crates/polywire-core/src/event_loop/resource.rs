@@ -173,6 +173,16 @@ impl Resource {
         self.seldom().reason.get_or_insert_with(|| Box::new(reason));
     }
 
+    /// To be closed as soon as it is ready and has written what was sent.
+    pub(super) fn be_removed(&mut self) {
+        self.seldom().reason.get_or_insert_with(|| Box::new(CloseReason::Removed));
+    }
+
+    /// Whether [`be_removed`](Self::be_removed) was called, or it is closed.
+    pub(super) fn is_removed(&self) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| seldom.reason.is_some())
+    }
+
     /// What is closed, whether it still writes, and why it is closed.
     pub(super) fn closing(&mut self) -> Option<(&mut dyn Remote, &mut bool, &CloseReason)> {
         let Driven::Closing { remote, flushing } = &mut self.driven else { return None };

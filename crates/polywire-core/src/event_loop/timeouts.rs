@@ -41,6 +41,11 @@ impl EventLoop {
         match &resource.driven {
             Driven::Opening { .. } if resource.entry.is_over() => {
                 let id = resource.entry.id;
+                if !resource.is_removed() {
+                    // Just now, and so it has its linger time from here on.
+                    self.put_back(resource);
+                    return self.remove(id);
+                }
                 self.shared.reasons.correct(id, CloseReason::LingerTimeout);
                 self.forget(resource);
             }
