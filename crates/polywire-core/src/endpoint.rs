@@ -212,6 +212,13 @@ impl Endpoint {
         self.resource_id
     }
 
+    /// Whether [`addr`](Self::addr) is this one.
+    #[inline]
+    pub(crate) fn is_at_v4(&self, addr: &SocketAddrV4) -> bool {
+        self.addr.port_and_family == u64::from(addr.port())
+            && self.addr.ip[1] == u64::from(addr.ip().to_bits())
+    }
+
     /// The peer's socket address: `0.0.0.0:0` if its transport has no socket addresses. The whole
     /// address, names included, is told by
     /// [`NetworkController::remote_addr`](crate::network::NetworkController::remote_addr).

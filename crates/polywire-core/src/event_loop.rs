@@ -172,7 +172,15 @@ impl EventLoop {
     }
 
     /// Does what handles asked for, without waiting or serving.
+    #[inline]
     pub(crate) fn take_mail(&mut self, callback: Callback<'_>) {
+        if self.shared.has_mail() {
+            self.take_some_mail(callback);
+        }
+        self.note_gathering();
+    }
+
+    fn take_some_mail(&mut self, callback: Callback<'_>) {
         for _ in 0..MAIL_PER_LOOK {
             let Some(command) = self.shared.next_command() else { break };
             self.obey(command, callback);
@@ -185,7 +193,6 @@ impl EventLoop {
                 self.mark_ready(id, readiness);
             }
         }
-        self.note_gathering();
     }
 
     /// Whether the turn must end after the event in hand.

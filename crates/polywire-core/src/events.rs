@@ -205,7 +205,8 @@ impl<E> EventReceiver<E> {
     /// Takes the next event sent without priority and timer.
     #[inline]
     pub(crate) fn pop_ordinary(&mut self) -> Option<E> {
-        self.queue().ordinary.pop()
+        let ordinary = &self.queue().ordinary;
+        if ordinary.is_empty() { None } else { ordinary.pop() }
     }
 
     /// When the earliest timer is due. A load, no lock.

@@ -67,7 +67,7 @@ impl Entry {
     /// Whether messages for `endpoint` may be sent by it.
     #[inline]
     pub(crate) fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || self.addr.is(&endpoint.addr()))
+        !self.is_over() && (self.id.is_local() || self.addr.is_of(&endpoint))
     }
 
     #[inline]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, SocketAddrV4};
 
 use crate::address::RemoteAddr;
+use crate::endpoint::Endpoint;
 
 /// A [`RemoteAddr`] of half the size where it is the most frequent kind.
 pub(crate) enum CompactAddr {
@@ -21,13 +22,12 @@ impl CompactAddr {
         }
     }
 
-    /// Whether [`socket_addr`](Self::socket_addr) is `addr`.
+    /// Whether [`socket_addr`](Self::socket_addr) is that of `endpoint`.
     #[inline]
-    pub(crate) fn is(&self, addr: &SocketAddr) -> bool {
-        match (self, addr) {
-            (Self::V4(one), SocketAddr::V4(other)) => one == other,
-            (Self::V4(_), SocketAddr::V6(_)) => false,
-            (Self::Other(one), other) => one.socket_addr() == other,
+    pub(crate) fn is_of(&self, endpoint: &Endpoint) -> bool {
+        match self {
+            Self::V4(addr) => endpoint.is_at_v4(addr),
+            Self::Other(addr) => *addr.socket_addr() == endpoint.addr(),
         }
     }
 
@@ -66,6 +66,7 @@ impl fmt::Display for CompactAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::ResourceId;
 
     #[test]
     fn an_address_comes_out_as_it_went_in() {
@@ -75,8 +76,10 @@ mod tests {
             let compact = CompactAddr::from(addr.clone());
             assert_eq!(compact.to_remote_addr(), addr);
             assert_eq!(compact.socket_addr(), *addr.socket_addr());
-            assert!(compact.is(addr.socket_addr()));
-            assert!(!compact.is(&"127.0.0.1:81".parse().unwrap()));
+            let endpoint = |addr| Endpoint::from_listener(ResourceId::from(1), addr);
+            assert!(compact.is_of(&endpoint(*addr.socket_addr())));
+            assert!(!compact.is_of(&endpoint("127.0.0.1:81".parse().unwrap())));
+            assert!(!compact.is_of(&endpoint("[::127.0.0.1]:80".parse().unwrap())));
             assert_eq!(compact.to_string(), addr.to_string());
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn run<S: Send + 'static>(
     let Some(mut runner) = processor.enter() else { return };
     shared.announcements.set_going_on();
     let signals = RefCell::new(signals);
-    let callback = RefCell::new(event_callback);
+    let mut program = Program { shared, signals: &signals, callback: event_callback };
 
     let wait = || {
         let signals = signals.borrow();
@@ -38,14 +38,13 @@ pub(super) fn run<S: Send + 'static>(
         let deadline = signals.next_deadline().into_iter().chain(drained).min();
         deadline.map_or(Wait::Forever, Wait::Until)
     };
-    let mut events = Events { shared, signals: &signals, callback: &callback };
     while !shared.is_stopping() {
-        deliver_signals(shared, &signals, &callback);
+        program.deliver_signals();
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
         }
-        if let Err(error) = runner.event_loop().turn(&wait, &mut events) {
+        if let Err(error) = runner.event_loop().turn(&wait, &mut program) {
             tracing::error!(%error, "the network can't be polled: the node stops");
             shared.stop();
         }
@@ -53,63 +52,64 @@ pub(super) fn run<S: Send + 'static>(
     runner.end();
 }
 
-/// Hands the network's events to the program, behind signals that have priority.
-struct Events<'a, S, F> {
+/// The callback, and the signals that it gets among the network's events.
+struct Program<'a, S, F> {
     shared: &'a Shared,
+    /// Not borrowed during the callback, which is free to panic.
     signals: &'a RefCell<EventReceiver<S>>,
-    callback: &'a RefCell<F>,
+    callback: F,
 }
 
-impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Events<'_, S, F> {
-    fn event(&mut self, event: NetEvent<'_>) {
-        deliver_priority(self.shared, self.signals, self.callback);
-        if !self.shared.is_stopping() {
-            (self.callback.borrow_mut())(NodeEvent::Network(event));
+impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
+    /// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
+    fn deliver_signals(&mut self) {
+        let now = self.signals.borrow().next_deadline().map(|_| self.shared.clock.now());
+        for _ in 0..SIGNALS_PER_TURN {
+            if self.shared.is_stopping() {
+                return;
+            }
+            let signal = {
+                let mut signals = self.signals.borrow_mut();
+                let due = |signals: &mut EventReceiver<S>| now.and_then(|now| signals.pop_due(now));
+                let first = signals.pop_priority().or_else(|| due(&mut signals));
+                first.or_else(|| signals.pop_ordinary())
+            };
+            let Some(signal) = signal else { return };
+            (self.callback)(NodeEvent::Signal(signal));
         }
     }
 
+    #[cold]
+    fn deliver_priority(&mut self) {
+        for _ in 0..PRIORITY_PER_EVENT {
+            if self.shared.is_stopping() {
+                return;
+            }
+            let Some(signal) = self.signals.borrow_mut().pop_priority() else { return };
+            (self.callback)(NodeEvent::Signal(signal));
+        }
+    }
+
+    /// Delivers what comes before a network's event; returns whether that is still wanted.
     #[inline]
+    fn prepare_event(&mut self) -> bool {
+        if self.signals.borrow().has_priority() {
+            self.deliver_priority();
+        }
+        !self.shared.is_stopping()
+    }
+}
+
+impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F> {
+    fn event(&mut self, event: NetEvent<'_>) {
+        if self.prepare_event() {
+            (self.callback)(NodeEvent::Network(event));
+        }
+    }
+
     fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
-        deliver_priority(self.shared, self.signals, self.callback);
-        if !self.shared.is_stopping() {
-            let event = NodeEvent::Network(NetEvent::Message(*endpoint, message));
-            (self.callback.borrow_mut())(event);
+        if self.prepare_event() {
+            (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
         }
-    }
-}
-
-/// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
-fn deliver_signals<S: Send + 'static>(
-    shared: &Shared,
-    signals: &RefCell<EventReceiver<S>>,
-    callback: &RefCell<impl FnMut(NodeEvent<'_, S>)>,
-) {
-    let now = signals.borrow().next_deadline().map(|_| shared.clock.now());
-    for _ in 0..SIGNALS_PER_TURN {
-        if shared.is_stopping() {
-            return;
-        }
-        // Not borrowed during the callback, which is free to panic.
-        let signal = {
-            let mut signals = signals.borrow_mut();
-            let due = |signals: &mut EventReceiver<S>| now.and_then(|now| signals.pop_due(now));
-            signals.pop_priority().or_else(|| due(&mut signals)).or_else(|| signals.pop_ordinary())
-        };
-        let Some(signal) = signal else { return };
-        (callback.borrow_mut())(NodeEvent::Signal(signal));
-    }
-}
-
-fn deliver_priority<S: Send + 'static>(
-    shared: &Shared,
-    signals: &RefCell<EventReceiver<S>>,
-    callback: &RefCell<impl FnMut(NodeEvent<'_, S>)>,
-) {
-    for _ in 0..PRIORITY_PER_EVENT {
-        if !signals.borrow().has_priority() || shared.is_stopping() {
-            return;
-        }
-        let Some(signal) = signals.borrow_mut().pop_priority() else { return };
-        (callback.borrow_mut())(NodeEvent::Signal(signal));
     }
 }

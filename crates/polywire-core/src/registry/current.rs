@@ -3,7 +3,7 @@
 //! What a callback sends mostly goes to the endpoint it was called for: that one is found here,
 //! without the atomic operations of the registry's slots.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::endpoint::ResourceId;
@@ -11,7 +11,7 @@ use crate::registry::{Entry, Registry};
 use crate::sync::thread_local;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
 }
 
 struct Current {
@@ -25,21 +25,15 @@ pub(crate) struct Held(Option<Current>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let current = exchange(self.0.take());
-        drop(current); // It may be the last to know the entry.
+        CURRENT.with(|current| current.set(self.0.take()));
     }
-}
-
-/// Makes `next` the current entry, and gives the one before. A look at the current one runs no
-/// callback, so nobody looks just now.
-fn exchange(next: Option<Current>) -> Option<Current> {
-    CURRENT.with(|current| std::mem::replace(&mut *current.borrow_mut(), next))
 }
 
 impl Registry {
     /// Makes `entry`, which is one of this registry and lives, the current one of this thread.
     pub(crate) fn hold_current(&self, entry: &Arc<Entry>) -> Held {
-        Held(exchange(Some(Current { registry: self.place(), entry: Arc::clone(entry) })))
+        let current = Current { registry: self.place(), entry: Arc::clone(entry) };
+        Held(CURRENT.with(|before| before.replace(Some(current))))
     }
 
     /// Runs `look` on the current entry if that is `id`; gives it back otherwise.
@@ -49,14 +43,16 @@ impl Registry {
         id: ResourceId,
         look: F,
     ) -> Result<R, F> {
-        CURRENT.with(|current| match current.try_borrow().as_deref() {
-            Ok(Some(Current { registry, entry }))
-                if entry.id == id && *registry == self.place() =>
-            {
+        // Taken out meanwhile: `look` may do anything, and whatever it looks up is in the slots.
+        let current = CURRENT.with(Cell::take);
+        let result = match &current {
+            Some(Current { registry, entry }) if entry.id == id && *registry == self.place() => {
                 Ok(look(entry))
             }
             _ => Err(look),
-        })
+        };
+        CURRENT.with(|place| place.set(current));
+        result
     }
 
     fn place(&self) -> usize {
