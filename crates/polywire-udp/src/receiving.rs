@@ -96,28 +96,16 @@ pub(crate) fn receive_datagrams(
         return end;
     }
     let (mut errors, mut calls) = (0, 0);
-    let mut metas = [RecvMeta::default(); SLOTS];
     loop {
-        let (room, received) = {
-            let mut chunks = buffer.chunks_mut(SLOT);
-            let room = chunks.len().min(round.wanted_slots(calls));
-            let mut slots: [_; SLOTS] =
-                array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-            (room, read(&mut slots[..room], &mut metas))
+        let room = round.wanted_slots(calls);
+        let received = if room == 1 {
+            round.read_one(buffer, &mut read)
+        } else {
+            round.read_batch(buffer, room, &mut read)
         };
         match received {
-            Ok(count) => {
-                errors = 0;
-                let slots = buffer.chunks(SLOT).zip(&metas[..count]);
-                if let Some(end) = round.deliver_slots(slots) {
-                    return end;
-                }
-                if SHORT_BATCH_DRAINS && count < room {
-                    return Round::Drained;
-                }
-                calls += 1;
-                round.reception.in_batches |= count > 1;
-            }
+            Ok(None) => (errors, calls) = (0, calls + 1),
+            Ok(Some(end)) => return end,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Round::Drained,
             Err(error) if errors == MAX_ERRORS_IN_A_ROW => return Round::Broken(error),
             Err(error) => {
@@ -143,6 +131,40 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
             return if calls % LOOK_FOR_BURST == LOOK_FOR_BURST - 1 { 2 } else { 1 };
         }
         (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
+    }
+
+    /// Reads and hands out one datagram; tells if that ends the round.
+    #[inline]
+    fn read_one(
+        &mut self,
+        buffer: &mut [u8],
+        read: &mut impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+    ) -> io::Result<Option<Round>> {
+        let slot = buffer.len().min(SLOT);
+        let mut meta = [RecvMeta::default()];
+        read(&mut [IoSliceMut::new(&mut buffer[..slot])], &mut meta)?;
+        // Nothing is left of it where the round ends.
+        let delivered = self.deliver_slot(&meta[0], &buffer[..meta[0].len], false);
+        Ok(delivered.err().map(|(end, _)| end))
+    }
+
+    /// Reads and hands out as many datagrams as come by one call with so much room.
+    fn read_batch(
+        &mut self,
+        buffer: &mut [u8],
+        room: usize,
+        read: &mut impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+    ) -> io::Result<Option<Round>> {
+        let mut metas = [RecvMeta::default(); SLOTS];
+        let mut chunks = buffer.chunks_mut(SLOT);
+        let room = room.min(chunks.len());
+        let mut slots: [_; SLOTS] =
+            array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let count = read(&mut slots[..room], &mut metas)?;
+        self.reception.in_batches |= count > 1;
+        let end = self.deliver_slots(buffer.chunks(SLOT).zip(&metas[..count]));
+        let has_drained = SHORT_BATCH_DRAINS && count < room;
+        Ok(end.or_else(|| has_drained.then_some(Round::Drained)))
     }
 
     fn deliver_kept(&mut self) -> Option<Round> {

@@ -134,9 +134,14 @@ pub(crate) fn header(opcode: OpCode, payload: usize, mask: Option<[u8; 4]>) -> P
 /// Appends an unfragmented frame, masked if `role` is the one that masks.
 pub(crate) fn write(role: Role, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     let key = role.mask_key();
-    let header = header(opcode, payload.len(), key);
-    out.reserve(header.as_slice().len() + payload.len());
-    out.extend_from_slice(header.as_slice());
+    match (u8::try_from(payload.len()), key) {
+        // As most are: a header of a known size is copied faster.
+        (Ok(len @ 0..=125), None) => out.extend_from_slice(&[0x80 | opcode as u8, len]),
+        (Ok(len @ 0..=125), Some([a, b, c, d])) => {
+            out.extend_from_slice(&[0x80 | opcode as u8, 0x80 | len, a, b, c, d]);
+        }
+        _ => out.extend_from_slice(header(opcode, payload.len(), key).as_slice()),
+    }
     let start = out.len();
     out.extend_from_slice(payload);
     if let Some(key) = key {
