@@ -210,7 +210,8 @@ impl NetworkController {
     ///
     /// It leaves at once if nothing waits before it, else as soon as the peer takes it, whole and
     /// in order; inside the callback, messages sent while more of the same read wait to be handled
-    /// leave together. From a thread other than the loop's this waits while more than
+    /// leave together, and so do those that another thread sends without pause, within 50 µs; see
+    /// [`flush`](Self::flush). From a thread other than the loop's this waits while more than
     /// [`Limits::outbox_soft_mark`] bytes do (1 MiB by default). Inside the callback
     /// [`Limits::when_full`] decides: on connections that the program opened it waits as long as
     /// the peer takes anything, on accepted ones it never waits, and ends an endpoint whose outbox
