@@ -82,14 +82,14 @@ impl Chunks {
     }
 
     /// Empty memory for a chunk, with room for so many bytes at least: that of the chunk which was
-    /// dropped last, unless that is too small or was of a long message.
+    /// dropped last, if that will do.
     pub(super) fn memory(&mut self, room: usize) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.spare);
-        if (room..=2 * CHUNK).contains(&bytes.capacity()) {
-            bytes.clear();
-            return bytes;
+        if bytes.capacity() < room {
+            return Vec::with_capacity(room);
         }
-        Vec::with_capacity(room)
+        bytes.clear();
+        bytes
     }
 
     pub(super) fn has_spare(&self) -> bool {
@@ -124,6 +124,9 @@ impl Chunks {
             len -= rest;
             let gone = std::mem::replace(&mut self.front, self.behind.pop_front());
             self.spare = gone.map(|chunk| chunk.bytes).unwrap_or_default();
+            if self.spare.capacity() > 2 * CHUNK {
+                self.spare = Vec::new(); // Of a long message.
+            }
         }
     }
 }
@@ -143,6 +146,20 @@ mod tests {
         assert_eq!(queue.len(), 3);
         let bytes: usize = queue.iter().map(|chunk| chunk.bytes.len()).sum();
         assert_eq!(bytes, 3 * CHUNK + 1);
+    }
+
+    #[test]
+    fn the_memory_of_a_chunk_is_used_again_but_not_that_of_a_long_message() {
+        let mut queue = Chunks::default();
+        queue.push_back(Chunk { bytes: vec![1; CHUNK], start: 0 });
+        queue.drop_front(CHUNK);
+        assert!(queue.has_spare());
+        let bytes = queue.memory(512);
+        assert!(bytes.is_empty() && bytes.capacity() == CHUNK && !queue.has_spare());
+        queue.push_back(Chunk { bytes: vec![1; 3 * CHUNK], start: 0 });
+        queue.drop_front(3 * CHUNK);
+        assert!(!queue.has_spare());
+        assert_eq!(queue.memory(512).capacity(), 512);
     }
 
     #[test]
