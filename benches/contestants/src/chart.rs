@@ -19,6 +19,8 @@ const WIDE: f64 = 20.0;
 /// Pixels.
 const BAR: u32 = 36;
 const GAP: u32 = 24;
+/// Of the names of groups, on average.
+const LETTER: u32 = 7;
 const PANEL: u32 = 260;
 const TITLE: u32 = 40;
 const LEGEND: u32 = 34;
@@ -79,10 +81,16 @@ impl Data {
         self.bars.iter().filter(move |bar| bar.group == group)
     }
 
+    /// Pixels that a group takes, with its name.
+    fn group_width(&self, group: usize) -> u32 {
+        let bars = self.of_group(group).count() as u32 * BAR;
+        bars.max(self.groups[group].len() as u32 * LETTER) + GAP
+    }
+
     /// Pixels that some groups take.
     fn width(&self, groups: &Range<usize>) -> u32 {
-        let bars: usize = groups.clone().map(|group| self.of_group(group).count()).sum();
-        (bars as u32 * BAR + groups.len() as u32 * GAP).max(WIDTH / 2)
+        let groups: u32 = groups.clone().map(|group| self.group_width(group)).sum();
+        groups.max(WIDTH / 2)
     }
 
     /// The groups that stand beside each other.
@@ -173,8 +181,10 @@ where
     mesh.y_label_formatter(&|value| short(*value)).draw()?;
     let mut left = 0.0;
     for group in groups {
-        left += f64::from(GAP) / 2.0;
-        let begin = left;
+        let width = f64::from(data.group_width(group));
+        let middle = left + width / 2.0;
+        let next = left + width;
+        left = middle - f64::from(data.of_group(group).count() as u32 * BAR) / 2.0;
         for bar in data.of_group(group) {
             let right = left + f64::from(BAR);
             let top = bar.value.max(floor);
@@ -186,10 +196,10 @@ where
             chart.draw_series([value])?;
             left = right;
         }
-        let middle = EmptyElement::at((f64::midpoint(begin, left), floor))
+        let name = EmptyElement::at((middle, floor))
             + Text::new(data.groups[group].clone(), (0, 8), label(13, VPos::Top));
-        chart.plotting_area().draw(&middle)?;
-        left += f64::from(GAP) / 2.0;
+        chart.plotting_area().draw(&name)?;
+        left = next;
     }
     Ok(())
 }
