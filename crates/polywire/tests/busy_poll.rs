@@ -50,14 +50,16 @@ fn it_asks_for_its_time_and_sleeps_afterwards() {
     assert_eq!(told.recv_timeout(DEADLINE), Ok(1));
     thread::sleep(2 * TIME);
     let asked = Duration::from_nanos(alone::ran(&thread) - ran);
-    // How much of its time it gets is the system's choice.
-    assert!(asked >= TIME / 20 && asked < TIME + TIME / 2, "{asked:?}");
 
     let before = (voluntary_switches(&thread), handler.network().stats().wake_ups);
     thread::sleep(TIME);
     let after = (voluntary_switches(&thread), handler.network().stats().wake_ups);
+    handler.stop(); // Before anything is asserted: the task ends with the node.
+    // How much of its time it gets is the system's choice.
+    if !cfg!(polywire_sanitized) {
+        assert!(asked >= TIME / 20 && asked < TIME + TIME / 2, "{asked:?}");
+    }
     assert_eq!(after, before, "it sleeps");
-    handler.stop();
 }
 
 #[test]
