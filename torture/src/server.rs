@@ -43,7 +43,7 @@ pub(crate) fn run() -> io::Result<()> {
     });
 
     // The first short wait takes a descriptor for good, which is not to be taken for a leak.
-    handler.signals().send_with_timer((), Duration::from_millis(1));
+    handler.signals().send_with_timer((), Duration::from_millis(500));
     println!("{}", addrs.map(|addr| addr.to_string()).join(" "));
     for line in io::stdin().lock().lines() {
         if line? != "report" {
