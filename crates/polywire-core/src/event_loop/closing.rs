@@ -73,7 +73,8 @@ impl EventLoop {
             Driven::Opening { .. } if resource.is_removed() => self.put_back(resource),
             Driven::Opening { .. } if resource.has_unsent() => {
                 // What was accepted for sending goes out as soon as the connection is ready.
-                resource.be_removed();
+                let reason = self.shared.reasons.get(id).unwrap_or(CloseReason::Removed);
+                resource.be_removed(reason);
                 let linger = resource.entry.limits.linger;
                 self.arm(&mut resource, linger);
                 self.put_back(resource);

@@ -173,9 +173,9 @@ impl Resource {
         self.seldom().reason.get_or_insert_with(|| Box::new(reason));
     }
 
-    /// To be closed as soon as it is ready and has written what was sent.
-    pub(super) fn be_removed(&mut self) {
-        self.seldom().reason.get_or_insert_with(|| Box::new(CloseReason::Removed));
+    /// To be closed for that reason as soon as it is ready and has written what was sent.
+    pub(super) fn be_removed(&mut self, reason: CloseReason) {
+        self.seldom().reason.get_or_insert_with(|| Box::new(reason));
     }
 
     /// Whether [`be_removed`](Self::be_removed) was called, or it is closed.
