@@ -132,7 +132,7 @@ pub(crate) const NO_SOCKET_ADDR: SocketAddr =
 ///
 /// An event is copied some times on its way to the program. As std's enum it would be copied around
 /// its tag, in pieces that the processor can't read back from its store buffer: that took a third of
-/// the time of a message.
+/// the time that the library itself spends on a message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct AddrWords {
     ip: [u64; 2],
