@@ -131,7 +131,7 @@ pub(crate) const NO_SOCKET_ADDR: SocketAddr =
 /// A socket address in whole words, one form for each.
 ///
 /// An event is copied some times on its way to the program. As std's enum it would be copied around
-/// its tag, in pieces that the processor can't read back from its store buffer: that took a third of
+/// its tag, in pieces that the processor can't read back from its store buffer: that took a quarter of
 /// the time that the library itself spends on a message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct AddrWords {
