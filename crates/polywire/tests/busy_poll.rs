@@ -12,7 +12,7 @@ use polywire::network::{NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
 use support::system::{this_thread, voluntary_switches};
-use support::{ANY_PORT, DEADLINE};
+use support::{ANY_PORT, DEADLINE, Stopping};
 
 const TIME: Duration = Duration::from_millis(200);
 
@@ -44,6 +44,7 @@ fn busy_node(time: Duration) -> (NodeHandler<u32>, NodeTask, mpsc::Receiver<u32>
 #[test]
 fn it_asks_for_its_time_and_sleeps_afterwards() {
     let (handler, _task, told, thread) = busy_node(TIME);
+    let _stopping = Stopping(handler.clone());
     thread::sleep(2 * TIME);
     let ran = alone::ran(&thread);
     handler.signals().send(1);
@@ -54,7 +55,6 @@ fn it_asks_for_its_time_and_sleeps_afterwards() {
     let before = (voluntary_switches(&thread), handler.network().stats().wake_ups);
     thread::sleep(TIME);
     let after = (voluntary_switches(&thread), handler.network().stats().wake_ups);
-    handler.stop(); // Before anything is asserted: the task ends with the node.
     // How much of its time it gets is the system's choice.
     if !cfg!(polywire_sanitized) {
         assert!(asked >= TIME / 20 && asked < TIME + TIME / 2, "{asked:?}");
@@ -65,7 +65,8 @@ fn it_asks_for_its_time_and_sleeps_afterwards() {
 #[test]
 fn signals_timers_messages_and_stop_are_seen_while_it_asks() {
     let (handler, mut task, told, thread) = busy_node(Duration::MAX);
-    let before = voluntary_switches(&thread);
+    let _stopping = Stopping(handler.clone());
+    let before = (handler.network().stats().wake_ups, voluntary_switches(&thread));
     for signal in 0..100 {
         handler.signals().send(signal);
         assert_eq!(told.recv_timeout(DEADLINE), Ok(signal));
@@ -88,7 +89,11 @@ fn signals_timers_messages_and_stop_are_seen_while_it_asks() {
             other => panic!("{other:?}"),
         });
     }
-    assert_eq!(voluntary_switches(&thread), before, "it never slept");
+    let after = (handler.network().stats().wake_ups, voluntary_switches(&thread));
+    assert_eq!(after.0, before.0, "it never slept");
+    // A lock that another thread holds, or a page that is not there, may cost it a switch or two;
+    // sleeping would have cost one for each signal.
+    assert!(after.1 - before.1 < 50, "{} switches", after.1 - before.1);
     handler.stop();
     task.wait();
 }

@@ -15,7 +15,7 @@ use polywire::events::{self, TimerId};
 use polywire::network::{Endpoint, NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
-use support::{ANY_PORT, DEADLINE, LEEWAY, Node, SLACK, in_time, median};
+use support::{ANY_PORT, DEADLINE, LEEWAY, Node, SLACK, Stopping, in_time, median};
 
 /// Held for the length of a test.
 fn alone() -> MutexGuard<'static, ()> {
@@ -115,6 +115,7 @@ fn let_it_sleep(handler: &NodeHandler<u32>, fired: &Receiver<(u32, Instant)>) {
 fn a_timer_set_from_another_thread_while_the_node_is_blocked_fires_on_time() {
     let _alone = alone();
     let (handler, _task, fired) = clockwork();
+    let _stopping = Stopping(handler.clone());
     let mut late = Vec::new();
     for millis in (2..=10).cycle().take(20) {
         let_it_sleep(&handler, &fired);
@@ -138,6 +139,7 @@ fn a_timer_set_from_another_thread_while_the_node_is_blocked_fires_on_time() {
 fn a_timer_fires_within_half_a_millisecond_of_its_time() {
     let _alone = alone();
     let (handler, _task, fired) = clockwork();
+    let _stopping = Stopping(handler.clone());
     let mut late = Vec::new();
     for number in 0..100 {
         let after = Duration::from_micros(3050 + 10 * u64::from(number));
@@ -158,6 +160,7 @@ fn a_timer_fires_within_half_a_millisecond_of_its_time() {
 fn a_nearer_timer_set_while_the_node_waits_for_a_far_one_fires_first() {
     let _alone = alone();
     let (handler, _task, fired) = clockwork();
+    let _stopping = Stopping(handler.clone());
     handler.signals().send_with_timer(1, Duration::from_secs(3600));
     let_it_sleep(&handler, &fired);
     handler.signals().send_with_timer(2, Duration::from_millis(10));
@@ -196,6 +199,7 @@ fn row_26_a_hundred_thousand_timers_of_one_instant_fire_once_and_cancelled_ones_
     let _alone = alone();
     const EACH: u32 = 50_000;
     let (handler, _task, fired) = clockwork();
+    let _stopping = Stopping(handler.clone());
     let due = Instant::now() + Duration::from_millis(500);
     let ids: HashSet<_> = thread::scope(|scope| {
         let set = |thread| set_timers(&handler, due, thread * EACH, EACH);

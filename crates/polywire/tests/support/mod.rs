@@ -28,6 +28,15 @@ pub const SLACK: u32 = LEEWAY * if cfg!(debug_assertions) { 5 } else { 1 };
 /// The loopback address, any port.
 pub const ANY_PORT: &str = "127.0.0.1:0";
 
+/// Stops a node however its test ends: a task that is dropped waits for that.
+pub struct Stopping<S>(pub NodeHandler<S>);
+
+impl<S> Drop for Stopping<S> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// Sends an event to the callback, from any thread.
 pub type Handler = NodeHandler<Sender<()>>;
 
