@@ -23,6 +23,9 @@ pub(crate) struct Announcements {
     queue: SegQueue<(ResourceId, Readiness)>,
     /// Connections whose outboxes the loop has left to fill for a moment.
     later: SegQueue<ResourceId>,
+    /// Whether something may wait for the loop, here or among the commands: one load to see that
+    /// nothing does.
+    mail: AtomicBool,
     waker: Arc<LoopWaker>,
     /// The thread that runs the loop just now.
     runner: AtomicU64,
@@ -46,6 +49,7 @@ impl Announcements {
         Self {
             queue: SegQueue::new(),
             later: SegQueue::new(),
+            mail: AtomicBool::new(false),
             waker,
             runner: AtomicU64::new(NOBODY),
             awaits_runner: AtomicBool::new(false),
@@ -82,13 +86,25 @@ impl Announcements {
     }
 
     /// Takes one of the connections that are to be flushed in a moment.
-    #[inline]
     pub(crate) fn pop_later(&self) -> Option<ResourceId> {
-        if self.has_later() { self.later.pop() } else { None }
+        if self.later.is_empty() { None } else { self.later.pop() }
     }
 
-    pub(crate) fn has_later(&self) -> bool {
-        !self.later.is_empty()
+    /// Something was put into a queue that the loop looks at.
+    #[inline]
+    pub(crate) fn note_mail(&self) {
+        self.mail.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::Acquire)
+    }
+
+    /// The loop looks at its queues now: what is put there later is noted anew.
+    pub(crate) fn look_at_mail(&self) {
+        // Not a mere store, which could undo a note without its mail being seen.
+        self.mail.swap(false, Ordering::AcqRel);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -162,6 +178,7 @@ impl Announcer {
     /// sleeps.
     pub fn announce(&self, readiness: Readiness) {
         self.announcements.queue.push((self.id, readiness));
+        self.announcements.note_mail();
         self.announcements.waker.ring();
     }
 
@@ -171,6 +188,7 @@ impl Announcer {
         let goes_on = self.announcements.goes_on.load(Ordering::Relaxed) && self.loop_runs_here();
         if goes_on {
             self.announcements.later.push(self.id);
+            self.announcements.note_mail();
         }
         goes_on
     }
@@ -227,3 +245,6 @@ impl fmt::Debug for Announcer {
         f.debug_struct("Announcer").field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, polywire_loom))]
+mod models;

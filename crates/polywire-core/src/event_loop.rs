@@ -177,10 +177,11 @@ impl EventLoop {
         if self.shared.has_mail() {
             self.take_some_mail(callback);
         }
-        self.note_gathering();
     }
 
+    #[inline(never)] // Mostly there is none.
     fn take_some_mail(&mut self, callback: Callback<'_>) {
+        self.shared.announcements.look_at_mail();
         for _ in 0..MAIL_PER_LOOK {
             let Some(command) = self.shared.next_command() else { break };
             self.obey(command, callback);
@@ -192,6 +193,10 @@ impl EventLoop {
             } else {
                 self.mark_ready(id, readiness);
             }
+        }
+        self.note_gathering();
+        if self.shared.has_more_mail() {
+            self.shared.announcements.note_mail();
         }
     }
 
@@ -248,8 +253,8 @@ impl EventLoop {
 
     /// Has everything served that the poller told of.
     fn note_readiness(&mut self) {
-        let mut polled = std::mem::take(&mut self.polled);
-        for (token, readiness) in polled.drain(..) {
+        for index in 0..self.polled.len() {
+            let (token, readiness) = self.polled[index];
             let slot = ResourceId::from(token).slot();
             let Some(Some(resource)) = self.resources.get(slot) else { continue };
             let id = resource.entry.id;
@@ -257,7 +262,7 @@ impl EventLoop {
                 self.mark_ready(id, readiness);
             }
         }
-        self.polled = polled;
+        self.polled.clear();
     }
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.

@@ -109,8 +109,7 @@ impl Poller for MioPoller {
             Err(error) => return Err(error),
         }
         let is_own = |token| token == WAKE_TOKEN || token == TIMER_TOKEN;
-        let events = self.events.iter().filter(|event| !is_own(event.token()));
-        ready.extend(events.map(|event| {
+        for event in self.events.iter().filter(|event| !is_own(event.token())) {
             // Urgent data ends a read short of what is behind it, though more is there: tcp(7).
             let ended = event.is_read_closed() || event.is_error() || event.is_priority();
             let readiness = Readiness {
@@ -118,8 +117,8 @@ impl Poller for MioPoller {
                 writable: event.is_writable() || event.is_write_closed() || event.is_error(),
                 ended,
             };
-            (event.token().0, readiness)
-        }));
+            ready.push((event.token().0, readiness));
+        }
         Ok(())
     }
 

@@ -1,13 +1,15 @@
+use std::io::IoSliceMut;
 use std::net::UdpSocket as StdUdpSocket;
 use std::sync::Arc;
 
 use polywire_core::adapter::{Flow, Sender};
 use polywire_core::network::SendStatus;
+use quinn_udp::RecvMeta;
 use socket2::SockRef;
 
 use super::*;
 use crate::MAX_LOCAL_PAYLOAD_LEN;
-use crate::receiving::{Reception, receive_datagrams};
+use crate::receiving::{Reception, Source, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// A plain socket as the peer, and this crate's socket connected to it.
@@ -27,6 +29,25 @@ fn send(socket: &SharedSocket, message: &[u8]) -> SendStatus {
     socket.send((Ipv4Addr::UNSPECIFIED, 0).into(), message)
 }
 
+/// A socket, and how many calls were made of it.
+struct Counting<'a>(&'a SharedSocket, &'a mut usize);
+
+impl Source for Counting<'_> {
+    fn receive(&mut self, slot: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        *self.1 += 1;
+        self.0.receive(slot)
+    }
+
+    fn receive_batch(
+        &mut self,
+        slots: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        *self.1 += 1;
+        self.0.receive_batch(slots, metas)
+    }
+}
+
 /// What waits in `socket`, read as the loop does.
 fn drain(socket: &SharedSocket) -> Vec<Vec<u8>> {
     drain_counting(socket, &mut Reception::default()).1
@@ -39,10 +60,7 @@ fn drain_counting(socket: &SharedSocket, reception: &mut Reception) -> (usize, V
         &mut vec![0; 256 << 10],
         usize::MAX,
         reception,
-        |slots, metas| {
-            calls += 1;
-            socket.receive(slots, metas)
-        },
+        Counting(socket, &mut calls),
         |_, message, _| {
             messages.push(message.to_vec());
             Flow::Continue

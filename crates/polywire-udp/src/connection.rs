@@ -54,7 +54,7 @@ impl Remote for UdpConnection {
             io.buffer,
             io.budget,
             &mut self.reception,
-            |slots, metas| socket.receive(slots, metas),
+            &**socket,
             |_, message, more| {
                 taken += message.len().max(1);
                 sink.message(message, more)

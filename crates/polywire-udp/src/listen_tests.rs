@@ -1,13 +1,11 @@
 use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
 use std::time::Duration;
 
-use polywire_core::adapter::{Flow, Sender};
+use polywire_core::adapter::Sender;
 use polywire_core::network::SendStatus;
 use socket2::SockRef;
 
 use super::*;
-use crate::batching;
-use crate::receiving::{Reception, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
@@ -24,17 +22,10 @@ fn plain_socket(addr: &str) -> StdUdpSocket {
 
 /// What waits in `socket`. Loopback delivers within the call that sends.
 fn drain(socket: &UdpSocket) -> Vec<(SocketAddr, Vec<u8>)> {
-    let mut messages = Vec::new();
-    receive_datagrams(
-        &mut vec![0; 256 << 10],
-        usize::MAX,
-        &mut Reception::default(),
-        |slots, metas| batching::receive(socket, slots, metas),
-        |from, message, _| {
-            messages.push((from, message.to_vec()));
-            Flow::Continue
-        },
-    );
+    let (mut messages, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+    while let Ok((len, from)) = socket.recv_from(&mut buffer) {
+        messages.push((from, buffer[..len].to_vec()));
+    }
     messages
 }
 

@@ -69,7 +69,7 @@ impl Local for UdpListener {
                 io.buffer,
                 share,
                 &mut self.reception,
-                |slots, metas| socket.receive(slots, metas),
+                socket,
                 |from, message, more| sink.message(from, message, more),
             );
             socket.join(self.reception.is_in_batches());

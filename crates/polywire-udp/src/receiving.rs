@@ -40,6 +40,20 @@ const SHORT_BATCH_DRAINS: bool = cfg!(all(
     any(target_os = "android", target_os = "freebsd", target_os = "linux"),
 ));
 
+/// Where datagrams come from, by one system call each time.
+pub(crate) trait Source {
+    /// Receives one into `slot`; tells how long it is and who sent it.
+    fn receive(&mut self, slot: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
+
+    /// Receives into `slots` as many as wait, and tells of each that was filled what it holds in
+    /// `metas`.
+    fn receive_batch(
+        &mut self,
+        slots: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize>;
+}
+
 /// How a round of reading ended.
 #[derive(Debug)]
 pub(crate) enum Round {
@@ -74,11 +88,11 @@ struct Rounds<'a, Deliver> {
     deliver: Deliver,
 }
 
-/// Reads datagrams by `read`, one system call each, until none is left or `budget` bytes are used
-/// up, and hands them to `deliver` with their sender, and whether others of the same call follow.
-/// Those of a call that it is too late for are kept for the next round.
+/// Reads datagrams of `source` until none is left or `budget` bytes are used up, and hands them to
+/// `deliver` with their sender, and whether others of the same call follow. Those of a call that it
+/// is too late for are kept for the next round.
 ///
-/// `read` is mostly given a single slot until a burst has come, and several from then on.
+/// They are mostly received one by one until a burst has come, and in batches from then on.
 ///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
@@ -88,20 +102,22 @@ pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
     budget: usize,
     reception: &mut Reception,
-    mut read: impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+    mut source: impl Source,
     deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
 ) -> Round {
     let mut round = Rounds { reception, budget, spent: 0, deliver };
-    if let Some(end) = round.deliver_kept() {
-        return end;
+    if !round.reception.kept.is_empty() {
+        if let Some(end) = round.deliver_kept() {
+            return end;
+        }
     }
     let (mut errors, mut calls) = (0, 0);
     loop {
         let room = round.wanted_slots(calls);
         let received = if room == 1 {
-            round.read_one(buffer, &mut read)
+            round.read_one(buffer, &mut source)
         } else {
-            round.read_batch(buffer, room, &mut read)
+            round.read_batch(buffer, room, &mut source)
         };
         match received {
             Ok(None) => (errors, calls) = (0, calls + 1),
@@ -138,35 +154,34 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
     fn read_one(
         &mut self,
         buffer: &mut [u8],
-        read: &mut impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+        source: &mut impl Source,
     ) -> io::Result<Option<Round>> {
         let slot = buffer.len().min(SLOT);
-        let mut meta = [RecvMeta::default()];
-        read(&mut [IoSliceMut::new(&mut buffer[..slot])], &mut meta)?;
-        // Nothing is left of it where the round ends.
-        let delivered = self.deliver_slot(&meta[0], &buffer[..meta[0].len], false);
-        Ok(delivered.err().map(|(end, _)| end))
+        let (len, from) = source.receive(&mut buffer[..slot])?;
+        Ok(self.deliver(from, &buffer[..len], false).err())
     }
 
     /// Reads and hands out as many datagrams as come by one call with so much room.
+    #[inline(never)] // Not in the way of lone datagrams.
     fn read_batch(
         &mut self,
         buffer: &mut [u8],
         room: usize,
-        read: &mut impl FnMut(&mut [IoSliceMut<'_>], &mut [RecvMeta]) -> io::Result<usize>,
+        source: &mut impl Source,
     ) -> io::Result<Option<Round>> {
         let mut metas = [RecvMeta::default(); SLOTS];
         let mut chunks = buffer.chunks_mut(SLOT);
         let room = room.min(chunks.len());
         let mut slots: [_; SLOTS] =
             array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        let count = read(&mut slots[..room], &mut metas)?;
+        let count = source.receive_batch(&mut slots[..room], &mut metas)?;
         self.reception.in_batches |= count > 1;
         let end = self.deliver_slots(buffer.chunks(SLOT).zip(&metas[..count]));
         let has_drained = SHORT_BATCH_DRAINS && count < room;
         Ok(end.or_else(|| has_drained.then_some(Round::Drained)))
     }
 
+    #[inline(never)]
     fn deliver_kept(&mut self) -> Option<Round> {
         while let Some((meta, bytes)) = self.reception.kept.pop_front() {
             let more = !self.reception.kept.is_empty();
@@ -212,20 +227,26 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
         loop {
             let datagram;
             (datagram, rest) = rest.split_at(rest.len().min(meta.stride.max(1)));
-            self.spent += datagram.len().max(MIN_COST);
             let more = !rest.is_empty() || others_follow;
-            // A datagram beyond the budget is not of this round: the loop serves others first.
-            let is_last = self.spent >= self.budget;
-            if (self.deliver)(meta.addr, datagram, more && !is_last) == Flow::Stop {
-                return Err((Round::Stopped, rest));
-            }
-            if is_last {
-                return Err((Round::Unfinished, rest));
+            if let Err(end) = self.deliver(meta.addr, datagram, more) {
+                return Err((end, rest));
             }
             if rest.is_empty() {
                 return Ok(());
             }
         }
+    }
+
+    /// Hands out a datagram, which `more` follow; tells if it is the last of the round.
+    #[inline]
+    fn deliver(&mut self, from: SocketAddr, datagram: &[u8], more: bool) -> Result<(), Round> {
+        self.spent += datagram.len().max(MIN_COST);
+        // A datagram beyond the budget is not of this round: the loop serves others first.
+        let is_last = self.spent >= self.budget;
+        if (self.deliver)(from, datagram, more && !is_last) == Flow::Stop {
+            return Err(Round::Stopped);
+        }
+        if is_last { Err(Round::Unfinished) } else { Ok(()) }
     }
 }
 

@@ -11,12 +11,17 @@ enum Call {
 
 use Call::{Fails, Fills};
 
-/// A socket of scripted calls, the program, and what it got.
-struct Script {
+/// A socket of scripted calls.
+struct ScriptedSocket {
     calls: std::vec::IntoIter<Call>,
     made: usize,
     /// How many slots each call had that filled some.
     slots: Vec<usize>,
+}
+
+/// A socket of scripted calls, the program, and what it got.
+struct Script {
+    socket: ScriptedSocket,
     reception: Reception,
     delivered: Vec<usize>,
     gathered: Vec<bool>,
@@ -34,11 +39,9 @@ impl Script {
 
     fn of_new_socket(calls: Vec<Call>) -> Self {
         let (delivered, gathered) = (Vec::new(), Vec::new());
-        let calls = calls.into_iter();
+        let socket = ScriptedSocket { calls: calls.into_iter(), made: 0, slots: Vec::new() };
         Self {
-            calls,
-            made: 0,
-            slots: Vec::new(),
+            socket,
             reception: Reception::default(),
             delivered,
             gathered,
@@ -47,30 +50,44 @@ impl Script {
     }
 
     fn round(&mut self, budget: usize) -> Round {
-        let read = |slots: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]| {
-            self.made += 1;
-            match self.calls.next() {
-                Some(Fills(runs)) => {
-                    assert!(runs.len() <= slots.len(), "no room");
-                    self.slots.push(slots.len());
-                    for ((meta, slot), (len, stride)) in metas.iter_mut().zip(slots).zip(runs) {
-                        slot[..*len].fill(7);
-                        meta.addr = (Ipv4Addr::LOCALHOST, 9).into();
-                        (meta.len, meta.stride) = (*len, *stride);
-                    }
-                    Ok(runs.len())
-                }
-                Some(Fails(kind)) => Err(kind.into()),
-                None => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        };
         let deliver = |_, message: &[u8], more| {
             assert!(message.iter().all(|byte| *byte == 7));
             self.delivered.push(message.len());
             self.gathered.push(more);
             if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
         };
-        receive_datagrams(&mut vec![0; SLOTS * SLOT], budget, &mut self.reception, read, deliver)
+        let buffer = &mut vec![0; SLOTS * SLOT];
+        receive_datagrams(buffer, budget, &mut self.reception, &mut self.socket, deliver)
+    }
+}
+
+impl Source for &mut ScriptedSocket {
+    fn receive(&mut self, slot: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let mut metas = [RecvMeta::default()];
+        self.receive_batch(&mut [IoSliceMut::new(slot)], &mut metas)?;
+        Ok((metas[0].len, metas[0].addr))
+    }
+
+    fn receive_batch(
+        &mut self,
+        slots: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        self.made += 1;
+        match self.calls.next() {
+            Some(Fills(runs)) => {
+                assert!(runs.len() <= slots.len(), "no room");
+                self.slots.push(slots.len());
+                for ((meta, slot), (len, stride)) in metas.iter_mut().zip(slots).zip(runs) {
+                    slot[..*len].fill(7);
+                    meta.addr = (Ipv4Addr::LOCALHOST, 9).into();
+                    (meta.len, meta.stride) = (*len, *stride);
+                }
+                Ok(runs.len())
+            }
+            Some(Fails(kind)) => Err(kind.into()),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 }
 
@@ -101,14 +118,14 @@ fn round_of_new_socket(last: &'static [(usize, usize)]) -> Script {
     calls.extend([Fills(last), lone()]);
     let mut script = Script::of_new_socket(calls);
     assert!(matches!(script.round(PLENTY), Round::Drained));
-    assert_eq!(script.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
+    assert_eq!(script.socket.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
     script
 }
 
 #[test]
 fn a_socket_is_read_in_batches_once_a_burst_has_come() {
     let script = round_of_new_socket(&[(3, 3), (3, 3)]);
-    assert_eq!(script.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
+    assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
     assert_eq!(script.delivered, [3; LOOK_FOR_BURST + 2]);
     assert!(script.reception.is_in_batches());
 }
@@ -117,9 +134,13 @@ fn a_socket_is_read_in_batches_once_a_burst_has_come() {
 #[test]
 fn many_datagrams_one_at_a_time_are_no_burst() {
     let mut script = round_of_new_socket(&[(3, 3)]);
-    assert_eq!(script.slots[LOOK_FOR_BURST - 1..], [2], "a call that has drained the socket");
+    assert_eq!(
+        script.socket.slots[LOOK_FOR_BURST - 1..],
+        [2],
+        "a call that has drained the socket"
+    );
     script.round(PLENTY);
-    assert_eq!(script.slots[LOOK_FOR_BURST..], [1]);
+    assert_eq!(script.socket.slots[LOOK_FOR_BURST..], [1]);
     assert!(!script.reception.is_in_batches());
 }
 
@@ -144,14 +165,14 @@ fn datagrams_that_were_received_as_one_are_told_apart() {
 fn a_call_that_fills_less_than_its_room_has_drained_the_socket() {
     let mut script = Script::new(vec![Fills(&[(64, 64)])]);
     assert!(matches!(script.round(PLENTY), Round::Drained));
-    assert_eq!(script.made, 1);
+    assert_eq!(script.socket.made, 1);
     // Also when other sockets are ready and each has a small share.
     let mut script = Script::new(vec![Fills(&[(64, 64)])]);
     assert!(matches!(script.round(1000), Round::Drained));
-    assert_eq!(script.made, 1);
+    assert_eq!(script.socket.made, 1);
     let mut script = Script::new(vec![Fills(&[(64, 64); SLOTS])]);
     assert!(matches!(script.round(PLENTY), Round::Drained));
-    assert_eq!(script.made, 2);
+    assert_eq!(script.socket.made, 2);
 }
 
 #[test]
@@ -193,7 +214,7 @@ fn a_socket_that_only_fails_is_given_up() {
     let mut script = Script::new(fails);
     let round = script.round(PLENTY);
     assert!(matches!(round, Round::Broken(error) if error.kind() == io::ErrorKind::OutOfMemory));
-    assert_eq!(script.made, MAX_ERRORS_IN_A_ROW + 1);
+    assert_eq!(script.socket.made, MAX_ERRORS_IN_A_ROW + 1);
 }
 
 #[test]
@@ -203,7 +224,7 @@ fn nothing_is_handed_out_after_stop_and_nothing_is_lost_if_it_goes_on() {
         script.stop_after = stop_after;
         assert!(matches!(script.round(PLENTY), Round::Stopped));
         assert_eq!(script.delivered.len(), stop_after);
-        assert_eq!(script.made, 1);
+        assert_eq!(script.socket.made, 1);
     }
     assert_eq!(script.delivered, [100, 100, 100, 4, 0]);
     assert!(matches!(script.round(PLENTY), Round::Drained));

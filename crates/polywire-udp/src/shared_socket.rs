@@ -13,6 +13,7 @@ use quinn_udp::RecvMeta;
 
 use crate::batching;
 use crate::outbox::Outbox;
+use crate::receiving::Source;
 use crate::runs::Joining;
 
 /// A socket until its endpoint ends, then nothing.
@@ -64,29 +65,9 @@ impl SharedSocket {
         }
     }
 
-    /// Receives into `slots` and tells of each that was filled what it holds in `metas`: one datagram
-    /// if there is one slot, else as many as wait. A closed socket has nothing to read.
-    pub(crate) fn receive(
-        &self,
-        slots: &mut [IoSliceMut<'_>],
-        metas: &mut [RecvMeta],
-    ) -> io::Result<usize> {
-        let guard = self.read();
-        let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let slot = match slots {
-            [slot] if !self.is_joined.load(Ordering::Relaxed) => slot,
-            _ => return batching::receive(socket, slots, metas),
-        };
-        let (len, from) = match self.peer {
-            Some(peer) => (socket.recv(slot)?, peer),
-            None => socket.recv_from(slot)?,
-        };
-        let meta = &mut metas[0];
-        (meta.len, meta.stride, meta.addr) = (len, len, from);
-        Ok(1)
-    }
-
-    /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet.
+    /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet:
+    /// from then on it must be read in batches.
+    #[inline]
     pub(crate) fn join(&self, wanted: bool) {
         if wanted && !self.is_joined.swap(true, Ordering::Relaxed) {
             if let Some(socket) = self.read().as_ref() {
@@ -145,6 +126,29 @@ impl SharedSocket {
 
     fn write(&self) -> RwLockWriteGuard<'_, Option<UdpSocket>> {
         self.socket.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A closed socket has nothing to read.
+impl Source for &SharedSocket {
+    #[inline]
+    fn receive(&mut self, slot: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let guard = self.read();
+        let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
+        match self.peer {
+            Some(peer) => Ok((socket.recv(slot)?, peer)),
+            None => socket.recv_from(slot),
+        }
+    }
+
+    fn receive_batch(
+        &mut self,
+        slots: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        let guard = self.read();
+        let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
+        batching::receive(socket, slots, metas)
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) struct ConnectionSink<'a> {
 }
 
 impl<'a> ConnectionSink<'a> {
+    #[inline]
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         entry: &'a Arc<Entry>,
@@ -56,6 +57,7 @@ impl<'a> DatagramSink<'a> {
         Self { shared, entry, callback, accepted: Vec::new(), current }
     }
 
+    #[inline]
     pub(super) fn into_accepted(self) -> Vec<Connection> {
         drop(self.current);
         self.accepted
@@ -77,6 +79,7 @@ impl ListenerSink for DatagramSink<'_> {
 /// Runs the callback, unless the program removed the resource or stopped the node: asked before,
 /// for other threads do that at any time, and after, for the callback does. Pausing is asked for
 /// after only: the message at hand must not be lost.
+#[inline]
 fn deliver(
     shared: &Shared,
     entry: &Entry,

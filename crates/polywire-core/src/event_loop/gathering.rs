@@ -28,14 +28,7 @@ impl Gathering {
 
 impl EventLoop {
     /// Takes notice of outboxes that are left to fill from now on.
-    #[inline]
     pub(super) fn note_gathering(&mut self) {
-        if self.shared.announcements.has_later() {
-            self.note_some_gathering();
-        }
-    }
-
-    fn note_some_gathering(&mut self) {
         while let Some(id) = self.shared.announcements.pop_later() {
             self.gathering.ids.push(id);
             self.gathering.end.get_or_insert_with(|| self.shared.clock.now() + TIME);

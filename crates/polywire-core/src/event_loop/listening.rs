@@ -56,8 +56,20 @@ impl EventLoop {
         if accepting == Accepting::Unfinished {
             self.mark_ready(id, readiness);
         }
+        if !accepted.is_empty() {
+            self.accept_all(id, accepted, callback);
+        }
+    }
+
+    #[inline(never)]
+    fn accept_all(
+        &mut self,
+        listener: ResourceId,
+        accepted: Vec<Connection>,
+        callback: Callback<'_>,
+    ) {
         for connection in accepted {
-            self.accept(id, connection, callback);
+            self.accept(listener, connection, callback);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::network::{NetEvent, SendStatus};
 /// As `loom::model`, for runs so long that a third switch would take many minutes.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.max_branches = 100_000;
+    builder.max_branches = 200_000;
     builder.preemption_bound = Some(2);
     builder.check(run);
 }

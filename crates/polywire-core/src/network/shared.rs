@@ -93,6 +93,7 @@ impl Shared {
 
     pub(crate) fn command(&self, command: Command) {
         self.commands.push(command);
+        self.announcements.note_mail();
         self.waker.ring();
         if self.is_stopping() && self.seat.has_ended() {
             self.refuse_commands();
@@ -214,8 +215,14 @@ impl Shared {
         self.holds_reading.load(Ordering::Acquire)
     }
 
-    /// Whether queues hold something the loop has not seen.
+    /// Whether queues may hold something the loop has not seen.
+    #[inline]
     pub(crate) fn has_mail(&self) -> bool {
+        self.announcements.has_mail()
+    }
+
+    /// Whether the queues hold something.
+    pub(crate) fn has_more_mail(&self) -> bool {
         !self.commands.is_empty() || !self.announcements.is_empty()
     }
 

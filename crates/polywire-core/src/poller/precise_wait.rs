@@ -35,12 +35,14 @@ struct Timer {
 impl PreciseWait {
     /// Sees to it that a wait that begins now ends after `timeout`, with an event of `token`, and
     /// returns how long the poller itself has to wait.
+    #[inline]
     pub(super) fn begin(
         &mut self,
         timeout: Option<Duration>,
         (registry, token): (&mio::Registry, mio::Token),
     ) -> Option<Duration> {
         match timeout {
+            None if self.0.is_none() => None,
             Some(timeout) if timeout < SHORT => Some(Duration::ZERO),
             Some(timeout) if timeout < LONG => {
                 match self.end_after(timeout.max(LEAST), registry, token) {
