@@ -145,10 +145,12 @@ impl Announcements {
     }
 
     /// Whether the current thread is the one that runs the loop.
+    #[inline]
     pub(crate) fn runs_here(&self) -> bool {
         self.runner.load(Ordering::Acquire) == current_thread()
     }
 
+    #[inline]
     fn runs_elsewhere(&self) -> bool {
         match self.runner.load(Ordering::Acquire) {
             NOBODY => self.awaits_runner.load(Ordering::Acquire),
@@ -195,6 +197,7 @@ impl Announcer {
 
     /// Whether the current thread runs the loop: then the loop comes to what is announced soon, when
     /// the callback has returned.
+    #[inline]
     pub fn loop_runs_here(&self) -> bool {
         self.announcements.runs_here()
     }
@@ -206,8 +209,9 @@ impl Announcer {
     /// Tells the node that so many bytes wait to be sent on this resource where `before` did:
     /// [`stop_when_drained`](crate::node::NodeHandler::stop_when_drained) waits until the sum is
     /// zero. A [`Sender`](crate::adapter::Sender) that keeps messages must call it.
+    #[inline]
     pub fn change_queued(&self, before: usize, after: usize) {
-        self.budget().change_queued(before, after);
+        self.budget().change_queued(self.loop_runs_here(), before, after);
     }
 
     /// Counts datagrams that were taken to be sent and then could not be:
@@ -235,6 +239,7 @@ impl Announcer {
 
     /// Whether another thread runs the loop just now: only then may the current one wait for what
     /// the loop does.
+    #[inline]
     pub fn loop_runs_elsewhere(&self) -> bool {
         self.announcements.runs_elsewhere()
     }

@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes queued for sending and bytes of messages half received, of a whole node.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    queued: AtomicUsize,
+    queued: Sum,
     half_received: AtomicUsize,
     max: AtomicUsize,
 }
 
 impl Budget {
     pub(crate) fn new(max: usize) -> Self {
-        let zero = || AtomicUsize::new(0);
-        Self { queued: zero(), half_received: zero(), max: AtomicUsize::new(max) }
+        Self {
+            queued: Sum::default(),
+            half_received: AtomicUsize::new(0),
+            max: AtomicUsize::new(max),
+        }
     }
 
     pub(crate) fn set_max(&self, max: usize) {
@@ -43,17 +46,48 @@ impl Budget {
     }
 
     pub(crate) fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+        self.queued.get()
     }
 
-    /// So many bytes are queued where `before` were.
-    pub(crate) fn change_queued(&self, before: usize, after: usize) {
-        change(&self.queued, before, after);
+    /// So many bytes are queued where `before` were; told by the loop's thread, or by another.
+    #[inline]
+    pub(crate) fn change_queued(&self, is_loop: bool, before: usize, after: usize) {
+        self.queued.change(is_loop, before, after);
     }
 
     /// So many bytes are half received where `before` were.
     pub(crate) fn change_half_received(&self, before: usize, after: usize) {
         change(&self.half_received, before, after);
+    }
+}
+
+/// A sum that any thread changes, the loop's most of all: it has a part of its own, which costs no
+/// read-modify-write. What one part gained the other may lose: only both together, wrapped around,
+/// are the sum.
+#[derive(Debug, Default)]
+struct Sum {
+    of_loop: AtomicUsize,
+    of_others: AtomicUsize,
+}
+
+impl Sum {
+    #[inline]
+    fn change(&self, is_loop: bool, before: usize, after: usize) {
+        let change = after.wrapping_sub(before);
+        if is_loop {
+            let sum = self.of_loop.load(Ordering::Relaxed).wrapping_add(change);
+            self.of_loop.store(sum, Ordering::Relaxed);
+        } else {
+            self.of_others.fetch_add(change, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn get(&self) -> usize {
+        let of_others = self.of_others.load(Ordering::Relaxed);
+        let sum = of_others.wrapping_add(self.of_loop.load(Ordering::Relaxed));
+        // Of the parts of two moments the sum may be below zero.
+        if isize::try_from(sum).is_ok() { sum } else { 0 }
     }
 }
 
@@ -76,10 +110,10 @@ mod tests {
     #[test]
     fn both_kinds_of_bytes_count_against_the_ceiling() {
         let budget = Budget::new(100);
-        budget.change_queued(0, 60);
+        budget.change_queued(false, 0, 60);
         budget.change_half_received(0, 30);
         assert!(budget.has_room(10) && !budget.has_room(11));
-        budget.change_queued(60, 20);
+        budget.change_queued(true, 60, 20); // Of another part, which goes below zero.
         assert!(budget.has_room(50));
         assert!(!budget.has_room(usize::MAX));
     }

@@ -297,8 +297,10 @@ impl EventLoop {
 
     /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
     fn serve_ready(&mut self, callback: Callback<'_>) {
-        self.share = (TURN / self.ready.len().max(1)).max(LEAST_SHARE);
-        for _ in 0..self.ready.len() {
+        let ready = self.ready.len();
+        // Most turns serve one, and a division takes as long as much of a turn.
+        self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
+        for _ in 0..ready {
             if self.must_stop() {
                 return;
             }

@@ -12,6 +12,7 @@ thread_local! {
 }
 
 /// A number no other thread of the process has, and never 0.
+#[inline]
 pub(crate) fn current_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     THREAD.with(|thread| {

@@ -14,6 +14,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, SegQueue, SharedVec};
 
 pub(crate) use current::Held;
+use current::Taken;
 
 const OPENING: u8 = 0;
 const READY: u8 = 1;
@@ -55,11 +56,13 @@ impl Entry {
     }
 
     /// The endpoint of this connection.
+    #[inline]
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.id, self.addr.socket_addr())
     }
 
     /// The endpoint of the peer at `addr` that this listener heard of.
+    #[inline]
     pub(crate) fn endpoint_of(&self, addr: SocketAddr) -> Endpoint {
         Endpoint::new(self.id, addr)
     }
@@ -176,10 +179,16 @@ impl Registry {
     /// Runs `look` on the entry, if it lives.
     #[inline]
     pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
-        let look = match self.with_current(id, look) {
-            Ok(result) => return Some(result),
-            Err(look) => look,
-        };
+        let current = Taken::new();
+        if let Some(entry) = current.entry(self, id) {
+            return Some(look(entry));
+        }
+        drop(current);
+        self.with_any(id, look)
+    }
+
+    #[inline(never)] // Both ways in one function would make the shorter one longer.
+    fn with_any<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
         let entry = self.slots.get(id.slot())?.load();
         entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
     }

@@ -30,6 +30,7 @@ impl Framed {
     }
 
     /// Finds the frame at the front of `input`.
+    #[inline]
     pub(crate) fn frame<'a>(&self, input: &'a [u8]) -> Result<Decoded<'a>, CloseReason> {
         let incomplete = |needed| Ok(Decoded { consumed: 0, item: Item::Incomplete { needed } });
         let Some((size, prefix)) = read_size(input)? else {
@@ -76,6 +77,7 @@ impl Protocol for Framed {
 }
 
 impl Encoder for Framed {
+    #[inline]
     fn max_message_size(&self) -> usize {
         self.max_message_size
     }

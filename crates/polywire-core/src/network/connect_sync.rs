@@ -47,7 +47,7 @@ fn drive_or_wait(shared: &Arc<Shared>, entry: &Arc<Entry>, new: New) -> Result<(
     loop {
         match shared.seat.take(until, || outcome.get().is_some()) {
             Found::Free(event_loop) => {
-                let mut runner = Runner::new(Arc::clone(shared), event_loop);
+                let mut runner = Runner::new(shared, event_loop);
                 let done = || outcome.get().is_some() || shared.seat.is_wanted();
                 if let Err(error) = runner.event_loop().turn_holding(until, done) {
                     return Err((&error).into());

@@ -76,9 +76,9 @@ impl NetworkProcessor {
 
     /// Takes the loop to run it; a `connect_sync` on another thread that does hands it over. `None`
     /// if it ended.
-    pub(crate) fn enter(&self) -> Option<Runner> {
+    pub(crate) fn enter(&self) -> Option<Runner<'_>> {
         let event_loop = self.shared.seat.take_to_run(|| self.shared.waker.ring())?;
-        Some(Runner::new(Arc::clone(&self.shared), event_loop))
+        Some(Runner::new(&self.shared, event_loop))
     }
 }
 
@@ -99,9 +99,9 @@ impl fmt::Debug for NetworkProcessor {
 
 /// Does what handles asked for if nobody runs the loop, so that a removed listener frees its port
 /// at once.
-pub(crate) fn obey_where_nobody_runs(shared: &Arc<Shared>) {
+pub(crate) fn obey_where_nobody_runs(shared: &Shared) {
     if let Some(event_loop) = shared.seat.try_take() {
-        let mut runner = Runner::new(Arc::clone(shared), event_loop);
+        let mut runner = Runner::new(shared, event_loop);
         runner.event_loop().take_mail_holding();
     }
 }

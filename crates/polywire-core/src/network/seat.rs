@@ -4,7 +4,7 @@
 //! so no lock is held while it runs.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::event_loop::EventLoop;
@@ -152,13 +152,13 @@ impl fmt::Debug for Seat {
 
 /// The loop while a thread runs it. It goes back to its seat on drop, or to its end if the thread
 /// panics: then every socket is closed before the panic goes on.
-pub(crate) struct Runner {
-    shared: Arc<Shared>,
+pub(crate) struct Runner<'a> {
+    shared: &'a Shared,
     event_loop: Option<Box<EventLoop>>,
 }
 
-impl Runner {
-    pub(crate) fn new(shared: Arc<Shared>, event_loop: Box<EventLoop>) -> Self {
+impl<'a> Runner<'a> {
+    pub(crate) fn new(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
         shared.announcements.set_running(true);
         Self { shared, event_loop: Some(event_loop) }
     }
@@ -175,7 +175,7 @@ impl Runner {
     }
 }
 
-impl Drop for Runner {
+impl Drop for Runner<'_> {
     fn drop(&mut self) {
         self.shared.announcements.set_running(false);
         match self.event_loop.take() {

@@ -31,31 +31,42 @@ impl Drop for Held {
 
 impl Registry {
     /// Makes `entry`, which is one of this registry and lives, the current one of this thread.
+    #[inline]
     pub(crate) fn hold_current(&self, entry: &Arc<Entry>) -> Held {
         let current = Current { registry: self.place(), entry: Arc::clone(entry) };
         Held(CURRENT.with(|before| before.replace(Some(current))))
     }
 
-    /// Runs `look` on the current entry if that is `id`; gives it back otherwise.
-    #[inline]
-    pub(super) fn with_current<R, F: FnOnce(&Entry) -> R>(
-        &self,
-        id: ResourceId,
-        look: F,
-    ) -> Result<R, F> {
-        // Taken out meanwhile: `look` may do anything, and whatever it looks up is in the slots.
-        let current = CURRENT.with(Cell::take);
-        let result = match &current {
-            Some(Current { registry, entry }) if entry.id == id && *registry == self.place() => {
-                Ok(look(entry))
-            }
-            _ => Err(look),
-        };
-        CURRENT.with(|place| place.set(current));
-        result
-    }
-
     fn place(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+}
+
+/// The current entry, taken out until this is dropped: what is done with it may do anything, and
+/// whatever that looks up is in the slots.
+pub(super) struct Taken(Option<Current>);
+
+impl Taken {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self(CURRENT.with(Cell::take))
+    }
+
+    /// The entry, if it is the one of this id.
+    #[inline]
+    pub(super) fn entry(&self, registry: &Registry, id: ResourceId) -> Option<&Entry> {
+        match &self.0 {
+            Some(Current { registry: place, entry }) if entry.id == id => {
+                (*place == registry.place()).then_some(entry)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Taken {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.set(self.0.take()));
     }
 }

@@ -130,6 +130,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Has what was queued written: by the loop, or by a thread that gathers messages, once they are
     /// enough for a write.
+    #[inline]
     fn see_to_writing(&self, mut state: MutexGuard<'_, State>) {
         let enough = match state.turn {
             Turn::LoopLater if !state.loop_runs_here() => WRITE,
@@ -143,6 +144,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.
+    #[inline]
     fn is_to_gather(&self, state: &State, len: usize) -> bool {
         match gathering() {
             Gathering::UntilLoop => return true,
@@ -272,6 +274,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Nothing waits any more, but for messages that wait for the handshake: whoever sends next
     /// writes.
+    #[inline]
     fn come_to_rest(&self, state: &mut State) {
         self.waits.store(state.queued() > 0, Ordering::Release);
         state.turn = Turn::Anybody;
@@ -315,6 +318,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// The socket took so many bytes of what waited.
+    #[inline]
     fn took(&self, state: &mut State, written: usize) {
         let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
         state.set_queued(before - written);
@@ -327,6 +331,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// The limit that a message of so many bytes would break, if it had to be queued.
+    #[inline]
     fn limit_reached(&self, state: &State, len: usize) -> Option<CloseReason> {
         if state.exceeds(self.limits.outbox_hard_limit, len) {
             Some(CloseReason::OutboxLimit { queued: state.queued() })

@@ -13,6 +13,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -40,6 +41,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.front.is_none()
     }
@@ -71,6 +73,7 @@ impl Chunks {
     }
 
     /// Moves all of `other` behind these.
+    #[inline]
     pub(super) fn append(&mut self, mut other: Self) {
         if self.is_empty() {
             other.spare = std::mem::take(&mut self.spare);
@@ -83,6 +86,7 @@ impl Chunks {
 
     /// Empty memory for a chunk, with room for so many bytes at least: that of the chunk which was
     /// dropped last, if that will do.
+    #[inline]
     pub(super) fn memory(&mut self, room: usize) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.spare);
         if bytes.capacity() < room {
@@ -97,6 +101,7 @@ impl Chunks {
     }
 
     /// Takes over the memory that `other` has for its next chunk.
+    #[inline]
     pub(super) fn take_spare(&mut self, other: &mut Self) {
         self.spare = std::mem::take(&mut other.spare);
     }
@@ -114,6 +119,7 @@ impl Chunks {
     }
 
     /// Drops so many bytes from the front, and chunks of which nothing is left.
+    #[inline]
     pub(super) fn drop_front(&mut self, mut len: usize) {
         while let Some(front) = &mut self.front {
             let rest = front.bytes.len() - front.start;

@@ -51,6 +51,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Whether a message of so many bytes has to wait, if it may.
+    #[inline]
     pub(super) fn is_crowded(&self, state: &State, len: usize) -> bool {
         state.queued() > self.limits.outbox_soft_mark
             || !(state.is_idle() || state.node_has_room(len))

@@ -78,6 +78,7 @@ impl State {
     }
 
     /// Owns no memory from now on if nothing waits. Not while somebody writes what waited.
+    #[inline]
     pub(super) fn settle(&mut self) {
         self.waiting.take_if(|waiting| waiting.queued == 0 && waiting.failure.is_none());
     }
@@ -88,6 +89,7 @@ impl State {
     }
 
     /// Takes what is to be written next, in its order.
+    #[inline]
     pub(super) fn take_batch(&mut self) -> Chunks {
         let is_open = self.is_open;
         let Some(waiting) = &mut self.waiting else { return Chunks::default() };
@@ -101,6 +103,7 @@ impl State {
     }
 
     /// Puts back what was not written of a batch, before all else.
+    #[inline]
     pub(super) fn put_back(&mut self, mut rest: Chunks) {
         let ahead = &mut self.waiting().ahead;
         if !rest.has_spare() {
@@ -150,13 +153,14 @@ impl State {
     }
 
     /// Changes how much waits, here and in the sum of the node.
+    #[inline]
     pub(super) fn set_queued(&mut self, queued: usize) {
         let before = self.queued();
         if queued == before {
             return;
         }
         if let Some(announcer) = &self.announcer {
-            announcer.budget().change_queued(before, queued);
+            announcer.change_queued(before, queued);
         }
         let waiting = self.waiting();
         // A message longer than the limit was taken while nothing waited, and so goes first.
@@ -165,6 +169,7 @@ impl State {
     }
 
     /// As [`set_queued`](Self::set_queued), when so many bytes of one message are put behind.
+    #[inline]
     pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
         self.set_queued(self.queued() + bytes);
         if bytes > hard_limit {
@@ -173,6 +178,7 @@ impl State {
     }
 
     /// Whether so many bytes more are more than may wait.
+    #[inline]
     pub(super) fn exceeds(&self, hard_limit: usize, more: usize) -> bool {
         self.waiting.as_ref().is_some_and(|waiting| {
             waiting.queued > 0
@@ -183,9 +189,9 @@ impl State {
     /// Moves to another loop, and what waits to its node's sum.
     pub(super) fn set_announcer(&mut self, announcer: Announcer) {
         let queued = self.queued();
-        announcer.budget().change_queued(0, queued);
+        announcer.change_queued(0, queued);
         if let Some(before) = self.announcer.replace(announcer) {
-            before.budget().change_queued(queued, 0);
+            before.change_queued(queued, 0);
         }
     }
 
@@ -208,6 +214,7 @@ impl State {
     }
 
     /// Puts the frame of `message` behind what waits.
+    #[inline]
     pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
         let room = message.len() + 16;
         let Waiting { ahead, frames, .. } = self.waiting();
@@ -244,6 +251,7 @@ impl State {
 
     /// Makes it the loop's turn, and tells it, unless it is somebody's already or the loop comes in
     /// a moment while this is another thread.
+    #[inline]
     pub(super) fn call_loop(&mut self) {
         match self.turn {
             Turn::Anybody => self.hurry_loop(),
@@ -267,6 +275,7 @@ impl State {
 
     /// Has the loop come again in a moment, if this is the loop and it goes on. Returns whether that
     /// is so.
+    #[inline]
     pub(super) fn come_later(&self) -> bool {
         self.announcer.as_ref().is_some_and(Announcer::announce_later)
     }
