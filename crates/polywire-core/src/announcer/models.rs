@@ -23,7 +23,9 @@ fn no_announcement_stays_unnoticed() {
             thread::spawn(move || announcer.announce(Readiness::READABLE))
         });
         let mut seen = look(&announcements);
-        senders.map(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         seen += look(&announcements);
         assert_eq!(seen, 2);
     });

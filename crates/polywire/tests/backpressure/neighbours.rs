@@ -12,10 +12,10 @@ use polywire::WhenFull;
 
 use crate::alone;
 use crate::common::*;
-use crate::peers::{MESSAGE, alone as take_turns, limits};
+use crate::peers::{Deaf, MESSAGE, alone as take_turns, limits};
 use crate::process::cpu_time;
-use crate::support::system::this_thread;
-use crate::support::{Node, SLACK};
+use crate::support::system::{on_one_cpu, this_thread};
+use crate::support::{LEEWAY, Node, SLACK, median};
 
 const PEERS: usize = 8;
 const ROUND_TRIPS: usize = 500;
@@ -86,7 +86,71 @@ fn assert_undisturbed([disturbed, undisturbed]: [Duration; 2]) {
     assert!(disturbed < allowed, "p99 is {disturbed:?}, and {undisturbed:?} without them");
 }
 
+/// A node that echoes, and sends the first that connected so many bytes for each echo.
+fn echo_beside(len: usize) -> Node {
+    let mut first = None;
+    let message = vec![7; len];
+    Node::with(move |handler, event| match event {
+        NetEvent::Accepted(endpoint, _) => {
+            first.get_or_insert(*endpoint);
+        }
+        NetEvent::Message(from, data) => {
+            handler.network().send(*from, data);
+            if let Some(first) = first.filter(|_| len > 0) {
+                handler.network().send(first, &message);
+            }
+        }
+        _ => {}
+    })
+}
+
+/// The p99 of the echoes of `node`, to which a peer is connected that never reads, is at most twice
+/// that of a node without: of several rounds that in the middle.
+fn assert_not_doubled(transport: Transport, [node, quiet]: [&Node; 2]) {
+    let (_, addr) = node.listen(transport);
+    let (_, quiet_addr) = quiet.listen(transport);
+    let rounds: Vec<_> = (0..15).map(|_| echo_p99s(transport, [addr, quiet_addr])).collect();
+    let [disturbed, undisturbed] =
+        [0, 1].map(|which| median(rounds.iter().map(|p99s| p99s[which]).collect()));
+    println!("p99 of the echoes: {disturbed:?}, and {undisturbed:?} without the peer");
+    assert!(disturbed <= LEEWAY * 2 * undisturbed, "{disturbed:?} instead of {undisturbed:?}");
+}
+
 over_transports! {
+    [tcp framed_tcp ws]
+    fn row_14_a_peer_that_never_reads_does_not_double_the_echo_times_of_others(transport) {
+        let _turn = take_turns();
+        on_one_cpu(|| {
+            let (node, quiet) = (echo_beside(MESSAGE / 8), echo_beside(0));
+            let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
+            let _deaf = Deaf::client(transport, addr);
+            node.accepted();
+            assert_not_doubled(transport, [&node, &quiet]);
+            assert_eq!(node.network().stats().ended.by_limit, 1);
+        });
+    }
+
+    [tcp framed_tcp ws]
+    fn row_14_nor_does_one_that_another_thread_waits_for(transport) {
+        let _turn = take_turns();
+        on_one_cpu(|| {
+            for when_full in [WhenFull::Disconnect, WhenFull::Wait] {
+                let (node, quiet) = (echo_beside(0), echo_beside(0));
+                let (_, addr) = node.listen(&*listening(transport, limits(when_full)));
+                let _deaf = Deaf::client(transport, addr);
+                let deaf = node.accepted();
+                let (network, message) = (node.network().clone(), [7; MESSAGE]);
+                let sender = thread::spawn(move || {
+                    while network.send(deaf, &message) == SendStatus::Sent {}
+                });
+                assert_not_doubled(transport, [&node, &quiet]);
+                assert!(!sender.is_finished(), "it is parked");
+                assert!(node.network().remove(deaf.resource_id()));
+                sender.join().unwrap();
+            }
+        });
+    }
+
     [tcp framed_tcp ws]
     fn row_14_echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
         let _turn = take_turns();

@@ -31,6 +31,25 @@ pub fn this_thread() -> String {
     format!("/proc/{}", path.display())
 }
 
+/// Runs `body`, and every thread it starts, on one CPU: a message takes twice as long between two,
+/// and which threads have one of their own is the system's choice.
+#[cfg(target_os = "linux")]
+pub fn on_one_cpu(body: impl FnOnce() + Send) {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let this_thread = nix::unistd::Pid::from_raw(0);
+    let pinned = || {
+        let allowed = sched_getaffinity(this_thread).unwrap();
+        let cpu = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap()).unwrap();
+        let mut one = CpuSet::new();
+        one.set(cpu).unwrap();
+        sched_setaffinity(this_thread, &one).unwrap();
+        body();
+    };
+    thread::scope(|scope| scope.spawn(pinned).join()).unwrap_or_else(|panic| {
+        std::panic::resume_unwind(panic);
+    });
+}
+
 /// Times the thread went to wait for something.
 pub fn voluntary_switches(thread: &str) -> u64 {
     let status = fs::read_to_string(format!("{thread}/status")).unwrap();
