@@ -54,26 +54,26 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(3_950_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_230_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(4_130_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(5_270_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(3_400_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_860_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(3_290_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(4_790_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(11_950_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(29_900_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(26_450_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(44_400_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(10_200_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(28_080_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(22_150_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(41_980_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(4_390_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(111_600_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_970_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(111_090_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));
 }

@@ -13,37 +13,26 @@ use crate::sync::atomic::Ordering;
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;
 
-/// Frames up to this long are put together on the stack, so that a plain write does.
+/// Frames up to this long are put together on the stack, so that a plain write does: the system takes
+/// longer to gather two pieces than it takes to copy them.
+const COPIED: usize = 4096;
+/// Most are no longer than this, and need less of the stack to be cleared.
 const SMALL: usize = 256;
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Writes a message to the idle `socket`. The turn is ours.
     pub(super) fn write_through(&self, socket: &S, message: &[u8]) {
         let prefix = self.encoder.prefix(message);
-        let mut small = [0; SMALL];
-        let encoded;
-        let parts: [&[u8]; 2] = match &prefix {
-            Some(prefix) => {
-                let prefix = prefix.as_slice();
-                let len = prefix.len() + message.len();
-                match small.get_mut(..len) {
-                    Some(frame) => {
-                        frame[..prefix.len()].copy_from_slice(prefix);
-                        frame[prefix.len()..].copy_from_slice(message);
-                        [frame, &[]]
-                    }
-                    None => [prefix, message],
-                }
-            }
+        let mut encoded = Vec::new();
+        let parts = match &prefix {
+            Some(prefix) => [prefix.as_slice(), message],
             None => {
-                let mut frame = Vec::with_capacity(message.len() + 16);
-                self.encoder.encode(message, &mut frame);
-                encoded = frame;
-                [&encoded, &[]]
+                encoded.reserve(message.len() + 16);
+                self.encoder.encode(message, &mut encoded);
+                [&*encoded, &[]]
             }
         };
-        let result = write_parts(socket, parts);
-        self.end_turn(parts, result);
+        self.end_turn(parts, write_frame(socket, parts));
     }
 
     /// Gives the turn back after a write of `parts` that took as many bytes as `result` says.
@@ -79,6 +68,38 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             state.announce();
         }
     }
+}
+
+/// Writes the two parts of a frame in one call and says how much of both was taken.
+#[inline]
+fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
+    match parts {
+        [[], whole] | [whole, []] => write_parts(socket, [whole, &[]]),
+        [prefix, message] if prefix.len() + message.len() <= SMALL => {
+            write_copied::<SMALL, S>(socket, parts)
+        }
+        [prefix, message] if prefix.len() + message.len() <= COPIED => {
+            write_copied_long(socket, parts)
+        }
+        _ => write_parts(socket, parts),
+    }
+}
+
+#[inline]
+fn write_copied<const N: usize, S: Stream>(
+    socket: &S,
+    [prefix, message]: [&[u8]; 2],
+) -> io::Result<usize> {
+    let mut frame = [0; N];
+    let len = prefix.len() + message.len();
+    frame[..prefix.len()].copy_from_slice(prefix);
+    frame[prefix.len()..len].copy_from_slice(message);
+    write_parts(socket, [&frame[..len], &[]])
+}
+
+#[inline(never)] // Only what it writes is to need so much of the stack.
+fn write_copied_long<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
+    write_copied::<COPIED, S>(socket, parts)
 }
 
 /// Writes two parts in one call and says how much of both was taken.
