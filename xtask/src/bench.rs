@@ -20,19 +20,43 @@ pub(crate) struct Entry {
     outcomes: Vec<Outcome>,
 }
 
-/// What `args` ask for: `--quick`, `--only SCENARIO`, `--rounds N`, `--out FILE.md`.
+const USAGE: &str =
+    "usage: cargo xtask bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]";
+
+/// What is to be measured.
+#[derive(Default)]
+struct Wanted<'a> {
+    is_quick: bool,
+    only: Option<&'a str>,
+    rounds: Option<usize>,
+    out: Option<PathBuf>,
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(args: &'a [String]) -> Result<Self> {
+        let mut wanted = Self::default();
+        let mut args = args.iter().map(String::as_str);
+        while let Some(flag) = args.next() {
+            match flag {
+                "--quick" => wanted.is_quick = true,
+                "--only" => wanted.only = Some(args.next().ok_or(USAGE)?),
+                "--rounds" => wanted.rounds = Some(args.next().ok_or(USAGE)?.parse()?),
+                "--out" => wanted.out = Some(root().join(args.next().ok_or(USAGE)?)),
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Measures what `args` ask for, and prints the report.
 pub(crate) fn run(args: &[String]) -> Result {
-    let value = |flag: &str| {
-        let at = args.iter().position(|arg| arg == flag)?;
-        args.get(at + 1).map(String::as_str)
-    };
-    let is_quick = args.iter().any(|arg| arg == "--quick");
-    let rounds = value("--rounds").map_or(Ok(if is_quick { 1 } else { 5 }), str::parse)?;
+    let Wanted { is_quick, only, rounds, out } = Wanted::parse(args)?;
+    let rounds = rounds.unwrap_or(if is_quick { 1 } else { 5 });
     let has_zmq = has_compiler();
     let tools = Tools::new(build(has_zmq)?, has_zmq, is_quick);
     let scale = if is_quick { Scale::QUICK } else { Scale::FULL };
-    let scenarios = chosen(scale, &tools, value("--only"))?;
-    let out = value("--out").map(|path| root().join(path));
+    let scenarios = chosen(scale, &tools, only)?;
 
     let mut report = table::preface(&tools, args, rounds, is_quick);
     println!("{report}");
