@@ -1,11 +1,11 @@
 //! Events that wait for their time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::num::NonZero;
 use std::sync::atomic::AtomicU64 as Counter;
 use std::time::{Duration, Instant};
 
+use dary_heap::QuaternaryHeap;
 use slab::Slab;
 
 use super::lock;
@@ -52,18 +52,19 @@ struct Entry {
 
 /// Timers in the order of their time, and of their setting where the time is the same.
 ///
-/// A heap of the times beside a slab of the events. Most timers are cancelled and few fire, so
+/// A heap of the times beside a slab of the events; one of four branches, which is half as deep as one
+/// of two, and reads half as many of a million entries from memory. Most timers are cancelled and few fire, so
 /// cancelling only frees the slot and leaves the heap's entry dead, to be dropped when it comes up
 /// or when more than half of the heap is dead. The earliest entry is never a dead one.
 pub(crate) struct Timers<E> {
     /// An entry for each slot, and the dead ones.
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: QuaternaryHeap<Reverse<Entry>>,
     slots: Slab<(Number, E)>,
 }
 
 impl<E> Default for Timers<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), slots: Slab::new() }
+        Self { heap: QuaternaryHeap::new(), slots: Slab::new() }
     }
 }
 
