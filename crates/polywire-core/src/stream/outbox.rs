@@ -251,7 +251,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 }
                 Ok(()) => {}
                 // The poller tells when there is room.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.has_filled = true;
+                    return Ok(());
+                }
                 Err(error) => {
                     let reason = CloseReason::from(&error);
                     self.fail(state, reason.clone());
@@ -297,6 +300,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     pub(super) fn is_drained(&self) -> bool {
         let state = self.lock();
         state.queued() == 0 && state.turn != Turn::Writing
+    }
+
+    /// Whether the socket has been full at any time.
+    pub(super) fn has_filled(&self) -> bool {
+        self.lock().has_filled
     }
 
     /// Why nothing can be written any more, if so.

@@ -11,7 +11,7 @@ use crate::stream::{Protocol, Stream};
 /// Bytes of a peer that are read after the end, so that its own end is seen.
 const MUCH: usize = 1 << 20;
 /// The same when the node is stopped, which must not take long however many peers flood it, of a peer
-/// for which nothing waits: more than one has under way that is not flooding.
+/// that has read as fast as was sent to it: more than one has under way that is not flooding.
 const MUCH_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
 const TALKATIVE: usize = 64 << 10;
@@ -39,7 +39,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
-                self.seldom().is_slow = true;
                 // A peer that only reads once it is read would wait for ever otherwise.
                 let _ = self.discard(io, reason);
                 return Closing::Flushing;
@@ -60,8 +59,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// written before.
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
-        // What a reset would cost a peer that has much of ours to read is worth some more reading.
-        let limit = if is_stopped && !self.seldom().is_slow { MUCH_AT_STOP } else { MUCH };
+        // What a reset would cost a peer that may have much of ours to read is worth some more reading.
+        let limit = if is_stopped && !self.outbox.has_filled() { MUCH_AT_STOP } else { MUCH };
         while self.seldom().discarded < limit {
             let room = (limit - self.seldom().discarded).min(io.buffer.len());
             let buffer = &mut io.buffer[..room];

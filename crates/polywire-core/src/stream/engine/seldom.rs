@@ -23,8 +23,6 @@ pub(super) struct Seldom<S> {
     pub(super) goodbye: usize,
     /// Bytes read after the end.
     pub(super) discarded: usize,
-    /// The peer had not taken all when the end began.
-    pub(super) is_slow: bool,
 }
 
 impl<S> Seldom<S> {
@@ -98,7 +96,6 @@ impl<S> Default for Seldom<S> {
             counted: 0,
             goodbye: 0,
             discarded: 0,
-            is_slow: false,
         }
     }
 }

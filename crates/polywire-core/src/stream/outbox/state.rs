@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) is_open: bool,
     /// No message is taken any more; what waits is still written.
     pub(super) ended: bool,
+    /// The socket has been full once: what it took since may be unread by the peer for long.
+    pub(super) has_filled: bool,
 }
 
 /// What waits on one connection.
@@ -68,6 +70,7 @@ impl State {
             turn: Turn::Anybody,
             is_open: false,
             ended: false,
+            has_filled: false,
         }
     }
 

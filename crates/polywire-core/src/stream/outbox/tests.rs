@@ -107,6 +107,7 @@ fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
     assert!(announcements.is_empty(), "the loop is not called for nothing");
+    assert!(!outbox.has_filled());
 }
 
 /// An outbox whose loop, this thread, has left a message of another thread to gather.
@@ -214,6 +215,7 @@ fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
     outbox.flush().unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x06second");
     assert_eq!(outbox.queued(), 0);
+    assert!(outbox.has_filled(), "the peer may have all of it unread");
 }
 
 #[test]

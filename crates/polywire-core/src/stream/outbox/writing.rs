@@ -54,6 +54,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
                 return self.fail(state, CloseReason::NodeMemory);
             }
+            state.has_filled = true;
             let rest = [head, body].concat();
             state.add_queued(rest.len(), self.limits.outbox_hard_limit);
             state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
