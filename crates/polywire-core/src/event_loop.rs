@@ -11,6 +11,7 @@ mod guests;
 mod listening;
 mod liveness;
 mod opening;
+mod pending;
 mod redialing;
 mod resource;
 mod timeouts;
@@ -31,7 +32,8 @@ use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 
 use deadlines::Deadlines;
 use gathering::Gathering;
-use resource::{Driven, Resource};
+use guests::GuestLists;
+use resource::{Resource, Stage};
 
 /// Bytes of the buffer that every read of the loop goes to.
 const BUFFER: usize = 256 << 10;
@@ -76,10 +78,11 @@ pub(crate) struct EventLoop {
     shared: Arc<Shared>,
     poller: AnyPoller,
     /// By slot of their id.
-    resources: Vec<Option<Box<Resource>>>,
+    resources: Vec<Option<Resource>>,
     /// Resources with readiness that was not served yet, each once.
     ready: VecDeque<ResourceId>,
     deadlines: Deadlines,
+    guests: GuestLists,
     gathering: Gathering,
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
@@ -101,6 +104,7 @@ impl EventLoop {
             resources: Vec::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
+            guests: GuestLists::default(),
             gathering: Gathering::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             share: TURN,
@@ -289,7 +293,7 @@ impl EventLoop {
     fn mark_ready(&mut self, id: ResourceId, readiness: Readiness) {
         if let Some(resource) = self.resource(id) {
             resource.pending.merge(readiness);
-            if !std::mem::replace(&mut resource.listed, true) {
+            if resource.pending.list() {
                 self.ready.push_back(id);
             }
         }
@@ -305,26 +309,29 @@ impl EventLoop {
                 return;
             }
             let Some(id) = self.ready.pop_front() else { return };
-            let Some(mut resource) = self.take_out(id) else { continue };
-            resource.listed = false;
-            let readiness = std::mem::take(&mut resource.pending);
-            self.serve(resource, readiness, callback);
+            let Some(resource) = find(&mut self.resources, id) else { continue };
+            let readiness = resource.pending.take();
+            match resource.stage {
+                Stage::Ready if self.holding => {
+                    resource.pending.merge(readiness);
+                    self.held.push(id);
+                }
+                Stage::Ready => self.transfer(id, readiness, callback),
+                Stage::Listening { .. } => self.listen(id, readiness, callback),
+                _ => self.serve_seldom(id, readiness, callback),
+            }
             self.take_mail(callback);
         }
     }
 
-    fn serve(&mut self, mut resource: Box<Resource>, readiness: Readiness, callback: Callback<'_>) {
-        match &resource.driven {
-            Driven::Opening { .. } => self.open(resource, readiness, callback),
-            Driven::Ready(_) if self.holding => {
-                resource.pending = readiness;
-                self.held.push(resource.entry.id);
-                self.put_back(resource);
-            }
-            Driven::Ready(_) => self.transfer(resource, readiness, callback),
-            Driven::Closing { .. } => self.go_on_closing(resource, readiness),
-            Driven::Waiting => self.put_back(resource),
-            Driven::Listening(_) => self.listen(resource, readiness, callback),
+    /// Serves what connects or ends.
+    #[inline(never)]
+    fn serve_seldom(&mut self, id: ResourceId, readiness: Readiness, callback: Callback<'_>) {
+        let Some(resource) = self.take_out(id) else { return };
+        match resource.stage {
+            Stage::Opening { .. } => self.open(resource, readiness, callback),
+            Stage::Closing { .. } => self.go_on_closing(resource, readiness),
+            _ => self.put_back(resource),
         }
     }
 
@@ -358,7 +365,8 @@ impl EventLoop {
 
     /// Serves again what became ready while nothing was read.
     fn resume_all(&mut self) {
-        let waiting = self.resources.iter().flatten().filter(|resource| resource.pending.readable);
+        let waiting =
+            self.resources.iter().flatten().filter(|resource| resource.pending.is_readable());
         let ids: Vec<_> = waiting.map(|resource| resource.entry.id).collect();
         ids.into_iter().for_each(|id| self.mark_ready(id, Readiness::READABLE));
     }
@@ -372,14 +380,14 @@ impl EventLoop {
     }
 
     fn resource(&mut self, id: ResourceId) -> Option<&mut Resource> {
-        self.resources.get_mut(id.slot())?.as_deref_mut().filter(|resource| resource.entry.id == id)
+        find(&mut self.resources, id)
     }
 
-    fn take_out(&mut self, id: ResourceId) -> Option<Box<Resource>> {
+    fn take_out(&mut self, id: ResourceId) -> Option<Resource> {
         self.resources.get_mut(id.slot())?.take_if(|resource| resource.entry.id == id)
     }
 
-    fn put_back(&mut self, resource: Box<Resource>) {
+    fn put_back(&mut self, resource: Resource) {
         let slot = resource.entry.id.slot();
         self.resources[slot] = Some(resource);
     }
@@ -391,12 +399,17 @@ impl EventLoop {
     }
 
     /// Closes a resource for good and frees its slot.
-    fn forget(&mut self, resource: Box<Resource>) {
+    fn forget(&mut self, resource: Resource) {
         let id = resource.entry.id;
-        self.free_place(&resource);
+        self.leave_lists(&resource);
         drop(resource);
         self.shared.registry.remove(id);
     }
+}
+
+#[inline]
+fn find(resources: &mut [Option<Resource>], id: ResourceId) -> Option<&mut Resource> {
+    resources.get_mut(id.slot())?.as_mut().filter(|resource| resource.entry.id == id)
 }
 
 /// The endpoint that an event is about.

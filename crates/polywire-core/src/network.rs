@@ -36,7 +36,7 @@ use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
 use crate::poller::{AnyPoller, Clock, LoopWaker, MioPoller};
 use crate::reconnect::Relay;
-use crate::registry::{Entry, NewEntry, Stage};
+use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
 
 use shared::{Command, New, Shared};
 
@@ -293,7 +293,7 @@ impl NetworkController {
 
     /// The bounds that a connection is kept to, while it lives.
     pub fn limits(&self, endpoint: Endpoint) -> Option<Limits> {
-        self.shared.registry.with(endpoint.resource_id(), |entry| Limits::clone(&entry.limits))
+        self.shared.registry.with(endpoint.resource_id(), |entry| Limits::clone(entry.limits()))
     }
 
     /// Bounds the node as a whole from now on. What it holds already stays.
@@ -400,7 +400,7 @@ impl NetworkController {
         &self,
         adapter: &dyn Connect,
         addr: &RemoteAddr,
-    ) -> io::Result<(Arc<Entry>, New, SocketAddr)> {
+    ) -> io::Result<(SharedEntry, New, SocketAddr)> {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
@@ -420,7 +420,7 @@ impl NetworkController {
         Ok((entry, New { remote, redial }, *local.socket_addr()))
     }
 
-    fn insert(&self, new: NewEntry) -> io::Result<Arc<Entry>> {
+    fn insert(&self, new: NewEntry) -> io::Result<SharedEntry> {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }

@@ -37,6 +37,7 @@ impl Readiness {
     /// Ready for both.
     pub const BOTH: Self = Self { readable: true, writable: true, ended: false };
 
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn merge(&mut self, other: Self) {
         self.readable |= other.readable;
         self.writable |= other.writable;

@@ -4,14 +4,14 @@ mod current;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::adapter::Sender;
 use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use crate::sync::{ArcSwapOption, SegQueue, SharedVec};
+use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec};
 
 pub(crate) use current::Held;
 use current::Taken;
@@ -35,9 +35,8 @@ pub(crate) enum Stage {
 /// What any thread knows of one listener or connection.
 pub(crate) struct Entry {
     pub(crate) id: ResourceId,
-    /// Whom it talks to, or where it listens.
-    pub(crate) addr: CompactAddr,
-    pub(crate) limits: Arc<Limits>,
+    /// Whom it talks to, or where it listens; the limits are beside it.
+    pub(crate) addr: CompactAddr<Arc<Limits>>,
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
     stage: AtomicU8,
@@ -45,7 +44,16 @@ pub(crate) struct Entry {
     paused: AtomicBool,
 }
 
+/// An entry, shared by the registry, the loop and whoever looks it up. Nobody needs it weakly, and so
+/// no memory is spent on that.
+pub(crate) type SharedEntry = triomphe::Arc<Entry>;
+
 impl Entry {
+    #[inline]
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        self.addr.beside()
+    }
+
     #[inline]
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Acquire)
@@ -135,13 +143,21 @@ pub(crate) struct NewEntry {
     pub(crate) sender: Option<Arc<dyn Sender>>,
 }
 
+/// Slots that are made at a time: the vector of blocks takes memory of its own for each, and for some
+/// that are not there yet.
+const BLOCK: usize = if cfg!(all(test, polywire_loom)) { 1 } else { 32 };
+
 /// All entries of a node.
 ///
 /// Look-up takes no lock and waits for nobody. A slot is used again after its entry is gone, with
 /// a generation of one more; memory is bounded by the most entries that lived at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    slots: SharedVec<ArcSwapOption<Entry>>,
+    blocks: SharedVec<Box<[ArcSwapOption<Entry>]>>,
+    /// Held by whoever adds a block.
+    growing: Mutex<()>,
+    /// Slots that have had an entry.
+    used: AtomicUsize,
     /// Slots to be used again, with the generation of the last entry there.
     free: SegQueue<(u32, u32)>,
     count: AtomicUsize,
@@ -149,31 +165,45 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Adds an entry; `None` if 2^24 live already.
-    pub(crate) fn insert(&self, new: NewEntry) -> Option<Arc<Entry>> {
+    pub(crate) fn insert(&self, new: NewEntry) -> Option<SharedEntry> {
+        let (index, last) = self.free.pop().or_else(|| Some((self.fresh_slot()?, 0)))?;
         // Generations start at 1: no id made of a small number, as some programs use for a dummy, is
         // ever a real one.
-        let (index, generation) = match self.free.pop() {
-            Some((index, last)) => (index as usize, last.checked_add(1).unwrap_or(1)),
-            None => (self.slots.push(ArcSwapOption::default()), 1),
-        };
-        if index >= ResourceId::MAX_SLOTS {
-            return None;
-        }
+        let generation = last.checked_add(1).unwrap_or(1);
         let initial = match new.kind {
             ResourceType::Local => READY,
             ResourceType::Remote => OPENING,
         };
-        let entry = Arc::new(Entry {
-            id: ResourceId::new(new.tag, new.kind, index as u32, generation),
-            addr: new.addr.into(),
-            limits: new.limits,
+        let entry = SharedEntry::new(Entry {
+            id: ResourceId::new(new.tag, new.kind, index, generation),
+            addr: CompactAddr::new(new.addr, new.limits),
             sender: new.sender,
             stage: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
         });
-        self.slots[index].store(Some(Arc::clone(&entry)));
+        self.slot(entry.id)?.store(Some(SharedEntry::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);
         Some(entry)
+    }
+
+    /// A slot that had no entry yet; `None` if there may be no more.
+    fn fresh_slot(&self) -> Option<u32> {
+        let index = self.used.fetch_add(1, Ordering::Relaxed);
+        if index >= ResourceId::MAX_SLOTS {
+            return None;
+        }
+        if self.blocks.get(index / BLOCK).is_none() {
+            let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+            while self.blocks.get(index / BLOCK).is_none() {
+                self.blocks.push((0..BLOCK).map(|_| ArcSwapOption::default()).collect());
+            }
+        }
+        Some(index as u32)
+    }
+
+    #[inline]
+    fn slot(&self, id: ResourceId) -> Option<&ArcSwapOption<Entry>> {
+        self.blocks.get(id.slot() / BLOCK)?.get(id.slot() % BLOCK)
     }
 
     /// Runs `look` on the entry, if it lives.
@@ -189,13 +219,13 @@ impl Registry {
 
     #[inline(never)] // Both ways in one function would make the shorter one longer.
     fn with_any<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
-        let entry = self.slots.get(id.slot())?.load();
+        let entry = self.slot(id)?.load();
         entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
     }
 
     /// Frees the slot of an entry. Only the loop calls this, once for an id.
     pub(crate) fn remove(&self, id: ResourceId) {
-        let Some(slot) = self.slots.get(id.slot()) else { return };
+        let Some(slot) = self.slot(id) else { return };
         if slot.load().as_ref().is_some_and(|entry| entry.id == id) {
             slot.store(None);
             self.count.fetch_sub(1, Ordering::Relaxed);
@@ -210,7 +240,8 @@ impl Registry {
 
     /// The ids of all entries alive at some moment of the call.
     pub(crate) fn ids(&self) -> Vec<ResourceId> {
-        self.slots.iter().filter_map(|(_, slot)| Some(slot.load().as_ref()?.id)).collect()
+        let slots = self.blocks.iter().flat_map(|(_, block)| block.iter());
+        slots.filter_map(|slot| Some(slot.load().as_ref()?.id)).collect()
     }
 }
 
@@ -218,6 +249,8 @@ impl Registry {
 mod models;
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::endpoint::NO_SOCKET_ADDR;
 
@@ -268,13 +301,27 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_need_new_slots_at_once_get_one_each() {
+        let registry = Registry::default();
+        let ids = std::thread::scope(|scope| {
+            let some = || (0..3 * BLOCK).map(|_| insert(&registry)).collect::<Vec<_>>();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(some)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let slots: HashSet<_> = ids.iter().map(|id| id.slot()).collect();
+        assert_eq!(slots, (0..12 * BLOCK).collect());
+        assert_eq!(registry.blocks.count(), 12);
+        assert!(ids.iter().all(|&id| registry.with(id, |entry| entry.id) == Some(id)));
+    }
+
+    #[test]
     fn slots_are_used_again_under_churn() {
         let registry = Registry::default();
         for _ in 0..1000 {
             let id = insert(&registry);
             registry.remove(id);
         }
-        assert_eq!(registry.slots.count(), 1);
+        assert_eq!(registry.used.load(Ordering::Relaxed), 1);
         assert_eq!(registry.len(), 0);
     }
 }

@@ -12,11 +12,12 @@ mod chosen;
 mod chosen;
 #[cfg(not(all(test, any(polywire_loom, polywire_shuttle))))]
 mod chosen {
-    pub(crate) use arc_swap::ArcSwapOption;
     pub(crate) use boxcar::Vec as SharedVec;
     pub(crate) use crossbeam_queue::SegQueue;
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
     pub(crate) use std::thread_local;
+
+    pub(crate) type ArcSwapOption<T> = arc_swap::ArcSwapAny<Option<triomphe::Arc<T>>>;
 }
 
 pub(crate) use chosen::*;

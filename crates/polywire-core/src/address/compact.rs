@@ -1,4 +1,4 @@
-//! An address in a few bytes, for those who keep thousands.
+//! An address in a few bytes, with something beside it, for those who keep thousands.
 
 use std::fmt;
 use std::net::{SocketAddr, SocketAddrV4};
@@ -6,19 +6,36 @@ use std::net::{SocketAddr, SocketAddrV4};
 use crate::address::RemoteAddr;
 use crate::endpoint::Endpoint;
 
-/// A [`RemoteAddr`] of half the size where it is the most frequent kind.
-pub(crate) enum CompactAddr {
-    V4(SocketAddrV4),
-    Other(Box<RemoteAddr>),
+/// A [`RemoteAddr`] and a pointer `T`: both together half the size of the address, where that is of
+/// the most frequent kind.
+pub(crate) enum CompactAddr<T> {
+    V4(SocketAddrV4, T),
+    Other(Box<(RemoteAddr, T)>),
 }
 
-impl CompactAddr {
+impl<T> CompactAddr<T> {
+    pub(crate) fn new(addr: RemoteAddr, beside: T) -> Self {
+        match addr {
+            RemoteAddr::Socket(SocketAddr::V4(addr)) => Self::V4(addr, beside),
+            other => Self::Other(Box::new((other, beside))),
+        }
+    }
+
+    /// What it was made with.
+    #[inline]
+    pub(crate) fn beside(&self) -> &T {
+        match self {
+            Self::V4(_, beside) => beside,
+            Self::Other(other) => &other.1,
+        }
+    }
+
     /// As [`RemoteAddr::socket_addr`].
     #[inline]
     pub(crate) fn socket_addr(&self) -> SocketAddr {
         match self {
-            Self::V4(addr) => SocketAddr::V4(*addr),
-            Self::Other(addr) => *addr.socket_addr(),
+            Self::V4(addr, _) => SocketAddr::V4(*addr),
+            Self::Other(other) => *other.0.socket_addr(),
         }
     }
 
@@ -26,39 +43,30 @@ impl CompactAddr {
     #[inline]
     pub(crate) fn is_of(&self, endpoint: &Endpoint) -> bool {
         match self {
-            Self::V4(addr) => endpoint.is_at_v4(addr),
-            Self::Other(addr) => *addr.socket_addr() == endpoint.addr(),
+            Self::V4(addr, _) => endpoint.is_at_v4(addr),
+            Self::Other(other) => *other.0.socket_addr() == endpoint.addr(),
         }
     }
 
     pub(crate) fn to_remote_addr(&self) -> RemoteAddr {
         match self {
-            Self::V4(addr) => RemoteAddr::Socket(SocketAddr::V4(*addr)),
-            Self::Other(addr) => RemoteAddr::clone(addr),
+            Self::V4(addr, _) => RemoteAddr::Socket(SocketAddr::V4(*addr)),
+            Self::Other(other) => other.0.clone(),
         }
     }
 }
 
-impl From<RemoteAddr> for CompactAddr {
-    fn from(addr: RemoteAddr) -> Self {
-        match addr {
-            RemoteAddr::Socket(SocketAddr::V4(addr)) => Self::V4(addr),
-            other => Self::Other(Box::new(other)),
-        }
-    }
-}
-
-impl fmt::Debug for CompactAddr {
+impl<T> fmt::Debug for CompactAddr<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.to_remote_addr(), f)
     }
 }
 
-impl fmt::Display for CompactAddr {
+impl<T> fmt::Display for CompactAddr<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::V4(addr) => addr.fmt(f),
-            Self::Other(addr) => addr.fmt(f),
+            Self::V4(addr, _) => addr.fmt(f),
+            Self::Other(other) => other.0.fmt(f),
         }
     }
 }
@@ -73,7 +81,8 @@ mod tests {
         let addrs = ["127.0.0.1:80", "[fe80::1%3]:80", "[::ffff:127.0.0.1]:80"]
             .map(|addr| RemoteAddr::Socket(addr.parse().unwrap()));
         for addr in addrs.into_iter().chain([RemoteAddr::Str("ws://example.org".into())]) {
-            let compact = CompactAddr::from(addr.clone());
+            let compact = CompactAddr::new(addr.clone(), Box::new(7));
+            assert_eq!(**compact.beside(), 7);
             assert_eq!(compact.to_remote_addr(), addr);
             assert_eq!(compact.socket_addr(), *addr.socket_addr());
             let endpoint = |addr| Endpoint::from_listener(ResourceId::from(1), addr);

@@ -1,17 +1,16 @@
 //! How connections and the loop itself come to their end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::adapter::Closing;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::resource::{Driven, Resource};
+use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::network::NetEvent;
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
-use crate::registry::{Entry, Stage};
+use crate::registry::{self, Entry, SharedEntry};
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.
@@ -19,17 +18,12 @@ const FAREWELL: Duration = Duration::from_millis(3);
 
 impl EventLoop {
     /// A connection that was ready is over.
-    pub(super) fn end(
-        &mut self,
-        resource: Box<Resource>,
-        reason: CloseReason,
-        callback: Callback<'_>,
-    ) {
+    pub(super) fn end(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
         let Some(resource) = self.redial_later(resource, &reason, callback) else { return };
-        let entry = Arc::clone(&resource.entry);
+        let entry = SharedEntry::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
         self.warn_of(&entry, &reason);
-        let tell = entry.end() != Stage::Over;
+        let tell = entry.end() != registry::Stage::Over;
         if tell {
             self.shared.reasons.replace(entry.id, reason.clone());
             self.shared.counters.count_end(&reason);
@@ -58,39 +52,39 @@ impl EventLoop {
     }
 
     /// Begins the polite end of a connection; the program has been told or needs not be.
-    pub(super) fn close(&mut self, mut resource: Box<Resource>, reason: CloseReason) {
+    pub(super) fn close(&mut self, mut resource: Resource, reason: CloseReason) {
         resource.begin_closing(reason);
-        let linger = resource.entry.limits.linger;
+        let linger = resource.entry.limits().linger;
         self.arm(&mut resource, linger);
         self.go_on_closing(resource, Readiness::BOTH);
     }
 
     pub(super) fn remove(&mut self, id: ResourceId) {
         let Some(mut resource) = self.take_out(id) else { return };
-        match &resource.driven {
-            Driven::Listening(_) | Driven::Waiting => self.forget(resource),
-            Driven::Ready(_) => self.close(resource, CloseReason::Removed),
-            Driven::Opening { .. } if resource.is_removed() => self.put_back(resource),
-            Driven::Opening { .. } if resource.has_unsent() => {
+        match resource.stage {
+            Stage::Listening { .. } | Stage::Waiting => self.forget(resource),
+            Stage::Ready => self.close(resource, CloseReason::Removed),
+            Stage::Opening { .. } if resource.is_removed() => self.put_back(resource),
+            Stage::Opening { .. } if resource.has_unsent() => {
                 // What was accepted for sending goes out as soon as the connection is ready.
                 let reason = self.shared.reasons.get(id).unwrap_or(CloseReason::Removed);
                 resource.be_removed(reason);
-                let linger = resource.entry.limits.linger;
+                let linger = resource.entry.limits().linger;
                 self.arm(&mut resource, linger);
                 self.put_back(resource);
             }
-            Driven::Opening { .. } => self.close(resource, CloseReason::Removed),
-            Driven::Closing { .. } => self.put_back(resource),
+            Stage::Opening { .. } => self.close(resource, CloseReason::Removed),
+            Stage::Closing { .. } => self.put_back(resource),
         }
     }
 
-    pub(super) fn go_on_closing(&mut self, mut resource: Box<Resource>, readiness: Readiness) {
-        let entry = Arc::clone(&resource.entry);
+    pub(super) fn go_on_closing(&mut self, mut resource: Resource, readiness: Readiness) {
+        let entry = SharedEntry::clone(&resource.entry);
         let Some((remote, flushing, reason)) = resource.closing() else {
             // One that waited to be opened again has nothing to close.
             return self.forget(resource);
         };
-        let limits = &entry.limits;
+        let limits = entry.limits();
         let mut io = lend(
             (&mut self.buffer, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
@@ -147,17 +141,17 @@ impl EventLoop {
 
     fn stop_resource(&mut self, id: ResourceId) {
         if let Some(resource) = self.resource(id) {
-            if matches!(resource.driven, Driven::Closing { .. }) {
+            if matches!(resource.stage, Stage::Closing { .. }) {
                 return;
             }
-            let entry = Arc::clone(&resource.entry);
-            if entry.end() != Stage::Over {
+            let entry = SharedEntry::clone(&resource.entry);
+            if entry.end() != registry::Stage::Over {
                 self.shared.reasons.replace(id, CloseReason::NodeStopped);
             }
         }
         let Some(resource) = self.take_out(id) else { return };
-        match resource.driven {
-            Driven::Ready(_) => self.close(resource, CloseReason::NodeStopped),
+        match resource.stage {
+            Stage::Ready => self.close(resource, CloseReason::NodeStopped),
             _ => {
                 self.put_back(resource);
                 self.remove(id);
@@ -175,8 +169,8 @@ impl EventLoop {
             }
         }
         self.shared.refuse_commands();
-        // One that was served when the callback panicked was in none of these places. Its sender
-        // holds its socket.
+        // One whose adapter panicked while it connected or ended was in none of these places. Its
+        // sender holds its socket.
         for id in self.shared.registry.ids() {
             self.shared.registry.with(id, Entry::end);
             self.shared.reasons.record(id, CloseReason::NodeStopped);
@@ -185,14 +179,14 @@ impl EventLoop {
     }
 
     fn live(&self) -> impl Iterator<Item = &Resource> {
-        self.resources.iter().filter_map(Option::as_deref)
+        self.resources.iter().flatten()
     }
 }
 
 impl Resource {
     /// Whether all that was accepted for sending is written.
     fn is_written(&self) -> bool {
-        matches!(self.driven, Driven::Closing { flushing: false, .. })
+        matches!(self.stage, Stage::Closing { flushing: false, .. })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::event_loop::Callback;
 use crate::loop_thread::while_more_wait;
 use crate::network::shared::Shared;
-use crate::registry::{Entry, Held};
+use crate::registry::{Entry, Held, SharedEntry};
 
 /// Hands the messages of one connection to the callback.
 pub(super) struct ConnectionSink<'a> {
@@ -23,7 +23,7 @@ impl<'a> ConnectionSink<'a> {
     #[inline]
     pub(super) fn new(
         shared: &'a Arc<Shared>,
-        entry: &'a Arc<Entry>,
+        entry: &'a SharedEntry,
         callback: Callback<'a>,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
@@ -50,7 +50,7 @@ pub(super) struct DatagramSink<'a> {
 impl<'a> DatagramSink<'a> {
     pub(super) fn new(
         shared: &'a Arc<Shared>,
-        entry: &'a Arc<Entry>,
+        entry: &'a SharedEntry,
         callback: Callback<'a>,
     ) -> Self {
         let current = shared.registry.hold_current(entry);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::adapter::{Accepting, Connection};
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
-use crate::event_loop::resource::{Driven, Resource};
-use crate::event_loop::{Callback, EventLoop, lend, registration};
+use crate::event_loop::resource::{Resource, Stage};
+use crate::event_loop::{Callback, EventLoop, find, lend, registration};
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
 use crate::registry::NewEntry;
@@ -17,47 +17,47 @@ const ACCEPTS_PER_TURN: usize = 256;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 impl EventLoop {
-    pub(super) fn listen(
-        &mut self,
-        mut resource: Box<Resource>,
-        readiness: Readiness,
-        callback: Callback<'_>,
-    ) {
-        let id = resource.entry.id;
-        if let (true, Driven::Listening(local)) = (readiness.writable, &mut resource.driven) {
+    /// Takes in what a listener has. It stays in its place meanwhile.
+    pub(super) fn listen(&mut self, id: ResourceId, readiness: Readiness, callback: Callback<'_>) {
+        let Some(resource) = find(&mut self.resources, id) else { return };
+        let Some((entry, local, pending)) = resource.listener() else { return };
+        if readiness.writable {
             local.flush(&registration((&self.poller, &self.shared), id));
         }
-        if resource.entry.is_paused() || self.shared.is_reading_held() {
-            resource.pending = readiness;
-            return self.put_back(resource);
+        if entry.is_paused() || self.shared.is_reading_held() {
+            return pending.merge(readiness);
         }
-        let Driven::Listening(local) = &mut resource.driven else { return };
-        let budget = match resource.entry.sender {
+        let budget = match entry.sender {
             Some(_) if self.holding => {
-                resource.pending = readiness;
-                self.held.push(id);
-                return self.put_back(resource);
+                pending.merge(readiness);
+                return self.held.push(id);
             }
-            Some(_) => resource.entry.limits.read_budget.min(self.share),
+            Some(_) => entry.limits().read_budget.min(self.share),
             None => ACCEPTS_PER_TURN,
         };
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
-        let mut sink = DatagramSink::new(&self.shared, &resource.entry, callback);
+        let mut sink = DatagramSink::new(&self.shared, entry, callback);
         let accepting = local.ready(&mut io, &mut sink);
         let accepted = sink.into_accepted();
-        if accepting == Accepting::Exhausted {
-            self.shared.counters.accept_exhausted.add_alone(1);
-            if self.shared.warnings.may_warn(Warning::AcceptExhausted) {
-                tracing::warn!(listener = %id, "out of descriptors or memory: accepting later");
-            }
-            self.arm(&mut resource, ACCEPT_RETRY);
-        }
-        self.put_back(resource);
-        if accepting == Accepting::Unfinished {
-            self.mark_ready(id, readiness);
+        match accepting {
+            Accepting::Exhausted => self.accept_later(id),
+            Accepting::Unfinished => self.mark_ready(id, readiness),
+            Accepting::Drained => {}
         }
         if !accepted.is_empty() {
             self.accept_all(id, accepted, callback);
+        }
+    }
+
+    #[inline(never)] // Hardly ever.
+    fn accept_later(&mut self, id: ResourceId) {
+        self.shared.counters.accept_exhausted.add_alone(1);
+        if self.shared.warnings.may_warn(Warning::AcceptExhausted) {
+            tracing::warn!(listener = %id, "out of descriptors or memory: accepting later");
+        }
+        if let Some(mut listener) = self.take_out(id) {
+            self.arm(&mut listener, ACCEPT_RETRY);
+            self.put_back(listener);
         }
     }
 
@@ -79,7 +79,7 @@ impl EventLoop {
         connection: Connection,
         callback: Callback<'_>,
     ) {
-        let Some(place) = self.place_for(listener, &connection.peer) else {
+        let Some(list) = self.take_in(listener, &connection.peer) else {
             self.shared.counters.turned_away.add_alone(1);
             if self.shared.warnings.may_warn(Warning::TurnedAway) {
                 let peer = &connection.peer;
@@ -96,17 +96,17 @@ impl EventLoop {
             sender: Some(connection.remote.sender()),
         };
         let Some(entry) = self.shared.registry.insert(new) else {
-            self.give_back(place, &peer, true);
+            self.let_go(list, &peer, true);
             self.shared.counters.turned_away.add_alone(1);
             return;
         };
-        self.start(Resource::accepted(entry, connection.remote, place), callback);
+        self.start(Resource::accepted(entry, connection.remote, list), callback);
     }
 
     /// Registers a listener, or sees to it that this is tried again.
     pub(super) fn try_listening(&mut self, resource: &mut Resource) {
         match self.register(resource) {
-            Ok(()) => resource.registered = true,
+            Ok(()) => resource.stage = Stage::Listening { registered: true },
             Err(error) => {
                 let listener = resource.entry.id;
                 tracing::warn!(%listener, %error, "a listener could not be polled; trying again");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
-use crate::event_loop::resource::{Driven, Resource};
+use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 
 /// When a connection was last heard of, and last asked. Kept only for those that are watched.
@@ -36,21 +36,21 @@ impl EventLoop {
     }
 
     /// The deadline of a connection that is ready is over.
-    pub(super) fn check_liveness(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
+    pub(super) fn check_liveness(&mut self, mut resource: Resource, callback: Callback<'_>) {
         let (Some(mut signs), true) = (resource.signs(), resource.is_to_be_watched()) else {
             resource.seldom().signs = None;
             resource.settle();
             return self.put_back(resource);
         };
         let now = self.shared.clock.now();
-        if resource.pending.readable {
+        if resource.pending.is_readable() {
             // The peer has said something that waits to be read: the callback took its time, or the
             // program does not want to read.
             signs.heard = now;
             resource.seldom().signs = Some(signs);
         }
         let silence = now.saturating_duration_since(signs.heard);
-        let limits = Arc::clone(&resource.entry.limits);
+        let limits = Arc::clone(resource.entry.limits());
         if resource.is_inside_message() && silence >= limits.message_timeout {
             return self.end(resource, CloseReason::MessageTimeout, callback);
         }
@@ -61,7 +61,7 @@ impl EventLoop {
         if limits.heartbeat.is_some_and(|heartbeat| unasked >= heartbeat) {
             signs.asked = now;
             resource.seldom().signs = Some(signs);
-            if let Driven::Ready(remote) = &mut resource.driven {
+            if let (Stage::Ready, Some(remote)) = (resource.stage, &mut resource.remote) {
                 remote.heartbeat();
             }
         }
@@ -82,7 +82,7 @@ impl Resource {
     /// When it is to be seen whether the connection is silent for too long.
     fn due(&self) -> Option<Instant> {
         let signs = self.signs()?;
-        let limits = &self.entry.limits;
+        let limits = self.entry.limits();
         let inside = self.is_inside_message().then_some(limits.message_timeout);
         let silence = inside.into_iter().chain(limits.idle_timeout).min();
         let due = [
@@ -93,11 +93,12 @@ impl Resource {
     }
 
     fn is_inside_message(&self) -> bool {
-        matches!(&self.driven, Driven::Ready(remote) if remote.is_inside_message())
+        let remote = self.remote.as_ref().filter(|_| matches!(self.stage, Stage::Ready));
+        remote.is_some_and(|remote| remote.is_inside_message())
     }
 
-    fn is_to_be_watched(&self) -> bool {
-        let limits = &self.entry.limits;
+    pub(super) fn is_to_be_watched(&self) -> bool {
+        let limits = self.entry.limits();
         limits.idle_timeout.is_some() || limits.heartbeat.is_some() || self.is_inside_message()
     }
 }

@@ -1,19 +1,18 @@
 //! Connections on their way to being ready.
 
 use std::io;
-use std::sync::Arc;
 
 use crate::adapter::{Opening, Registration};
 use crate::close_reason::CloseReason;
-use crate::event_loop::resource::{Driven, Origin, Resource};
+use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::network::NetEvent;
 use crate::poller::{Poller, Readiness};
-use crate::registry::Stage;
+use crate::registry::{self, SharedEntry};
 
 impl EventLoop {
     /// Takes a new connection into the loop.
-    pub(super) fn start(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
+    pub(super) fn start(&mut self, mut resource: Resource, callback: Callback<'_>) {
         match self.register(&mut resource) {
             Ok(()) => self.open(resource, Readiness::BOTH, callback),
             Err(error) => self.fail(resource, (&error).into(), callback),
@@ -29,27 +28,30 @@ impl EventLoop {
             announcements: &self.shared.announcements,
             is_provisional: false,
         };
-        match &mut resource.driven {
-            Driven::Opening { remote, .. } | Driven::Ready(remote) => {
-                remote.register(&registration)
-            }
-            Driven::Closing { remote, .. } => remote.register(&registration),
-            Driven::Listening(local) => local.register(&registration),
-            Driven::Waiting => Ok(()),
+        if let Some(remote) = &mut resource.remote {
+            remote.register(&registration)?;
         }
+        if let Some(local) = resource.local() {
+            local.register(&registration)?;
+        }
+        Ok(())
     }
 
     pub(super) fn open(
         &mut self,
-        mut resource: Box<Resource>,
+        mut resource: Resource,
         readiness: Readiness,
         callback: Callback<'_>,
     ) {
-        let Driven::Opening { remote, handshaking, .. } = &mut resource.driven else { return };
-        let limits = &resource.entry.limits;
+        let Resource { entry, remote: Some(remote), stage: Stage::Opening { handshaking }, .. } =
+            &mut resource
+        else {
+            return;
+        };
+        let limits = entry.limits();
         let mut io = lend(
             (&mut self.buffer, &self.poller, &self.shared),
-            (resource.entry.id, limits.read_budget, readiness),
+            (entry.id, limits.read_budget, readiness),
         );
         match remote.open(&mut io) {
             Opening::Connecting => {
@@ -77,17 +79,18 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn become_ready(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
-        let origin = resource.become_ready();
-        let entry = Arc::clone(&resource.entry);
+    pub(super) fn become_ready(&mut self, mut resource: Resource, callback: Callback<'_>) {
+        let entry = SharedEntry::clone(&resource.entry);
         if !entry.become_ready() {
             // Removed meanwhile, or stopped: what was sent before still goes out.
             let reason = self.shared.reasons.get(entry.id).unwrap_or(CloseReason::Removed);
             return self.close(resource, reason);
         }
+        let origin = resource.take_origin(&self.guests);
+        resource.stage = Stage::Ready;
         resource.set_deadline(None);
         resource.settle();
-        self.leave_handshake(&mut resource);
+        self.leave_handshake(&resource);
         self.watch(&mut resource, false);
         self.put_back(resource);
         // What came along with the last of the handshake waits already.
@@ -108,19 +111,14 @@ impl EventLoop {
     }
 
     /// The connection did not come to be.
-    pub(super) fn fail(
-        &mut self,
-        resource: Box<Resource>,
-        reason: CloseReason,
-        callback: Callback<'_>,
-    ) {
+    pub(super) fn fail(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
         let Some(mut resource) = self.redial_later(resource, &reason, callback) else { return };
-        let entry = Arc::clone(&resource.entry);
-        let was_known = entry.end() != Stage::Over;
+        let entry = SharedEntry::clone(&resource.entry);
+        let was_known = entry.end() != registry::Stage::Over;
         if was_known {
             self.shared.reasons.replace(entry.id, reason.clone());
         }
-        let origin = resource.become_ready();
+        let origin = resource.take_origin(&self.guests);
         self.close(resource, reason.clone());
         match origin {
             Origin::Connected(Some(outcome)) => {

@@ -5,22 +5,23 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Sender};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::resource::{Driven, Resource};
+use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::network::NetEvent;
 use crate::network::shared::Command;
 use crate::poller::Readiness;
+use crate::registry::SharedEntry;
 
 impl EventLoop {
     /// Has a connection that ended, or did not come to be, opened again later, and tells the
     /// program by `event` how this one went. Gives it back if it is to end for good.
     pub(super) fn redial_later(
         &mut self,
-        mut resource: Box<Resource>,
+        mut resource: Resource,
         reason: &CloseReason,
         callback: Callback<'_>,
-    ) -> Option<Box<Resource>> {
-        let failed = matches!(resource.driven, Driven::Opening { .. } | Driven::Waiting);
+    ) -> Option<Resource> {
+        let failed = matches!(resource.stage, Stage::Opening { .. } | Stage::Waiting);
         // Whoever waits for the first attempt is told how it went, and that is all.
         let is_final =
             resource.is_awaited() || self.shared.is_stopping() || resource.entry.is_over();
@@ -29,7 +30,7 @@ impl EventLoop {
             _ => None,
         };
         let Some(delay) = delay else { return Some(resource) };
-        let entry = Arc::clone(&resource.entry);
+        let entry = SharedEntry::clone(&resource.entry);
         if !failed && !entry.reopen() {
             return Some(resource);
         }
@@ -49,8 +50,8 @@ impl EventLoop {
 
     /// Gives the old connection one chance to write what it has to say; it is closed then.
     fn say_farewell(&mut self, resource: &mut Resource, reason: &CloseReason) {
-        let (id, budget) = (resource.entry.id, resource.entry.limits.read_budget);
-        if let Driven::Ready(remote) | Driven::Opening { remote, .. } = &mut resource.driven {
+        let (id, budget) = (resource.entry.id, resource.entry.limits().read_budget);
+        if let Some(remote) = &mut resource.remote {
             let parts = (&mut *self.buffer, &self.poller, &*self.shared);
             let mut io = lend(parts, (id, budget, Readiness::BOTH));
             let _ = remote.close(&mut io, reason);
@@ -58,7 +59,7 @@ impl EventLoop {
     }
 
     /// The delay is over. An attempt that may look a name up is made on a thread of its own.
-    pub(super) fn redial(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
+    pub(super) fn redial(&mut self, mut resource: Resource, callback: Callback<'_>) {
         let id = resource.entry.id;
         let Some(redial) = resource.redial() else { return self.put_back(resource) };
         let (dial, may_block) = (Arc::clone(&redial.dial), redial.may_block);
@@ -87,7 +88,7 @@ impl EventLoop {
         callback: Callback<'_>,
     ) {
         let Some(mut resource) = self.take_out(id) else { return };
-        if resource.entry.is_over() || !matches!(resource.driven, Driven::Waiting) {
+        if resource.entry.is_over() || !matches!(resource.stage, Stage::Waiting) {
             return self.put_back(resource);
         }
         match connection {
@@ -95,7 +96,8 @@ impl EventLoop {
                 if let Some(redial) = resource.redial() {
                     redial.relay.set(Some(remote.sender()));
                 }
-                resource.driven = Driven::Opening { remote, handshaking: false };
+                resource.remote = Some(remote);
+                resource.stage = Stage::Opening { handshaking: false };
                 self.start(resource, callback);
             }
             Err(error) => self.fail(resource, (&error).into(), callback),
@@ -105,8 +107,9 @@ impl EventLoop {
 
 impl Resource {
     fn wait_to_redial(&mut self) {
-        self.driven = Driven::Waiting;
-        self.pending = Readiness::default();
+        self.remote = None;
+        self.stage = Stage::Waiting;
+        self.pending.forget();
         let seldom = self.seldom();
         (seldom.signs, seldom.deadline) = (None, None);
         if let Some(redial) = &seldom.redial {

@@ -1,35 +1,29 @@
 //! What the loop knows of one connection or listener.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::adapter::{Local, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::guests::{Guests, Place};
+use crate::event_loop::guests::{GuestLists, ListId};
 use crate::event_loop::liveness::Signs;
+use crate::event_loop::pending::Pending;
 use crate::network::shared::{New, Outcome};
-use crate::poller::Readiness;
 use crate::reconnect::Redial;
-use crate::registry::Entry;
+use crate::registry::SharedEntry;
 
 /// One connection or listener in the loop.
 ///
 /// Most are open and idle: what they have no use for is [set apart](Seldom).
 pub(super) struct Resource {
-    pub(super) entry: Arc<Entry>,
-    pub(super) driven: Driven,
-    /// Of an accepted connection: the place that it takes at its listener.
-    pub(super) place: Option<Place>,
+    pub(super) entry: SharedEntry,
+    /// What is driven, but for listeners and while there is none.
+    pub(super) remote: Option<Box<dyn Remote>>,
+    /// Of an accepted connection: where its listener counts it.
+    pub(super) list: Option<ListId>,
     seldom: Option<Box<Seldom>>,
-    /// Readiness not served yet.
-    pub(super) pending: Readiness,
-    /// Whether it is in the list of those to be served.
-    pub(super) listed: bool,
-    /// Whether the poller knows it (listeners only).
-    pub(super) registered: bool,
-    /// Whether it counts as shaking hands at its listener.
-    pub(super) shakes_hands: bool,
+    pub(super) stage: Stage,
+    pub(super) pending: Pending,
 }
 
 /// What few resources have at a time.
@@ -37,10 +31,12 @@ pub(super) struct Resource {
 pub(super) struct Seldom {
     /// When it must be looked at whatever the poller says.
     pub(super) deadline: Option<Instant>,
+    /// What is driven of a listener.
+    local: Option<Box<dyn Local>>,
     /// When it was heard of, if it is watched.
     pub(super) signs: Option<Signs>,
-    /// Whom a listener has accepted.
-    pub(super) guests: Option<Box<Guests>>,
+    /// Where a listener counts whom it has accepted.
+    pub(super) guests: Option<ListId>,
     /// How it is opened again, if it is to be.
     pub(super) redial: Option<Box<Redial>>,
     /// Who waits for it to be ready.
@@ -49,20 +45,24 @@ pub(super) struct Seldom {
     reason: Option<Box<CloseReason>>,
 }
 
-/// The stage of a resource, with what is driven in it.
-pub(super) enum Driven {
+/// How far a resource is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
     Opening {
-        remote: Box<dyn Remote>,
         handshaking: bool,
     },
-    Ready(Box<dyn Remote>),
+    Ready,
     Closing {
-        remote: Box<dyn Remote>,
+        /// What was accepted for sending is not written yet.
         flushing: bool,
+        was_ready: bool,
     },
     /// Ended, to be opened again when the deadline is over.
     Waiting,
-    Listening(Box<dyn Local>),
+    Listening {
+        /// Whether the poller knows it.
+        registered: bool,
+    },
 }
 
 /// Who opened a connection, and so how its being ready is told.
@@ -76,11 +76,11 @@ pub(super) enum Origin {
 impl Resource {
     /// A connection that the program opens; with an outcome if somebody waits for it.
     pub(super) fn connecting(
-        entry: Arc<Entry>,
+        entry: SharedEntry,
         New { remote, redial }: New,
         outcome: Option<Outcome>,
-    ) -> Box<Self> {
-        let mut resource = Self::new(entry, Driven::Opening { remote, handshaking: false });
+    ) -> Self {
+        let mut resource = Self::opening(entry, remote);
         if redial.is_some() || outcome.is_some() {
             let seldom = resource.seldom();
             (seldom.redial, seldom.outcome) = (redial, outcome);
@@ -88,33 +88,41 @@ impl Resource {
         resource
     }
 
-    pub(super) fn accepted(entry: Arc<Entry>, remote: Box<dyn Remote>, place: Place) -> Box<Self> {
-        let mut resource = Self::new(entry, Driven::Opening { remote, handshaking: false });
-        (resource.place, resource.shakes_hands) = (Some(place), true);
+    pub(super) fn accepted(entry: SharedEntry, remote: Box<dyn Remote>, list: ListId) -> Self {
+        Self { list: Some(list), ..Self::opening(entry, remote) }
+    }
+
+    pub(super) fn listening(entry: SharedEntry, local: Box<dyn Local>) -> Self {
+        let mut resource = Self::new(entry, Stage::Listening { registered: false });
+        resource.seldom().local = Some(local);
         resource
     }
 
-    pub(super) fn listening(entry: Arc<Entry>, local: Box<dyn Local>) -> Box<Self> {
-        Self::new(entry, Driven::Listening(local))
+    fn opening(entry: SharedEntry, remote: Box<dyn Remote>) -> Self {
+        let stage = Stage::Opening { handshaking: false };
+        Self { remote: Some(remote), ..Self::new(entry, stage) }
     }
 
-    fn new(entry: Arc<Entry>, driven: Driven) -> Box<Self> {
-        let pending = Readiness::default();
-        Box::new(Self {
-            entry,
-            driven,
-            place: None,
-            seldom: None,
-            pending,
-            listed: false,
-            registered: false,
-            shakes_hands: false,
-        })
+    fn new(entry: SharedEntry, stage: Stage) -> Self {
+        let pending = Pending::default();
+        Self { entry, remote: None, list: None, seldom: None, stage, pending }
     }
 
     /// What it seldom has, with memory for it.
     pub(super) fn seldom(&mut self) -> &mut Seldom {
         self.seldom.get_or_insert_default()
+    }
+
+    /// What is driven of a listener.
+    pub(super) fn local(&mut self) -> Option<&mut Box<dyn Local>> {
+        self.seldom.as_mut()?.local.as_mut()
+    }
+
+    /// A listener in its parts.
+    #[inline]
+    pub(super) fn listener(&mut self) -> Option<(&SharedEntry, &mut Box<dyn Local>, &mut Pending)> {
+        let local = self.seldom.as_mut()?.local.as_mut()?;
+        Some((&self.entry, local, &mut self.pending))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -135,8 +143,14 @@ impl Resource {
         self.seldom.as_mut()?.redial.as_deref_mut()
     }
 
-    pub(super) fn guests(&mut self) -> Option<&mut Guests> {
-        self.seldom.as_mut()?.guests.as_deref_mut()
+    /// Where a listener counts whom it has accepted, once it has.
+    pub(super) fn guests(&self) -> Option<ListId> {
+        self.seldom.as_ref()?.guests
+    }
+
+    /// Whether its listener counts it as shaking hands: an accepted one that was never ready.
+    pub(super) fn shakes_hands(&self) -> bool {
+        !matches!(self.stage, Stage::Ready | Stage::Closing { was_ready: true, .. })
     }
 
     /// Whether somebody waits for it to be ready.
@@ -149,14 +163,10 @@ impl Resource {
         self.seldom.take_if(|seldom| seldom.is_empty());
     }
 
-    /// Goes from opening to ready and gives the origin, which nobody needs any more.
-    pub(super) fn become_ready(&mut self) -> Origin {
-        self.change(|driven| match driven {
-            Driven::Opening { remote, .. } => Driven::Ready(remote),
-            other => other,
-        });
-        match self.place {
-            Some(place) => Origin::Accepted(place.listener()),
+    /// Gives the origin, which nobody needs twice.
+    pub(super) fn take_origin(&mut self, lists: &GuestLists) -> Origin {
+        match self.list {
+            Some(list) => Origin::Accepted(lists.listener(list)),
             None => {
                 Origin::Connected(self.seldom.as_mut().and_then(|seldom| seldom.outcome.take()))
             }
@@ -164,12 +174,11 @@ impl Resource {
     }
 
     pub(super) fn begin_closing(&mut self, reason: CloseReason) {
-        self.change(|driven| match driven {
-            Driven::Opening { remote, .. } | Driven::Ready(remote) => {
-                Driven::Closing { remote, flushing: true }
-            }
+        self.stage = match self.stage {
+            Stage::Opening { .. } => Stage::Closing { flushing: true, was_ready: false },
+            Stage::Ready => Stage::Closing { flushing: true, was_ready: true },
             other => other,
-        });
+        };
         self.seldom().reason.get_or_insert_with(|| Box::new(reason));
     }
 
@@ -184,19 +193,14 @@ impl Resource {
     }
 
     /// What is closed, whether it still writes, and why it is closed.
-    pub(super) fn closing(&mut self) -> Option<(&mut dyn Remote, &mut bool, &CloseReason)> {
-        let Driven::Closing { remote, flushing } = &mut self.driven else { return None };
-        Some((&mut **remote, flushing, self.seldom.as_ref()?.reason.as_deref()?))
+    pub(super) fn closing(&mut self) -> Option<(&mut Box<dyn Remote>, &mut bool, &CloseReason)> {
+        let Stage::Closing { flushing, .. } = &mut self.stage else { return None };
+        Some((self.remote.as_mut()?, flushing, self.seldom.as_ref()?.reason.as_deref()?))
     }
 
     /// Whether something was sent that the connection has not taken yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.entry.sender.as_ref().is_some_and(|sender| sender.queued() > 0)
-    }
-
-    fn change(&mut self, to: impl FnOnce(Driven) -> Driven) {
-        let driven = std::mem::replace(&mut self.driven, Driven::Waiting);
-        self.driven = to(driven);
     }
 }
 
@@ -205,6 +209,7 @@ impl Seldom {
         matches!(
             self,
             Self {
+                local: None,
                 deadline: None,
                 signs: None,
                 guests: None,
@@ -219,11 +224,12 @@ impl Seldom {
 #[cfg(all(test, target_pointer_width = "64"))]
 mod tests {
     use super::*;
+    use crate::registry::Entry;
 
     #[test]
     fn each_of_many_idle_connections_is_small() {
-        assert!(size_of::<Resource>() <= 56, "{}", size_of::<Resource>());
-        // With the two counts of an `Arc`, and what else the registry keeps of it.
-        assert!(16 + size_of::<Entry>() <= 72, "{}", size_of::<Entry>());
+        assert!(size_of::<Resource>() <= 40, "{}", size_of::<Resource>());
+        // With the count of an `Arc`.
+        assert!(8 + size_of::<Entry>() <= 56, "{}", size_of::<Entry>());
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::adapter::Registration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::resource::{Driven, Resource};
+use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 use crate::poller::{Poller, Readiness};
 
@@ -26,7 +26,10 @@ impl EventLoop {
             }
             resource.set_deadline(None);
             let is_late = now.duration_since(at) > LATE;
-            if is_late && resource.listed && matches!(resource.driven, Driven::Opening { .. }) {
+            if is_late
+                && resource.pending.is_listed()
+                && matches!(resource.stage, Stage::Opening { .. })
+            {
                 // What the peer did in time is looked at first.
                 self.arm(&mut resource, LATE);
                 self.put_back(resource);
@@ -37,9 +40,9 @@ impl EventLoop {
     }
 
     /// The deadline of a resource is over.
-    pub(super) fn expire(&mut self, mut resource: Box<Resource>, callback: Callback<'_>) {
-        match &resource.driven {
-            Driven::Opening { .. } if resource.entry.is_over() => {
+    pub(super) fn expire(&mut self, mut resource: Resource, callback: Callback<'_>) {
+        match resource.stage {
+            Stage::Opening { .. } if resource.entry.is_over() => {
                 let id = resource.entry.id;
                 if !resource.is_removed() {
                     // Just now, and so it has its linger time from here on.
@@ -49,26 +52,26 @@ impl EventLoop {
                 self.shared.reasons.correct(id, CloseReason::LingerTimeout);
                 self.forget(resource);
             }
-            Driven::Opening { handshaking: true, .. } => {
+            Stage::Opening { handshaking: true, .. } => {
                 self.fail(resource, CloseReason::HandshakeTimeout, callback);
             }
-            Driven::Opening { .. } => {
+            Stage::Opening { .. } => {
                 if self.turn_to_next_address(&mut resource) {
                     self.put_back(resource);
                 } else {
                     self.fail(resource, CloseReason::ConnectTimeout, callback);
                 }
             }
-            Driven::Closing { flushing: true, .. } => {
+            Stage::Closing { flushing: true, .. } => {
                 let id = resource.entry.id;
                 self.shared.reasons.correct(id, CloseReason::LingerTimeout);
                 self.forget(resource);
             }
-            Driven::Closing { .. } => self.forget(resource),
-            Driven::Waiting => self.redial(resource, callback),
-            Driven::Ready(_) => self.check_liveness(resource, callback),
-            Driven::Listening(_) => {
-                if !resource.registered {
+            Stage::Closing { .. } => self.forget(resource),
+            Stage::Waiting => self.redial(resource, callback),
+            Stage::Ready => self.check_liveness(resource, callback),
+            Stage::Listening { registered, .. } => {
+                if !registered {
                     self.try_listening(&mut resource);
                 }
                 let id = resource.entry.id;
@@ -85,10 +88,10 @@ impl EventLoop {
             announcements: &self.shared.announcements,
             is_provisional: false,
         };
-        let Driven::Opening { remote, .. } = &mut resource.driven else { return false };
+        let Some(remote) = &mut resource.remote else { return false };
         let turned = remote.next_address(&registration);
         if turned {
-            self.arm(resource, resource.entry.limits.connect_timeout);
+            self.arm(resource, resource.entry.limits().connect_timeout);
         }
         turned
     }
@@ -112,7 +115,7 @@ impl EventLoop {
 }
 
 /// Whether a resource still waits for that deadline.
-fn is_armed(resources: &[Option<Box<Resource>>], at: Instant, id: ResourceId) -> bool {
+fn is_armed(resources: &[Option<Resource>], at: Instant, id: ResourceId) -> bool {
     let found = resources.get(id.slot()).and_then(Option::as_ref);
     found.is_some_and(|resource| resource.entry.id == id && resource.deadline() == Some(at))
 }

@@ -1,37 +1,37 @@
 //! Connections that carry messages.
 
 use crate::adapter::Received;
+use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::delivery::ConnectionSink;
-use crate::event_loop::resource::{Driven, Resource};
-use crate::event_loop::{Callback, EventLoop, lend, registration};
+use crate::event_loop::resource::{Resource, Stage};
+use crate::event_loop::{Callback, EventLoop, find, lend, registration};
 use crate::poller::Readiness;
 
 impl EventLoop {
-    /// Reads and writes a connection that is ready.
+    /// Reads and writes a connection that is ready. It stays in its place meanwhile.
     pub(super) fn transfer(
         &mut self,
-        mut resource: Box<Resource>,
+        id: ResourceId,
         readiness: Readiness,
         callback: Callback<'_>,
     ) {
-        let Driven::Ready(remote) = &mut resource.driven else { return };
-        let entry = &resource.entry;
+        let Some(resource) = find(&mut self.resources, id) else { return };
+        let Resource { entry, remote: Some(remote), pending, .. } = resource else { return };
         let mut received = Received::Drained;
         if readiness.writable {
-            if let Err(reason) = remote.flush(&registration((&self.poller, &self.shared), entry.id))
-            {
+            if let Err(reason) = remote.flush(&registration((&self.poller, &self.shared), id)) {
                 received = Received::Ended(reason);
             }
         }
         let mut heard = false;
         if entry.is_paused() || self.shared.is_reading_held() {
             // Kept until the program wants to read again.
-            resource.pending.merge(Readiness { writable: false, ..readiness });
+            pending.merge(Readiness { writable: false, ..readiness });
         } else if readiness.readable && received == Received::Drained && !entry.is_over() {
             let mut io = lend(
                 (&mut self.buffer, &self.poller, &self.shared),
-                (entry.id, entry.limits.read_budget.min(self.share), readiness),
+                (id, entry.limits().read_budget.min(self.share), readiness),
             );
             let mut sink = ConnectionSink::new(&self.shared, entry, callback);
             let budget = io.budget;
@@ -39,39 +39,48 @@ impl EventLoop {
             heard = io.budget < budget;
         }
         match received {
-            Received::Drained => {
-                self.watch(&mut resource, heard);
-                self.put_back(resource);
-            }
+            Received::Drained if !resource.is_to_be_watched() => {}
+            Received::Drained => self.watch_at(id, heard),
             Received::Unfinished => {
-                let id = entry.id;
-                self.watch(&mut resource, heard);
-                self.put_back(resource);
+                self.watch_at(id, heard);
                 self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
             }
-            Received::Ended(reason) => self.end(resource, reason, callback),
+            Received::Ended(reason) => self.end_at(id, reason, callback),
+        }
+    }
+
+    #[inline(never)] // Few connections are watched, and few reads end inside a message.
+    fn watch_at(&mut self, id: ResourceId, heard: bool) {
+        let Some(mut resource) = self.take_out(id) else { return };
+        self.watch(&mut resource, heard);
+        self.put_back(resource);
+    }
+
+    #[inline(never)]
+    fn end_at(&mut self, id: ResourceId, reason: CloseReason, callback: Callback<'_>) {
+        if let Some(resource) = self.take_out(id) {
+            self.end(resource, reason, callback);
         }
     }
 
     /// Writes what waits on one connection or listener.
     pub(super) fn flush(&mut self, id: ResourceId, callback: Callback<'_>) {
-        let Some(mut resource) = self.take_out(id) else { return };
+        let Some(resource) = find(&mut self.resources, id) else { return };
         let registration = registration((&self.poller, &self.shared), id);
-        let result = match &mut resource.driven {
-            Driven::Ready(remote) => remote.flush(&registration),
-            Driven::Listening(local) => {
-                local.flush(&registration);
-                Ok(())
+        match (resource.stage, &mut resource.remote) {
+            (Stage::Ready, Some(remote)) => {
+                if let Err(reason) = remote.flush(&registration) {
+                    self.end_at(id, reason, callback);
+                }
             }
-            Driven::Waiting => Ok(()),
-            Driven::Opening { .. } | Driven::Closing { .. } => {
-                self.put_back(resource);
-                return self.mark_ready(id, Readiness::WRITABLE);
+            (Stage::Opening { .. } | Stage::Closing { .. }, _) => {
+                self.mark_ready(id, Readiness::WRITABLE);
             }
-        };
-        match result {
-            Ok(()) => self.put_back(resource),
-            Err(reason) => self.end(resource, reason, callback),
+            _ => {
+                if let Some(local) = resource.local() {
+                    local.flush(&registration);
+                }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::close_reason::CloseReason;
 use crate::network::seat::{Found, Runner};
 use crate::network::shared::{Command, New, Outcome, Shared};
 use crate::poller::{Clock, MioPoller, Poller, Readiness};
-use crate::registry::Entry;
+use crate::registry::{Entry, SharedEntry};
 
 /// Bytes read at a time from a connection that is driven alone.
 const BUFFER: usize = 64 << 10;
@@ -19,7 +19,7 @@ const BUFFER: usize = 64 << 10;
 /// fails.
 pub(super) fn wait_until_ready(
     shared: &Arc<Shared>,
-    entry: &Arc<Entry>,
+    entry: &SharedEntry,
     new: New,
 ) -> io::Result<()> {
     let result = if shared.announcements.runs_here() {
@@ -35,14 +35,14 @@ pub(super) fn wait_until_ready(
 }
 
 /// Runs the loop as long as nobody else does, else waits for who does.
-fn drive_or_wait(shared: &Arc<Shared>, entry: &Arc<Entry>, new: New) -> Result<(), CloseReason> {
+fn drive_or_wait(shared: &Arc<Shared>, entry: &SharedEntry, new: New) -> Result<(), CloseReason> {
     let outcome = Outcome::default();
     // The loop keeps both timeouts; this one is for a loop that is held up by the callback, and
     // leaves time for a second address.
-    let connecting = entry.limits.connect_timeout.saturating_mul(2);
-    let patience = connecting.saturating_add(entry.limits.handshake_timeout);
+    let connecting = entry.limits().connect_timeout.saturating_mul(2);
+    let patience = connecting.saturating_add(entry.limits().handshake_timeout);
     let until = Instant::now().checked_add(patience);
-    let command = Command::Connect(Arc::clone(entry), new, Some(Arc::clone(&outcome)));
+    let command = Command::Connect(SharedEntry::clone(entry), new, Some(Arc::clone(&outcome)));
     shared.command(command);
     loop {
         match shared.seat.take(until, || outcome.get().is_some()) {
@@ -76,7 +76,7 @@ fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
 /// Drives the connection with a poll of its own: the loop is busy with the callback that called.
 fn drive_alone(
     shared: &Arc<Shared>,
-    entry: &Arc<Entry>,
+    entry: &SharedEntry,
     New { mut remote, redial }: New,
 ) -> Result<(), CloseReason> {
     let failed = |error: io::Error| {
@@ -93,7 +93,7 @@ fn drive_alone(
         Ok(()) => {
             // The program is told so on return, before the loop is.
             entry.become_ready();
-            shared.command(Command::Adopt(Arc::clone(entry), New { remote, redial }));
+            shared.command(Command::Adopt(SharedEntry::clone(entry), New { remote, redial }));
             Ok(())
         }
         Err(reason) => {
@@ -121,7 +121,7 @@ fn open(
 ) -> Result<(), CloseReason> {
     let mut buffer = vec![0; BUFFER];
     let mut polled = Vec::new();
-    let mut deadline = Instant::now().checked_add(entry.limits.connect_timeout);
+    let mut deadline = Instant::now().checked_add(entry.limits().connect_timeout);
     let mut handshaking = false;
     loop {
         let mut io = Io {
@@ -135,7 +135,7 @@ fn open(
             Opening::Failed(reason) => return Err(reason),
             Opening::Handshaking if !handshaking => {
                 handshaking = true;
-                deadline = Instant::now().checked_add(entry.limits.handshake_timeout);
+                deadline = Instant::now().checked_add(entry.limits().handshake_timeout);
             }
             Opening::Connecting | Opening::Handshaking => {}
         }
@@ -143,7 +143,7 @@ fn open(
         if left.is_some_and(|left| left.is_zero()) {
             let registration = alone(poller, entry, announcements);
             if !handshaking && remote.next_address(&registration) {
-                deadline = Instant::now().checked_add(entry.limits.connect_timeout);
+                deadline = Instant::now().checked_add(entry.limits().connect_timeout);
                 continue;
             }
             let (connect, handshake) = (CloseReason::ConnectTimeout, CloseReason::HandshakeTimeout);

@@ -16,7 +16,7 @@ use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
 use crate::reconnect::Redial;
-use crate::registry::{Entry, Registry};
+use crate::registry::{Registry, SharedEntry};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, SegQueue};
 
@@ -34,13 +34,13 @@ pub(crate) struct New {
 /// What a handle asks of the loop.
 pub(crate) enum Command {
     /// Drive this connection from now on. With an outcome, a failure is told there alone.
-    Connect(Arc<Entry>, New, Option<Outcome>),
+    Connect(SharedEntry, New, Option<Outcome>),
     /// An attempt to connect that endpoint again has begun, or could not.
     Redialled(ResourceId, io::Result<Connection>),
     /// The same for a connection that is ready already.
-    Adopt(Arc<Entry>, New),
+    Adopt(SharedEntry, New),
     /// Drive this listener from now on.
-    Listen(Arc<Entry>, Box<dyn Local>),
+    Listen(SharedEntry, Box<dyn Local>),
     /// Close what the program removed.
     Remove(ResourceId),
     /// Read again from what was paused.

@@ -4,10 +4,9 @@
 //! without the atomic operations of the registry's slots.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use crate::endpoint::ResourceId;
-use crate::registry::{Entry, Registry};
+use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::thread_local;
 
 thread_local! {
@@ -17,7 +16,7 @@ thread_local! {
 struct Current {
     /// Where the registry of the entry is, for ids are those of a node.
     registry: usize,
-    entry: Arc<Entry>,
+    entry: SharedEntry,
 }
 
 /// Keeps an entry the current one; the one before is current again when this is dropped.
@@ -32,8 +31,8 @@ impl Drop for Held {
 impl Registry {
     /// Makes `entry`, which is one of this registry and lives, the current one of this thread.
     #[inline]
-    pub(crate) fn hold_current(&self, entry: &Arc<Entry>) -> Held {
-        let current = Current { registry: self.place(), entry: Arc::clone(entry) };
+    pub(crate) fn hold_current(&self, entry: &SharedEntry) -> Held {
+        let current = Current { registry: self.place(), entry: SharedEntry::clone(entry) };
         Held(CURRENT.with(|before| before.replace(Some(current))))
     }
 

@@ -49,7 +49,7 @@ pub(crate) mod atomic {
 /// What loom does not see into, with what it promises: whoever takes a thing out sees what had been
 /// seen by whoever put it in.
 mod opaque {
-    use std::sync::Arc;
+    use triomphe::Arc;
 
     use super::atomic::{AtomicUsize, Ordering};
 
@@ -92,7 +92,7 @@ mod opaque {
 
     #[derive(Debug)]
     pub(crate) struct ArcSwapOption<T> {
-        value: arc_swap::ArcSwapOption<T>,
+        value: arc_swap::ArcSwapAny<Option<Arc<T>>>,
         order: AtomicUsize,
     }
 
@@ -111,7 +111,7 @@ mod opaque {
 
     impl<T> Default for ArcSwapOption<T> {
         fn default() -> Self {
-            Self { value: arc_swap::ArcSwapOption::default(), order: AtomicUsize::new(0) }
+            Self { value: arc_swap::ArcSwapAny::default(), order: AtomicUsize::new(0) }
         }
     }
 
