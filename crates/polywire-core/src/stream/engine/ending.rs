@@ -1,5 +1,8 @@
 //! The polite end of a stream.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use crate::adapter::{Closing, Io};
