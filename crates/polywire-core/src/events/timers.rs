@@ -1,6 +1,7 @@
 //! Events that wait for their time.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::atomic::AtomicU64 as Counter;
 use std::time::{Duration, Instant};
@@ -36,6 +37,9 @@ fn next_number() -> Number {
 /// Cancelled entries that the heap may always hold: so few are not worth a rebuild.
 const DEAD_ALLOWED: usize = 64;
 
+/// Timers that are due which leave the heap at a time.
+const TOGETHER: usize = 16;
+
 /// The time of a timer that has none. None fires within the 584 years that 64 bits of nanoseconds
 /// count.
 const NEVER: u64 = u64::MAX;
@@ -56,15 +60,20 @@ struct Entry {
 /// of two, and reads half as many of a million entries from memory. Most timers are cancelled and few fire, so
 /// cancelling only frees the slot and leaves the heap's entry dead, to be dropped when it comes up
 /// or when more than half of the heap is dead. The earliest entry is never a dead one.
+///
+/// Those that are due leave the heap some at a time, and their slots, which are anywhere in memory, are
+/// looked at one right after the other: so the memory brings them all in the time of one.
 pub(crate) struct Timers<E> {
-    /// An entry for each slot, and the dead ones.
+    /// With `due` an entry for each slot, and the dead ones.
     heap: QuaternaryHeap<Reverse<Entry>>,
+    /// Entries that are due, in their order. What is set now may yet come before them.
+    due: VecDeque<Entry>,
     slots: Slab<(Number, E)>,
 }
 
 impl<E> Default for Timers<E> {
     fn default() -> Self {
-        Self { heap: QuaternaryHeap::new(), slots: Slab::new() }
+        Self { heap: QuaternaryHeap::new(), due: VecDeque::new(), slots: Slab::new() }
     }
 }
 
@@ -80,7 +89,8 @@ impl<E> Timers<E> {
 
     /// Takes a timer back; nothing if it fired, was cancelled, or never was.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<E> {
-        if !is_live(&self.slots, id.slot, id.number) {
+        let of_slot = self.slots.get(id.slot as usize).map(|(number, _)| *number);
+        if of_slot != Some(id.number) {
             return None;
         }
         let (_, event) = self.slots.remove(id.slot as usize);
@@ -90,35 +100,64 @@ impl<E> Timers<E> {
 
     /// The event of the earliest timer, if that one's time has come.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<E> {
-        if self.next_deadline() > now || self.heap.is_empty() {
+        if self.next_deadline() > now || self.slots.is_empty() {
             return None;
         }
-        let Reverse(Entry { slot, .. }) = self.heap.pop()?;
-        let (_, event) = self.slots.remove(slot as usize);
+        if self.due.is_empty() {
+            self.take_due(now);
+        }
+        let entry = if self.is_heap_first() {
+            self.heap.pop().map(|Reverse(entry)| entry)
+        } else {
+            self.due.pop_front()
+        };
+        let (_, event) = self.slots.remove(entry?.slot as usize);
         self.drop_dead_entries();
         Some(event)
     }
 
     /// When the earliest timer is due.
     pub(crate) fn next_deadline(&self) -> u64 {
-        self.heap.peek().map_or(NEVER, |Reverse(entry)| entry.at)
+        let in_heap = self.heap.peek().map_or(NEVER, |Reverse(entry)| entry.at);
+        self.due.front().map_or(in_heap, |entry| in_heap.min(entry.at))
+    }
+
+    /// Takes some that are due out of the heap, if any are.
+    fn take_due(&mut self, now: u64) {
+        let Self { heap, due, slots } = self;
+        while due.len() < TOGETHER && heap.peek().is_some_and(|Reverse(entry)| entry.at <= now) {
+            due.extend(heap.pop().map(|Reverse(entry)| entry));
+        }
+        due.retain(|entry| is_live(slots, entry));
+    }
+
+    /// Whether the earliest entry is in the heap.
+    fn is_heap_first(&self) -> bool {
+        match (self.heap.peek(), self.due.front()) {
+            (Some(Reverse(in_heap)), Some(due)) => in_heap < due,
+            (_, due) => due.is_none(),
+        }
     }
 
     fn drop_dead_entries(&mut self) {
-        let Self { heap, slots } = self;
-        let is_live = |entry: &Entry| is_live(slots, entry.slot, entry.number);
+        let Self { heap, due, slots } = self;
         if heap.len() > 2 * slots.len() + DEAD_ALLOWED {
-            heap.retain(|Reverse(entry)| is_live(entry));
+            heap.retain(|Reverse(entry)| is_live(slots, entry));
         }
-        // Without dead ones their slots, which are anywhere in memory, are not looked at.
-        while heap.len() > slots.len() && heap.peek().is_some_and(|Reverse(entry)| !is_live(entry))
-        {
-            heap.pop();
+        // Without dead ones their slots are not looked at.
+        while heap.len() + due.len() > slots.len() {
+            if due.front().is_some_and(|entry| !is_live(slots, entry)) {
+                due.pop_front();
+            } else if heap.peek().is_some_and(|Reverse(entry)| !is_live(slots, entry)) {
+                heap.pop();
+            } else {
+                break;
+            }
         }
     }
 }
 
-fn is_live<E>(slots: &Slab<(Number, E)>, slot: u32, number: Number) -> bool {
+fn is_live<E>(slots: &Slab<(Number, E)>, &Entry { number, slot, .. }: &Entry) -> bool {
     slots.get(slot as usize).is_some_and(|(of_slot, _)| *of_slot == number)
 }
 
@@ -232,6 +271,41 @@ mod tests {
         assert_eq!(timers.next_deadline(), 2);
         assert_eq!(timers.pop_due(1), None);
         assert!(timers.pop_due(2).is_some());
+    }
+
+    /// Against a plain list: set, cancelled and taken at random, with many due at once.
+    #[test]
+    fn whatever_is_set_and_cancelled_the_earliest_comes_first() {
+        let mut random = 0x2545_F491_4F6C_DD1D_u64;
+        let mut draw = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let (mut timers, mut list) = (Timers::default(), Vec::new());
+        let mut now = 0;
+        for number in 0..20_000_u64 {
+            match draw(10) {
+                0..4 => {
+                    let at = now + draw(100);
+                    list.push((at, number, timers.schedule(at, number)));
+                }
+                4 if !list.is_empty() => {
+                    let (_, number, id) = list.swap_remove(draw(list.len() as u64) as usize);
+                    assert_eq!(timers.cancel(id), Some(number));
+                }
+                5 => now += draw(40),
+                _ => {
+                    let first = list.iter().copied().min_by_key(|&(at, number, _)| (at, number));
+                    let due = first.filter(|&(at, ..)| at <= now);
+                    assert_eq!(timers.pop_due(now), due.map(|(_, number, _)| number));
+                    list.retain(|&timer| Some(timer) != due);
+                }
+            }
+            let next = list.iter().map(|&(at, ..)| at).min();
+            assert_eq!(timers.next_deadline(), next.unwrap_or(NEVER));
+        }
     }
 
     #[test]
