@@ -64,9 +64,9 @@ fn lone_messages(transport: Transport) {
 
 #[library_benchmark]
 #[bench::tcp(args = (Transport::Tcp), config = limit(10_200_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(28_080_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(26_860_000))]
 #[bench::udp(args = (Transport::Udp), config = limit(22_150_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(41_980_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(40_790_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }

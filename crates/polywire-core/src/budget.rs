@@ -41,10 +41,12 @@ impl Budget {
         self.queued().saturating_add(self.half_received())
     }
 
+    #[inline]
     pub(crate) fn half_received(&self) -> usize {
         self.half_received.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn queued(&self) -> usize {
         self.queued.get()
     }

@@ -174,9 +174,14 @@ impl State {
     /// As [`set_queued`](Self::set_queued), when so many bytes of one message are put behind.
     #[inline]
     pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
-        self.set_queued(self.queued() + bytes);
+        let waiting = self.waiting.get_or_insert_default();
+        let before = waiting.queued;
+        waiting.queued += bytes;
         if bytes > hard_limit {
-            self.waiting().oversize = bytes;
+            waiting.oversize = bytes;
+        }
+        if let Some(announcer) = &self.announcer {
+            announcer.change_queued(before, before + bytes);
         }
     }
 
