@@ -11,7 +11,7 @@ use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec};
+use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec, SlimArc};
 
 pub(crate) use current::Held;
 use current::Taken;
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
 
 /// An entry, shared by the registry, the loop and whoever looks it up. Nobody needs it weakly, and so
 /// no memory is spent on that.
-pub(crate) type SharedEntry = triomphe::Arc<Entry>;
+pub(crate) type SharedEntry = SlimArc<Entry>;
 
 impl Entry {
     #[inline]

@@ -17,7 +17,14 @@ mod chosen {
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
     pub(crate) use std::thread_local;
 
-    pub(crate) type ArcSwapOption<T> = arc_swap::ArcSwapAny<Option<triomphe::Arc<T>>>;
+    pub(crate) type ArcSwapOption<T> = arc_swap::ArcSwapAny<Option<super::SlimArc<T>>>;
 }
+
+// The thread sanitizer does not see fences, by which a slim one is freed.
+#[cfg(polywire_sanitized)]
+pub(crate) use std::sync::Arc as SlimArc;
+/// An `Arc` without weak references and the memory for their count.
+#[cfg(not(polywire_sanitized))]
+pub(crate) use triomphe::Arc as SlimArc;
 
 pub(crate) use chosen::*;

@@ -221,7 +221,7 @@ impl Seldom {
     }
 }
 
-#[cfg(all(test, target_pointer_width = "64"))]
+#[cfg(all(test, target_pointer_width = "64", not(polywire_sanitized)))]
 mod tests {
     use super::*;
     use crate::registry::Entry;

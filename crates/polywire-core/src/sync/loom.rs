@@ -49,8 +49,7 @@ pub(crate) mod atomic {
 /// What loom does not see into, with what it promises: whoever takes a thing out sees what had been
 /// seen by whoever put it in.
 mod opaque {
-    use triomphe::Arc;
-
+    use super::super::SlimArc as Arc;
     use super::atomic::{AtomicUsize, Ordering};
 
     #[derive(Debug)]

@@ -5,4 +5,4 @@ pub(crate) use crossbeam_queue::SegQueue;
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub(crate) use shuttle::thread_local;
 
-pub(crate) type ArcSwapOption<T> = arc_swap::ArcSwapAny<Option<triomphe::Arc<T>>>;
+pub(crate) type ArcSwapOption<T> = arc_swap::ArcSwapAny<Option<super::SlimArc<T>>>;
