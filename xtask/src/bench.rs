@@ -2,6 +2,7 @@
 
 mod charts;
 mod derive;
+pub(crate) mod readme;
 mod run;
 mod scenarios;
 mod table;
@@ -78,7 +79,10 @@ pub(crate) fn run(args: &[String]) -> Result {
     }
     if let Some(path) = out {
         fs::create_dir_all(path.parent().ok_or("a file to write to")?)?;
-        fs::write(path, report)?;
+        fs::write(&path, report)?;
+        if path == root().join(readme::REPORT) {
+            readme::renew()?;
+        }
     }
     if failures > 0 {
         return Err(format!(

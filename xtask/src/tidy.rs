@@ -6,6 +6,7 @@ mod sources;
 use std::fs;
 
 use crate::Result;
+use crate::bench;
 use crate::manifest::{Manifest, published, unpublished};
 use crate::process::root;
 
@@ -17,6 +18,7 @@ pub(crate) fn run() -> Result {
     faults.extend(lint_faults(published.iter().chain(&unpublished)));
     faults.extend(sources::faults()?);
     faults.extend(paper_faults());
+    faults.extend(bench::readme::fault()?);
     if faults.is_empty() {
         println!("tidy: {} crates keep the rules", published.len() + unpublished.len());
         return Ok(());
