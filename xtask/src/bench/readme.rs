@@ -63,10 +63,11 @@ fn excerpt(report: &str) -> Result<String> {
     let mut shown = String::new();
     let mut lines = report.lines().skip(1).filter(|line| !line.is_empty());
     let (command, machine) = lines.next().zip(lines.next()).ok_or("the report says nothing")?;
-    let machine = machine.split("In brackets").next().unwrap_or_default();
+    let brackets = machine.find(", and in brackets").or_else(|| machine.find(". In brackets"));
+    let machine = &machine[..brackets.ok_or("the report does not tell of its brackets")?];
     writeln!(
         shown,
-        "{command}\n\n{machine}In brackets how many times better than the 1.00 of the row.\n"
+        "{command}\n\n{machine}. In brackets how many times better than the 1.00 of the row.\n"
     )?;
     let cells = |cells: &[&str]| format!("| {} |\n", cells.join(" | "));
     shown += &cells(&[&[""], &COLUMNS[..]].concat());
