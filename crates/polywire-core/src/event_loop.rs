@@ -29,6 +29,7 @@ use crate::endpoint::{Endpoint, ResourceId};
 use crate::network::shared::{Command, Shared};
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
+use crate::registry::Entry;
 
 use deadlines::Deadlines;
 use gathering::Gathering;
@@ -51,8 +52,9 @@ pub(crate) type Callback<'a> = &'a mut dyn Handle;
 pub(crate) trait Handle {
     fn event(&mut self, event: NetEvent<'_>);
 
-    /// A message: the event is made where the closure takes it, and not carried there.
-    fn message(&mut self, endpoint: &Endpoint, message: &[u8]);
+    /// A message of `entry`, which is not over: the event is made where the closure takes it, and not
+    /// carried there.
+    fn message(&mut self, entry: &Entry, endpoint: &Endpoint, message: &[u8]);
 }
 
 impl<F: FnMut(NetEvent<'_>)> Handle for F {
@@ -60,7 +62,7 @@ impl<F: FnMut(NetEvent<'_>)> Handle for F {
         self(event);
     }
 
-    fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
+    fn message(&mut self, _: &Entry, endpoint: &Endpoint, message: &[u8]) {
         self(NetEvent::Message(*endpoint, message));
     }
 }
@@ -87,7 +89,7 @@ pub(crate) struct EventLoop {
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
     share: usize,
-    /// What the poller told, emptied at each turn.
+    /// What the poller told in this turn.
     polled: Vec<(usize, Readiness)>,
     /// Set while the program can't be told: events are kept, and connections that are ready are
     /// not read, so that the kernel keeps what they carry.
@@ -131,10 +133,12 @@ impl EventLoop {
             return Ok(());
         }
         self.poll(wait)?;
+        // What is known by now is served before a deadline of now means anything.
+        let now = self.time_for_deadlines();
         self.take_mail(callback);
         self.flush_gathered(callback);
-        self.fire_deadlines(callback);
         self.serve_ready(callback);
+        self.fire_deadlines(now, callback);
         Ok(())
     }
 
@@ -234,7 +238,6 @@ impl EventLoop {
             }
             result?;
         }
-        self.note_readiness();
         Ok(())
     }
 
@@ -253,20 +256,6 @@ impl EventLoop {
             now = self.shared.clock.now();
         }
         Ok(())
-    }
-
-    /// Has everything served that the poller told of.
-    fn note_readiness(&mut self) {
-        for index in 0..self.polled.len() {
-            let (token, readiness) = self.polled[index];
-            let slot = ResourceId::from(token).slot();
-            let Some(Some(resource)) = self.resources.get(slot) else { continue };
-            let id = resource.entry.id;
-            if token_of(id) == token {
-                self.mark_ready(id, readiness);
-            }
-        }
-        self.polled.clear();
     }
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.
@@ -301,26 +290,67 @@ impl EventLoop {
 
     /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
     fn serve_ready(&mut self, callback: Callback<'_>) {
-        let ready = self.ready.len();
+        let listed = self.ready.len();
+        let ready = listed + self.polled.len();
         // Most turns serve one, and a division takes as long as much of a turn.
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
-        for _ in 0..ready {
+        let mut polled = std::mem::take(&mut self.polled);
+        for (token, readiness) in polled.drain(..) {
+            if self.must_stop() {
+                return;
+            }
+            self.serve_polled(token, readiness, callback);
+        }
+        self.polled = polled;
+        for _ in 0..listed {
             if self.must_stop() {
                 return;
             }
             let Some(id) = self.ready.pop_front() else { return };
             let Some(resource) = find(&mut self.resources, id) else { continue };
+            let (readiness, stage) = (resource.pending.take(), resource.stage);
+            self.serve((id, stage), readiness, callback);
+        }
+    }
+
+    /// Serves what the poller told of, unless it is in the list and so served from there.
+    #[inline]
+    fn serve_polled(&mut self, token: usize, readiness: Readiness, callback: Callback<'_>) {
+        let id = ResourceId::from(token);
+        let Some(Some(resource)) = self.resources.get_mut(id.slot()) else { return };
+        if token_of(resource.entry.id) != token {
+            return;
+        }
+        resource.pending.merge(readiness);
+        if !resource.pending.is_listed() {
             let readiness = resource.pending.take();
-            match resource.stage {
-                Stage::Ready if self.holding => {
-                    resource.pending.merge(readiness);
-                    self.held.push(id);
-                }
-                Stage::Ready => self.transfer(id, readiness, callback),
-                Stage::Listening { .. } => self.listen(id, readiness, callback),
-                _ => self.serve_seldom(id, readiness, callback),
-            }
-            self.take_mail(callback);
+            let served = (resource.entry.id, resource.stage);
+            self.serve(served, readiness, callback);
+        }
+    }
+
+    #[inline]
+    fn serve(
+        &mut self,
+        (id, stage): (ResourceId, Stage),
+        readiness: Readiness,
+        callback: Callback<'_>,
+    ) {
+        match stage {
+            Stage::Ready if self.holding => self.hold(id, readiness),
+            Stage::Ready => self.transfer(id, readiness, callback),
+            Stage::Listening { .. } => self.listen(id, readiness, callback),
+            _ => self.serve_seldom(id, readiness, callback),
+        }
+        self.take_mail(callback);
+    }
+
+    /// Keeps readiness until the program can be told of what it brings.
+    #[inline(never)]
+    fn hold(&mut self, id: ResourceId, readiness: Readiness) {
+        if let Some(resource) = self.resource(id) {
+            resource.pending.merge(readiness);
+            self.held.push(id);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which loop the current thread runs, if any, and whether sends should gather just now.
+//! Which loop the current thread runs, if any, and what it sees to by itself just now.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,8 @@ thread_local! {
     /// A number of this thread's own; 0 until asked for.
     static THREAD: Cell<u64> = const { Cell::new(0) };
     static GATHERING: Cell<Gathering> = const { Cell::new(Gathering::No) };
+    /// The address of the outbox that this thread flushes next, whatever happens; 0 for none.
+    static SERVED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A number no other thread of the process has, and never 0.
@@ -47,10 +49,36 @@ pub fn gathering() -> Gathering {
     GATHERING.with(Cell::get)
 }
 
-/// Runs the `callback` for a message; `more` of the same read wait.
-#[inline]
-pub(crate) fn while_more_wait<R>(more: bool, callback: impl FnOnce() -> R) -> R {
-    if more { while_gathering(Gathering::UntilLoop, callback) } else { callback() }
+/// What the current thread sends while more messages of a read wait than the one at hand: gathered
+/// for the loop. Set before each message of the read; on drop nothing is gathered any more.
+#[derive(Default)]
+pub(crate) struct GatherForLoop {
+    /// What was set before, while more wait.
+    before: Option<Gathering>,
+}
+
+impl GatherForLoop {
+    #[inline]
+    pub(crate) fn set(&mut self, more_wait: bool) {
+        if more_wait != self.before.is_some() {
+            self.change();
+        }
+    }
+
+    #[inline]
+    fn change(&mut self) {
+        GATHERING.with(|gathering| match self.before.take() {
+            None => self.before = Some(gathering.replace(Gathering::UntilLoop)),
+            Some(before) => gathering.set(before),
+        });
+    }
+}
+
+impl Drop for GatherForLoop {
+    #[inline]
+    fn drop(&mut self) {
+        self.set(false);
+    }
 }
 
 /// Runs `send` for one of many messages, behind which somebody flushes, unless the loop does.
@@ -73,4 +101,25 @@ fn while_gathering<R>(how: Gathering, act: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(GATHERING.with(|gathering| gathering.replace(how)));
     act()
+}
+
+/// While it lives, the current thread is about to flush one outbox, which needs not call the loop.
+pub(crate) struct Served(usize);
+
+/// Notes that the current thread flushes the outbox at that address next, whatever happens.
+#[inline]
+pub(crate) fn serve(outbox: usize) -> Served {
+    Served(SERVED.with(|served| served.replace(outbox)))
+}
+
+/// Whether the current thread flushes the outbox at that address next.
+#[inline]
+pub(crate) fn is_served(outbox: usize) -> bool {
+    SERVED.with(Cell::get) == outbox
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        SERVED.with(|served| served.set(self.0));
+    }
 }

@@ -14,7 +14,6 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec, SlimArc};
 
 pub(crate) use current::Held;
-use current::Taken;
 
 const OPENING: u8 = 0;
 const READY: u8 = 1;
@@ -206,17 +205,7 @@ impl Registry {
         self.blocks.get(id.slot() / BLOCK)?.get(id.slot() % BLOCK)
     }
 
-    /// Runs `look` on the entry, if it lives.
-    #[inline]
-    pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
-        let current = Taken::new();
-        if let Some(entry) = current.entry(self, id) {
-            return Some(look(entry));
-        }
-        drop(current);
-        self.with_any(id, look)
-    }
-
+    /// As [`with`](Self::with), for any entry.
     #[inline(never)] // Both ways in one function would make the shorter one longer.
     fn with_any<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
         let entry = self.slot(id)?.load();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
 use crate::event_loop::Callback;
-use crate::loop_thread::while_more_wait;
+use crate::loop_thread::GatherForLoop;
 use crate::network::shared::Shared;
 use crate::registry::{Entry, Held, SharedEntry};
 
@@ -16,6 +16,7 @@ pub(super) struct ConnectionSink<'a> {
     entry: &'a Entry,
     endpoint: Endpoint,
     callback: Callback<'a>,
+    gather: GatherForLoop,
     _current: Held,
 }
 
@@ -27,13 +28,15 @@ impl<'a> ConnectionSink<'a> {
         callback: Callback<'a>,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
-        Self { shared, entry, endpoint: entry.endpoint(), callback, _current: current }
+        let (endpoint, gather) = (entry.endpoint(), GatherForLoop::default());
+        Self { shared, entry, endpoint, callback, gather, _current: current }
     }
 }
 
 impl Sink for ConnectionSink<'_> {
     fn message(&mut self, message: &[u8], more: bool) -> Flow {
-        deliver(self.shared, self.entry, (&self.endpoint, message, more), self.callback)
+        self.gather.set(more);
+        deliver(self.shared, self.entry, (&self.endpoint, message), self.callback)
     }
 }
 
@@ -44,6 +47,7 @@ pub(super) struct DatagramSink<'a> {
     entry: &'a Entry,
     callback: Callback<'a>,
     accepted: Vec<Connection>,
+    gather: GatherForLoop,
     current: Held,
 }
 
@@ -54,12 +58,13 @@ impl<'a> DatagramSink<'a> {
         callback: Callback<'a>,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
-        Self { shared, entry, callback, accepted: Vec::new(), current }
+        let gather = GatherForLoop::default();
+        Self { shared, entry, callback, accepted: Vec::new(), gather, current }
     }
 
     #[inline]
     pub(super) fn into_accepted(self) -> Vec<Connection> {
-        drop(self.current);
+        drop((self.current, self.gather));
         self.accepted
     }
 }
@@ -72,30 +77,26 @@ impl ListenerSink for DatagramSink<'_> {
 
     fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow {
         let endpoint = self.entry.endpoint_of(from);
-        deliver(self.shared, self.entry, (&endpoint, message, more), self.callback)
+        self.gather.set(more);
+        deliver(self.shared, self.entry, (&endpoint, message), self.callback)
     }
 }
 
-/// Runs the callback, unless the program removed the resource or stopped the node: asked before,
-/// for other threads do that at any time, and after, for the callback does. Pausing is asked for
-/// after only: the message at hand must not be lost.
+/// Runs the callback, unless the program removed the resource or stopped the node: the callback before
+/// may have, and other threads do that at any time. Pausing is asked for after it only: the message
+/// at hand must not be lost.
 #[inline]
 fn deliver(
     shared: &Shared,
     entry: &Entry,
-    (endpoint, message, more): (&Endpoint, &[u8], bool),
+    (endpoint, message): (&Endpoint, &[u8]),
     callback: Callback<'_>,
 ) -> Flow {
-    let is_over = || entry.is_over() || shared.is_stopping();
-    if is_over() {
+    if entry.is_over() || shared.is_stopping() {
         return Flow::Stop;
     }
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
-    while_more_wait(more, || callback.message(endpoint, message));
-    if is_over() || entry.is_paused() || shared.is_reading_held() {
-        Flow::Stop
-    } else {
-        Flow::Continue
-    }
+    callback.message(entry, endpoint, message);
+    if entry.is_paused() || shared.is_reading_held() { Flow::Stop } else { Flow::Continue }
 }

@@ -35,6 +35,9 @@ impl EventLoop {
             Some(_) => entry.limits().read_budget.min(self.share),
             None => ACCEPTS_PER_TURN,
         };
+        if entry.is_over() {
+            return; // The loop has not come to its removal.
+        }
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
         let mut sink = DatagramSink::new(&self.shared, entry, callback);
         let accepting = local.ready(&mut io, &mut sink);

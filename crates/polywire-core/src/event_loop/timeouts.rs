@@ -13,11 +13,16 @@ use crate::poller::{Poller, Readiness};
 const LATE: Duration = Duration::from_millis(5);
 
 impl EventLoop {
-    pub(super) fn fire_deadlines(&mut self, callback: Callback<'_>) {
-        if self.deadlines.is_empty() {
-            return;
-        }
-        let now = self.shared.clock.now();
+    /// The time, if there are deadlines that it matters for.
+    #[inline]
+    pub(super) fn time_for_deadlines(&self) -> Option<Instant> {
+        if self.deadlines.is_empty() { None } else { Some(self.shared.clock.now()) }
+    }
+
+    /// Sees to the deadlines that are over at `now`, when the poller told of what has been served
+    /// since.
+    pub(super) fn fire_deadlines(&mut self, now: Option<Instant>, callback: Callback<'_>) {
+        let Some(now) = now else { return };
         while let Some((at, id)) = self.deadlines.pop_due(now) {
             let Some(mut resource) = self.take_out(id) else { continue };
             if resource.deadline() != Some(at) {

@@ -8,6 +8,7 @@ use crate::events::EventReceiver;
 use crate::network::shared::Shared;
 use crate::network::{NetEvent, NetworkProcessor};
 use crate::node::NodeEvent;
+use crate::registry::Entry;
 
 /// Signals delivered between two looks at the network, and priority ones before each of its
 /// events: enough to be fast, too few to starve the rest.
@@ -93,10 +94,15 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
     /// Delivers what comes before a network's event; returns whether that is still wanted.
     #[inline]
     fn prepare_event(&mut self) -> bool {
-        if self.signals.borrow().has_priority() {
+        if self.has_priority() {
             self.deliver_priority();
         }
         !self.shared.is_stopping()
+    }
+
+    #[inline]
+    fn has_priority(&self) -> bool {
+        self.signals.borrow().has_priority()
     }
 }
 
@@ -107,9 +113,11 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F>
         }
     }
 
-    fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
-        if self.prepare_event() {
-            (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
+    fn message(&mut self, entry: &Entry, endpoint: &Endpoint, message: &[u8]) {
+        // What goes ahead may end the endpoint, or the node.
+        if self.has_priority() && (!self.prepare_event() || entry.is_over()) {
+            return;
         }
+        (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
     }
 }

@@ -3,37 +3,51 @@
 //! What a callback sends mostly goes to the endpoint it was called for: that one is found here,
 //! without the atomic operations of the registry's slots.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use crate::endpoint::ResourceId;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::thread_local;
 
 thread_local! {
-    static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
+    // Looked at where it is: to take it out and put it back takes longer than all else here.
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 struct Current {
-    /// Where the registry of the entry is, for ids are those of a node.
+    /// Of which registry it is: programs run several nodes on a thread.
     registry: usize,
     entry: SharedEntry,
 }
 
-/// Keeps an entry the current one; the one before is current again when this is dropped.
+/// While it lives, an entry is the current one of this thread. On drop the one before is again.
 pub(crate) struct Held(Option<Current>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        CURRENT.with(|current| current.set(self.0.take()));
+        CURRENT.with(|current| set(current, self.0.take()));
     }
 }
 
 impl Registry {
-    /// Makes `entry`, which is one of this registry and lives, the current one of this thread.
+    /// Has `entry` found faster on this thread while what is returned lives.
     #[inline]
     pub(crate) fn hold_current(&self, entry: &SharedEntry) -> Held {
         let current = Current { registry: self.place(), entry: SharedEntry::clone(entry) };
-        Held(CURRENT.with(|before| before.replace(Some(current))))
+        Held(CURRENT.with(|before| set(before, Some(current))))
+    }
+
+    /// Runs `look` on the entry of `id`, if it lives: the current one of this thread is found at once.
+    #[inline]
+    pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
+        CURRENT.with(|current| match current.try_borrow().as_deref() {
+            Ok(Some(Current { registry, entry }))
+                if entry.id == id && *registry == self.place() =>
+            {
+                Some(look(entry))
+            }
+            _ => self.with_any(id, look),
+        })
     }
 
     fn place(&self) -> usize {
@@ -41,31 +55,12 @@ impl Registry {
     }
 }
 
-/// The current entry, taken out until this is dropped: what is done with it may do anything, and
-/// whatever that looks up is in the slots.
-pub(super) struct Taken(Option<Current>);
-
-impl Taken {
-    #[inline]
-    pub(super) fn new() -> Self {
-        Self(CURRENT.with(Cell::take))
-    }
-
-    /// The entry, if it is the one of this id.
-    #[inline]
-    pub(super) fn entry(&self, registry: &Registry, id: ResourceId) -> Option<&Entry> {
-        match &self.0 {
-            Some(Current { registry: place, entry }) if entry.id == id => {
-                (*place == registry.place()).then_some(entry)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Drop for Taken {
-    #[inline]
-    fn drop(&mut self) {
-        CURRENT.with(|current| current.set(self.0.take()));
+/// Returns what was there. Nothing changes while somebody looks at it, further out on this thread:
+/// then `current` is what is returned, and is looked up as any other.
+#[inline]
+fn set(cell: &RefCell<Option<Current>>, current: Option<Current>) -> Option<Current> {
+    match cell.try_borrow_mut() {
+        Ok(mut before) => std::mem::replace(&mut before, current),
+        Err(_) => current,
     }
 }

@@ -145,6 +145,28 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self.settle();
     }
 
+    /// Writes what waits, if the stream is open.
+    #[inline]
+    fn write(&self) -> Result<(), CloseReason> {
+        if self.outbox.waits() { self.write_some() } else { Ok(()) }
+    }
+
+    fn write_some(&self) -> Result<(), CloseReason> {
+        match self.outbox.flush() {
+            Err(
+                reason @ (CloseReason::OutboxLimit { .. }
+                | CloseReason::NodeMemory
+                | CloseReason::Stalled),
+            ) => Err(reason),
+            Err(_) => {
+                // The peer may have said more before it went: the read side tells the end.
+                self.outbox.tell_reader();
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     fn shake_hands(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
         self.flush_ahead()?;
         match self.read(io, &mut Nobody)? {
@@ -208,13 +230,19 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
-        match self.read(io, sink) {
+        let served = self.outbox.serve();
+        let received = match self.read(io, sink) {
             Ok(Stop::Needs(_)) => match self.outbox.failure() {
                 Some(failure) => Received::Ended(failure),
                 None => Received::Drained,
             },
             Ok(Stop::Sink | Stop::Ready) => Received::Unfinished,
             Err(reason) => Received::Ended(reason),
+        };
+        drop(served);
+        match self.write() {
+            Err(reason) if !matches!(received, Received::Ended(_)) => Received::Ended(reason),
+            _ => received,
         }
     }
 
@@ -229,19 +257,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
-        match self.outbox.flush() {
-            Err(
-                reason @ (CloseReason::OutboxLimit { .. }
-                | CloseReason::NodeMemory
-                | CloseReason::Stalled),
-            ) => Err(reason),
-            Err(_) => {
-                // The peer may have said more before it went: the read side tells the end.
-                self.outbox.tell_reader();
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
+        self.write()
     }
 
     fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {

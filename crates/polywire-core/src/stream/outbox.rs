@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
-use crate::loop_thread::{Gathering, gathering};
+use crate::loop_thread::{Gathering, Served, gathering, is_served, serve};
 use crate::network::SendStatus;
 use crate::poller::Readiness;
 use crate::stream::{Encoder, Stream};
@@ -94,6 +94,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             return SendStatus::MaxPacketSizeExceeded;
         }
         let mut state = self.lock();
+        if self.queue_behind(&mut state, message) {
+            return SendStatus::Sent;
+        }
         if self.is_crowded(&state, message.len()) {
             state = match self.room_for(state, message.len(), wait) {
                 Ok(state) => state,
@@ -128,6 +131,19 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         SendStatus::Sent
     }
 
+    /// Puts a message behind others that the loop is about to write, unless there may be something
+    /// against it. As most of many are sent.
+    #[inline]
+    fn queue_behind(&self, state: &mut State, message: &[u8]) -> bool {
+        let Limits { outbox_soft_mark, outbox_hard_limit, .. } = *self.limits;
+        let is_far_from_full =
+            state.is_gathering(message.len(), outbox_soft_mark.min(outbox_hard_limit));
+        if is_far_from_full {
+            state.queue(&self.encoder, message, outbox_hard_limit);
+        }
+        is_far_from_full
+    }
+
     /// Has what was queued written: by the loop, or by a thread that gathers messages, once they are
     /// enough for a write.
     #[inline]
@@ -135,12 +151,30 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let enough = match state.turn {
             Turn::LoopLater if !state.loop_runs_here() => WRITE,
             Turn::Anybody if gathering() == Gathering::UntilFlush => CHUNK,
-            _ => return state.call_loop(),
+            _ => return self.call_loop(&mut state),
         };
         if state.queued() >= enough {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
         }
+    }
+
+    /// Makes it the loop's turn, and tells it unless it comes by itself.
+    #[inline]
+    fn call_loop(&self, state: &mut State) {
+        match state.turn {
+            Turn::Anybody | Turn::LoopLater if is_served(self.place()) => state.turn = Turn::Loop,
+            Turn::Anybody => state.hurry_loop(),
+            Turn::LoopLater if state.loop_runs_here() => state.hurry_loop(),
+            Turn::LoopLater | Turn::Loop | Turn::Writing => {}
+        }
+    }
+
+    /// Has the current thread alone see to the outbox while what is returned lives: it must flush
+    /// it right after.
+    #[inline]
+    pub(super) fn serve(&self) -> Served {
+        serve(self.place())
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.
@@ -189,12 +223,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
         queue.push_bytes(bytes);
         self.waits.store(true, Ordering::Release);
-        state.call_loop();
+        self.call_loop(&mut state);
+    }
+
+    /// Whether something waits to be written.
+    #[inline]
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
     }
 
     /// Writes what waits, as far as the socket takes it.
     pub(super) fn flush(&self) -> Result<(), CloseReason> {
-        if !self.waits.load(Ordering::Acquire) {
+        if !self.waits() {
             return Ok(());
         }
         match self.socket() {
@@ -252,7 +292,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 Ok(()) => {}
                 // The poller tells when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    state.has_filled = true;
+                    state.note_full();
                     return Ok(());
                 }
                 Err(error) => {
@@ -386,6 +426,11 @@ impl<S, E> Outbox<S, E> {
     /// How the loop is called, once the connection belongs to one.
     pub(super) fn announcer(&self) -> Option<Announcer> {
         self.lock().announcer.clone()
+    }
+
+    /// What tells it from all others.
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

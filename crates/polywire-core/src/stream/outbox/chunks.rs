@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 /// Frames up to this long are gathered in one piece of memory; longer ones get their own.
 pub(super) const CHUNK: usize = 64 << 10;
 
+/// The least memory taken for frames that are gathered.
+pub(super) const LEAST_CHUNK: usize = 512;
+
 /// Bytes of which the front may have been taken.
 #[derive(Debug)]
 pub(super) struct Chunk {
@@ -48,6 +51,12 @@ impl Chunks {
 
     pub(super) fn len(&self) -> usize {
         usize::from(self.front.is_some()) + self.behind.len()
+    }
+
+    /// The bytes, if they are in one chunk.
+    #[inline]
+    pub(super) fn sole(&self) -> Option<&[u8]> {
+        self.front.as_ref().filter(|_| self.behind.is_empty()).map(Chunk::rest)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
@@ -94,6 +103,17 @@ impl Chunks {
         }
         bytes.clear();
         bytes
+    }
+
+    /// Takes hardly more memory than what is here needs.
+    pub(super) fn fit(&mut self) {
+        self.spare = Vec::new();
+        if let Some(Chunk { bytes, start }) = &mut self.front {
+            if bytes.capacity() > 2 * (bytes.len() - *start) + LEAST_CHUNK {
+                bytes.drain(..std::mem::take(start));
+                bytes.shrink_to_fit();
+            }
+        }
     }
 
     pub(super) fn has_spare(&self) -> bool {

@@ -1,15 +1,14 @@
 //! What an outbox holds, and whose turn it is.
 
+use std::cell::Cell;
 use std::num::NonZeroU32;
+use std::thread_local;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::poller::Readiness;
 use crate::stream::Encoder;
-use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks};
-
-/// The least memory taken for frames that are gathered.
-const LEAST_CHUNK: usize = 512;
+use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK};
 
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
@@ -47,6 +46,12 @@ pub(super) struct Waiting {
     failure: Option<CloseReason>,
 }
 
+thread_local! {
+    /// The memory of the outbox that this thread emptied last, for the one that it fills next: mostly
+    /// a thread gathers for one connection at a time.
+    static SPARE: Cell<Option<Box<Waiting>>> = const { Cell::new(None) };
+}
+
 /// Who writes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -59,6 +64,24 @@ pub(super) enum Turn {
     /// The loop, which comes by itself in a moment, and until then any thread that has enough for a
     /// write: other threads send one message after another.
     LoopLater,
+}
+
+impl Waiting {
+    #[inline]
+    fn empty() -> Box<Self> {
+        // A thread that ends has none any more.
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+
+    /// Leaves the memory to the outbox that is filled next.
+    #[inline]
+    fn give_back(mut self: Box<Self>) {
+        debug_assert_eq!(self.queued, 0);
+        let mut ahead = std::mem::take(&mut self.ahead);
+        *self = Self::default();
+        self.ahead.take_spare(&mut ahead);
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
 }
 
 impl State {
@@ -77,13 +100,25 @@ impl State {
     /// What waits, with memory for it; [`settle`](Self::settle) gives that back.
     #[inline]
     pub(super) fn waiting(&mut self) -> &mut Waiting {
-        self.waiting.get_or_insert_default()
+        self.waiting.get_or_insert_with(Waiting::empty)
     }
 
     /// Owns no memory from now on if nothing waits. Not while somebody writes what waited.
     #[inline]
     pub(super) fn settle(&mut self) {
-        self.waiting.take_if(|waiting| waiting.queued == 0 && waiting.failure.is_none());
+        let is_idle = |waiting: &mut Box<Waiting>| waiting.queued == 0 && waiting.failure.is_none();
+        if let Some(waiting) = self.waiting.take_if(is_idle) {
+            waiting.give_back();
+        }
+    }
+
+    /// The socket is full: what waits may do so for long, and takes no more memory than it must.
+    pub(super) fn note_full(&mut self) {
+        self.has_filled = true;
+        if let Some(waiting) = &mut self.waiting {
+            waiting.ahead.fit();
+            waiting.frames.fit();
+        }
     }
 
     #[cfg(test)]
@@ -174,7 +209,7 @@ impl State {
     /// As [`set_queued`](Self::set_queued), when so many bytes of one message are put behind.
     #[inline]
     pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
-        let waiting = self.waiting.get_or_insert_default();
+        let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let before = waiting.queued;
         waiting.queued += bytes;
         if bytes > hard_limit {
@@ -213,6 +248,18 @@ impl State {
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.ended || self.failure().is_some()
+    }
+
+    /// Whether messages wait for the loop, which knows, and take one of so many bytes without more
+    /// than `most` waiting then.
+    #[inline]
+    pub(super) fn is_gathering(&self, len: usize, most: usize) -> bool {
+        let Some(waiting) = &self.waiting else { return false };
+        self.turn == Turn::Loop
+            && waiting.queued.saturating_add(len) <= most
+            && !self.ended
+            && waiting.failure.is_none()
+            && self.node_has_room(len)
     }
 
     /// Whether a message may go straight to the socket.
@@ -257,18 +304,8 @@ impl State {
         }
     }
 
-    /// Makes it the loop's turn, and tells it, unless it is somebody's already or the loop comes in
-    /// a moment while this is another thread.
+    /// Makes it the loop's turn, and tells it, unless it knows.
     #[inline]
-    pub(super) fn call_loop(&mut self) {
-        match self.turn {
-            Turn::Anybody => self.hurry_loop(),
-            Turn::LoopLater if self.loop_runs_here() => self.hurry_loop(),
-            Turn::LoopLater | Turn::Loop | Turn::Writing => {}
-        }
-    }
-
-    /// As [`call_loop`](Self::call_loop), for a thread that waits for room.
     pub(super) fn hurry_loop(&mut self) {
         if let (Turn::Anybody | Turn::LoopLater, Some(announcer)) = (self.turn, &self.announcer) {
             self.turn = Turn::Loop;

@@ -54,16 +54,16 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
                 return self.fail(state, CloseReason::NodeMemory);
             }
-            state.has_filled = true;
             let rest = [head, body].concat();
             state.add_queued(rest.len(), self.limits.outbox_hard_limit);
             state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
+            state.note_full();
             self.waits.store(true, Ordering::Release);
         }
         state.turn = Turn::Anybody;
         state.note_write();
         if state.queued() > 0 {
-            state.call_loop();
+            self.call_loop(&mut state);
         } else if state.ended {
             // The loop may have found this write under way, and waits to shut the stream down.
             state.announce();
@@ -117,13 +117,11 @@ fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
 pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io::Result<()>) {
     let mut total = 0;
     while !batch.is_empty() {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let used = batch.len().min(SLICES);
-        for (slice, chunk) in slices.iter_mut().zip(batch.iter()) {
-            *slice = IoSlice::new(chunk.rest());
-        }
-        let given: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-        let written = match retry(|| socket.write_vectored(&slices[..used])) {
+        let (given, result) = match batch.sole() {
+            Some(sole) => (sole.len(), retry(|| socket.write_vectored(&[IoSlice::new(sole)]))),
+            None => write_several(socket, batch),
+        };
+        let written = match result {
             Ok(written) => written,
             Err(error) => return (total, Err(error)),
         };
@@ -134,6 +132,18 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
         }
     }
     (total, Ok(()))
+}
+
+/// Gives the socket as many chunks as a call takes. Returns how many bytes that were.
+#[inline(never)] // Mostly there is one, which needs no stack for many.
+fn write_several<S: Stream>(socket: &S, batch: &Chunks) -> (usize, io::Result<usize>) {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let used = batch.len().min(SLICES);
+    for (slice, chunk) in slices.iter_mut().zip(batch.iter()) {
+        *slice = IoSlice::new(chunk.rest());
+    }
+    let given = slices[..used].iter().map(|slice| slice.len()).sum();
+    (given, retry(|| socket.write_vectored(&slices[..used])))
 }
 
 fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
