@@ -34,6 +34,7 @@ use crate::registry::Entry;
 use deadlines::Deadlines;
 use gathering::Gathering;
 use guests::GuestLists;
+use pending::Pending;
 use resource::{Resource, Stage};
 
 /// Bytes of the buffer that every read of the loop goes to.
@@ -274,8 +275,8 @@ impl EventLoop {
             Wait::Forever => None,
             Wait::Until(until) => Some(until),
         };
-        let until =
-            [wanted, self.next_deadline(), self.gathering.end()].into_iter().flatten().min()?;
+        let own = earlier(self.next_deadline(), self.gathering.end());
+        let until = earlier(wanted, own)?;
         Some(until.saturating_duration_since(self.shared.clock.now()))
     }
 
@@ -295,54 +296,54 @@ impl EventLoop {
         // Most turns serve one, and a division takes as long as much of a turn.
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
         let mut polled = std::mem::take(&mut self.polled);
-        for (token, readiness) in polled.drain(..) {
+        for number in 0..ready {
             if self.must_stop() {
                 return;
             }
-            self.serve_polled(token, readiness, callback);
+            let next = match polled.get(number) {
+                Some(&(token, readiness)) => self.take_polled(token, readiness),
+                None => self.take_listed(),
+            };
+            let Some((id, stage, readiness)) = next else { continue };
+            match stage {
+                Stage::Ready if self.holding => self.hold(id, readiness),
+                Stage::Ready => self.transfer(id, readiness, callback),
+                Stage::Listening { .. } => self.listen(id, readiness, callback),
+                _ => self.serve_seldom(id, readiness, callback),
+            }
+            self.take_mail(callback);
         }
+        polled.clear();
         self.polled = polled;
-        for _ in 0..listed {
-            if self.must_stop() {
-                return;
-            }
-            let Some(id) = self.ready.pop_front() else { return };
-            let Some(resource) = find(&mut self.resources, id) else { continue };
-            let (readiness, stage) = (resource.pending.take(), resource.stage);
-            self.serve((id, stage), readiness, callback);
-        }
     }
 
-    /// Serves what the poller told of, unless it is in the list and so served from there.
+    /// What the poller told of, unless it is in the list and so served from there.
     #[inline]
-    fn serve_polled(&mut self, token: usize, readiness: Readiness, callback: Callback<'_>) {
-        let id = ResourceId::from(token);
-        let Some(Some(resource)) = self.resources.get_mut(id.slot()) else { return };
-        if token_of(resource.entry.id) != token {
-            return;
+    fn take_polled(
+        &mut self,
+        token: usize,
+        readiness: Readiness,
+    ) -> Option<(ResourceId, Stage, Readiness)> {
+        let resource = self.resources.get_mut(ResourceId::from(token).slot())?.as_mut()?;
+        let id = resource.entry.id;
+        if token_of(id) != token {
+            return None;
+        }
+        if resource.pending == Pending::default() {
+            return Some((id, resource.stage, readiness)); // As mostly.
         }
         resource.pending.merge(readiness);
-        if !resource.pending.is_listed() {
-            let readiness = resource.pending.take();
-            let served = (resource.entry.id, resource.stage);
-            self.serve(served, readiness, callback);
+        if resource.pending.is_listed() {
+            return None;
         }
+        Some((id, resource.stage, resource.pending.take()))
     }
 
     #[inline]
-    fn serve(
-        &mut self,
-        (id, stage): (ResourceId, Stage),
-        readiness: Readiness,
-        callback: Callback<'_>,
-    ) {
-        match stage {
-            Stage::Ready if self.holding => self.hold(id, readiness),
-            Stage::Ready => self.transfer(id, readiness, callback),
-            Stage::Listening { .. } => self.listen(id, readiness, callback),
-            _ => self.serve_seldom(id, readiness, callback),
-        }
-        self.take_mail(callback);
+    fn take_listed(&mut self) -> Option<(ResourceId, Stage, Readiness)> {
+        let id = self.ready.pop_front()?;
+        let resource = find(&mut self.resources, id)?;
+        Some((id, resource.stage, resource.pending.take()))
     }
 
     /// Keeps readiness until the program can be told of what it brings.
@@ -440,6 +441,15 @@ impl EventLoop {
 #[inline]
 fn find(resources: &mut [Option<Resource>], id: ResourceId) -> Option<&mut Resource> {
     resources.get_mut(id.slot())?.as_mut().filter(|resource| resource.entry.id == id)
+}
+
+/// The earlier of two times that may be there.
+#[inline]
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The endpoint that an event is about.

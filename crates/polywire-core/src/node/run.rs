@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
-use crate::event_loop::{Handle, Wait};
+use crate::event_loop::{Handle, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::network::shared::Shared;
 use crate::network::{NetEvent, NetworkProcessor};
@@ -36,7 +36,7 @@ pub(super) fn run<S: Send + 'static>(
         if shared.is_stopping() {
             return Wait::No;
         }
-        let deadline = signals.next_deadline().into_iter().chain(drained).min();
+        let deadline = earlier(signals.next_deadline(), drained);
         deadline.map_or(Wait::Forever, Wait::Until)
     };
     while !shared.is_stopping() {

@@ -1,11 +1,13 @@
 //! Writing to a socket, as far as it takes.
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::thread_local;
 
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::stream::outbox::Outbox;
-use crate::stream::outbox::chunks::{Chunk, Chunks};
+use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks};
 use crate::stream::outbox::state::Turn;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::Ordering;
@@ -13,30 +15,43 @@ use crate::sync::atomic::Ordering;
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;
 
-/// Frames up to this long are put together on the stack, so that a plain write does: the system takes
-/// longer to gather two pieces than it takes to copy them.
+/// Frames up to this long are put together, so that a plain write does: the system takes longer to
+/// gather two pieces than it takes to copy them.
 const COPIED: usize = 4096;
-/// Most are no longer than this, and need less of the stack to be cleared.
+
+/// Most frames are no longer than this, and are put together on the stack.
 const SMALL: usize = 256;
+/// Memory for a frame that a thread keeps at most.
+const KEPT: usize = 2 * CHUNK;
+
+thread_local! {
+    /// Where this thread puts longer frames together. A thread that ends has it no more.
+    static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Writes a message to the idle `socket`. The turn is ours.
+    #[inline]
     pub(super) fn write_through(&self, socket: &S, message: &[u8]) {
-        let prefix = self.encoder.prefix(message);
-        let mut encoded = Vec::new();
-        let parts = match &prefix {
-            Some(prefix) => [prefix.as_slice(), message],
-            None => {
-                encoded.reserve(message.len() + 16);
-                self.encoder.encode(message, &mut encoded);
-                [&*encoded, &[]]
-            }
-        };
-        self.end_turn(parts, write_frame(socket, parts));
+        match &self.encoder.prefix(message) {
+            Some(prefix) => self.write_once(socket, [prefix.as_slice(), message]),
+            None => self.write_encoded(socket, message),
+        }
     }
 
-    /// Gives the turn back after a write of `parts` that took as many bytes as `result` says.
-    fn end_turn(&self, parts: [&[u8]; 2], result: io::Result<usize>) {
+    #[inline(never)] // Only masked frames.
+    fn write_encoded(&self, socket: &S, message: &[u8]) {
+        with_frame(|frame| {
+            frame.reserve(message.len() + 16);
+            self.encoder.encode(message, frame);
+            self.write_once(socket, [frame, &[]]);
+        });
+    }
+
+    /// Writes the two parts of a frame as far as the socket takes them, keeps what it does not, and
+    /// gives the turn back.
+    fn write_once(&self, socket: &S, parts: [&[u8]; 2]) {
+        let result = write_frame(socket, parts);
         let mut state = self.lock();
         if state.failure().is_some() {
             return;
@@ -77,30 +92,38 @@ fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     match parts {
         [[], whole] | [whole, []] => write_parts(socket, [whole, &[]]),
         [prefix, message] if prefix.len() + message.len() <= SMALL => {
-            write_copied::<SMALL, S>(socket, parts)
+            let mut frame = [0; SMALL];
+            let len = prefix.len() + message.len();
+            frame[..prefix.len()].copy_from_slice(prefix);
+            frame[prefix.len()..len].copy_from_slice(message);
+            write_parts(socket, [&frame[..len], &[]])
         }
         [prefix, message] if prefix.len() + message.len() <= COPIED => {
-            write_copied_long(socket, parts)
+            write_copied(socket, [prefix, message])
         }
         _ => write_parts(socket, parts),
     }
 }
 
-#[inline]
-fn write_copied<const N: usize, S: Stream>(
-    socket: &S,
-    [prefix, message]: [&[u8]; 2],
-) -> io::Result<usize> {
-    let mut frame = [0; N];
-    let len = prefix.len() + message.len();
-    frame[..prefix.len()].copy_from_slice(prefix);
-    frame[prefix.len()..len].copy_from_slice(message);
-    write_parts(socket, [&frame[..len], &[]])
+#[inline(never)] // Not in the way of small ones.
+fn write_copied<S: Stream>(socket: &S, [prefix, message]: [&[u8]; 2]) -> io::Result<usize> {
+    with_frame(|frame| {
+        frame.extend_from_slice(prefix);
+        frame.extend_from_slice(message);
+        write_parts(socket, [frame, &[]])
+    })
 }
 
-#[inline(never)] // Only what it writes is to need so much of the stack.
-fn write_copied_long<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
-    write_copied::<COPIED, S>(socket, parts)
+/// Runs `act` with empty memory for a frame.
+#[inline]
+fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let mut frame = FRAME.try_with(Cell::take).unwrap_or_default();
+    frame.clear();
+    let result = act(&mut frame);
+    if frame.capacity() <= KEPT {
+        let _ = FRAME.try_with(|kept| kept.set(frame));
+    }
+    result
 }
 
 /// Writes two parts in one call and says how much of both was taken.
