@@ -47,6 +47,34 @@ over_transports! {
         });
     }
 
+    [framed_tcp ws]
+    fn nothing_comes_after_a_remove_by_a_signal_that_goes_ahead_of_it(transport) {
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let mut from = None;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut peer = RawPeer::connect(transport, addr);
+                peer.stream.write_all(&frame(transport, b"one of two").repeat(2)).unwrap();
+                let _ = peer.read_to_end(100);
+            });
+            run(&handler, listener, "the signals", |event| match event {
+                NodeEvent::Network(NetEvent::Message(endpoint, _)) => {
+                    assert!(from.is_none(), "a message after remove");
+                    from = Some(endpoint);
+                    handler.signals().send_with_priority(Signal::Step(0));
+                    handler.signals().send_with_timer(Signal::Step(1), Duration::from_millis(20));
+                }
+                NodeEvent::Signal(Signal::Step(0)) => {
+                    let endpoint = from.expect("a message before");
+                    assert!(handler.network().remove(endpoint.resource_id()));
+                }
+                NodeEvent::Signal(_) => handler.stop(),
+                NodeEvent::Network(_) => {}
+            });
+        });
+    }
+
     [udp]
     fn nothing_comes_after_a_listener_was_removed_in_the_callback(transport) {
         let (handler, listener) = split();

@@ -116,6 +116,12 @@ impl Chunks {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        let chunks = self.iter().map(|chunk| chunk.bytes.capacity());
+        chunks.sum::<usize>() + self.spare.capacity()
+    }
+
     pub(super) fn has_spare(&self) -> bool {
         self.spare.capacity() > 0
     }

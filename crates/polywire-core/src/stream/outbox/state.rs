@@ -126,6 +126,13 @@ impl State {
         self.waiting.is_some()
     }
 
+    /// Bytes that what waits takes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        let waiting = self.waiting.as_ref();
+        waiting.map_or(0, |waiting| waiting.ahead.capacity() + waiting.frames.capacity())
+    }
+
     /// Takes what is to be written next, in its order.
     #[inline]
     pub(super) fn take_batch(&mut self) -> Chunks {

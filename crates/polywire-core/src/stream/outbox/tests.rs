@@ -7,7 +7,7 @@ use super::*;
 use crate::adapter::Registration;
 use crate::announcer::Announcements;
 use crate::endpoint::ResourceId;
-use crate::loop_thread::as_one_of_many;
+use crate::loop_thread::{GatherForLoop, as_one_of_many};
 use crate::poller::{Clock, LoopWaker};
 use crate::stream::Prefix;
 
@@ -363,4 +363,58 @@ fn an_outbox_in_which_nothing_waits_is_small() {
     pipe.room.store(usize::MAX, Ordering::Release);
     outbox.flush().unwrap();
     assert!(!outbox.lock().owns_memory());
+}
+
+#[test]
+fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
+    let (busy, pipe, _) = open(usize::MAX, &Limits::default());
+    let gather_and_flush = |messages| {
+        (0..messages).for_each(|_| {
+            as_one_of_many(|| busy.send(&[7; 200], true));
+        });
+        let held = busy.lock().memory();
+        busy.flush().unwrap();
+        held
+    };
+    let much = gather_and_flush(300);
+    assert!(much >= 300 * 200);
+    assert!(gather_and_flush(1) >= much, "the memory of before");
+
+    // One that finds the socket full in the middle of it, and one that finds it so at once.
+    for room in [150, 0] {
+        let (slow, slow_pipe, _) = open(room, &Limits::default());
+        as_one_of_many(|| slow.send(&[7; 200], true));
+        slow.flush().unwrap();
+        assert!(slow.lock().memory() <= 2 * 201 + 512, "{}", slow.lock().memory());
+        slow.send(&[7; 200], true);
+        assert!(slow.lock().memory() <= 4 * 201 + 512, "{}", slow.lock().memory());
+        slow_pipe.room.store(usize::MAX, Ordering::Release);
+        slow.flush().unwrap();
+        assert_eq!(slow_pipe.taken.lock().unwrap().len(), 2 * 201);
+        gather_and_flush(300);
+    }
+    assert!(pipe.writes.load(Ordering::Relaxed) >= 4);
+}
+
+#[test]
+fn an_outbox_that_is_served_does_not_call_the_loop() {
+    let (served, pipe, announcements) = open(usize::MAX, &Limits::default());
+    let (other, _, announcements_of_other) = open(usize::MAX, &Limits::default());
+    let serving = served.serve();
+    let mut gather = GatherForLoop::default();
+    gather.set(true);
+    assert_eq!(served.send(b"first", true), SendStatus::Sent);
+    assert_eq!(other.send(b"elsewhere", true), SendStatus::Sent);
+    gather.set(false);
+    assert_eq!(served.send(b"last", true), SendStatus::Sent);
+    assert!(announcements.is_empty());
+    assert!(!announcements_of_other.is_empty());
+    assert_eq!(pipe.writes.load(Ordering::Relaxed), 0);
+    drop(serving);
+
+    served.flush().unwrap();
+    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x04last");
+    assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
+    assert_eq!(served.send(b"alone", true), SendStatus::Sent);
+    assert_eq!(pipe.writes.load(Ordering::Relaxed), 2, "at once again");
 }
