@@ -23,15 +23,15 @@ impl EventLoop {
         let entry = SharedEntry::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
         self.warn_of(&entry, &reason);
-        let tell = entry.end() != registry::Stage::Over;
-        if tell {
-            self.shared.reasons.replace(entry.id, reason.clone());
-            self.shared.counters.count_end(&reason);
+        if entry.end() == registry::Stage::Over {
+            // Removed meanwhile, or stopped: if something did not go out, its closing tells.
+            let reason = self.shared.reasons.get(entry.id).unwrap_or(reason);
+            return self.close(resource, reason);
         }
+        self.shared.reasons.replace(entry.id, reason.clone());
+        self.shared.counters.count_end(&reason);
         self.close(resource, reason);
-        if tell {
-            self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
-        }
+        self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
     }
 
     /// Tells the log of an end that somebody may want to do something about.
