@@ -66,6 +66,19 @@ Not apples to apples:
   with a constant.
 * zmq sends and receives on threads of its own. It and polywire gather what a thread sends; \
   message-io, tungstenite and `native` write each message.
+
+Where polywire is behind, and why:
+
+* `latency` and `alone`: a loop learns by epoll_wait(2) what a thread of `native` learns from its read. \
+  The `mio` column is the price of that; the rest is polywire's own, spread over some twenty steps of \
+  which none takes a tenth: it looks for signals, commands and timers, at limits and whether the \
+  endpoint lives, and counts. With UDP, mio's edge-triggered polling takes a second read, which finds \
+  nothing.
+* `datagrams`, one a call: whoever sends wakes the receiver's loop, through the poller; and a socket \
+  that a poller watches costs at each datagram that leaves it. See the `mio` column.
+* `fan-out` and many connections: each has an entry, an outbox and a record where the loop by hand has \
+  one, and all are out of the cache by the time the system has sent to the others.
+* `timers`: those of `native` can't be cancelled.
 ";
 
 /// The CPU's name, how many there are, and the system.

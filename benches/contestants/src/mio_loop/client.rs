@@ -2,13 +2,15 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
+use std::thread;
 
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
 
 use super::conn::Conn;
-use crate::args::Args;
-use crate::numbered::Source;
+use crate::args::{Args, LARGE_BUFFER};
+use crate::numbered::{Checker, Source};
 use crate::times::RoundTrips;
 use crate::usage;
 use crate::wire::Wire;
@@ -146,4 +148,45 @@ fn exchange_datagrams(args: &Args) {
         });
     }
     trips.print();
+}
+
+/// Takes a numbered stream of datagrams.
+pub(super) fn receive_datagrams(args: &Args) {
+    let (mut poll, socket) = bind();
+    if args.has_large_buffer() {
+        SockRef::from(&socket).set_recv_buffer_size(LARGE_BUFFER).expect("sets an option");
+    }
+    usage::serve(socket.local_addr().expect("bound").port());
+    let mut checker = Checker::lossy(args.size());
+    let mut events = Events::with_capacity(16);
+    let mut buffer = vec![0; 65536];
+    let mut is_over = false;
+    while !is_over {
+        drain(&mut poll, &mut events, &socket, &mut buffer, |message, _| {
+            is_over |= checker.message(message);
+        });
+    }
+    checker.print();
+}
+
+/// Sends a numbered stream of datagrams from a socket that a poll knows.
+pub(super) fn send_datagrams(args: &Args) {
+    let (_poll, socket) = bind();
+    socket.connect(args.peer()).expect("connects");
+    let mut source = Source::new(args);
+    let cpu = usage::cpu_time();
+    let send = |message: &[u8]| loop {
+        match socket.send(message) {
+            // Loopback hands a datagram on at once, so that there is room again soon.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+            result => return result,
+        }
+    };
+    while let Some(message) = source.next() {
+        send(message).expect("sends");
+    }
+    source.repeat_end(|message| {
+        let _ = send(message); // The receiver may be gone by now.
+    });
+    source.print(cpu, 0);
 }

@@ -59,8 +59,8 @@ pub(super) fn datagrams(scale: Scale) -> Scenario {
         about: "UDP of 64 bytes one way, as fast as the system takes them; quinn-udp and \
                 polywire-batch (`send_many`) send 64 a call, the others one",
         cases: vec![
-            row("large", &["native", "polywire", "tokio", "quinn-udp", "polywire-batch"]),
-            row("default", &["native", "polywire", "message-io", "tokio", "quinn-udp"]),
+            row("large", &["native", "mio", "polywire", "tokio", "quinn-udp", "polywire-batch"]),
+            row("default", &["native", "mio", "polywire", "message-io", "tokio", "quinn-udp"]),
         ],
         metrics: with_costs(vec![
             higher("per_s", "received/s"),
