@@ -1,6 +1,13 @@
 //! The TCP socket, as the stream engine reads and writes it.
 
-use std::io::{self, IoSlice, Read, Write};
+// The sanitizers know what libc does, and not what the system does.
+#[cfg_attr(
+    any(not(any(target_os = "linux", target_os = "android")), polywire_sanitized),
+    path = "socket/plain_calls.rs"
+)]
+mod calls;
+
+use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -12,7 +19,6 @@ use socket2::SockRef;
 
 /// Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only by a
 /// call that would block.
-#[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
 const TELLS_OF_CHANGE: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(
@@ -71,13 +77,15 @@ impl Stream for TcpSocket {
         }
     }
 
+    #[inline]
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.0).read(buffer)
+        calls::read(&self.0, buffer)
     }
 
+    #[inline]
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match buffers {
-            [buffer] => (&self.0).write(buffer),
+            [buffer] => calls::write(&self.0, buffer),
             _ => (&self.0).write_vectored(buffers),
         }
     }

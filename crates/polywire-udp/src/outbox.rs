@@ -81,6 +81,7 @@ impl Outbox {
     }
 
     /// Sends a datagram by `write`, which makes one system call, or keeps it.
+    #[inline]
     pub(crate) fn send(
         &self,
         to: SocketAddr,
@@ -99,6 +100,7 @@ impl Outbox {
         self.queue(to, message, if may_wait { gathering } else { Gathering::No }, write)
     }
 
+    #[inline(never)] // Not in the way of lone datagrams.
     fn queue(
         &self,
         to: SocketAddr,

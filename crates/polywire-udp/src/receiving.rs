@@ -34,7 +34,6 @@ const LOOK_FOR_BURST: usize = 16;
 
 /// Whether a call that received less often than it had room for has drained the socket until its
 /// next readiness: where it is recvmmsg, and mio polls with epoll or kqueue.
-#[allow(unexpected_cfgs, reason = "a flag of mio's that it does not declare to others")]
 const SHORT_BATCH_DRAINS: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(target_os = "android", target_os = "freebsd", target_os = "linux"),

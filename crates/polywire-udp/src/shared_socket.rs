@@ -1,5 +1,12 @@
 //! The socket that the loop reads and any thread sends through.
 
+// The sanitizers know what libc does, and not what the system does.
+#[cfg_attr(
+    any(not(any(target_os = "linux", target_os = "android")), polywire_sanitized),
+    path = "shared_socket/plain_calls.rs"
+)]
+mod calls;
+
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,8 +120,8 @@ impl SharedSocket {
     ) -> io::Result<()> {
         match (len, self.peer) {
             (Some(len), peer) => batching::send_joined(socket, peer.unwrap_or(to), bytes, len),
-            (None, Some(_)) => socket.send(bytes).map(drop),
-            (None, None) => socket.send_to(bytes, to).map(drop),
+            (None, Some(_)) => calls::send(socket, bytes),
+            (None, None) => calls::send_to(socket, bytes, to),
         }
     }
 
@@ -136,8 +143,8 @@ impl Source for &SharedSocket {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
         match self.peer {
-            Some(peer) => Ok((socket.recv(slot)?, peer)),
-            None => socket.recv_from(slot),
+            Some(peer) => Ok((calls::receive(socket, slot)?, peer)),
+            None => calls::receive_from(socket, slot),
         }
     }
 

@@ -75,7 +75,8 @@ Where polywire is behind, and why:
   endpoint lives, and counts. With UDP, mio's edge-triggered polling takes a second read, which finds \
   nothing.
 * `datagrams`, one a call: whoever sends wakes the receiver's loop, through the poller; and a socket \
-  that a poller watches costs at each datagram that leaves it. See the `mio` column.
+  that a poller watches costs at each datagram that leaves it. That much is in the `mio` column, too. \
+  To find the endpoint, to keep others from closing its socket meanwhile, and to count is polywire's.
 * `fan-out` and many connections: each has an entry, an outbox and a record where the loop by hand has \
   one, and all are out of the cache by the time the system has sent to the others.
 * `timers`: those of `native` can't be cancelled.

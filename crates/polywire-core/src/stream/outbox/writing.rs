@@ -127,6 +127,7 @@ fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 }
 
 /// Writes two parts in one call and says how much of both was taken.
+#[inline]
 fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     if parts[0].is_empty() && parts[1].is_empty() {
         return Ok(0);
@@ -169,6 +170,7 @@ fn write_several<S: Stream>(socket: &S, batch: &Chunks) -> (usize, io::Result<us
     (given, retry(|| socket.write_vectored(&slices[..used])))
 }
 
+#[inline]
 fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match write() {
