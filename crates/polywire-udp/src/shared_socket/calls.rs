@@ -1,7 +1,5 @@
-//! recv(2), send(2) and the like without a function of libc, std or mio around them.
-//!
-//! A system call makes the processor forget where functions return to. Each that stands between the
-//! call and whoever goes on is then waited for, which takes as long as some twenty instructions.
+//! recv(2), send(2) and the like without a function of libc, std or mio around them, since each takes
+//! its time to return behind a system call: see `socket/calls` of `polywire-tcp`.
 
 use std::io;
 use std::net::SocketAddr;

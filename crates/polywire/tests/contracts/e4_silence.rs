@@ -63,7 +63,8 @@ over_transports! {
                     assert!(from.is_none(), "a message after remove");
                     from = Some(endpoint);
                     handler.signals().send_with_priority(Signal::Step(0));
-                    handler.signals().send_with_timer(Signal::Step(1), Duration::from_millis(20));
+                    // This one comes when all that was read has been handed out.
+                    handler.signals().send(Signal::Step(1));
                 }
                 NodeEvent::Signal(Signal::Step(0)) => {
                     let endpoint = from.expect("a message before");

@@ -46,6 +46,7 @@ pub(super) struct Waiting {
     failure: Option<CloseReason>,
 }
 
+// Memory and nothing else, so that no model has to look into it.
 thread_local! {
     /// The memory of the outbox that this thread emptied last, for the one that it fills next: mostly
     /// a thread gathers for one connection at a time.

@@ -24,6 +24,7 @@ const SMALL: usize = 256;
 /// Memory for a frame that a thread keeps at most.
 const KEPT: usize = 2 * CHUNK;
 
+// Memory and nothing else, so that no model has to look into it.
 thread_local! {
     /// Where this thread puts longer frames together. A thread that ends has it no more.
     static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
