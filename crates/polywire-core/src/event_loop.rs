@@ -123,10 +123,11 @@ impl EventLoop {
     /// # Errors
     ///
     /// The poller's; nothing can be served after one.
-    pub(crate) fn turn(
+    #[inline]
+    pub(crate) fn turn<H: Handle>(
         &mut self,
         wait: &dyn Fn() -> Wait,
-        callback: Callback<'_>,
+        callback: &mut H,
     ) -> io::Result<()> {
         self.deliver_backlog(callback);
         self.take_mail(callback);
@@ -228,6 +229,7 @@ impl EventLoop {
         self.shared.reasons.get(id_of(event)) == Some(CloseReason::Removed)
     }
 
+    #[inline(always)]
     fn poll(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
         self.spin(wait)?;
         if self.polled.is_empty() {
@@ -244,6 +246,7 @@ impl EventLoop {
 
     /// Asks the poller again and again, for as long as the program wants that rather than to sleep,
     /// and until there is something to do. Nobody needs to ring meanwhile.
+    #[inline]
     fn spin(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
         let Some(time) = self.shared.busy_poll() else { return Ok(()) };
         let mut now = self.shared.clock.now();
@@ -290,7 +293,8 @@ impl EventLoop {
     }
 
     /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
-    fn serve_ready(&mut self, callback: Callback<'_>) {
+    #[inline(always)]
+    fn serve_ready<H: Handle>(&mut self, callback: &mut H) {
         let listed = self.ready.len();
         let ready = listed + self.polled.len();
         // Most turns serve one, and a division takes as long as much of a turn.

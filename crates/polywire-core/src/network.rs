@@ -216,6 +216,7 @@ impl NetworkController {
     /// [`Limits::when_full`] decides: on connections that the program opened it waits as long as
     /// the peer takes anything, on accepted ones it never waits, and ends an endpoint whose outbox
     /// reaches [`Limits::outbox_hard_limit`] (64 MiB).
+    #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, |entry| {
             let sender = entry.sender.as_ref()?;
@@ -381,7 +382,7 @@ impl NetworkController {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn give(
         &self,
         endpoint: Endpoint,

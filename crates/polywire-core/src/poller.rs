@@ -3,6 +3,16 @@
 //! The loop waits in a [`Poller`], mio's in production. A seeded fake can stand in for it and so
 //! drive the real loop, engine and adapters with readiness and time of its own.
 
+// The sanitizers know what libc does, and not what the system does.
+#[cfg_attr(
+    any(
+        not(any(target_os = "linux", target_os = "android")),
+        mio_unsupported_force_poll_poll,
+        polywire_sanitized
+    ),
+    path = "poller/plain_calls.rs"
+)]
+mod calls;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "poller/plain_wait.rs")]
 mod precise_wait;
 
@@ -15,6 +25,7 @@ use std::time::{Duration, Instant};
 use crate::endpoint::ResourceId;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 
+use calls::Events;
 use precise_wait::PreciseWait;
 
 /// What a source is ready for. Hints only: they may be spurious, and are often merged.
@@ -56,7 +67,6 @@ pub(crate) fn token_of(id: ResourceId) -> usize {
 /// get as far as these numbers: they are of the last slot's last generations.
 const WAKE_TOKEN: mio::Token = mio::Token(usize::MAX);
 const TIMER_TOKEN: mio::Token = mio::Token(usize::MAX - 1);
-const EVENTS_PER_POLL: usize = 1024;
 
 /// Where the loop waits.
 pub(crate) trait Poller: Send {
@@ -79,7 +89,7 @@ pub(crate) trait Poller: Send {
 /// mio's poll: epoll, kqueue or IOCP.
 pub(crate) struct MioPoller {
     poll: mio::Poll,
-    events: mio::Events,
+    events: Events,
     precise_wait: PreciseWait,
 }
 
@@ -89,38 +99,24 @@ impl MioPoller {
     pub(crate) fn new() -> io::Result<(Self, LoopWaker)> {
         let poll = mio::Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE_TOKEN)?;
-        let events = mio::Events::with_capacity(EVENTS_PER_POLL);
-        Ok((
-            Self { poll, events, precise_wait: PreciseWait::default() },
-            LoopWaker::new(Some(waker)),
-        ))
+        let precise_wait = PreciseWait::default();
+        Ok((Self { poll, events: Events::new(), precise_wait }, LoopWaker::new(Some(waker))))
     }
 }
 
 impl Poller for MioPoller {
+    #[inline(always)]
     fn poll(
         &mut self,
         ready: &mut Vec<(usize, Readiness)>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
         let timeout = self.precise_wait.begin(timeout, (self.poll.registry(), TIMER_TOKEN));
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        let is_own = |token| token == WAKE_TOKEN || token == TIMER_TOKEN;
-        for event in self.events.iter().filter(|event| !is_own(event.token())) {
-            // Urgent data ends a read short of what is behind it, though more is there: tcp(7).
-            let ended = event.is_read_closed() || event.is_error() || event.is_priority();
-            let readiness = Readiness {
-                readable: event.is_readable() || ended,
-                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
-                ended,
-            };
-            ready.push((event.token().0, readiness));
-        }
-        Ok(())
+        self.events.wait(&mut self.poll, timeout, |token, readiness| {
+            if token != WAKE_TOKEN && token != TIMER_TOKEN {
+                ready.push((token.0, readiness));
+            }
+        })
     }
 
     fn registry(&self) -> Option<&mio::Registry> {
@@ -136,6 +132,7 @@ pub(crate) enum AnyPoller {
 }
 
 impl Poller for AnyPoller {
+    #[inline(always)]
     fn poll(
         &mut self,
         ready: &mut Vec<(usize, Readiness)>,

@@ -75,7 +75,7 @@ impl Entry {
     }
 
     /// Whether messages for `endpoint` may be sent by it.
-    #[inline]
+    #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
     pub(crate) fn takes(&self, endpoint: Endpoint) -> bool {
         !self.is_over() && (self.id.is_local() || self.addr.is_of(&endpoint))
     }
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::endpoint::NO_SOCKET_ADDR;
 
-    fn insert(registry: &Registry) -> ResourceId {
+    pub(super) fn insert(registry: &Registry) -> ResourceId {
         let new = NewEntry {
             tag: 5,
             kind: ResourceType::Remote,

@@ -77,12 +77,12 @@ impl Stream for TcpSocket {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         calls::read(&self.0, buffer)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match buffers {
             [buffer] => calls::write(&self.0, buffer),

@@ -81,7 +81,7 @@ impl Outbox {
     }
 
     /// Sends a datagram by `write`, which makes one system call, or keeps it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         &self,
         to: SocketAddr,

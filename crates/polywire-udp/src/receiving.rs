@@ -97,6 +97,7 @@ struct Rounds<'a, Deliver> {
 ///
 /// Errors are no end: they tell of an earlier datagram of ours that did not arrive (ICMP, RFC 1122
 /// section 4.1.3.3), and those that wait behind must not wait for the next readiness.
+#[inline(always)]
 pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
     budget: usize,
@@ -149,7 +150,7 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
     }
 
     /// Reads and hands out one datagram; tells if that ends the round.
-    #[inline]
+    #[inline(always)]
     fn read_one(
         &mut self,
         buffer: &mut [u8],
@@ -237,7 +238,7 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
     }
 
     /// Hands out a datagram, which `more` follow; tells if it is the last of the round.
-    #[inline]
+    #[inline(always)]
     fn deliver(&mut self, from: SocketAddr, datagram: &[u8], more: bool) -> Result<(), Round> {
         self.spent += datagram.len().max(MIN_COST);
         // A datagram beyond the budget is not of this round: the loop serves others first.

@@ -28,7 +28,7 @@ const ENOBUFS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
 };
 
 /// Sends a datagram by `write`, which makes one system call.
-#[inline]
+#[inline(always)]
 pub(crate) fn send_datagram(write: impl FnMut() -> io::Result<()>) -> SendStatus {
     match try_hard(write) {
         Ok(()) => SendStatus::Sent,
@@ -37,7 +37,7 @@ pub(crate) fn send_datagram(write: impl FnMut() -> io::Result<()>) -> SendStatus
 }
 
 /// Calls `write` until it succeeds, the system is full, or the error is its answer to this datagram.
-#[inline]
+#[inline(always)]
 pub(crate) fn try_hard(mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     let mut attempts = 0;
     loop {

@@ -111,6 +111,7 @@ impl SharedSocket {
     }
 
     /// One system call: a datagram, or several of so many bytes each.
+    #[inline(always)]
     fn transmit(
         &self,
         socket: &UdpSocket,
@@ -138,7 +139,7 @@ impl SharedSocket {
 
 /// A closed socket has nothing to read.
 impl Source for &SharedSocket {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, slot: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };

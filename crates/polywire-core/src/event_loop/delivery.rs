@@ -5,27 +5,27 @@ use std::sync::Arc;
 
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
-use crate::event_loop::Callback;
+use crate::event_loop::Handle;
 use crate::loop_thread::GatherForLoop;
 use crate::network::shared::Shared;
 use crate::registry::{Entry, Held, SharedEntry};
 
 /// Hands the messages of one connection to the callback.
-pub(super) struct ConnectionSink<'a> {
+pub(super) struct ConnectionSink<'a, H> {
     shared: &'a Shared,
     entry: &'a Entry,
     endpoint: Endpoint,
-    callback: Callback<'a>,
+    callback: &'a mut H,
     gather: GatherForLoop,
     _current: Held,
 }
 
-impl<'a> ConnectionSink<'a> {
+impl<'a, H> ConnectionSink<'a, H> {
     #[inline]
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         entry: &'a SharedEntry,
-        callback: Callback<'a>,
+        callback: &'a mut H,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
         let (endpoint, gather) = (entry.endpoint(), GatherForLoop::default());
@@ -33,7 +33,7 @@ impl<'a> ConnectionSink<'a> {
     }
 }
 
-impl Sink for ConnectionSink<'_> {
+impl<H: Handle> Sink for ConnectionSink<'_, H> {
     fn message(&mut self, message: &[u8], more: bool) -> Flow {
         self.gather.set(more);
         deliver(self.shared, self.entry, (&self.endpoint, message), self.callback)
@@ -42,20 +42,21 @@ impl Sink for ConnectionSink<'_> {
 
 /// Hands the messages of a listener without connections to the callback, and keeps the
 /// connections of one with them until they can be started.
-pub(super) struct DatagramSink<'a> {
+pub(super) struct DatagramSink<'a, H> {
     shared: &'a Shared,
     entry: &'a Entry,
-    callback: Callback<'a>,
+    callback: &'a mut H,
     accepted: Vec<Connection>,
     gather: GatherForLoop,
     current: Held,
 }
 
-impl<'a> DatagramSink<'a> {
+impl<'a, H> DatagramSink<'a, H> {
+    #[inline]
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         entry: &'a SharedEntry,
-        callback: Callback<'a>,
+        callback: &'a mut H,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
         let gather = GatherForLoop::default();
@@ -69,7 +70,7 @@ impl<'a> DatagramSink<'a> {
     }
 }
 
-impl ListenerSink for DatagramSink<'_> {
+impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
     fn accept(&mut self, connection: Connection) -> Flow {
         self.accepted.push(connection);
         Flow::Continue
@@ -85,12 +86,12 @@ impl ListenerSink for DatagramSink<'_> {
 /// Runs the callback, unless the program removed the resource or stopped the node: the callback before
 /// may have, and other threads do that at any time. Pausing is asked for after it only: the message
 /// at hand must not be lost.
-#[inline]
-fn deliver(
+#[inline(always)]
+fn deliver<H: Handle>(
     shared: &Shared,
     entry: &Entry,
     (endpoint, message): (&Endpoint, &[u8]),
-    callback: Callback<'_>,
+    callback: &mut H,
 ) -> Flow {
     if entry.is_over() || shared.is_stopping() {
         return Flow::Stop;

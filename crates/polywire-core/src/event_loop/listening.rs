@@ -6,7 +6,7 @@ use crate::adapter::{Accepting, Connection};
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, find, lend, registration};
+use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
 use crate::registry::NewEntry;
@@ -18,7 +18,13 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 impl EventLoop {
     /// Takes in what a listener has. It stays in its place meanwhile.
-    pub(super) fn listen(&mut self, id: ResourceId, readiness: Readiness, callback: Callback<'_>) {
+    #[inline(always)]
+    pub(super) fn listen<H: Handle>(
+        &mut self,
+        id: ResourceId,
+        readiness: Readiness,
+        callback: &mut H,
+    ) {
         let Some(resource) = find(&mut self.resources, id) else { return };
         let Some((entry, local, pending)) = resource.listener() else { return };
         if readiness.writable {

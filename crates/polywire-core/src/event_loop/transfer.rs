@@ -5,16 +5,17 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, find, lend, registration};
+use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
 use crate::poller::Readiness;
 
 impl EventLoop {
     /// Reads and writes a connection that is ready. It stays in its place meanwhile.
-    pub(super) fn transfer(
+    #[inline(always)]
+    pub(super) fn transfer<H: Handle>(
         &mut self,
         id: ResourceId,
         readiness: Readiness,
-        callback: Callback<'_>,
+        callback: &mut H,
     ) {
         let Some(resource) = find(&mut self.resources, id) else { return };
         let Resource { entry, remote: Some(remote), pending, .. } = resource else { return };

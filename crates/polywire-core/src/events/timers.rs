@@ -89,8 +89,7 @@ impl<E> Timers<E> {
 
     /// Takes a timer back; nothing if it fired, was cancelled, or never was.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<E> {
-        let of_slot = self.slots.get(id.slot as usize).map(|(number, _)| *number);
-        if of_slot != Some(id.number) {
+        if !is_live(&self.slots, id.slot, id.number) {
             return None;
         }
         let (_, event) = self.slots.remove(id.slot as usize);
@@ -128,7 +127,7 @@ impl<E> Timers<E> {
         while due.len() < TOGETHER && heap.peek().is_some_and(|Reverse(entry)| entry.at <= now) {
             due.extend(heap.pop().map(|Reverse(entry)| entry));
         }
-        due.retain(|entry| is_live(slots, entry));
+        due.retain(|entry| is_live(slots, entry.slot, entry.number));
     }
 
     /// Whether the earliest entry is in the heap.
@@ -142,13 +141,14 @@ impl<E> Timers<E> {
     fn drop_dead_entries(&mut self) {
         let Self { heap, due, slots } = self;
         if heap.len() > 2 * slots.len() + DEAD_ALLOWED {
-            heap.retain(|Reverse(entry)| is_live(slots, entry));
+            heap.retain(|Reverse(entry)| is_live(slots, entry.slot, entry.number));
         }
+        let is_dead = |entry: &Entry| !is_live(slots, entry.slot, entry.number);
         // Without dead ones their slots are not looked at.
         while heap.len() + due.len() > slots.len() {
-            if due.front().is_some_and(|entry| !is_live(slots, entry)) {
+            if due.front().is_some_and(is_dead) {
                 due.pop_front();
-            } else if heap.peek().is_some_and(|Reverse(entry)| !is_live(slots, entry)) {
+            } else if heap.peek().is_some_and(|Reverse(entry)| is_dead(entry)) {
                 heap.pop();
             } else {
                 break;
@@ -157,7 +157,8 @@ impl<E> Timers<E> {
     }
 }
 
-fn is_live<E>(slots: &Slab<(Number, E)>, &Entry { number, slot, .. }: &Entry) -> bool {
+/// Whether the event of a timer of that number is in that slot.
+fn is_live<E>(slots: &Slab<(Number, E)>, slot: u32, number: Number) -> bool {
     slots.get(slot as usize).is_some_and(|(of_slot, _)| *of_slot == number)
 }
 

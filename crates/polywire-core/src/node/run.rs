@@ -113,6 +113,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F>
         }
     }
 
+    #[inline(always)]
     fn message(&mut self, entry: &Entry, endpoint: &Endpoint, message: &[u8]) {
         // What goes ahead may end the endpoint, or the node.
         if self.has_priority() && (!self.prepare_event() || entry.is_over()) {

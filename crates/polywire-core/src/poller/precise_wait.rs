@@ -5,12 +5,14 @@
 //! needs it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 
 /// A wait as long as this may end a millisecond late, which is a thousandth of it.
 const LONG: Duration = Duration::from_secs(1);
@@ -27,7 +29,7 @@ const SAME: Duration = Duration::from_micros(5);
 pub(super) struct PreciseWait(Option<Timer>);
 
 struct Timer {
-    fd: TimerFd,
+    fd: OwnedFd,
     /// When it ends the wait, if it was told to.
     due: Option<Instant>,
 }
@@ -75,14 +77,10 @@ impl PreciseWait {
 
 impl Timer {
     fn new(registry: &mio::Registry, token: mio::Token) -> io::Result<Self> {
-        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         // Edge-triggered, so it is never read: each setting makes room for another edge.
-        registry.register(
-            &mut SourceFd(&fd.as_fd().as_raw_fd()),
-            token,
-            mio::Interest::READABLE,
-        )?;
+        registry.register(&mut SourceFd(&fd.as_raw_fd()), token, mio::Interest::READABLE)?;
         Ok(Self { fd, due: None })
     }
 
@@ -93,16 +91,23 @@ impl Timer {
         if self.due.is_some_and(is_set) {
             return Ok(());
         }
-        let expiration = Expiration::OneShot(TimeSpec::from_duration(timeout));
-        self.fd.set(expiration, TimerSetTimeFlags::empty())?;
+        self.arm(timeout)?;
         self.due = Some(due);
+        Ok(())
+    }
+
+    /// Has it end a wait once so much time has passed; never if that is none.
+    fn arm(&self, timeout: Duration) -> io::Result<()> {
+        let value = Timespec::try_from(timeout).unwrap_or_default();
+        let once = Itimerspec { it_interval: Timespec::default(), it_value: value };
+        timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &once)?;
         Ok(())
     }
 
     fn unset(&mut self) {
         // One that is over can't end another wait.
         if self.due.take().is_some_and(|due| due > Instant::now()) {
-            if let Err(error) = self.fd.unset() {
+            if let Err(error) = self.arm(Duration::ZERO) {
                 tracing::error!(%error, "a timer could not be unset: a wait may end too early");
             }
         }

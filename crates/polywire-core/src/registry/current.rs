@@ -3,29 +3,48 @@
 //! What a callback sends mostly goes to the endpoint it was called for: that one is found here,
 //! without the atomic operations of the registry's slots.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 
 use crate::endpoint::ResourceId;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::thread_local;
 
+// Two words rather than one pair: what was written as two is slow to be read as one. And nothing that
+// a thread's end would have to drop, since to look for that takes a function of its own.
 thread_local! {
-    // Looked at where it is: to take it out and put it back takes longer than all else here.
-    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
-}
-
-struct Current {
-    /// Of which registry it is: programs run several nodes on a thread.
-    registry: usize,
-    entry: SharedEntry,
+    static ENTRY: Cell<Option<ManuallyDrop<SharedEntry>>> = const { Cell::new(None) };
+    /// Where the registry is that has it: programs run several nodes on a thread.
+    static REGISTRY: Cell<usize> = const { Cell::new(0) };
 }
 
 /// While it lives, an entry is the current one of this thread. On drop the one before is again.
-pub(crate) struct Held(Option<Current>);
+pub(crate) struct Held {
+    registry: usize,
+    entry: Option<ManuallyDrop<SharedEntry>>,
+}
 
 impl Drop for Held {
+    #[inline]
     fn drop(&mut self) {
-        CURRENT.with(|current| set(current, self.0.take()));
+        let entry = ENTRY.with(|entry| entry.replace(self.entry.take()));
+        REGISTRY.with(|registry| registry.set(self.registry));
+        drop(entry.map(ManuallyDrop::into_inner));
+    }
+}
+
+/// The current entry while somebody looks at it, further in on this thread there is none. On drop it
+/// is put back.
+struct Taken {
+    registry: usize,
+    entry: Option<ManuallyDrop<SharedEntry>>,
+}
+
+impl Drop for Taken {
+    #[inline]
+    fn drop(&mut self) {
+        REGISTRY.with(|registry| registry.set(self.registry));
+        ENTRY.with(|entry| entry.set(self.entry.take()));
     }
 }
 
@@ -33,21 +52,25 @@ impl Registry {
     /// Has `entry` found faster on this thread while what is returned lives.
     #[inline]
     pub(crate) fn hold_current(&self, entry: &SharedEntry) -> Held {
-        let current = Current { registry: self.place(), entry: SharedEntry::clone(entry) };
-        Held(CURRENT.with(|before| set(before, Some(current))))
+        let entry = ManuallyDrop::new(SharedEntry::clone(entry));
+        Held {
+            registry: REGISTRY.with(|registry| registry.replace(self.place())),
+            entry: ENTRY.with(|current| current.replace(Some(entry))),
+        }
     }
 
     /// Runs `look` on the entry of `id`, if it lives: the current one of this thread is found at once.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
-        CURRENT.with(|current| match current.try_borrow().as_deref() {
-            Ok(Some(Current { registry, entry }))
-                if entry.id == id && *registry == self.place() =>
-            {
-                Some(look(entry))
+        let registry = REGISTRY.with(Cell::get);
+        if registry == self.place() {
+            let taken = Taken { registry, entry: ENTRY.with(Cell::take) };
+            match &taken.entry {
+                Some(entry) if entry.id == id => return Some(look(entry)),
+                _ => {}
             }
-            _ => self.with_any(id, look),
-        })
+        }
+        self.with_any(id, look)
     }
 
     fn place(&self) -> usize {
@@ -55,12 +78,75 @@ impl Registry {
     }
 }
 
-/// Returns what was there. Nothing changes while somebody looks at it, further out on this thread:
-/// then `current` is what is returned, and is looked up as any other.
-#[inline]
-fn set(cell: &RefCell<Option<Current>>, current: Option<Current>) -> Option<Current> {
-    match cell.try_borrow_mut() {
-        Ok(mut before) => std::mem::replace(&mut before, current),
-        Err(_) => current,
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::registry::tests::insert;
+
+    fn is_current(registry: &Registry, id: ResourceId) -> bool {
+        REGISTRY.with(Cell::get) == registry.place()
+            && ENTRY.with(|current| {
+                let entry = current.take();
+                let is_it = entry.as_ref().is_some_and(|entry| entry.id == id);
+                current.set(entry);
+                is_it
+            })
+    }
+
+    fn entry(registry: &Registry, id: ResourceId) -> SharedEntry {
+        SharedEntry::clone(registry.slot(id).unwrap().load().as_ref().unwrap())
+    }
+
+    #[test]
+    fn each_registry_finds_its_own_whichever_is_current() {
+        let [one, other] = [Registry::default(), Registry::default()];
+        let id = insert(&one);
+        assert_eq!(insert(&other), id, "two nodes number alike");
+        let ids = |registry: &Registry| registry.with(id, std::ptr::from_ref);
+        let places = (ids(&one), ids(&other));
+        assert_ne!(places.0, places.1);
+
+        let held = one.hold_current(&entry(&one, id));
+        assert!(is_current(&one, id));
+        assert_eq!((ids(&one), ids(&other)), places);
+        let inner = other.hold_current(&entry(&other, id));
+        assert!(is_current(&other, id));
+        assert_eq!((ids(&one), ids(&other)), places);
+        drop(inner);
+        assert!(is_current(&one, id));
+        assert_eq!((ids(&one), ids(&other)), places);
+        drop(held);
+        assert!(!is_current(&one, id));
+        assert_eq!((ids(&one), ids(&other)), places);
+    }
+
+    #[test]
+    fn the_current_entry_is_there_again_after_a_look_within_a_look_and_a_panic() {
+        let registry = Registry::default();
+        let id = insert(&registry);
+        let held = registry.hold_current(&entry(&registry, id));
+        let inner = registry.with(id, |_| registry.with(id, |entry| entry.id));
+        assert_eq!(inner, Some(Some(id)));
+        assert!(is_current(&registry, id));
+        let panics = AssertUnwindSafe(|| registry.with(id, |_| panic!("in a look")));
+        assert!(catch_unwind(panics).is_err());
+        assert!(is_current(&registry, id));
+        drop(held);
+        assert!(!is_current(&registry, id));
+    }
+
+    #[test]
+    fn an_entry_lives_no_longer_than_it_is_current() {
+        let registry = Registry::default();
+        let id = insert(&registry);
+        let mut mine = entry(&registry, id);
+        let held = registry.hold_current(&mine);
+        registry.remove(id);
+        assert_eq!(registry.with(id, |entry| entry.id), Some(id), "while its message is handled");
+        drop(held);
+        assert!(registry.with(id, |_| ()).is_none());
+        assert!(SharedEntry::get_mut(&mut mine).is_some(), "nobody has it");
     }
 }

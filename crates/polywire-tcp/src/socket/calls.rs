@@ -1,20 +1,20 @@
 //! recv(2) and send(2) without a function of libc, std or mio around them.
 //!
-//! A system call makes the processor forget where functions return to. Each that stands between the
-//! call and whoever goes on is then waited for, which takes as long as some twenty instructions.
+//! A system call that is deep makes the processor forget where functions return to. Each that stands
+//! between the call and whoever goes on is then waited for, as long as some twenty instructions take.
 
 use std::io;
 
 use mio::net::TcpStream;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-#[inline]
+#[inline(always)]
 pub(super) fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     let (_, len) = recv(stream, buffer, RecvFlags::empty())?;
     Ok(len)
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn write(stream: &TcpStream, buffer: &[u8]) -> io::Result<usize> {
     Ok(send(stream, buffer, SendFlags::NOSIGNAL)?)
 }

@@ -42,6 +42,7 @@ impl Stop {
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// Reads and decodes until the stream is drained, the budget is used up, or decoding stops for
     /// another reason than want of bytes.
+    #[inline(always)]
     pub(super) fn read(
         &mut self,
         io: &mut Io<'_>,
@@ -105,6 +106,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     /// Decodes what was just read, behind what a read before has left.
+    #[inline(always)]
     fn decode_chunk(
         &mut self,
         mut chunk: &mut [u8],
@@ -145,6 +147,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     /// Takes things from the front of `input`, and tells how many bytes they were.
+    #[inline(always)]
     fn decode(
         &mut self,
         input: &mut [u8],

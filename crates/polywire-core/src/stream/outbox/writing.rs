@@ -32,7 +32,7 @@ thread_local! {
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Writes a message to the idle `socket`. The turn is ours.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write_through(&self, socket: &S, message: &[u8]) {
         match &self.encoder.prefix(message) {
             Some(prefix) => self.write_once(socket, [prefix.as_slice(), message]),
@@ -51,6 +51,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Writes the two parts of a frame as far as the socket takes them, keeps what it does not, and
     /// gives the turn back.
+    #[inline(always)]
     fn write_once(&self, socket: &S, parts: [&[u8]; 2]) {
         let result = write_frame(socket, parts);
         let mut state = self.lock();
@@ -88,7 +89,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 }
 
 /// Writes the two parts of a frame in one call and says how much of both was taken.
-#[inline]
+#[inline(always)]
 fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     match parts {
         [[], whole] | [whole, []] => write_parts(socket, [whole, &[]]),
@@ -128,14 +129,14 @@ fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 }
 
 /// Writes two parts in one call and says how much of both was taken.
-#[inline]
+#[inline(always)]
 fn write_parts<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     if parts[0].is_empty() && parts[1].is_empty() {
         return Ok(0);
     }
     let slices = parts.map(IoSlice::new);
     let used = if parts[1].is_empty() { 1 } else { 2 };
-    retry(|| socket.write_vectored(&slices[..used]))
+    write_slices(socket, &slices[..used])
 }
 
 /// Writes from the front of `batch` and drops what was taken, until all is or an error comes.
@@ -143,7 +144,7 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
     let mut total = 0;
     while !batch.is_empty() {
         let (given, result) = match batch.sole() {
-            Some(sole) => (sole.len(), retry(|| socket.write_vectored(&[IoSlice::new(sole)]))),
+            Some(sole) => (sole.len(), write_slices(socket, &[IoSlice::new(sole)])),
             None => write_several(socket, batch),
         };
         let written = match result {
@@ -168,17 +169,35 @@ fn write_several<S: Stream>(socket: &S, batch: &Chunks) -> (usize, io::Result<us
         *slice = IoSlice::new(chunk.rest());
     }
     let given = slices[..used].iter().map(|slice| slice.len()).sum();
-    (given, retry(|| socket.write_vectored(&slices[..used])))
+    (given, write_slices(socket, &slices[..used]))
 }
 
-#[inline]
-fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+#[inline(always)]
+fn write_slices<S: Stream>(socket: &S, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     loop {
-        match write() {
+        match socket.write_vectored(slices) {
             // Nothing taken of something: the stream takes no more, whatever it calls that.
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of memory that this thread has at hand for a frame.
+    fn kept() -> usize {
+        with_frame(|frame| frame.capacity())
+    }
+
+    #[test]
+    fn memory_for_a_frame_is_kept_unless_it_is_much() {
+        with_frame(|frame| frame.reserve_exact(KEPT));
+        assert_eq!(kept(), KEPT);
+        with_frame(|frame| frame.reserve_exact(KEPT + 1));
+        assert_eq!(kept(), 0);
     }
 }

@@ -1,0 +1,43 @@
+//! Waiting by mio, on every system.
+
+use std::io;
+use std::time::Duration;
+
+use crate::poller::Readiness;
+
+/// Events that one wait takes; those left over come with the next.
+const EVENTS: usize = 256;
+
+/// What a wait brings.
+pub(super) struct Events(mio::Events);
+
+impl Events {
+    pub(super) fn new() -> Self {
+        Self(mio::Events::with_capacity(EVENTS))
+    }
+
+    /// Waits for at most `timeout` and hands out what is ready.
+    pub(super) fn wait(
+        &mut self,
+        poll: &mut mio::Poll,
+        timeout: Option<Duration>,
+        mut tell: impl FnMut(mio::Token, Readiness),
+    ) -> io::Result<()> {
+        match poll.poll(&mut self.0, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.0 {
+            // Urgent data ends a read short of what is behind it, though more is there: tcp(7).
+            let ended = event.is_read_closed() || event.is_error() || event.is_priority();
+            let readiness = Readiness {
+                readable: event.is_readable() || ended,
+                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                ended,
+            };
+            tell(event.token(), readiness);
+        }
+        Ok(())
+    }
+}
