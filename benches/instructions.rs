@@ -54,33 +54,33 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(3_330_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_770_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(3_250_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(4_630_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(3_130_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_590_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(2_880_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(4_380_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(10_110_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(24_880_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(21_960_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(37_490_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(8_600_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(22_370_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(18_500_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(34_130_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_960_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(111_090_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_770_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(110_500_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));
 }
 
 // A thousand times sixteen of them.
 #[library_benchmark]
-#[bench::sixteen_at_once(config = limit(3_210_000))]
+#[bench::sixteen_at_once(config = limit(3_170_000))]
 fn signals() {
     let (handler, listener) = node::split::<usize>();
     handler.signals().send(0);
