@@ -189,7 +189,7 @@ pub trait Remote: Send {
     /// Reads what is there and hands each whole message to `sink`.
     ///
     /// Called when the source became readable, and again without that after
-    /// [`Received::Unfinished`]. Stop when [`Io::budget`] is used up (`Unfinished`), when the sink
+    /// [`Received::Unfinished`] or [`Received::MaybeMore`]. Stop when [`Io::budget`] is used up (`Unfinished`), when the sink
     /// says [`Flow::Stop`] (`Unfinished`; keep what was read and not handed out), or when the
     /// source is drained (`Drained`): polling is edge-triggered, so bytes left in the source after
     /// `Drained` raise no further event.
@@ -258,7 +258,7 @@ pub trait Local: Send {
     ///
     /// Called when the source became ready, and again without that after
     /// [`Accepting::Unfinished`], which is what to return when [`Io::budget`] is used up or the
-    /// sink says [`Flow::Stop`]. [`Accepting::Exhausted`] tells that the system is out of
+    /// sink says [`Flow::Stop`], or [`Accepting::MaybeMore`]. [`Accepting::Exhausted`] tells that the system is out of
     /// descriptors or memory: the loop calls again a little later, whatever the poller says.
     /// An error of a single peer is not one of the listener: skip it and go on.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting;
@@ -323,6 +323,10 @@ pub struct Io<'a> {
     pub budget: usize,
     /// What the resource became ready for since it was last served.
     pub readiness: Readiness,
+    /// The program waits for any event rather than for all that is there: whoever has handed out a
+    /// message need not make a system call to find no other, but may return
+    /// [`Received::MaybeMore`].
+    pub is_one_enough: bool,
     /// How readiness of this resource is registered.
     pub registration: Registration<'a>,
 }
@@ -441,6 +445,10 @@ pub enum Received {
     Drained,
     /// There may be more to read: call again after the others were served.
     Unfinished,
+    /// Something was handed out, and whether there is more was not asked: see
+    /// [`Io::is_one_enough`]. The loop calls again before it waits, and up to 16 times in a row before
+    /// it asks the poller.
+    MaybeMore,
     /// The connection is over.
     Ended(CloseReason),
 }
@@ -452,6 +460,8 @@ pub enum Accepting {
     Drained,
     /// There may be more: call again after the others were served.
     Unfinished,
+    /// As [`Received::MaybeMore`].
+    MaybeMore,
     /// The system refuses for want of descriptors or memory: call again a little later.
     Exhausted,
 }

@@ -44,6 +44,9 @@ const BUFFER: usize = 256 << 10;
 const TURN: usize = 1 << 20;
 /// The least that a connection may take in a turn.
 const LEAST_SHARE: usize = 64 << 10;
+/// Times in a row that the loop reads on without asking the poller. Each brings little, so others wait
+/// no longer than for a full turn.
+const UNPOLLED: usize = 16;
 /// Commands and announcements taken at a time, so that a flood of them starves nobody.
 const MAIL_PER_LOOK: usize = 4096;
 
@@ -84,6 +87,12 @@ pub(crate) struct EventLoop {
     resources: Vec<Option<Resource>>,
     /// Resources with readiness that was not served yet, each once.
     ready: VecDeque<ResourceId>,
+    /// Whether none of them was told to be ready: an adapter said that there may be more.
+    only_maybe: bool,
+    /// Times in a row that the loop read on without asking the poller.
+    unpolled: usize,
+    /// Whether this turn is for a program that goes on as soon as it has one event.
+    is_one_enough: bool,
     deadlines: Deadlines,
     guests: GuestLists,
     gathering: Gathering,
@@ -106,6 +115,9 @@ impl EventLoop {
             poller,
             resources: Vec::new(),
             ready: VecDeque::new(),
+            only_maybe: false,
+            unpolled: 0,
+            is_one_enough: false,
             deadlines: Deadlines::default(),
             guests: GuestLists::default(),
             gathering: Gathering::default(),
@@ -134,14 +146,48 @@ impl EventLoop {
         if self.must_stop() {
             return Ok(());
         }
-        self.poll(wait)?;
-        // What is known by now is served before a deadline of now means anything.
-        let now = self.time_for_deadlines();
-        self.take_mail(callback);
-        self.flush_gathered(callback);
-        self.serve_ready(callback);
-        self.fire_deadlines(now, callback);
-        Ok(())
+        loop {
+            let reads_on = self.reads_on(wait);
+            if !reads_on {
+                self.poll(wait)?;
+            }
+            // What is known by now is served before a deadline of now means anything.
+            let now = self.time_for_deadlines();
+            self.take_mail(callback);
+            self.flush_gathered(callback);
+            self.serve_ready(callback);
+            self.fire_deadlines(now, callback);
+            // Who read on and found nothing has yet to wait.
+            if !reads_on || !self.ready.is_empty() || self.must_stop() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// As [`turn`](Self::turn), for a program that goes on as soon as it has one event: adapters need
+    /// not ask whether there is more to read, and the next turn reads on before it asks the poller.
+    #[inline]
+    pub(crate) fn turn_for_one<H: Handle>(
+        &mut self,
+        wait: &dyn Fn() -> Wait,
+        callback: &mut H,
+    ) -> io::Result<()> {
+        self.is_one_enough = true;
+        let result = self.turn(wait, callback);
+        self.is_one_enough = false;
+        result
+    }
+
+    /// Whether this turn reads on where there may be more, rather than to ask the poller.
+    #[inline]
+    fn reads_on(&mut self, wait: &dyn Fn() -> Wait) -> bool {
+        let reads_on = !self.ready.is_empty()
+            && self.only_maybe
+            && self.unpolled < UNPOLLED
+            && !self.holding
+            && wait() != Wait::No;
+        self.unpolled = if reads_on { self.unpolled + 1 } else { 0 };
+        reads_on
     }
 
     /// Runs the loop without telling the program anything until `done` or `until`: events wait in
@@ -283,7 +329,15 @@ impl EventLoop {
         Some(until.saturating_duration_since(self.shared.clock.now()))
     }
 
+    /// Has a resource read again, which may have more or not.
+    fn mark_maybe_ready(&mut self, id: ResourceId) {
+        let only_maybe = self.only_maybe || self.ready.is_empty();
+        self.mark_ready(id, Readiness::READABLE);
+        self.only_maybe = only_maybe;
+    }
+
     fn mark_ready(&mut self, id: ResourceId, readiness: Readiness) {
+        self.only_maybe = false;
         if let Some(resource) = self.resource(id) {
             resource.pending.merge(readiness);
             if resource.pending.list() {
@@ -471,7 +525,7 @@ fn lend<'a>(
     (id, budget, readiness): (ResourceId, usize, Readiness),
 ) -> Io<'a> {
     let registration = registration((poller, shared), id);
-    Io { buffer, budget: budget.max(1), readiness, registration }
+    Io { buffer, budget: budget.max(1), readiness, is_one_enough: false, registration }
 }
 
 fn registration<'a>(

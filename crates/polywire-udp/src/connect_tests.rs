@@ -58,7 +58,7 @@ fn drain_counting(socket: &SharedSocket, reception: &mut Reception) -> (usize, V
     let (mut calls, mut messages) = (0, Vec::new());
     receive_datagrams(
         &mut vec![0; 256 << 10],
-        usize::MAX,
+        (usize::MAX, false),
         reception,
         Counting(socket, &mut calls),
         |_, message, _| {

@@ -52,7 +52,7 @@ impl Remote for UdpConnection {
         let mut taken = 0;
         let round = receive_datagrams(
             io.buffer,
-            io.budget,
+            (io.budget, io.is_one_enough),
             &mut self.reception,
             &**socket,
             |_, message, more| {
@@ -64,6 +64,7 @@ impl Remote for UdpConnection {
         socket.join(self.reception.is_in_batches());
         match round {
             Round::Drained => Received::Drained,
+            Round::MaybeMore => Received::MaybeMore,
             Round::Unfinished | Round::Stopped => Received::Unfinished,
             Round::Broken(error) => Received::Ended(CloseReason::from(&error)),
         }

@@ -14,32 +14,25 @@ use crate::shared_socket::SharedSocket;
 #[derive(Debug)]
 pub(crate) struct UdpListener {
     socket: Arc<SharedSocket>,
-    broadcast_sockets: Vec<SharedSocket>,
     reception: Reception,
+    broadcast_sockets: Vec<(SharedSocket, Reception)>,
 }
 
 impl UdpListener {
     pub(crate) fn new(socket: UdpSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
         Self {
             socket: Arc::new(SharedSocket::unconnected(socket)),
+            reception: Reception::default(),
             broadcast_sockets: broadcast_sockets
                 .into_iter()
-                .map(SharedSocket::unconnected)
+                .map(|socket| (SharedSocket::unconnected(socket), Reception::default()))
                 .collect(),
-            reception: Reception::default(),
         }
     }
 
     fn sockets(&self) -> impl Iterator<Item = &SharedSocket> {
-        all(&self.socket, &self.broadcast_sockets)
+        iter::once(&*self.socket).chain(self.broadcast_sockets.iter().map(|(socket, _)| socket))
     }
-}
-
-fn all<'a>(
-    socket: &'a SharedSocket,
-    others: &'a [SharedSocket],
-) -> impl Iterator<Item = &'a SharedSocket> {
-    iter::once(socket).chain(others)
 }
 
 impl Local for UdpListener {
@@ -62,19 +55,24 @@ impl Local for UdpListener {
     /// Reads all sockets, whichever became ready, each within its share of the budget: a flood on
     /// one does not starve the others.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
-        let share = io.budget / self.sockets().count();
+        let share = io.budget / (1 + self.broadcast_sockets.len());
+        let others =
+            self.broadcast_sockets.iter_mut().map(|(socket, reception)| (&*socket, reception));
         let mut accepting = Accepting::Drained;
-        for socket in all(&self.socket, &self.broadcast_sockets) {
+        for (socket, reception) in iter::once((&*self.socket, &mut self.reception)).chain(others) {
             let round = receive_datagrams(
                 io.buffer,
-                share,
-                &mut self.reception,
+                (share, io.is_one_enough),
+                reception,
                 socket,
                 |from, message, more| sink.message(from, message, more),
             );
-            socket.join(self.reception.is_in_batches());
+            socket.join(reception.is_in_batches());
             match round {
-                Round::Drained => {}
+                Round::MaybeMore if accepting == Accepting::Drained => {
+                    accepting = Accepting::MaybeMore;
+                }
+                Round::Drained | Round::MaybeMore => {}
                 Round::Unfinished => accepting = Accepting::Unfinished,
                 Round::Stopped => return Accepting::Unfinished,
                 Round::Broken(error) => {

@@ -27,9 +27,9 @@ const SLOT: usize = 64 << 10;
 /// Receives that one system call makes at most: as many as the loop's buffer has room for.
 const SLOTS: usize = 4;
 
-/// One in so many datagrams of a round that are received one by one is received with room for a
-/// second: if that comes too, they do come in bursts. A peer that answers at once brings as many in
-/// a round, one at a time.
+/// One in so many datagrams that are received one by one, without the socket being found empty in
+/// between, is received with room for a second: if that comes too, they do come in bursts. A peer that
+/// answers at once brings as many, one at a time.
 const LOOK_FOR_BURST: usize = 16;
 
 /// Whether a call that received less often than it had room for has drained the socket until its
@@ -58,6 +58,8 @@ pub(crate) trait Source {
 pub(crate) enum Round {
     /// Nothing is left; the poller tells when there is.
     Drained,
+    /// One came, and whether another waits was not asked.
+    MaybeMore,
     /// The budget is used up.
     Unfinished,
     /// Whoever the datagrams go to wants no more in this call.
@@ -77,12 +79,15 @@ pub(crate) struct Reception {
     /// more. And what GRO put together must not be read without being told so: there is no safe
     /// moment to turn it off.
     in_batches: bool,
+    /// Datagrams received one by one since the socket was known to be empty.
+    one_by_one: usize,
 }
 
 /// A round of reading.
 struct Rounds<'a, Deliver> {
     reception: &'a mut Reception,
     budget: usize,
+    is_one_enough: bool,
     spent: usize,
     deliver: Deliver,
 }
@@ -91,7 +96,8 @@ struct Rounds<'a, Deliver> {
 /// `deliver` with their sender, and whether others of the same call follow. Those of a call that it
 /// is too late for are kept for the next round.
 ///
-/// They are mostly received one by one until a burst has come, and in batches from then on.
+/// They are mostly received one by one until a burst has come, and in batches from then on. Where
+/// `is_one_enough`, the round ends behind one that came alone.
 ///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
@@ -100,29 +106,32 @@ struct Rounds<'a, Deliver> {
 #[inline(always)]
 pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
-    budget: usize,
+    (budget, is_one_enough): (usize, bool),
     reception: &mut Reception,
     mut source: impl Source,
     deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
 ) -> Round {
-    let mut round = Rounds { reception, budget, spent: 0, deliver };
+    let mut round = Rounds { reception, budget, is_one_enough, spent: 0, deliver };
     if !round.reception.kept.is_empty() {
         if let Some(end) = round.deliver_kept() {
             return end;
         }
     }
-    let (mut errors, mut calls) = (0, 0);
+    let mut errors = 0;
     loop {
-        let room = round.wanted_slots(calls);
+        let room = round.wanted_slots();
         let received = if room == 1 {
             round.read_one(buffer, &mut source)
         } else {
             round.read_batch(buffer, room, &mut source)
         };
         match received {
-            Ok(None) => (errors, calls) = (0, calls + 1),
+            Ok(None) => errors = 0,
             Ok(Some(end)) => return end,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Round::Drained,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                round.reception.one_by_one = 0;
+                return Round::Drained;
+            }
             Err(error) if errors == MAX_ERRORS_IN_A_ROW => return Round::Broken(error),
             Err(error) => {
                 errors += 1;
@@ -140,11 +149,11 @@ impl Reception {
 }
 
 impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
-    /// How many slots what is left of the budget is good for, after so many calls: in batches two at
+    /// How many slots what is left of the budget is good for: in batches two at
     /// least, so that a lone datagram is told to be the last by the call that receives it.
-    fn wanted_slots(&self, calls: usize) -> usize {
+    fn wanted_slots(&self) -> usize {
         if !self.reception.in_batches {
-            return if calls % LOOK_FOR_BURST == LOOK_FOR_BURST - 1 { 2 } else { 1 };
+            return if self.reception.one_by_one < LOOK_FOR_BURST - 1 { 1 } else { 2 };
         }
         (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
     }
@@ -158,7 +167,9 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
     ) -> io::Result<Option<Round>> {
         let slot = buffer.len().min(SLOT);
         let (len, from) = source.receive(&mut buffer[..slot])?;
-        Ok(self.deliver(from, &buffer[..len], false).err())
+        self.reception.one_by_one += 1;
+        let end = self.deliver(from, &buffer[..len], false).err();
+        Ok(end.or_else(|| self.is_one_enough.then_some(Round::MaybeMore)))
     }
 
     /// Reads and hands out as many datagrams as come by one call with so much room.
@@ -176,6 +187,7 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
             array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         let count = source.receive_batch(&mut slots[..room], &mut metas)?;
         self.reception.in_batches |= count > 1;
+        self.reception.one_by_one = 0;
         let end = self.deliver_slots(buffer.chunks(SLOT).zip(&metas[..count]));
         let has_drained = SHORT_BATCH_DRAINS && count < room;
         Ok(end.or_else(|| has_drained.then_some(Round::Drained)))

@@ -25,6 +25,7 @@ struct Script {
     reception: Reception,
     delivered: Vec<usize>,
     gathered: Vec<bool>,
+    is_one_enough: bool,
     /// After how many datagrams the program wants no more.
     stop_after: usize,
 }
@@ -43,6 +44,7 @@ impl Script {
         Self {
             socket,
             reception: Reception::default(),
+            is_one_enough: false,
             delivered,
             gathered,
             stop_after: usize::MAX,
@@ -57,6 +59,7 @@ impl Script {
             if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
         };
         let buffer = &mut vec![0; SLOTS * SLOT];
+        let budget = (budget, self.is_one_enough);
         receive_datagrams(buffer, budget, &mut self.reception, &mut self.socket, deliver)
     }
 }
@@ -111,37 +114,62 @@ fn errors_between_datagrams_delay_none_of_them() {
     assert_eq!(script.delivered, [1, 0, 1, 1, 2, 2, 2, 2, 3]);
 }
 
-/// A round of as many datagrams as is to be looked for a burst in, the last call filling `last`.
-fn round_of_new_socket(last: &'static [(usize, usize)]) -> Script {
+/// A socket with as many datagrams as is to be looked for a burst in, the last call filling `last`.
+fn new_socket(last: &'static [(usize, usize)]) -> Script {
     let lone = || Fills(&[(3, 3)]);
     let mut calls: Vec<_> = (1..LOOK_FOR_BURST).map(|_| lone()).collect();
     calls.extend([Fills(last), lone()]);
-    let mut script = Script::of_new_socket(calls);
-    assert!(matches!(script.round(PLENTY), Round::Drained));
-    assert_eq!(script.socket.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
-    script
+    Script::of_new_socket(calls)
 }
 
 #[test]
 fn a_socket_is_read_in_batches_once_a_burst_has_come() {
-    let script = round_of_new_socket(&[(3, 3), (3, 3)]);
-    assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
-    assert_eq!(script.delivered, [3; LOOK_FOR_BURST + 2]);
-    assert!(script.reception.is_in_batches());
+    for is_one_enough in [false, true] {
+        let mut script = new_socket(&[(3, 3), (3, 3)]);
+        script.is_one_enough = is_one_enough;
+        while matches!(script.round(PLENTY), Round::MaybeMore) {}
+        assert_eq!(script.socket.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
+        assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
+        assert_eq!(script.delivered, [3; LOOK_FOR_BURST + 2]);
+        assert!(script.reception.is_in_batches());
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn many_datagrams_one_at_a_time_are_no_burst() {
-    let mut script = round_of_new_socket(&[(3, 3)]);
-    assert_eq!(
-        script.socket.slots[LOOK_FOR_BURST - 1..],
-        [2],
-        "a call that has drained the socket"
-    );
-    script.round(PLENTY);
-    assert_eq!(script.socket.slots[LOOK_FOR_BURST..], [1]);
-    assert!(!script.reception.is_in_batches());
+    for is_one_enough in [false, true] {
+        let mut script = new_socket(&[(3, 3)]);
+        script.is_one_enough = is_one_enough;
+        while matches!(script.round(PLENTY), Round::MaybeMore) {}
+        assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2], "which drained the socket");
+        script.round(PLENTY);
+        assert_eq!(script.socket.slots[LOOK_FOR_BURST..], [1]);
+        assert!(!script.reception.is_in_batches());
+    }
+}
+
+#[test]
+fn datagrams_with_pauses_between_are_no_burst() {
+    let pause = || Fails(io::ErrorKind::WouldBlock);
+    let calls = (0..LOOK_FOR_BURST).flat_map(|_| [Fills(&[(3, 3)]), Fills(&[(3, 3)]), pause()]);
+    let mut script = Script::of_new_socket(calls.collect());
+    for _ in 0..LOOK_FOR_BURST {
+        assert!(matches!(script.round(PLENTY), Round::Drained));
+    }
+    assert_eq!(script.socket.slots, [1; 2 * LOOK_FOR_BURST]);
+}
+
+#[test]
+fn no_call_finds_no_other_where_one_is_enough() {
+    let mut script = Script::of_new_socket(vec![Fills(&[(3, 3)]), Fills(&[(4, 4)])]);
+    script.is_one_enough = true;
+    for made in 1..=2 {
+        assert!(matches!(script.round(PLENTY), Round::MaybeMore));
+        assert_eq!(script.socket.made, made);
+    }
+    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert_eq!(script.delivered, [3, 4]);
 }
 
 #[test]

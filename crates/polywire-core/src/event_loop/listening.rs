@@ -45,12 +45,14 @@ impl EventLoop {
             return; // The loop has not come to its removal.
         }
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
+        io.is_one_enough = self.is_one_enough;
         let mut sink = DatagramSink::new(&self.shared, entry, callback);
         let accepting = local.ready(&mut io, &mut sink);
         let accepted = sink.into_accepted();
         match accepting {
             Accepting::Exhausted => self.accept_later(id),
             Accepting::Unfinished => self.mark_ready(id, readiness),
+            Accepting::MaybeMore => self.mark_maybe_ready(id),
             Accepting::Drained => {}
         }
         if !accepted.is_empty() {

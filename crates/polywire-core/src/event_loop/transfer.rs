@@ -34,19 +34,23 @@ impl EventLoop {
                 (&mut self.buffer, &self.poller, &self.shared),
                 (id, entry.limits().read_budget.min(self.share), readiness),
             );
+            io.is_one_enough = self.is_one_enough;
             let mut sink = ConnectionSink::new(&self.shared, entry, callback);
             let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
             heard = io.budget < budget;
         }
         match received {
-            Received::Drained if !resource.is_to_be_watched() => {}
-            Received::Drained => self.watch_at(id, heard),
+            Received::Ended(reason) => return self.end_at(id, reason, callback),
+            Received::Drained | Received::MaybeMore if !resource.is_to_be_watched() => {}
+            _ => self.watch_at(id, heard),
+        }
+        match received {
             Received::Unfinished => {
-                self.watch_at(id, heard);
                 self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
             }
-            Received::Ended(reason) => self.end_at(id, reason, callback),
+            Received::MaybeMore => self.mark_maybe_ready(id),
+            Received::Drained | Received::Ended(_) => {}
         }
     }
 

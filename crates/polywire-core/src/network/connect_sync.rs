@@ -125,6 +125,7 @@ fn open(
     let mut handshaking = false;
     loop {
         let mut io = Io {
+            is_one_enough: false,
             buffer: &mut buffer,
             budget: BUFFER,
             readiness: Readiness { ended: true, ..Readiness::BOTH },

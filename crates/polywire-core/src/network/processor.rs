@@ -48,7 +48,11 @@ impl NetworkProcessor {
             event_callback(event);
         };
         if let Some(mut runner) = self.enter() {
-            if let Err(error) = runner.event_loop().turn(&wait, &mut callback) {
+            let result = match until {
+                Wait::No => runner.event_loop().turn(&wait, &mut callback),
+                _ => runner.event_loop().turn_for_one(&wait, &mut callback),
+            };
+            if let Err(error) = result {
                 tracing::error!(%error, "the network can't be polled");
             }
         }

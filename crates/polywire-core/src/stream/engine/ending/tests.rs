@@ -85,7 +85,8 @@ fn read_at_stop(was_full: bool) -> usize {
     };
     let readiness = Readiness::BOTH;
     let mut buffer = vec![0; 64 << 10];
-    let mut io = Io { buffer: &mut buffer, budget: 1, readiness, registration };
+    let mut io =
+        Io { buffer: &mut buffer, budget: 1, readiness, is_one_enough: false, registration };
 
     let flood = Arc::new(Flood::default());
     let mut engine = Engine::accepted(Arc::clone(&flood), Plain, Limits::default());
