@@ -70,10 +70,10 @@ Not apples to apples:
 Where polywire is behind, and why:
 
 * `latency` and `alone`: a loop learns by epoll_wait(2) what a thread of `native` learns from its read. \
-  The `mio` column is the price of that; the rest is polywire's own, spread over some twenty steps of \
-  which none takes a tenth: it looks for signals, commands and timers, at limits and whether the \
-  endpoint lives, and counts. With UDP, mio's edge-triggered polling takes a second read, which finds \
-  nothing.
+  Then polywire looks for signals, commands and timers, at limits and whether the endpoint lives, and \
+  counts. With UDP, edge-triggered polling takes a second read, which finds nothing. That it is ahead \
+  of `mio` on one CPU comes from where it waits: in the function that goes on. The first function that \
+  returns behind a sleep is predicted wrongly, and `mio`, as most loops, returns from libc's.
 * `datagrams`, one a call: whoever sends wakes the receiver's loop, through the poller; and a socket \
   that a poller watches costs at each datagram that leaves it. That much is in the `mio` column, too. \
   To find the endpoint, to keep others from closing its socket meanwhile, and to count is polywire's.
