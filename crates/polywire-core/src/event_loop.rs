@@ -91,7 +91,7 @@ pub(crate) struct EventLoop {
     only_maybe: bool,
     /// Times in a row that the loop read on without asking the poller.
     unpolled: usize,
-    /// Whether this turn is for a program that goes on as soon as it has one event.
+    /// Whether turns are for a program that goes on as soon as it has one event.
     is_one_enough: bool,
     deadlines: Deadlines,
     guests: GuestLists,
@@ -130,7 +130,8 @@ impl EventLoop {
         }
     }
 
-    /// One turn: waits as long as `wait` says and nothing happens, then serves what is ready once.
+    /// One turn: waits as long as `wait` says and nothing happens, then serves what is ready once. What
+    /// may have more to read is read first, and nobody waits if that brings something.
     ///
     /// # Errors
     ///
@@ -164,18 +165,11 @@ impl EventLoop {
         }
     }
 
-    /// As [`turn`](Self::turn), for a program that goes on as soon as it has one event: adapters need
-    /// not ask whether there is more to read, and the next turn reads on before it asks the poller.
-    #[inline]
-    pub(crate) fn turn_for_one<H: Handle>(
-        &mut self,
-        wait: &dyn Fn() -> Wait,
-        callback: &mut H,
-    ) -> io::Result<()> {
-        self.is_one_enough = true;
-        let result = self.turn(wait, callback);
-        self.is_one_enough = false;
-        result
+    /// Whether the turns to come are for a program that goes on as soon as it has one event: adapters
+    /// need not ask then whether there is more to read, and the next turn reads on before it asks the
+    /// poller.
+    pub(crate) fn set_one_enough(&mut self, is_one_enough: bool) {
+        self.is_one_enough = is_one_enough;
     }
 
     /// Whether this turn reads on where there may be more, rather than to ask the poller.

@@ -48,11 +48,9 @@ impl NetworkProcessor {
             event_callback(event);
         };
         if let Some(mut runner) = self.enter() {
-            let result = match until {
-                Wait::No => runner.event_loop().turn(&wait, &mut callback),
-                _ => runner.event_loop().turn_for_one(&wait, &mut callback),
-            };
-            if let Err(error) = result {
+            let event_loop = runner.event_loop();
+            event_loop.set_one_enough(until != Wait::No);
+            if let Err(error) = event_loop.turn(&wait, &mut callback) {
                 tracing::error!(%error, "the network can't be polled");
             }
         }

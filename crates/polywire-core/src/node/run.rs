@@ -23,6 +23,7 @@ pub(super) fn run<S: Send + 'static>(
     event_callback: impl FnMut(NodeEvent<'_, S>),
 ) {
     let Some(mut runner) = processor.enter() else { return };
+    runner.event_loop().set_one_enough(false); // Rather all that is there: it goes on anyway.
     shared.announcements.set_going_on();
     let signals = RefCell::new(signals);
     let mut program = Program { shared, signals: &signals, callback: event_callback };
