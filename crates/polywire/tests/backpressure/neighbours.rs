@@ -24,18 +24,17 @@ const FLOOR: Duration = Duration::from_millis(5);
 /// Tells the process of the peers the transport and the address of their server.
 const SERVER: &str = "POLYWIRE_TEST_SERVER";
 
-/// How long 99 of 100 echoes take at most, at each of two nodes. They take turns, so that whatever
-/// else the machine does at that time hits both.
+/// How long 99 of 100 echoes take at most, at each of two nodes. They take turns, and turns at being
+/// first, so that whatever else the machine does at that time hits both.
 fn echo_p99s(transport: Transport, addrs: [SocketAddr; 2]) -> [Duration; 2] {
     let mut peers = addrs.map(|addr| RawPeer::connect(transport, addr));
     let mut times = [const { Vec::new() }; 2];
-    for _ in 0..ROUND_TRIPS {
-        for (peer, times) in peers.iter_mut().zip(&mut times) {
-            let start = Instant::now();
-            peer.send(&[7; 100]);
-            assert_eq!(peer.read_small(100), [7; 100]);
-            times.push(start.elapsed());
-        }
+    for trip in 0..2 * ROUND_TRIPS {
+        let which = [0, 1, 1, 0][trip % 4];
+        let start = Instant::now();
+        peers[which].send(&[7; 100]);
+        assert_eq!(peers[which].read_small(100), [7; 100]);
+        times[which].push(start.elapsed());
     }
     times.map(|mut times| {
         times.sort_unstable();
@@ -104,49 +103,63 @@ fn echo_beside(len: usize) -> Node {
     })
 }
 
-/// The p99 of the echoes of `node`, to which a peer is connected that never reads, is at most twice
-/// that of a node without: of several rounds that in the middle.
-fn assert_not_doubled(transport: Transport, [node, quiet]: [&Node; 2]) {
+/// The p99 of the echoes of `node`, to which a peer is connected that never reads, and of a node
+/// without: of several rounds those in the middle.
+fn p99s_beside(transport: Transport, [node, quiet]: [&Node; 2]) -> [Duration; 2] {
     let (_, addr) = node.listen(transport);
     let (_, quiet_addr) = quiet.listen(transport);
-    let rounds: Vec<_> = (0..15).map(|_| echo_p99s(transport, [addr, quiet_addr])).collect();
-    let [disturbed, undisturbed] =
-        [0, 1].map(|which| median(rounds.iter().map(|p99s| p99s[which]).collect()));
-    println!("p99 of the echoes: {disturbed:?}, and {undisturbed:?} without the peer");
-    assert!(disturbed <= LEEWAY * 2 * undisturbed, "{disturbed:?} instead of {undisturbed:?}");
+    let rounds: Vec<_> = (0..5).map(|_| echo_p99s(transport, [addr, quiet_addr])).collect();
+    [0, 1].map(|which| median(rounds.iter().map(|p99s| p99s[which]).collect()))
+}
+
+/// Measures five times, with nodes of their own each time: how the system runs two threads beside each
+/// other mostly lasts as long as they do. In the middle one the first p99 is at most twice the second.
+fn assert_not_doubled(measure: impl Fn() -> [Duration; 2]) {
+    let ratio = |[disturbed, undisturbed]: [Duration; 2]| {
+        println!("p99 of the echoes: {disturbed:?}, and {undisturbed:?} without the peer");
+        disturbed.as_secs_f64() / undisturbed.as_secs_f64()
+    };
+    let mut ratios = [(); 5].map(|()| ratio(measure()));
+    ratios.sort_by(f64::total_cmp);
+    assert!(ratios[2] <= f64::from(2 * LEEWAY), "{ratios:?} times as long");
 }
 
 over_transports! {
     [tcp framed_tcp ws]
     fn row_14_a_peer_that_never_reads_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
-        on_one_cpu(|| {
+        on_one_cpu(|| assert_not_doubled(|| {
             let (node, quiet) = (echo_beside(MESSAGE / 8), echo_beside(0));
             let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
             let _deaf = Deaf::client(transport, addr);
             node.accepted();
-            assert_not_doubled(transport, [&node, &quiet]);
+            let p99s = p99s_beside(transport, [&node, &quiet]);
             assert_eq!(node.network().stats().ended.by_limit, 1);
-        });
+            p99s
+        }));
     }
 
     [tcp framed_tcp ws]
     fn row_14_nor_does_one_that_another_thread_waits_for(transport) {
         let _turn = take_turns();
+        let measure = |when_full| {
+            let (node, quiet) = (echo_beside(0), echo_beside(0));
+            let (_, addr) = node.listen(&*listening(transport, limits(when_full)));
+            let _deaf = Deaf::client(transport, addr);
+            let deaf = node.accepted();
+            let (network, message) = (node.network().clone(), [7; MESSAGE]);
+            let sender = thread::spawn(move || {
+                while network.send(deaf, &message) == SendStatus::Sent {}
+            });
+            let p99s = p99s_beside(transport, [&node, &quiet]);
+            assert!(!sender.is_finished(), "it is parked");
+            assert!(node.network().remove(deaf.resource_id()));
+            sender.join().unwrap();
+            p99s
+        };
         on_one_cpu(|| {
             for when_full in [WhenFull::Disconnect, WhenFull::Wait] {
-                let (node, quiet) = (echo_beside(0), echo_beside(0));
-                let (_, addr) = node.listen(&*listening(transport, limits(when_full)));
-                let _deaf = Deaf::client(transport, addr);
-                let deaf = node.accepted();
-                let (network, message) = (node.network().clone(), [7; MESSAGE]);
-                let sender = thread::spawn(move || {
-                    while network.send(deaf, &message) == SendStatus::Sent {}
-                });
-                assert_not_doubled(transport, [&node, &quiet]);
-                assert!(!sender.is_finished(), "it is parked");
-                assert!(node.network().remove(deaf.resource_id()));
-                sender.join().unwrap();
+                assert_not_doubled(|| measure(when_full));
             }
         });
     }
