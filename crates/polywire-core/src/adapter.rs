@@ -189,10 +189,10 @@ pub trait Remote: Send {
     /// Reads what is there and hands each whole message to `sink`.
     ///
     /// Called when the source became readable, and again without that after
-    /// [`Received::Unfinished`] or [`Received::MaybeMore`]. Stop when [`Io::budget`] is used up (`Unfinished`), when the sink
-    /// says [`Flow::Stop`] (`Unfinished`; keep what was read and not handed out), or when the
-    /// source is drained (`Drained`): polling is edge-triggered, so bytes left in the source after
-    /// `Drained` raise no further event.
+    /// [`Received::Unfinished`] or [`Received::MaybeMore`]. Stop when [`Io::budget`] is used up
+    /// (`Unfinished`), when the sink says [`Flow::Stop`] (`Unfinished`; keep what was read and not
+    /// handed out), or when the source is drained (`Drained`): polling is edge-triggered, so bytes
+    /// left in the source after `Drained` raise no further event.
     ///
     /// [`Received::Ended`] ends the endpoint: the loop tells the program and goes on to `close`.
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received;
@@ -258,8 +258,9 @@ pub trait Local: Send {
     ///
     /// Called when the source became ready, and again without that after
     /// [`Accepting::Unfinished`], which is what to return when [`Io::budget`] is used up or the
-    /// sink says [`Flow::Stop`], or [`Accepting::MaybeMore`]. [`Accepting::Exhausted`] tells that the system is out of
-    /// descriptors or memory: the loop calls again a little later, whatever the poller says.
+    /// sink says [`Flow::Stop`], or [`Accepting::MaybeMore`]. [`Accepting::Exhausted`] tells that
+    /// the system is out of descriptors or memory: the loop calls again a little later, whatever the
+    /// poller says.
     /// An error of a single peer is not one of the listener: skip it and go on.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting;
 

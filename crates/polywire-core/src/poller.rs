@@ -67,6 +67,8 @@ pub(crate) fn token_of(id: ResourceId) -> usize {
 /// get as far as these numbers: they are of the last slot's last generations.
 const WAKE_TOKEN: mio::Token = mio::Token(usize::MAX);
 const TIMER_TOKEN: mio::Token = mio::Token(usize::MAX - 1);
+/// Events that one wait takes; those left over come with the next.
+const EVENTS: usize = 256;
 
 /// Where the loop waits.
 pub(crate) trait Poller: Send {

@@ -149,8 +149,8 @@ impl Reception {
 }
 
 impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
-    /// How many slots what is left of the budget is good for: in batches two at
-    /// least, so that a lone datagram is told to be the last by the call that receives it.
+    /// How many slots what is left of the budget is good for: in batches two at least, so that a lone
+    /// datagram is told to be the last by the call that receives it.
     fn wanted_slots(&self) -> usize {
         if !self.reception.in_batches {
             return if self.reception.one_by_one < LOOK_FOR_BURST - 1 { 1 } else { 2 };

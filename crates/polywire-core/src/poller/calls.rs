@@ -13,10 +13,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventFlags};
 use rustix::io::Errno;
 
-use crate::poller::Readiness;
-
-/// Events that one wait takes; those left over come with the next.
-const EVENTS: usize = 256;
+use crate::poller::{EVENTS, Readiness};
 
 /// What a wait brings; on the stack, since an event of the system's may be a pointer, and those do not
 /// go from thread to thread.

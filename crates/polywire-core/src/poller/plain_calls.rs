@@ -3,10 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::poller::Readiness;
-
-/// Events that one wait takes; those left over come with the next.
-const EVENTS: usize = 256;
+use crate::poller::{EVENTS, Readiness};
 
 /// What a wait brings.
 pub(super) struct Events(mio::Events);
