@@ -53,7 +53,7 @@ impl<'a> Wanted<'a> {
 /// Measures what `args` ask for, and prints the report.
 pub(crate) fn run(args: &[String]) -> Result {
     let Wanted { is_quick, only, rounds, out } = Wanted::parse(args)?;
-    let rounds = rounds.unwrap_or(if is_quick { 1 } else { 5 });
+    let rounds = rounds.unwrap_or(if is_quick { 1 } else { 11 });
     let has_zmq = has_compiler();
     let tools = Tools::new(build(has_zmq)?, has_zmq, is_quick);
     let scale = if is_quick { Scale::QUICK } else { Scale::FULL };
@@ -117,14 +117,16 @@ fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenari
     Ok(scenarios)
 }
 
-/// Per case the entries of all its contestants, who take turns within a round.
+/// Per case the entries of all its contestants, who take turns within a round, and at being first.
 fn measure(scenario: &Scenario, tools: &Tools, rounds: usize) -> Vec<Vec<Entry>> {
     let of_case = |case: &Case| {
         let new = |&contestant| Entry { contestant, outcomes: Vec::new() };
         let mut entries: Vec<_> = case.contestants.iter().map(new).collect();
+        let count = entries.len();
         for round in 0..rounds {
             eprintln!("{}: {}, round {} of {rounds}", scenario.name, case.name, round + 1);
-            for entry in &mut entries {
+            for turn in 0..count * scenario.runs {
+                let entry = &mut entries[(round + turn) % count];
                 entry.outcomes.push(run::once(scenario, case, entry.contestant, tools));
             }
         }

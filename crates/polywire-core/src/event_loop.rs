@@ -345,6 +345,9 @@ impl EventLoop {
     fn serve_ready<H: Handle>(&mut self, callback: &mut H) {
         let listed = self.ready.len();
         let ready = listed + self.polled.len();
+        if ready == 0 {
+            return; // Only rung, mostly.
+        }
         // Most turns serve one, and a division takes as long as much of a turn.
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
         let mut polled = std::mem::take(&mut self.polled);

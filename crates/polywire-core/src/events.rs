@@ -26,7 +26,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::poller::Clock;
+use crate::poller::{Clock, LoopWaker};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Condvar, Mutex, MutexGuard, SegQueue};
 use timers::SharedTimers;
@@ -39,18 +39,17 @@ pub fn split<E: Send + 'static>() -> (EventSender<E>, EventReceiver<E>) {
 
 /// Makes a queue for a loop that waits elsewhere and only takes what is there.
 ///
-/// `notify` is called after each event sent and after each timer that comes before all others. It
-/// must pair with the loop's falling asleep as [`LoopWaker::ring`](crate::poller::LoopWaker::ring)
-/// does. A receiver made here must not block: nothing would wake it.
+/// Its waker is rung after each event sent and after each timer that comes before all others. A
+/// receiver made here must not block: nothing would wake it.
 pub(crate) fn split_with<E>(
-    notify: Box<dyn Fn() + Send + Sync>,
+    loop_waker: Arc<LoopWaker>,
     clock: Clock,
 ) -> (EventSender<E>, EventReceiver<E>) {
-    build(Some(notify), clock)
+    build(Some(loop_waker), clock)
 }
 
 fn build<E>(
-    notify: Option<Box<dyn Fn() + Send + Sync>>,
+    loop_waker: Option<Arc<LoopWaker>>,
     clock: Clock,
 ) -> (EventSender<E>, EventReceiver<E>) {
     let queue = Arc::new(Queue {
@@ -60,7 +59,7 @@ fn build<E>(
         clock,
         closed: AtomicBool::new(false),
         waiter: Waiter::default(),
-        notify,
+        loop_waker,
     });
     let sender = EventSender { queue };
     (sender.clone(), EventReceiver { sender, flows: false, on_take: None })
@@ -285,9 +284,9 @@ struct Queue<E> {
     clock: Clock,
     /// The receiver is gone.
     closed: AtomicBool,
-    /// Where the receiver waits, unless a loop is notified instead.
+    /// Where the receiver waits, unless a loop does.
     waiter: Waiter,
-    notify: Option<Box<dyn Fn() + Send + Sync>>,
+    loop_waker: Option<Arc<LoopWaker>>,
 }
 
 impl<E> Queue<E> {
@@ -307,8 +306,8 @@ impl<E> Queue<E> {
 
     #[inline]
     fn wake(&self) {
-        match &self.notify {
-            Some(notify) => notify(),
+        match &self.loop_waker {
+            Some(waker) => waker.ring(),
             None => self.waiter.wake(),
         }
     }

@@ -67,9 +67,7 @@ pub(crate) fn on_network<S: Send>(
     (network, processor): (NetworkController, NetworkProcessor),
 ) -> (NodeHandler<S>, NodeListener<S>) {
     let shared = Arc::clone(&network.shared);
-    let waker = Arc::clone(&shared.waker);
-    let ring = Box::new(move || waker.ring());
-    let (signals, receiver) = events::split_with(ring, shared.clock.clone());
+    let (signals, receiver) = events::split_with(Arc::clone(&shared.waker), shared.clock.clone());
     let parts = Parts { network, signals };
     (NodeHandler(Arc::new(parts)), NodeListener { shared, processor, signals: receiver })
 }

@@ -198,6 +198,11 @@ impl<W: Wake> LoopWaker<W> {
         fence(Ordering::SeqCst);
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
     /// The loop waits no longer, and looks at its queues before it does again. Whoever has not seen
     /// that yet rings for nothing.
     pub(crate) fn awake(&self) {

@@ -21,16 +21,17 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
+    /// Runs are short and rounds many: a machine's slow moments then meet all contestants alike.
     pub(crate) const FULL: Self = Self {
-        ms: 1500,
-        round_trips: 50_000,
+        ms: 500,
+        round_trips: 16_000,
         crowd: 1000,
         idle: 10_000,
-        rooms: 50,
-        visits: 20_000, // Fewer than a client has ports.
+        rooms: 17,
+        visits: 7_000,
         signals: 1_000_000,
         timers: 1_000_000,
-        stops: 100,
+        stops: 34,
     };
     pub(crate) const QUICK: Self = Self {
         ms: 30,
@@ -53,6 +54,8 @@ pub(crate) struct Scenario {
     pub(crate) shape: Shape,
     /// Whether the server runs beneath strace.
     pub(crate) counts_calls: bool,
+    /// Runs of each contestant in a round: more than one where what a run says scatters.
+    pub(crate) runs: usize,
 }
 
 /// Which processes a run has.

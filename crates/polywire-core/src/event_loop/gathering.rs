@@ -36,9 +36,16 @@ impl EventLoop {
     }
 
     /// Writes what has gathered, once the time is over.
-    #[inline]
+    #[inline(always)]
     pub(super) fn flush_gathered(&mut self, callback: Callback<'_>) {
-        if self.gathering.end.is_some_and(|end| end <= self.shared.clock.now()) {
+        if let Some(end) = self.gathering.end {
+            self.flush_gathered_by(end, callback);
+        }
+    }
+
+    #[inline(never)] // Mostly nothing does.
+    fn flush_gathered_by(&mut self, end: Instant, callback: Callback<'_>) {
+        if end <= self.shared.clock.now() {
             let mut ids = std::mem::take(&mut self.gathering).ids;
             // One that was flushed early may have begun anew.
             ids.sort_unstable();

@@ -21,8 +21,15 @@ impl EventLoop {
 
     /// Sees to the deadlines that are over at `now`, when the poller told of what has been served
     /// since.
+    #[inline(always)]
     pub(super) fn fire_deadlines(&mut self, now: Option<Instant>, callback: Callback<'_>) {
-        let Some(now) = now else { return };
+        if let Some(now) = now {
+            self.fire_deadlines_by(now, callback);
+        }
+    }
+
+    #[inline(never)]
+    fn fire_deadlines_by(&mut self, now: Instant, callback: Callback<'_>) {
         while let Some((at, id)) = self.deadlines.pop_due(now) {
             let Some(mut resource) = self.take_out(id) else { continue };
             if resource.deadline() != Some(at) {

@@ -28,6 +28,7 @@ pub(super) fn bulk(scale: Scale, has_zmq: bool) -> Scenario {
         metrics: with_costs(vec![higher("mib_per_s", "MiB/s")]),
         shape: Shape::Stream,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -45,6 +46,7 @@ pub(super) fn small(scale: Scale, has_zmq: bool) -> Scenario {
         metrics: with_costs(vec![higher("per_s", "messages/s")]),
         shape: Shape::Stream,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -69,5 +71,6 @@ pub(super) fn datagrams(scale: Scale) -> Scenario {
         ]),
         shape: Shape::Stream,
         counts_calls: false,
+        runs: 1,
     }
 }

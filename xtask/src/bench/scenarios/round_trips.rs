@@ -48,6 +48,7 @@ pub(super) fn latency(scale: Scale) -> Scenario {
         metrics: vec![lower("p50_us", "p50 in µs"), lower("p99_us", "p99 in µs")],
         shape: Shape::Echo,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -71,6 +72,7 @@ pub(super) fn alone(scale: Scale) -> Scenario {
         metrics: vec![Metric { key: "p50_us", unit: "p50 in µs", better }],
         shape: Shape::Solo,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -109,6 +111,7 @@ pub(super) fn echo(scale: Scale) -> Scenario {
         ],
         shape: Shape::Echo,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -128,6 +131,7 @@ pub(super) fn fan_out(scale: Scale) -> Scenario {
         ],
         shape: Shape::Echo,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -148,6 +152,7 @@ pub(super) fn idle(scale: Scale) -> Scenario {
         metrics: vec![lower("bytes_each", "bytes of RSS each")],
         shape: Shape::Echo,
         counts_calls: false,
+        runs: 1,
     }
 }
 
@@ -165,6 +170,7 @@ pub(super) fn calls(scale: Scale) -> Scenario {
         metrics: vec![lower("calls_each", "calls a message")],
         shape: Shape::Echo,
         counts_calls: true,
+        runs: 1,
     }
 }
 
@@ -183,5 +189,6 @@ pub(super) fn visits(scale: Scale) -> Scenario {
         ],
         shape: Shape::Echo,
         counts_calls: false,
+        runs: 1,
     }
 }
