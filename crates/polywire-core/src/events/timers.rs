@@ -1,14 +1,15 @@
 //! Events that wait for their time.
 
-use std::cmp::Reverse;
+mod agenda;
+
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::atomic::AtomicU64 as Counter;
 use std::time::{Duration, Instant};
 
-use dary_heap::QuaternaryHeap;
 use slab::Slab;
 
+use self::agenda::Agenda;
 use super::lock;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -34,10 +35,10 @@ fn next_number() -> Number {
     NonZero::new(last.wrapping_add(1)).unwrap_or(Number::MAX)
 }
 
-/// Cancelled entries that the heap may always hold: so few are not worth a rebuild.
+/// Cancelled entries that the agenda may always hold: so few are not worth a rebuild.
 const DEAD_ALLOWED: usize = 64;
 
-/// Timers that are due which leave the heap at a time.
+/// Timers that are due which leave the agenda at a time.
 const TOGETHER: usize = 16;
 
 /// The time of a timer that has none. None fires within the 584 years that 64 bits of nanoseconds
@@ -45,7 +46,7 @@ const TOGETHER: usize = 16;
 const NEVER: u64 = u64::MAX;
 
 /// When a timer is due, in nanoseconds; which of those of the same instant comes first; and where its
-/// event is. Packed, for a million of them are sorted: what is read of a heap is what it costs.
+/// event is. Packed, for there may be a million of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(Rust, packed(4))]
 struct Entry {
@@ -56,16 +57,15 @@ struct Entry {
 
 /// Timers in the order of their time, and of their setting where the time is the same.
 ///
-/// A heap of the times beside a slab of the events; one of four branches, which is half as deep as one
-/// of two, and reads half as many of a million entries from memory. Most timers are cancelled and few fire, so
-/// cancelling only frees the slot and leaves the heap's entry dead, to be dropped when it comes up
-/// or when more than half of the heap is dead. The earliest entry is never a dead one.
+/// An agenda of the times beside a slab of the events. Most timers are cancelled and few fire, so
+/// cancelling only frees the slot and leaves the agenda's entry dead, to be dropped when it comes up
+/// or when more than half of the agenda is dead. The earliest entry is never a dead one.
 ///
-/// Those that are due leave the heap some at a time, and their slots, which are anywhere in memory, are
+/// Those that are due leave the agenda some at a time, and their slots, which are anywhere in memory, are
 /// looked at one right after the other: so the memory brings them all in the time of one.
 pub(crate) struct Timers<E> {
     /// With `due` an entry for each slot, and the dead ones.
-    heap: QuaternaryHeap<Reverse<Entry>>,
+    agenda: Agenda,
     /// Entries that are due, in their order. What is set now may yet come before them.
     due: VecDeque<Entry>,
     slots: Slab<(Number, E)>,
@@ -73,7 +73,7 @@ pub(crate) struct Timers<E> {
 
 impl<E> Default for Timers<E> {
     fn default() -> Self {
-        Self { heap: QuaternaryHeap::new(), due: VecDeque::new(), slots: Slab::new() }
+        Self { agenda: Agenda::default(), due: VecDeque::new(), slots: Slab::new() }
     }
 }
 
@@ -83,7 +83,7 @@ impl<E> Timers<E> {
         let number = next_number();
         let slot = self.slots.insert((number, event));
         let slot = u32::try_from(slot).expect("so many timers take more memory than there is");
-        self.heap.push(Reverse(Entry { at, number, slot }));
+        self.agenda.push(Entry { at, number, slot });
         TimerId { number, slot }
     }
 
@@ -105,11 +105,7 @@ impl<E> Timers<E> {
         if self.due.is_empty() {
             self.take_due(now);
         }
-        let entry = if self.is_heap_first() {
-            self.heap.pop().map(|Reverse(entry)| entry)
-        } else {
-            self.due.pop_front()
-        };
+        let entry = if self.is_agenda_first() { self.agenda.pop() } else { self.due.pop_front() };
         let (_, event) = self.slots.remove(entry?.slot as usize);
         self.drop_dead_entries();
         Some(event)
@@ -117,39 +113,39 @@ impl<E> Timers<E> {
 
     /// When the earliest timer is due.
     pub(crate) fn next_deadline(&self) -> u64 {
-        let in_heap = self.heap.peek().map_or(NEVER, |Reverse(entry)| entry.at);
-        self.due.front().map_or(in_heap, |entry| in_heap.min(entry.at))
+        let on_agenda = self.agenda.peek().map_or(NEVER, |entry| entry.at);
+        self.due.front().map_or(on_agenda, |entry| on_agenda.min(entry.at))
     }
 
-    /// Takes some that are due out of the heap, if any are.
+    /// Takes some that are due off the agenda, if any are.
     fn take_due(&mut self, now: u64) {
-        let Self { heap, due, slots } = self;
-        while due.len() < TOGETHER && heap.peek().is_some_and(|Reverse(entry)| entry.at <= now) {
-            due.extend(heap.pop().map(|Reverse(entry)| entry));
+        let Self { agenda, due, slots } = self;
+        while due.len() < TOGETHER && agenda.peek().is_some_and(|entry| entry.at <= now) {
+            due.extend(agenda.pop());
         }
         due.retain(|entry| is_live(slots, entry.slot, entry.number));
     }
 
-    /// Whether the earliest entry is in the heap.
-    fn is_heap_first(&self) -> bool {
-        match (self.heap.peek(), self.due.front()) {
-            (Some(Reverse(in_heap)), Some(due)) => in_heap < due,
+    /// Whether the earliest entry is on the agenda.
+    fn is_agenda_first(&self) -> bool {
+        match (self.agenda.peek(), self.due.front()) {
+            (Some(on_agenda), Some(due)) => on_agenda < due,
             (_, due) => due.is_none(),
         }
     }
 
     fn drop_dead_entries(&mut self) {
-        let Self { heap, due, slots } = self;
-        if heap.len() > 2 * slots.len() + DEAD_ALLOWED {
-            heap.retain(|Reverse(entry)| is_live(slots, entry.slot, entry.number));
+        let Self { agenda, due, slots } = self;
+        if agenda.len() > 2 * slots.len() + DEAD_ALLOWED {
+            agenda.retain(|entry| is_live(slots, entry.slot, entry.number));
         }
         let is_dead = |entry: &Entry| !is_live(slots, entry.slot, entry.number);
         // Without dead ones their slots are not looked at.
-        while heap.len() + due.len() > slots.len() {
+        while agenda.len() + due.len() > slots.len() {
             if due.front().is_some_and(is_dead) {
                 due.pop_front();
-            } else if heap.peek().is_some_and(|Reverse(entry)| is_dead(entry)) {
-                heap.pop();
+            } else if agenda.peek().is_some_and(is_dead) {
+                agenda.pop();
             } else {
                 break;
             }
@@ -335,22 +331,22 @@ mod tests {
     }
 
     #[test]
-    fn the_heap_stays_within_twice_the_live_timers() {
+    fn the_agenda_stays_within_twice_the_live_timers() {
         let mut timers = Timers::default();
         timers.schedule(0, 0); // The earliest lives, so none below it comes up.
         for number in 1..10_000 {
             let id = timers.schedule(1, number);
             timers.cancel(id);
-            assert!(timers.heap.len() <= 2 + DEAD_ALLOWED);
+            assert!(timers.agenda.len() <= 2 + DEAD_ALLOWED);
         }
         let ids: Vec<_> = (0..10_000).map(|number| timers.schedule(1, number)).collect();
         for id in &ids[1..] {
             timers.cancel(*id);
         }
-        assert!(timers.heap.len() <= 4 + DEAD_ALLOWED);
+        assert!(timers.agenda.len() <= 4 + DEAD_ALLOWED);
         assert_eq!(timers.pop_due(1), Some(0));
         assert_eq!(timers.pop_due(1), Some(0));
-        assert!(timers.heap.is_empty());
+        assert!(timers.agenda.len() == 0);
     }
 
     #[test]
