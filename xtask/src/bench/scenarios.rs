@@ -27,7 +27,7 @@ impl Scale {
         round_trips: 16_000,
         crowd: 1000,
         idle: 10_000,
-        rooms: 17,
+        rooms: 50,
         visits: 7_000,
         signals: 1_000_000,
         timers: 1_000_000,

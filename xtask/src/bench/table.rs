@@ -31,8 +31,8 @@ pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: b
         _ => format!("Medians of {rounds} interleaved rounds [lowest..highest], and in brackets"),
     });
     text.push_str(
-        " how many times better than the first column: above 1 is better. Trust ratios within a \
-         row, not figures.\n\n",
+        " how many times better than the first column in the same round, the median of that too: \
+         above 1 is better. Trust ratios within a row, not figures.\n\n",
     );
     if is_quick {
         text.push_str("**A smoke run: its figures mean nothing.**\n\n");
@@ -64,6 +64,7 @@ Not apples to apples:
   thread.
 * WebSocket of `native`, `mio` and the load generator knows no fragments, no text, no pings, and masks \
   with a constant.
+* The timers of `native` are times alone: they bring nothing, and can't be cancelled.
 * zmq sends and receives on threads of its own. It and polywire gather what a thread sends; \
   message-io, tungstenite and `native` write each message.
 
@@ -79,7 +80,6 @@ Where polywire is behind, and why:
   To find the endpoint, to keep others from closing its socket meanwhile, and to count is polywire's.
 * `fan-out` and many connections: each has an entry, an outbox and a record where the loop by hand has \
   one, and all are out of the cache by the time the system has sent to the others.
-* `timers`: those of `native` can't be cancelled.
 ";
 
 /// The CPU's name, how many there are, and the system.
@@ -128,33 +128,26 @@ fn capitalized(text: &str) -> String {
 }
 
 fn row(text: &mut String, case: &Case, metric: &Metric, names: &[&str], entries: &[Entry]) {
-    let reference = entries.first().and_then(|entry| spread(entry, metric.key));
     let _ = write!(text, "| {}, {} |", case.name, metric.unit);
     for name in names {
         let entry = entries.iter().find(|entry| entry.contestant == *name);
-        let cell = entry.map_or_else(String::new, |entry| cell(entry, metric, reference));
+        let cell = entry.map_or_else(String::new, |entry| cell(entry, metric, &entries[0]));
         let _ = write!(text, " {cell} |");
     }
     text.push('\n');
 }
 
-fn cell(entry: &Entry, metric: &Metric, reference: Option<[f64; 3]>) -> String {
+fn cell(entry: &Entry, metric: &Metric, reference: &Entry) -> String {
     let Some([low, median, high]) = spread(entry, metric.key) else { return "failed".into() };
     let mut text = shown(median);
     if entry.outcomes.len() > 1 {
         let _ = write!(text, " [{}..{}]", shown(low), shown(high));
     }
-    if let Some([_, reference, _]) = reference {
-        let ratio = match metric.better {
-            Better::Higher => median / reference,
-            Better::Lower => reference / median,
-            Better::LowerBy => f64::NAN,
+    if let Some(difference) = compared(entry, metric, reference) {
+        let _ = match metric.better {
+            Better::LowerBy => write!(text, " ({difference:+.2})"),
+            _ => write!(text, " ({})", shown(difference)),
         };
-        if let Better::LowerBy = metric.better {
-            let _ = write!(text, " ({:+.2})", median - reference);
-        } else if ratio.is_finite() && reference > 0.0 {
-            let _ = write!(text, " ({})", shown(ratio));
-        }
     }
     if entry.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Lost(..))) {
         text.push_str(" **lost**");
@@ -162,10 +155,29 @@ fn cell(entry: &Entry, metric: &Metric, reference: Option<[f64; 3]>) -> String {
     text
 }
 
+/// How an entry does against what ran right before or after it: the median of its runs.
+fn compared(entry: &Entry, metric: &Metric, reference: &Entry) -> Option<f64> {
+    let of = |outcome| Some(*values(outcome)?.get(metric.key)?);
+    let runs = entry.outcomes.iter().zip(&reference.outcomes);
+    let differences = runs.filter_map(|(outcome, reference)| {
+        let (value, reference) = (of(outcome)?, of(reference)?);
+        match metric.better {
+            Better::Higher => Some(value / reference),
+            Better::Lower => Some(reference / value),
+            Better::LowerBy => Some(value - reference),
+        }
+    });
+    let [_, median, _] = low_median_high(differences.filter(|value| value.is_finite()).collect())?;
+    (median != 0.0 || matches!(metric.better, Better::LowerBy)).then_some(median)
+}
+
 /// The lowest, the median and the highest of what was measured.
 pub(crate) fn spread(entry: &Entry, key: &str) -> Option<[f64; 3]> {
     let values = entry.outcomes.iter().filter_map(|outcome| values(outcome)?.get(key).copied());
-    let mut values: Vec<f64> = values.collect();
+    low_median_high(values.collect())
+}
+
+fn low_median_high(mut values: Vec<f64>) -> Option<[f64; 3]> {
     values.sort_by(f64::total_cmp);
     Some([*values.first()?, values[values.len() / 2], *values.last()?])
 }
