@@ -99,7 +99,7 @@ pub(crate) struct EventLoop {
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
     share: usize,
-    /// What the poller told in this turn.
+    /// What the poller told in this turn, and has not been served for certain.
     polled: Vec<(usize, Readiness)>,
     /// Set while the program can't be told: events are kept, and connections that are ready are
     /// not read, so that the kernel keeps what they carry.
@@ -350,12 +350,13 @@ impl EventLoop {
         }
         // Most turns serve one, and a division takes as long as much of a turn.
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
-        let mut polled = std::mem::take(&mut self.polled);
         for number in 0..ready {
             if self.must_stop() {
+                // What is left concerns those that are ending already: it is not told again.
+                self.polled.drain(..number.min(self.polled.len()));
                 return;
             }
-            let next = match polled.get(number) {
+            let next = match self.polled.get(number) {
                 Some(&(token, readiness)) => self.take_polled(token, readiness),
                 None => self.take_listed(),
             };
@@ -368,8 +369,7 @@ impl EventLoop {
             }
             self.take_mail(callback);
         }
-        polled.clear();
-        self.polled = polled;
+        self.polled.clear();
     }
 
     /// What the poller told of, unless it is in the list and so served from there.

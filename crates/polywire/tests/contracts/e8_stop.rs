@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::common::*;
 
@@ -30,6 +31,41 @@ fn assert_refuses_everything(handler: &Handler, transport: Transport, endpoint: 
 }
 
 over_transports! {
+    // The poller tells of its end once, together with what makes the callback stop the node.
+    [tcp framed_tcp ws]
+    fn a_removed_connection_that_ends_just_as_the_node_is_stopped_is_not_waited_for(transport) {
+        let (handler, listener) = split();
+        let limits = Limits::default().with_linger(Duration::from_secs(3600));
+        let (_, addr) = handler.network().listen(&*listening(transport, limits), LOCALHOST).unwrap();
+        let ((tell, accepted), (go_on, waits)) = (mpsc::channel(), mpsc::channel::<()>());
+        let (inner, (holds, held)) = (Handler::clone(&handler), mpsc::channel());
+        let mut holds = Some(holds);
+        let mut task = listener.for_each_async(move |event| match event {
+            NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => tell.send(endpoint).unwrap(),
+            NodeEvent::Network(NetEvent::Message(..)) => match holds.take() {
+                Some(holds) => {
+                    holds.send(()).unwrap();
+                    waits.recv().unwrap();
+                }
+                None => inner.stop(),
+            },
+            _ => {}
+        });
+        let mut speaks = RawPeer::connect(transport, addr);
+        accepted.recv().unwrap();
+        let deaf = RawPeer::connect(transport, addr);
+        let endpoint = accepted.recv().unwrap();
+        while handler.network().try_send(endpoint, &[7; 100_000]) == SendStatus::Sent {}
+        assert!(handler.network().remove(endpoint.resource_id()));
+
+        speaks.send(b"hold");
+        held.recv().unwrap();
+        speaks.send(b"stop");
+        deaf.reset();
+        go_on.send(()).unwrap();
+        task.wait();
+    }
+
     [tcp framed_tcp udp ws]
     fn stop_in_the_callback_is_followed_by_no_event_though_floods_go_on(transport) {
         let (handler, listener) = split();
