@@ -99,7 +99,7 @@ pub(crate) struct EventLoop {
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
     share: usize,
-    /// What the poller told in this turn, and has not been served for certain.
+    /// What the poller told and has not been served, or not to its end.
     polled: Vec<(usize, Readiness)>,
     /// Set while the program can't be told: events are kept, and connections that are ready are
     /// not read, so that the kernel keeps what they carry.
@@ -352,7 +352,7 @@ impl EventLoop {
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
         for number in 0..ready {
             if self.must_stop() {
-                // What is left concerns those that are ending already: it is not told again.
+                // What is left is told only once, and who is ending already waits for it.
                 self.polled.drain(..number.min(self.polled.len()));
                 return;
             }

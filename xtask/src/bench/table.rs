@@ -155,7 +155,7 @@ fn cell(entry: &Entry, metric: &Metric, reference: &Entry) -> String {
     text
 }
 
-/// How an entry does against what ran right before or after it: the median of its runs.
+/// How an entry does against the reference in the same round: the median of that.
 fn compared(entry: &Entry, metric: &Metric, reference: &Entry) -> Option<f64> {
     let of = |outcome| Some(*values(outcome)?.get(metric.key)?);
     let runs = entry.outcomes.iter().zip(&reference.outcomes);
@@ -167,8 +167,9 @@ fn compared(entry: &Entry, metric: &Metric, reference: &Entry) -> Option<f64> {
             Better::LowerBy => Some(value - reference),
         }
     });
-    let [_, median, _] = low_median_high(differences.filter(|value| value.is_finite()).collect())?;
-    (median != 0.0 || matches!(metric.better, Better::LowerBy)).then_some(median)
+    let [_, median, _] = low_median_high(differences.filter(|value| !value.is_nan()).collect())?;
+    let tells = median != 0.0 || matches!(metric.better, Better::LowerBy);
+    (median.is_finite() && tells).then_some(median)
 }
 
 /// The lowest, the median and the highest of what was measured.

@@ -51,16 +51,19 @@ over_transports! {
             },
             _ => {}
         });
-        let mut speaks = RawPeer::connect(transport, addr);
-        accepted.recv().unwrap();
+        let mut speaks = [(); 2].map(|()| {
+            let peer = RawPeer::connect(transport, addr);
+            accepted.recv().unwrap();
+            peer
+        });
         let deaf = RawPeer::connect(transport, addr);
         let endpoint = accepted.recv().unwrap();
         while handler.network().try_send(endpoint, &[7; 100_000]) == SendStatus::Sent {}
         assert!(handler.network().remove(endpoint.resource_id()));
 
-        speaks.send(b"hold");
+        speaks[0].send(b"hold");
         held.recv().unwrap();
-        speaks.send(b"stop");
+        speaks[1].send(b"stop");
         deaf.reset();
         go_on.send(()).unwrap();
         task.wait();

@@ -77,8 +77,7 @@ impl Agenda {
     /// Has the next bin be the heap if that is empty.
     fn refill(&mut self) {
         if self.next.is_empty() {
-            let bin = self.later.pop().map(|bin| bin.entries).unwrap_or_default();
-            self.next = bin.into_iter().map(Reverse).collect::<Vec<_>>().into();
+            self.next = heap(self.later.pop().map(|bin| bin.entries).unwrap_or_default());
         }
     }
 
@@ -88,8 +87,13 @@ impl Agenda {
         let next = std::mem::take(&mut self.next).into_vec();
         let mut entries: Vec<_> = next.into_iter().map(|Reverse(entry)| entry).collect();
         self.later.push(Bin::part(&mut entries));
-        self.next = entries.into_iter().map(Reverse).collect::<Vec<_>>().into();
+        self.next = heap(entries);
     }
+}
+
+/// The earliest of `entries` first, in the same memory.
+fn heap(entries: Vec<Entry>) -> BinaryHeap<Reverse<Entry>> {
+    entries.into_iter().map(Reverse).collect::<Vec<_>>().into()
 }
 
 impl Bin {
@@ -195,6 +199,14 @@ mod tests {
         assert!(left.is_sorted() && left.len() == 1001);
         agenda.retain(|_| true);
         assert_eq!(agenda.peek(), None);
+    }
+
+    #[test]
+    fn bins_that_are_never_added_to_again_take_no_more_memory_than_their_entries() {
+        let mut agenda = Agenda::default();
+        entries(100_000, |number| number).into_iter().for_each(|entry| agenda.push(entry));
+        let capacity: usize = agenda.later.iter().map(|bin| bin.entries.capacity()).sum();
+        assert!(capacity <= 100_000 + FULL, "{capacity}");
     }
 
     #[test]
