@@ -46,6 +46,12 @@ impl<'a> Wanted<'a> {
                 _ => return Err(USAGE.into()),
             }
         }
+        if wanted.only.is_some() && wanted.out == Some(root().join(readme::REPORT)) {
+            let report = readme::REPORT;
+            let text =
+                format!("--only is a part of the report: give --out another file than {report}");
+            return Err(text.into());
+        }
         Ok(wanted)
     }
 }

@@ -1,7 +1,9 @@
-//! The load that all servers get: many connections from one thread, each answer compared.
+//! What all contestants are measured with: many connections from one thread, each answer compared; and
+//! a receiver that is the same for all.
 
 mod echo;
 mod guest;
+mod unread;
 mod visits;
 
 use crate::args::Args;
@@ -11,6 +13,7 @@ pub(crate) fn run(args: &Args) {
         "echo" => echo::run(args),
         "chat" => echo::chat(args),
         "visits" => visits::run(args),
+        "stream" => unread::run(),
         _ => panic!("no such scenario"),
     }
 }

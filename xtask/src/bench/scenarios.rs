@@ -99,7 +99,7 @@ pub(crate) struct Case {
 pub(crate) struct Role {
     program: &'static str,
     role: &'static str,
-    /// The load generator rather than the contestant.
+    /// The process that is the same for all contestants.
     by_load: bool,
     transport: &'static str,
     args: String,
@@ -166,6 +166,7 @@ pub(crate) fn all(scale: Scale, tools: &Tools) -> Vec<Scenario> {
         one_way::bulk(scale, tools.has_zmq),
         one_way::small(scale, tools.has_zmq),
         one_way::datagrams(scale),
+        one_way::unread(scale),
         round_trips::echo(scale),
         round_trips::fan_out(scale),
         round_trips::idle(scale),

@@ -50,8 +50,8 @@ pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: b
 const CAVEATS: &str = "\
 Every answer is compared; in one-way streams the order, the count, the length and the front of every \
 message. A contestant's server and client are the same library, but for `echo`, `fan-out`, `idle`, \
-`calls` and `visits`, where one load generator, a loop on mio, serves all. CPU is the system's \
-account of the process.
+`calls` and `visits`, where one load generator, a loop on mio, serves all, and `unread`, where nothing \
+is received. CPU is the system's account of the process.
 
 Not apples to apples:
 
@@ -75,9 +75,11 @@ Where polywire is behind, and why:
   counts. With UDP, edge-triggered polling takes a second read, which finds nothing. That it is ahead \
   of `mio` on one CPU comes from where it waits: in the function that goes on. The first function that \
   returns behind a sleep is predicted wrongly, and `mio`, as most loops, returns from libc's.
-* `datagrams`, one a call: whoever sends wakes the receiver's loop, through the poller; and a socket \
-  that a poller watches costs at each datagram that leaves it. That much is in the `mio` column, too. \
-  To find the endpoint, to keep others from closing its socket meanwhile, and to count is polywire's.
+* `datagrams`, one a call, and `unread`: a socket that a poller watches costs at each datagram that \
+  leaves it, since the system asks the poller whether it wants to know; a second thread makes each use \
+  of a descriptor an atomic one. The first is in the `mio` column of `unread`, too. What is left there \
+  is to find the endpoint, to keep others from closing its socket meanwhile, and to count. `datagrams` \
+  adds the receiver, which is woken the more often the sooner it has taken what came: that scatters.
 * `fan-out` and many connections: each has an entry, an outbox and a record where the loop by hand has \
   one, and all are out of the cache by the time the system has sent to the others.
 ";

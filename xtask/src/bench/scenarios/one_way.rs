@@ -1,6 +1,6 @@
 //! Streams of messages in one direction.
 
-use super::{Case, Metric, Scale, Scenario, Shape, case, higher, lower};
+use super::{Case, Metric, Role, Scale, Scenario, Shape, case, higher, lower};
 
 fn one_way(transport: &'static str, size: u64, contestants: &[&'static str], ms: u64) -> Case {
     let args = format!("size={size} ms={ms} buffer=default");
@@ -70,6 +70,26 @@ pub(super) fn datagrams(scale: Scale) -> Scenario {
             lower("lost_percent", "% lost"),
         ]),
         shape: Shape::Stream,
+        counts_calls: false,
+        runs: 1,
+    }
+}
+
+/// A receiver scatters what its senders can do by when it sleeps; without one, a send alone is left.
+pub(super) fn unread(scale: Scale) -> Scenario {
+    let contestants = ["native", "mio", "polywire", "message-io", "tokio"];
+    let mut case = one_way("udp", 64, &contestants, scale.ms);
+    case.server = Role { by_load: true, ..case.server };
+    Scenario {
+        name: "unread",
+        about: "UDP of 64 bytes to a socket that nobody reads, so that nobody is woken: what it takes \
+                to send",
+        cases: vec![case],
+        metrics: vec![
+            higher("sent_per_s", "sent/s"),
+            lower("sender_us", "sender's CPU in µs a message"),
+        ],
+        shape: Shape::Echo,
         counts_calls: false,
         runs: 1,
     }
