@@ -83,7 +83,7 @@ pub(super) fn unread(scale: Scale) -> Scenario {
     Scenario {
         name: "unread",
         about: "UDP of 64 bytes to a socket that nobody reads, so that nobody is woken: what it takes \
-                to send",
+                to send; the system drops what its buffer has no room for",
         cases: vec![case],
         metrics: vec![
             higher("sent_per_s", "sent/s"),
