@@ -12,7 +12,7 @@ pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count() - 1
 }
 
-/// Threads of the process.
+/// Threads of the process; one that was joined may be among them for a moment yet.
 pub fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
