@@ -35,6 +35,10 @@ pub(crate) struct Announcements {
     goes_on: AtomicBool,
     /// The node is to end after the event in hand.
     stopping: AtomicBool,
+    /// The node is to end once nothing waits to be sent.
+    draining: AtomicBool,
+    /// The thread that ran the loop last.
+    last_runner: AtomicU64,
     /// What all connections of the node hold together.
     budget: Budget,
     /// Datagrams that adapters took and had to drop.
@@ -55,6 +59,8 @@ impl Announcements {
             awaits_runner: AtomicBool::new(false),
             goes_on: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            last_runner: AtomicU64::new(NOBODY),
             budget,
             dropped: Counter::default(),
             begun: clock.now(),
@@ -70,6 +76,17 @@ impl Announcements {
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The node is to end once nothing waits to be sent: whoever writes the last of it wakes the loop.
+    pub(crate) fn set_draining(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.waker.ring();
+    }
+
+    #[inline]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
     }
 
     pub(crate) fn budget(&self) -> &Budget {
@@ -132,6 +149,15 @@ impl Announcements {
     pub(crate) fn set_running(&self, running: bool) {
         let runner = if running { current_thread() } else { NOBODY };
         self.runner.store(runner, Ordering::Release);
+        if running {
+            self.last_runner.store(runner, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another thread runs the loop, or is about to, or did until now.
+    pub(crate) fn is_of_another_thread(&self) -> bool {
+        let last = self.last_runner.load(Ordering::Relaxed);
+        self.runs_elsewhere() || (!self.runs_here() && last != NOBODY && last != current_thread())
     }
 
     /// A thread will run the loop soon, until its end; or that thread does not any more.
@@ -211,7 +237,17 @@ impl Announcer {
     /// zero. A [`Sender`](crate::adapter::Sender) that keeps messages must call it.
     #[inline]
     pub fn change_queued(&self, before: usize, after: usize) {
-        self.budget().change_queued(self.loop_runs_here(), before, after);
+        let is_loop = self.loop_runs_here();
+        self.budget().change_queued(is_loop, before, after);
+        // The loop looks by itself before it sleeps; it may sleep by now.
+        if after == 0 && !is_loop && self.announcements.is_draining() {
+            self.announcements.waker.ring();
+        }
+    }
+
+    /// Whether the loop is a matter of another thread, which may run it just now or not.
+    pub(crate) fn is_of_another_thread(&self) -> bool {
+        self.announcements.is_of_another_thread()
     }
 
     /// Counts datagrams that were taken to be sent and then could not be:

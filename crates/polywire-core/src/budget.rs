@@ -80,13 +80,15 @@ impl Sum {
             let sum = self.of_loop.load(Ordering::Relaxed).wrapping_add(change);
             self.of_loop.store(sum, Ordering::Relaxed);
         } else {
-            self.of_others.fetch_add(change, Ordering::Relaxed);
+            // Before this looks whether the loop waits for the sum to be zero, which looks the other
+            // way round.
+            self.of_others.fetch_add(change, Ordering::SeqCst);
         }
     }
 
     #[inline]
     fn get(&self) -> usize {
-        let of_others = self.of_others.load(Ordering::Relaxed);
+        let of_others = self.of_others.load(Ordering::SeqCst);
         let sum = of_others.wrapping_add(self.of_loop.load(Ordering::Relaxed));
         // Of the parts of two moments the sum may be below zero.
         if isize::try_from(sum).is_ok() { sum } else { 0 }

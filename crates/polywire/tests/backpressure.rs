@@ -29,5 +29,7 @@ mod peers;
 mod process;
 #[path = "backpressure/streaming.rs"]
 mod streaming;
+#[path = "backpressure/waiting.rs"]
+mod waiting;
 #[path = "backpressure/writable.rs"]
 mod writable;

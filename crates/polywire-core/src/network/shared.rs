@@ -65,7 +65,6 @@ pub(crate) struct Shared {
     busy_poll: AtomicU64,
     /// Nothing is read and nobody accepted while this is set.
     holds_reading: AtomicBool,
-    is_draining: AtomicBool,
     draining: Mutex<Option<Option<Instant>>>,
     pub(crate) seat: Seat,
 }
@@ -84,7 +83,6 @@ impl Shared {
             max_enqueued: AtomicUsize::new(NodeLimits::default().max_enqueued),
             busy_poll: AtomicU64::new(0),
             holds_reading: AtomicBool::new(false),
-            is_draining: AtomicBool::new(false),
             draining: Mutex::new(None),
             clock,
             seat: Seat::default(),
@@ -134,14 +132,13 @@ impl Shared {
             _ => Some(deadline),
         };
         drop(draining);
-        self.is_draining.store(true, Ordering::Release);
-        self.waker.ring();
+        self.announcements.set_draining();
     }
 
     /// Ends the node if it is draining and done with that; else tells when it must look again.
     #[inline]
     pub(crate) fn stop_if_drained(&self) -> Option<Instant> {
-        if self.is_draining.load(Ordering::Acquire) { self.look_if_drained() } else { None }
+        if self.announcements.is_draining() { self.look_if_drained() } else { None }
     }
 
     #[cold]

@@ -11,6 +11,7 @@ mod room;
 mod state;
 #[cfg(test)]
 mod tests;
+mod writer;
 mod writing;
 
 use std::io;
@@ -27,7 +28,8 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 use chunks::CHUNK;
-use state::{State, Turn};
+use state::{State, WhenWritable};
+use writer::Writer;
 use writing::write_all;
 
 /// How close messages of other threads than the loop's follow each other to be gathered for the loop
@@ -118,7 +120,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     && state.is_idle()
                     && !self.is_to_gather(&state, message.len()) =>
             {
-                state.turn = Turn::Writing;
+                state.writer = Writer::WRITING;
                 drop(state);
                 self.write_through(socket, message);
             }
@@ -148,9 +150,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// enough for a write.
     #[inline]
     fn see_to_writing(&self, mut state: MutexGuard<'_, State>) {
-        let enough = match state.turn {
-            Turn::LoopLater if !state.loop_runs_here() => WRITE,
-            Turn::Anybody if gathering() == Gathering::UntilFlush => CHUNK,
+        let enough = match state.writer {
+            Writer::LoopDelayed if !state.loop_runs_here() => WRITE,
+            Writer::None if gathering() == Gathering::UntilFlush => CHUNK,
             _ => return self.call_loop(&mut state),
         };
         if state.queued() >= enough {
@@ -162,11 +164,13 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Makes it the loop's turn, and tells it unless it comes by itself.
     #[inline]
     fn call_loop(&self, state: &mut State) {
-        match state.turn {
-            Turn::Anybody | Turn::LoopLater if is_served(self.place()) => state.turn = Turn::Loop,
-            Turn::Anybody => state.hurry_loop(),
-            Turn::LoopLater if state.loop_runs_here() => state.hurry_loop(),
-            Turn::LoopLater | Turn::Loop | Turn::Writing => {}
+        match state.writer {
+            Writer::None | Writer::LoopDelayed if is_served(self.place()) => {
+                state.writer = Writer::Loop;
+            }
+            Writer::None => state.hurry_loop(),
+            Writer::LoopDelayed if state.loop_runs_here() => state.hurry_loop(),
+            Writer::LoopDelayed | Writer::Loop | Writer::Thread { .. } => {}
         }
     }
 
@@ -251,12 +255,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             if let Some(failure) = state.failure() {
                 return Err(failure.clone());
             }
-            // Whoever writes now tells the loop if something is left, or counts on its coming.
-            if state.turn == Turn::Writing {
-                state.come_later();
+            if state.writer.leave_to_thread() {
                 return Ok(());
             }
-            let loop_comes = state.turn == Turn::LoopLater && !state.loop_runs_here();
+            let loop_comes = state.writer == Writer::LoopDelayed && !state.loop_runs_here();
             let mut batch = state.take_batch();
             if batch.is_empty() {
                 if !loop_comes {
@@ -264,7 +266,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 }
                 return Ok(());
             }
-            state.turn = Turn::Writing;
+            state.writer = Writer::WRITING;
             drop(state);
 
             let (written, result) = write_all(socket, &mut batch);
@@ -273,11 +275,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 return Err(failure.clone());
             }
             state.put_back(batch);
-            state.turn = Turn::Loop;
-            self.took(&mut state, written);
+            let room_for = self.took(&mut state, written);
+            if !room_for.is_empty() {
+                state = self.tell(state, room_for);
+                if let Some(failure) = state.failure() {
+                    return Err(failure.clone());
+                }
+            }
+            let again = state.writer.finish();
             match result {
-                Ok(()) if loop_comes && state.queued() < WRITE => {
-                    state.turn = Turn::LoopLater;
+                // Unless the loop came meanwhile, and left it to this thread.
+                Ok(()) if loop_comes && !again && state.queued() < WRITE => {
+                    state.writer = Writer::LoopDelayed;
                     return Ok(());
                 }
                 Ok(()) if state.queued() == 0 => {
@@ -286,14 +295,16 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 }
                 // Sent meanwhile, by other threads.
                 Ok(()) if state.queued() < WRITE && state.come_later() => {
-                    state.turn = Turn::LoopLater;
+                    state.writer = Writer::LoopDelayed;
                     return Ok(());
                 }
                 Ok(()) => {}
-                // The poller tells when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.note_full();
-                    return Ok(());
+                    // The poller tells when there is room, if it has not told meanwhile.
+                    if !again {
+                        return Ok(());
+                    }
                 }
                 Err(error) => {
                     let reason = CloseReason::from(&error);
@@ -320,9 +331,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline]
     fn come_to_rest(&self, state: &mut State) {
         self.waits.store(state.queued() > 0, Ordering::Release);
-        state.turn = Turn::Anybody;
+        state.writer = Writer::None;
         state.settle();
         state.note_write();
+        state.tell_closing_loop();
     }
 
     /// Has the loop read once more: the peer's last words may lie before the failure.
@@ -339,7 +351,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Whether nothing waits and nobody writes.
     pub(super) fn is_drained(&self) -> bool {
         let state = self.lock();
-        state.queued() == 0 && state.turn != Turn::Writing
+        state.queued() == 0 && !state.writer.is_writing()
     }
 
     /// Whether the socket has been full at any time.
@@ -360,22 +372,37 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
-        state.forget_when_writable();
+        let forgotten = state.take_when_writable();
         drop(state);
         self.room.notify_all();
+        drop(forgotten);
     }
 
-    /// The socket took so many bytes of what waited.
+    /// The socket took so many bytes of what waited. Returns what is to be run if there is room now.
     #[inline]
-    fn took(&self, state: &mut State, written: usize) {
+    fn took(&self, state: &mut State, written: usize) -> Vec<WhenWritable> {
         let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
         state.set_queued(before - written);
         let waiting = state.waiting();
         waiting.written += written as u64;
-        if before > soft_mark && before - written <= soft_mark {
-            self.room.notify_all();
-            std::mem::take(&mut waiting.when_writable).into_iter().for_each(|tell| tell());
+        if before <= soft_mark || before - written > soft_mark {
+            return Vec::new();
         }
+        self.room.notify_all();
+        std::mem::take(&mut waiting.when_writable)
+    }
+
+    /// Runs what waited for room, without the lock: it may act on this connection. Whoever writes has
+    /// the right to meanwhile.
+    #[cold]
+    fn tell<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        room_for: Vec<WhenWritable>,
+    ) -> MutexGuard<'a, State> {
+        drop(state);
+        room_for.into_iter().for_each(|tell| tell());
+        self.lock()
     }
 
     /// The limit that a message of so many bytes would break, if it had to be queued.
@@ -407,12 +434,14 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Throws away what waits and has the loop end the connection.
     fn fail(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
-        state.fail(reason);
+        let forgotten = state.fail(reason);
         self.failed.store(true, Ordering::Release);
         self.waits.store(true, Ordering::Release);
-        state.turn = Turn::Loop;
+        state.writer = Writer::Loop;
         state.announce();
+        drop(state);
         self.room.notify_all();
+        drop(forgotten);
     }
 }
 

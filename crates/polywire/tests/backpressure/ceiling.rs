@@ -138,6 +138,7 @@ over_transports! {
             while !is_full() {
                 while !is_full() && network.try_send(endpoint, &[7; 16 << 10]) == SendStatus::Sent {}
                 thread::sleep(Duration::from_millis(50));
+                network.flush(endpoint);
             }
         };
         fill_up(waiting, &|| network.stats().queued_bytes >= 100_000);
@@ -145,7 +146,8 @@ over_transports! {
         assert!(network.stats().queued_bytes <= MIB);
         let (tell, told) = mpsc::channel();
         let handler = node.handler.clone();
-        thread::spawn(move || tell.send(handler.network().send(waiting, &[7; 64 << 10])));
+        // More than the system takes of the one that waits, by and by.
+        thread::spawn(move || tell.send(handler.network().send(waiting, &[7; 256 << 10])));
         assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "it did not wait");
         network.remove(greedy.resource_id());
         assert_eq!(told.recv_timeout(DEADLINE), Ok(SendStatus::Sent));

@@ -1,4 +1,4 @@
-//! What an outbox holds, and whose turn it is.
+//! What an outbox holds.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
@@ -9,6 +9,7 @@ use crate::close_reason::CloseReason;
 use crate::poller::Readiness;
 use crate::stream::Encoder;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK};
+use crate::stream::outbox::writer::Writer;
 
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
@@ -18,7 +19,7 @@ pub(super) struct State {
     waiting: Option<Box<Waiting>>,
     /// When was last written what another thread than the loop's sent; `None` while none does.
     pub(super) written_elsewhere: Option<NonZeroU32>,
-    pub(super) turn: Turn,
+    pub(super) writer: Writer,
     /// Messages may flow: there is a socket.
     pub(super) is_open: bool,
     /// No message is taken any more; what waits is still written.
@@ -26,6 +27,9 @@ pub(super) struct State {
     /// The socket has been full once: what it took since may be unread by the peer for long.
     pub(super) has_filled: bool,
 }
+
+/// What a program wants to be run when there is room.
+pub(super) type WhenWritable = Box<dyn FnOnce() + Send>;
 
 /// What waits on one connection.
 #[derive(Default)]
@@ -41,7 +45,7 @@ pub(super) struct Waiting {
     /// Bytes the socket took so far of what has waited since something does.
     pub(super) written: u64,
     /// To be run once the outbox is at its soft mark or below.
-    pub(super) when_writable: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) when_writable: Vec<WhenWritable>,
     /// The socket failed, or the limit was reached: nothing is written any more.
     failure: Option<CloseReason>,
 }
@@ -51,20 +55,6 @@ thread_local! {
     /// The memory of the outbox that this thread emptied last, for the one that it fills next: mostly
     /// a thread gathers for one connection at a time.
     static SPARE: Cell<Option<Box<Waiting>>> = const { Cell::new(None) };
-}
-
-/// Who writes next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Nothing waits: whoever sends writes.
-    Anybody,
-    /// A thread is writing, without the lock.
-    Writing,
-    /// The loop was told, or will be told by the poller that there is room.
-    Loop,
-    /// The loop, which comes by itself in a moment, and until then any thread that has enough for a
-    /// write: other threads send one message after another.
-    LoopLater,
 }
 
 impl Waiting {
@@ -91,7 +81,7 @@ impl State {
             announcer: None,
             waiting: None,
             written_elsewhere: None,
-            turn: Turn::Anybody,
+            writer: Writer::None,
             is_open: false,
             ended: false,
             has_filled: false,
@@ -174,13 +164,16 @@ impl State {
         self.waiting.as_ref()?.failure.as_ref()
     }
 
-    /// Throws away what waits; nothing is written any more.
-    pub(super) fn fail(&mut self, reason: CloseReason) {
+    /// Throws away what waits; nothing is written any more. Returns what was to be run when there is
+    /// room, to be dropped without the lock.
+    pub(super) fn fail(&mut self, reason: CloseReason) -> Vec<WhenWritable> {
         self.set_queued(0);
         let waiting = self.waiting();
         let failure = waiting.failure.take().unwrap_or(reason);
+        let forgotten = std::mem::take(&mut waiting.when_writable);
         *waiting =
             Waiting { failure: Some(failure), written: waiting.written, ..Waiting::default() };
+        forgotten
     }
 
     /// Throws away the messages, but not what goes ahead of them.
@@ -191,11 +184,12 @@ impl State {
         self.set_queued(left);
     }
 
-    /// Forgets whom to tell of room.
-    pub(super) fn forget_when_writable(&mut self) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.when_writable = Vec::new();
-        }
+    /// Takes out what is to be run when there is room. It may send on this very connection, when it
+    /// is run and when it is dropped: so neither is done under the lock.
+    pub(super) fn take_when_writable(&mut self) -> Vec<WhenWritable> {
+        self.waiting
+            .as_mut()
+            .map_or_else(Vec::new, |waiting| std::mem::take(&mut waiting.when_writable))
     }
 
     /// Changes how much waits, here and in the sum of the node.
@@ -263,7 +257,7 @@ impl State {
     #[inline]
     pub(super) fn is_gathering(&self, len: usize, most: usize) -> bool {
         let Some(waiting) = &self.waiting else { return false };
-        self.turn == Turn::Loop
+        self.writer == Writer::Loop
             && waiting.queued.saturating_add(len) <= most
             && !self.ended
             && waiting.failure.is_none()
@@ -273,7 +267,7 @@ impl State {
     /// Whether a message may go straight to the socket.
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
-        self.turn == Turn::Anybody && self.queued() == 0
+        self.writer == Writer::None && self.queued() == 0
     }
 
     /// Puts the frame of `message` behind what waits.
@@ -315,9 +309,19 @@ impl State {
     /// Makes it the loop's turn, and tells it, unless it knows.
     #[inline]
     pub(super) fn hurry_loop(&mut self) {
-        if let (Turn::Anybody | Turn::LoopLater, Some(announcer)) = (self.turn, &self.announcer) {
-            self.turn = Turn::Loop;
-            announcer.announce(Readiness::WRITABLE);
+        let (Writer::None | Writer::LoopDelayed, Some(announcer)) = (self.writer, &self.announcer)
+        else {
+            return;
+        };
+        self.writer = Writer::Loop;
+        announcer.announce(Readiness::WRITABLE);
+    }
+
+    /// All is written. The loop may have found that under way, and waits to shut the stream down.
+    #[inline]
+    pub(super) fn tell_closing_loop(&self) {
+        if self.ended && !self.loop_runs_here() {
+            self.announce();
         }
     }
 

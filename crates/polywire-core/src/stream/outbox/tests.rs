@@ -1,3 +1,5 @@
+mod hand_over;
+
 use std::io::IoSlice;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
@@ -42,6 +44,19 @@ struct Pipe {
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
+impl Pipe {
+    fn act_meanwhile(&self) {
+        let act = self.meanwhile.lock().unwrap().take();
+        if let Some(act) = act {
+            thread::spawn(act).join().unwrap();
+        }
+    }
+
+    fn make_room(&self) {
+        self.room.store(usize::MAX, Ordering::Release);
+    }
+}
+
 impl Stream for Arc<Pipe> {
     fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
         Ok(())
@@ -62,6 +77,8 @@ impl Stream for Arc<Pipe> {
         let mut taken = self.taken.lock().unwrap();
         let room = self.room.load(Ordering::Acquire);
         if room == 0 {
+            drop(taken);
+            self.act_meanwhile();
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let before = taken.len();
@@ -71,9 +88,7 @@ impl Stream for Arc<Pipe> {
         self.room.fetch_sub(len, Ordering::AcqRel);
         self.writes.fetch_add(1, Ordering::Relaxed);
         drop(taken);
-        if let Some(act) = self.meanwhile.lock().unwrap().take() {
-            thread::spawn(act).join().unwrap();
-        }
+        self.act_meanwhile();
         Ok(len)
     }
 

@@ -8,7 +8,7 @@ use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks};
-use crate::stream::outbox::state::Turn;
+use crate::stream::outbox::writer::Writer;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::Ordering;
 
@@ -77,13 +77,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             state.note_full();
             self.waits.store(true, Ordering::Release);
         }
-        state.turn = Turn::Anybody;
+        state.writer = Writer::None;
         state.note_write();
         if state.queued() > 0 {
             self.call_loop(&mut state);
-        } else if state.ended {
-            // The loop may have found this write under way, and waits to shut the stream down.
-            state.announce();
+        } else {
+            state.tell_closing_loop();
         }
     }
 }

@@ -1,0 +1,132 @@
+//! The right to write passes from one to the other: nothing stays behind, and nobody waits for ever.
+
+use std::time::Instant;
+
+use super::*;
+
+/// Three messages wait in an outbox whose pipe is full.
+fn full() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
+    let (outbox, pipe, announcements) = open(0, &Limits::default());
+    for _ in 0..3 {
+        assert_eq!(outbox.send(b"abc", true), SendStatus::Sent);
+    }
+    while announcements.pop().is_some() {}
+    (outbox, pipe, announcements)
+}
+
+#[test]
+fn room_that_is_told_while_a_thread_finds_none_is_used() {
+    let (outbox, pipe, announcements) = full();
+    let (teller, room) = (Arc::clone(&outbox), Arc::clone(&pipe));
+    *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        room.make_room();
+        teller.flush().unwrap(); // The poller's edge, which comes once.
+    }));
+    outbox.flush().unwrap();
+    assert_eq!(outbox.queued(), 0, "the edge is gone, and nobody else will write");
+    assert!(announcements.pop().is_none());
+}
+
+#[test]
+fn a_loop_that_closes_hears_of_the_end_of_a_write_by_another_thread() {
+    let (outbox, pipe, announcements) = full();
+    pipe.make_room();
+    let closing = Arc::clone(&outbox);
+    *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        closing.end();
+        closing.flush().unwrap();
+        assert!(!closing.is_drained(), "the other thread writes");
+    }));
+    outbox.flush().unwrap();
+    assert!(outbox.is_drained());
+    assert!(announcements.pop().is_some(), "the loop would wait until its linger time is over");
+}
+
+#[test]
+fn what_runs_when_there_is_room_may_send_on_the_same_connection() {
+    let limits = Limits::default().with_outbox_soft_mark(1);
+    let (outbox, pipe, _) = open(0, &limits);
+    outbox.send(b"abc", true);
+    let sender = Arc::clone(&outbox);
+    outbox.when_writable(Box::new(move || {
+        assert_eq!(sender.send(b"d", true), SendStatus::Sent);
+    }));
+    pipe.make_room();
+    outbox.flush().unwrap();
+    assert_eq!(outbox.queued(), 0);
+    assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x03abc\x01d");
+}
+
+/// Sends on its connection when it is dropped, as a signal may.
+struct SendsOnDrop(Arc<PipeOutbox>);
+
+impl Drop for SendsOnDrop {
+    fn drop(&mut self) {
+        assert_eq!(self.0.send(b"last", true), SendStatus::ResourceNotFound);
+    }
+}
+
+#[test]
+fn what_never_runs_may_send_on_the_same_connection_as_it_is_dropped() {
+    let ends: [fn(&PipeOutbox, &Pipe); 2] = [
+        |outbox, _| outbox.end(),
+        |outbox, pipe| {
+            pipe.broken.store(true, Ordering::Release);
+            outbox.flush().unwrap_err();
+        },
+    ];
+    for end in ends {
+        let (outbox, pipe, _) = open(0, &Limits::default().with_outbox_soft_mark(1));
+        outbox.send(b"abc", true);
+        let signal = SendsOnDrop(Arc::clone(&outbox));
+        outbox.when_writable(Box::new(move || drop(signal)));
+        end(&outbox, &pipe);
+    }
+}
+
+/// A thread that waits for room in an outbox whose loop does not move.
+fn beside_a_loop_that_stands_still(end: impl FnOnce(&Pipe, &Announcements), expected: SendStatus) {
+    let limits = Limits::default().with_outbox_soft_mark(2);
+    let (outbox, pipe, announcements) = open(0, &limits);
+    announcements.set_running(true);
+    let sender = Arc::clone(&outbox);
+    let sender = thread::spawn(move || {
+        assert_eq!(sender.send(b"first", true), SendStatus::Sent);
+        sender.send(b"second", true)
+    });
+    while outbox.queued() == 0 {
+        thread::yield_now();
+    }
+    end(&pipe, &announcements);
+    let since = Instant::now();
+    assert_eq!(sender.join().unwrap(), expected);
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+}
+
+#[test]
+fn a_sender_beside_a_loop_that_stands_still_writes_by_itself() {
+    beside_a_loop_that_stands_still(|pipe, _| pipe.make_room(), SendStatus::Sent);
+}
+
+#[test]
+fn a_sender_beside_a_loop_that_stands_still_sees_the_end_of_the_stream_and_of_the_node() {
+    let gone = SendStatus::ResourceNotFound;
+    let break_it = |pipe: &Pipe| pipe.broken.store(true, Ordering::Release);
+    beside_a_loop_that_stands_still(|pipe, _| break_it(pipe), gone);
+    beside_a_loop_that_stands_still(|_, announcements| announcements.set_stopping(), gone);
+}
+
+#[test]
+fn a_sender_waits_no_longer_for_a_peer_that_takes_nothing_than_the_stall_time() {
+    let limits =
+        Limits::default().with_outbox_soft_mark(2).with_stall_timeout(Duration::from_millis(20));
+    let (outbox, _pipe, announcements) = open(0, &limits);
+    let looping = thread::spawn(move || {
+        announcements.set_running(true);
+        announcements
+    });
+    let _announcements = looping.join().unwrap();
+    assert_eq!(outbox.send(b"first", true), SendStatus::Sent);
+    assert_eq!(outbox.send(b"second", true), SendStatus::ResourceNotFound);
+    assert_eq!(outbox.failure(), Some(CloseReason::Stalled));
+}

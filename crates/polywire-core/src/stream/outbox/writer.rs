@@ -1,0 +1,80 @@
+//! Who writes an outbox: one machine, that the model and the reader can check.
+//!
+//! The right to write passes between the threads that send and the loop. It is changed under the
+//! outbox's lock, and whoever has it writes without the lock. What each event makes of each state:
+//!
+//! | | `None` | `Thread` | `Loop` | `LoopDelayed` |
+//! |---|---|---|---|---|
+//! | a message, nothing waits | `Thread`: write it | queue | | |
+//! | a message, something waits | queue, call the loop: `Loop` | queue | queue | queue; with enough for a write: `Thread` |
+//! | a flush, or the poller's edge | `Thread`: write | the writer looks `again` | `Thread`: write | `Thread`: write |
+//! | written, nothing is left | | `None` | | |
+//! | written, more came meanwhile | | `LoopDelayed` if the loop will come and did not meanwhile, else `Thread` | | |
+//! | the socket is full | | `Loop`; with `again`: `Thread`, once more | | |
+//! | it fails | | `Loop` | `Loop` | `Loop` |
+//!
+//! `Loop` is never left to nobody: the loop was called, or the poller owes an edge. The edge may have
+//! come while a thread was still writing, before the call that found the socket full: it is gone then,
+//! and `again` tells of it. Whoever goes to `None` calls the loop if the connection is closing, for
+//! the loop may have found it busy; and whoever empties the outbox of a node that is draining wakes
+//! its loop.
+
+/// Who writes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// Nothing waits: whoever sends writes.
+    None,
+    /// A thread is writing, without the lock. `again` tells that somebody else wanted to meanwhile,
+    /// for a reason that the writer may not have seen.
+    Thread { again: bool },
+    /// The loop was called, or will be told by the poller that there is room.
+    Loop,
+    /// The loop, which comes by itself in a moment, and until then any thread that has enough for a
+    /// write: other threads send one message after another.
+    LoopDelayed,
+}
+
+impl Writer {
+    /// A thread begins to write.
+    pub(super) const WRITING: Self = Self::Thread { again: false };
+
+    #[inline]
+    pub(super) fn is_writing(self) -> bool {
+        matches!(self, Self::Thread { .. })
+    }
+
+    /// Leaves a flush to the thread that is writing. Returns whether there is one.
+    #[inline]
+    pub(super) fn leave_to_thread(&mut self) -> bool {
+        let is_writing = self.is_writing();
+        if is_writing {
+            *self = Self::Thread { again: true };
+        }
+        is_writing
+    }
+
+    /// The thread has written. Returns whether somebody wanted to meanwhile.
+    #[inline]
+    pub(super) fn finish(&mut self) -> bool {
+        let again = *self == Self::Thread { again: true };
+        *self = Self::Loop;
+        again
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_while_a_thread_writes_has_it_look_again() {
+        let mut writer = Writer::None;
+        assert!(!writer.leave_to_thread());
+        writer = Writer::WRITING;
+        assert!(writer.leave_to_thread());
+        assert!(writer.finish());
+        assert_eq!(writer, Writer::Loop);
+        writer = Writer::WRITING;
+        assert!(!writer.finish());
+    }
+}

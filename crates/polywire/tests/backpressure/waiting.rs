@@ -1,0 +1,153 @@
+//! Threads that wait in `send`, and loops that wait for these threads: each goes on in the end.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use polywire::WhenFull;
+use polywire::network;
+
+use crate::common::*;
+use crate::peers::limits;
+
+/// Together more than all buffers between two ends of a connection hold.
+const ANSWERS: usize = 48;
+const ANSWER: usize = 1 << 20;
+/// As long as a peer does not read: until everybody who may wait does.
+const LATE: Duration = Duration::from_millis(300);
+
+/// Asks for all answers and then does not read for a while.
+fn late_reader(transport: Transport, addr: SocketAddr) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut peer = RawPeer::connect(transport, addr);
+        for _ in 0..ANSWERS {
+            peer.send(b"?");
+            thread::sleep(Duration::from_millis(1)); // One message each, also of a stream of bytes.
+        }
+        thread::sleep(LATE);
+        let mut buffer = vec![0; 1 << 20];
+        let mut left = ANSWERS * ANSWER;
+        while left > 0 {
+            let len = peer.stream.read(&mut buffer).unwrap();
+            assert!(len > 0, "ended with {left} bytes to come");
+            left = left.saturating_sub(len);
+        }
+    })
+}
+
+/// Listens with limits by which threads wait early.
+fn listen(handler: &Handler, transport: Transport) -> SocketAddr {
+    let listen = listening(transport, limits(WhenFull::Disconnect));
+    handler.network().listen(&*listen, LOCALHOST).unwrap().1
+}
+
+over_transports! {
+    [tcp framed_tcp ws]
+    fn a_callback_may_wait_for_a_channel_that_a_sending_thread_drains(transport) {
+        let (handler, listener) = split();
+        let peer = late_reader(transport, listen(&handler, transport));
+        let (jobs, todo) = mpsc::sync_channel::<Endpoint>(1);
+        let network = handler.network().clone();
+        let worker = thread::spawn(move || {
+            for endpoint in todo {
+                assert_eq!(network.send(endpoint, &vec![7; ANSWER]), SendStatus::Sent);
+            }
+        });
+        let (mut left, mut jobs) = (ANSWERS, Some(jobs));
+        let mut task = listener.for_each_async(move |event| {
+            if let NodeEvent::Network(NetEvent::Message(endpoint, asked)) = event {
+                for _ in asked {
+                    jobs.as_ref().unwrap().send(endpoint).unwrap();
+                    left -= 1;
+                }
+                if left == 0 {
+                    jobs = None;
+                }
+            }
+        });
+        worker.join().unwrap();
+        peer.join().unwrap();
+        handler.stop();
+        task.wait();
+    }
+
+    [tcp framed_tcp ws]
+    fn a_callback_may_wait_for_a_lock_that_a_sending_thread_holds(transport) {
+        let (handler, listener) = split();
+        let peer = late_reader(transport, listen(&handler, transport));
+        let lock = Arc::new(Mutex::new(()));
+        let (jobs, todo) = mpsc::channel::<Endpoint>();
+        let (network, held) = (handler.network().clone(), Arc::clone(&lock));
+        let worker = thread::spawn(move || {
+            for endpoint in todo.iter().take(ANSWERS) {
+                let _held = held.lock().unwrap();
+                assert_eq!(network.send(endpoint, &vec![7; ANSWER]), SendStatus::Sent);
+            }
+        });
+        let mut task = listener.for_each_async(move |event| {
+            if let NodeEvent::Network(NetEvent::Message(endpoint, asked)) = event {
+                let _held = lock.lock().unwrap();
+                asked.iter().for_each(|_| jobs.send(endpoint).unwrap_or(()));
+            }
+        });
+        worker.join().unwrap();
+        peer.join().unwrap();
+        handler.stop();
+        task.wait();
+    }
+
+    [tcp framed_tcp ws]
+    fn a_sending_thread_goes_on_when_nobody_runs_the_loop_any_more(transport) {
+        let (network, mut processor) = network::split();
+        let listen = listening(transport, limits(WhenFull::Disconnect));
+        let (_, addr) = network.listen(&*listen, LOCALHOST).unwrap();
+        let peer = late_reader(transport, addr);
+        let mut accepted = None;
+        while accepted.is_none() {
+            processor.process_poll_event(Some(DEADLINE), |event| {
+                if let NetEvent::Accepted(endpoint, _) = event {
+                    accepted = Some(endpoint);
+                }
+            });
+        }
+        let sender = thread::spawn(move || {
+            for _ in 0..ANSWERS {
+                let status = network.send(accepted.unwrap(), &vec![7; ANSWER]);
+                assert_eq!(status, SendStatus::Sent);
+            }
+            while network.stats().queued_bytes > 0 {
+                network.flush(accepted.unwrap());
+                thread::yield_now();
+            }
+        });
+        sender.join().unwrap();
+        peer.join().unwrap();
+        drop(processor);
+    }
+
+    [tcp framed_tcp ws]
+    fn a_node_that_is_to_stop_when_drained_does_when_another_thread_has_written_all(transport) {
+        let (handler, listener) = split();
+        let peer = late_reader(transport, listen(&handler, transport));
+        let (accepted, ready) = mpsc::channel();
+        let mut task = listener.for_each_async(move |event| {
+            if let NodeEvent::Network(NetEvent::Accepted(endpoint, _)) = event {
+                accepted.send(endpoint).unwrap();
+            }
+        });
+        let endpoint = ready.recv_timeout(DEADLINE).unwrap();
+        for _ in 0..ANSWERS {
+            handler.network().send(endpoint, &vec![7; ANSWER]);
+        }
+        handler.stop_when_drained(Duration::MAX);
+        while handler.network().stats().queued_bytes > 0 {
+            handler.network().flush(endpoint);
+        }
+        let since = Instant::now();
+        task.wait();
+        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+        peer.join().unwrap();
+    }
+}
