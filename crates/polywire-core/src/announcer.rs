@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
@@ -45,6 +46,19 @@ pub(crate) struct Announcements {
     dropped: Counter,
     clock: Clock,
     begun: Instant,
+    peers: Peers,
+}
+
+type HoldsOtherEnd = dyn Fn(ResourceId, SocketAddr) -> bool + Send + Sync;
+
+/// Tells whether the node holds the other end of one of its connections, too.
+#[derive(Default)]
+struct Peers(OnceLock<Box<HoldsOtherEnd>>);
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").finish_non_exhaustive()
+    }
 }
 
 impl Announcements {
@@ -64,8 +78,17 @@ impl Announcements {
             budget,
             dropped: Counter::default(),
             begun: clock.now(),
+            peers: Peers::default(),
             clock,
         }
+    }
+
+    /// What is to be asked whether the node holds the other end of a connection from an address, too.
+    pub(crate) fn set_peers(
+        &self,
+        holds_other_end: impl Fn(ResourceId, SocketAddr) -> bool + Send + Sync + 'static,
+    ) {
+        let _ = self.peers.0.set(Box::new(holds_other_end));
     }
 
     pub(crate) fn set_stopping(&self) {
@@ -258,6 +281,13 @@ impl Announcer {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.announcements.is_stopping()
+    }
+
+    /// Whether the other end of this connection, from `local`, is of this very node. Walks all
+    /// endpoints.
+    pub(crate) fn is_held_here(&self, local: SocketAddr) -> bool {
+        let peers = self.announcements.peers.0.get();
+        peers.is_some_and(|holds_other_end| holds_other_end(self.id, local))
     }
 
     pub(crate) fn clock(&self) -> &Clock {

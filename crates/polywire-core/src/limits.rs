@@ -7,15 +7,16 @@ use std::time::Duration;
 /// `send` on any other thread waits for room in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WhenFull {
-    /// Takes the message all the same, and gives the connection up with
-    /// [`CloseReason::OutboxLimit`](crate::CloseReason) when the outbox reaches
-    /// [`Limits::outbox_hard_limit`]. The default of accepted connections: they chose us, there may
-    /// be thousands, and one of them must not hold up the others.
+    /// Ends the connection with [`CloseReason::OutboxLimit`](crate::CloseReason) when the outbox
+    /// reaches [`Limits::outbox_hard_limit`]. The default of accepted connections: they chose us, there
+    /// may be thousands, and one of them must not hold up the others.
     Disconnect,
-    /// Holds the callback up above [`Limits::outbox_soft_mark`], writing, for as long as the peer
-    /// takes anything; after [`Limits::stall_timeout`] without that, gives the connection up with
-    /// [`CloseReason::Stalled`](crate::CloseReason). The default of connections that the program
-    /// opened: one that streams a file in a plain loop of `send`s runs at the peer's speed.
+    /// Holds the callback up when the outbox reaches [`Limits::outbox_hard_limit`], writing, until
+    /// there is room. Ends the connection with [`CloseReason::Stalled`](crate::CloseReason) after 5 s
+    /// of one `send`, or after [`Limits::stall_timeout`] in which the peer took nothing. The default of
+    /// connections that the program opened: one that streams a file in a plain loop of `send`s runs at
+    /// the peer's speed. A connection whose other end is of the same node is never waited for: there
+    /// this is as `Disconnect`.
     Wait,
 }
 
@@ -49,13 +50,13 @@ pub struct Limits {
     /// [`CloseReason::OutboxLimit`](crate::CloseReason). One message larger than this is taken
     /// while the outbox is empty, and is not counted. Default: 64 MiB.
     pub outbox_hard_limit: usize,
-    /// What `send` inside the callback does above the soft mark. Default: `None`, which is
+    /// What `send` inside the callback does at the hard limit. Default: `None`, which is
     /// [`WhenFull::Disconnect`] for accepted connections and [`WhenFull::Wait`] for those that the
     /// program opened; [`limits`](crate::network::NetworkController::limits) tells the effective
     /// one.
     pub when_full: Option<WhenFull>,
-    /// Time that a waiting `send` inside the callback gives the peer to take anything. Default: 5 s.
-    /// At its end: [`CloseReason::Stalled`](crate::CloseReason).
+    /// Time that a peer may take nothing while a `send` waits for it: at most 5 s of it inside the
+    /// callback. Default: 30 s. At its end: [`CloseReason::Stalled`](crate::CloseReason).
     pub stall_timeout: Duration,
     /// Time that a message which has begun to arrive may go without another byte. Default: 30 s.
     /// At its end: [`CloseReason::MessageTimeout`](crate::CloseReason).
@@ -138,7 +139,7 @@ impl Default for Limits {
             outbox_soft_mark: 1 << 20,
             outbox_hard_limit: 64 << 20,
             when_full: None,
-            stall_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(30),
             message_timeout: Duration::from_secs(30),
             idle_timeout: None,
             heartbeat: None,

@@ -72,6 +72,10 @@ pub(crate) fn split_on(
     clock: Clock,
 ) -> (NetworkController, NetworkProcessor) {
     let shared = Arc::new(Shared::new(Arc::new(waker), clock));
+    let weak = Arc::downgrade(&shared);
+    shared.announcements.set_peers(move |id, local| {
+        weak.upgrade().is_some_and(|shared| shared.registry.holds_other_end(id, local))
+    });
     let event_loop = EventLoop::new(Arc::clone(&shared), poller);
     shared.seat.put_back(Box::new(event_loop));
     (NetworkController { shared: Arc::clone(&shared) }, NetworkProcessor::new(shared))
@@ -211,11 +215,17 @@ impl NetworkController {
     /// It leaves at once if nothing waits before it, else as soon as the peer takes it, whole and
     /// in order; inside the callback, messages sent while more of the same read wait to be handled
     /// leave together, and so do those that another thread sends without pause, within 50 µs; see
-    /// [`flush`](Self::flush). From a thread other than the loop's this waits while more than
-    /// [`Limits::outbox_soft_mark`] bytes do (1 MiB by default). Inside the callback
-    /// [`Limits::when_full`] decides: on connections that the program opened it waits as long as
-    /// the peer takes anything, on accepted ones it never waits, and ends an endpoint whose outbox
-    /// reaches [`Limits::outbox_hard_limit`] (64 MiB).
+    /// [`flush`](Self::flush).
+    ///
+    /// From a thread other than the loop's this waits while more than [`Limits::outbox_soft_mark`]
+    /// bytes do (1 MiB by default). It depends on nobody: it writes by itself what the system takes, and
+    /// returns when the endpoint or the node ends, so the callback may wait for the very thread that
+    /// sends. A peer that takes nothing for [`Limits::stall_timeout`] ends with
+    /// [`CloseReason::Stalled`].
+    ///
+    /// Inside the callback it queues up to [`Limits::outbox_hard_limit`] (64 MiB). There
+    /// [`Limits::when_full`] decides: a connection that the program opened is waited for, for 5 s in
+    /// all, unless this node holds its other end, too; an accepted one ends.
     #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, |entry| {

@@ -232,6 +232,26 @@ impl Registry {
         let slots = self.blocks.iter().flat_map(|(_, block)| block.iter());
         slots.filter_map(|slot| Some(slot.load().as_ref()?.id)).collect()
     }
+
+    /// Whether the other end of the connection `id`, whose own address is `local`, is among the entries:
+    /// accepted, or about to be by a listener. Walks all entries.
+    pub(crate) fn holds_other_end(&self, id: ResourceId, local: SocketAddr) -> bool {
+        let Some(peer) = self.with(id, |entry| entry.addr.socket_addr()) else { return false };
+        let (local, peer) = (canonical(local), canonical(peer));
+        let is_other_end = |entry: &Entry| {
+            let addr = canonical(entry.addr.socket_addr());
+            if entry.id.is_remote() {
+                return addr == local;
+            }
+            let is_any = addr.ip().is_unspecified() && peer.ip() == local.ip();
+            addr == peer || (is_any && addr.port() == peer.port())
+        };
+        self.ids().into_iter().any(|id| self.with(id, is_other_end) == Some(true))
+    }
+}
+
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
 #[cfg(all(test, polywire_loom))]

@@ -8,7 +8,7 @@
 mod calls;
 
 use std::io::{self, IoSlice, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use mio::Interest;
@@ -88,6 +88,10 @@ impl Stream for TcpSocket {
             [buffer] => calls::write(&self.0, buffer),
             _ => (&self.0).write_vectored(buffers),
         }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.0.local_addr().ok()
     }
 
     fn shutdown_write(&self) -> io::Result<()> {

@@ -5,6 +5,8 @@ mod alone;
 mod common;
 mod support;
 
+#[path = "backpressure/both_ways.rs"]
+mod both_ways;
 #[path = "backpressure/ceiling.rs"]
 mod ceiling;
 #[path = "backpressure/enqueued.rs"]

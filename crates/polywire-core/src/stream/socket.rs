@@ -1,6 +1,7 @@
 //! The byte stream that the engine reads and writes.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 
 use crate::adapter::Registration;
 
@@ -56,6 +57,12 @@ pub trait Stream: Send + Sync + 'static {
     ///
     /// `WouldBlock` when full; `Interrupted` is tried again; others end the connection.
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// The address of this side, if it has one that no other stream has: by that a node finds out that
+    /// it holds the other end, too, and does not wait for itself. Default: none.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// Ends the sending side; the peer reads the end of the stream after the last byte.
     ///

@@ -9,7 +9,9 @@ use polywire::WhenFull;
 use polywire::node::NodeTask;
 
 use crate::common::*;
-use crate::peers::{Bytes, HEADER, MESSAGE, SOFT_MARK, Side, among_others, limits, ready_endpoint};
+use crate::peers::{
+    Bytes, HARD_LIMIT, MESSAGE, SOFT_MARK, Side, among_others, limits, ready_endpoint,
+};
 
 /// Of a build without optimization, WebSocket's masks ask for much.
 const STREAM: usize = if cfg!(debug_assertions) { 32 << 20 } else { 64 << 20 };
@@ -73,7 +75,7 @@ fn stream_in_a_plain_loop(transport: Transport, side: Side) {
                 most_queued = most_queued.max(handler.network().stats().queued_bytes);
             }
             assert!(most_queued > SOFT_MARK, "it never had to wait: {most_queued}");
-            assert!(most_queued <= SOFT_MARK + MESSAGE + HEADER, "{most_queued} bytes waited");
+            assert!(most_queued <= HARD_LIMIT, "{most_queued} bytes waited");
             handler.stop_when_drained(DEADLINE);
         } else if let NodeEvent::Network(NetEvent::Disconnected(endpoint)) = event {
             panic!("{:?}", handler.network().close_reason(endpoint));

@@ -8,6 +8,7 @@ use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::network::SendStatus;
 use crate::stream::outbox::Outbox;
+use crate::stream::outbox::chunks::CHUNK;
 use crate::stream::outbox::state::State;
 use crate::stream::{Encoder, Stream};
 use crate::sync::MutexGuard;
@@ -15,6 +16,8 @@ use crate::sync::MutexGuard;
 /// Pauses between two attempts to write while the callback is held up. The kernel's own buffer
 /// keeps the peer busy meanwhile, so this costs no throughput, and hardly any time of the CPU.
 const PAUSE: Duration = Duration::from_micros(500);
+/// How long one `send` holds up the callback at most: everybody else waits meanwhile.
+const IN_CALLBACK: Duration = Duration::from_secs(5);
 /// How soon a thread that waits beside the loop looks for itself whether it may go on: first, and
 /// at last, when it has looked often. To be told of room is the rule, and this for where nobody tells.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -40,13 +43,47 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let announcer = announcer.clone();
             return self.wait_beside_loop(state, &announcer, len);
         }
-        if self.limits.when_full == Some(WhenFull::Wait) && announcer.loop_runs_here() {
+        if announcer.loop_runs_here() {
             let announcer = announcer.clone();
-            drop(state);
-            self.wait_in_callback(&announcer, len);
-            return Ok(self.lock());
+            return Ok(self.room_in_callback(state, &announcer, len));
         }
         Ok(state)
+    }
+
+    /// What the callback sends is queued up to the hard limit. The system takes of it what it can
+    /// meanwhile, for the loop does not come to it; at the limit this waits, if it is to.
+    fn room_in_callback<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        announcer: &Announcer,
+        len: usize,
+    ) -> MutexGuard<'a, State> {
+        let queued = state.queued();
+        if queued / CHUNK != (queued + len) / CHUNK || self.is_at_limit(&state, len) {
+            drop(state);
+            let _ = self.flush(); // A failure reaches the loop by itself.
+            state = self.lock();
+        }
+        let is_to_wait = self.limits.when_full == Some(WhenFull::Wait)
+            && self.is_at_limit(&state, len)
+            && !state.is_over();
+        if !is_to_wait || self.is_held_here(announcer) {
+            return state;
+        }
+        drop(state);
+        self.wait_in_callback(announcer, len);
+        self.lock()
+    }
+
+    /// Whether the other end is of this very node: it takes nothing while the callback waits.
+    fn is_held_here(&self, announcer: &Announcer) -> bool {
+        let local = self.socket().and_then(Stream::local_addr);
+        local.is_some_and(|local| announcer.is_held_here(local))
+    }
+
+    /// Whether a message of so many bytes can't be queued, not even by the callback.
+    fn is_at_limit(&self, state: &State, len: usize) -> bool {
+        !state.is_idle() && self.limit_reached(state, len).is_some()
     }
 
     /// Whether a message of so many bytes has to wait, if it may.
@@ -89,20 +126,22 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
     }
 
-    /// Writes until there is room, the connection or the node ends, or the peer took nothing for
-    /// the stall time. The loop stands still meanwhile.
+    /// Writes until there is room, the connection or the node ends, or the time is over that the
+    /// callback gives a peer: five seconds in all. The loop stands still meanwhile.
     fn wait_in_callback(&self, announcer: &Announcer, len: usize) {
         let mut stall = Stall::new(announcer, &self.lock());
+        let begun = stall.since;
         loop {
             if self.flush().is_err() {
                 return;
             }
             let state = self.lock();
-            let may_go_on = !self.is_crowded(&state, len) || state.is_over();
+            let may_go_on = !self.is_at_limit(&state, len) || state.is_over();
             if may_go_on || !state.is_open || announcer.is_stopping() {
                 return;
             }
-            if stall.is_over(&state, self.limits.stall_timeout) {
+            let is_stalled = stall.is_over(&state, self.limits.stall_timeout);
+            if is_stalled || announcer.clock().now().duration_since(begun) >= IN_CALLBACK {
                 return self.fail(state, CloseReason::Stalled);
             }
             drop(state);
