@@ -262,8 +262,15 @@ impl Announcer {
     pub fn change_queued(&self, before: usize, after: usize) {
         let is_loop = self.loop_runs_here();
         self.budget().change_queued(is_loop, before, after);
-        // The loop looks by itself before it sleeps; it may sleep by now.
-        if after == 0 && !is_loop && self.announcements.is_draining() {
+        if after == 0 && !is_loop {
+            self.tell_draining_loop();
+        }
+    }
+
+    /// Nothing waits here. The loop looks by itself before it sleeps; it may sleep by now.
+    #[inline(never)]
+    fn tell_draining_loop(&self) {
+        if self.announcements.is_draining() {
             self.announcements.waker.ring();
         }
     }

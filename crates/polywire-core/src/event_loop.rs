@@ -14,6 +14,7 @@ mod opening;
 mod pending;
 mod redialing;
 mod resource;
+mod time_slice;
 mod timeouts;
 mod transfer;
 
@@ -36,6 +37,8 @@ use gathering::Gathering;
 use guests::GuestLists;
 use pending::Pending;
 use resource::{Resource, Stage};
+
+pub(crate) use time_slice::TimeSlice;
 
 /// Bytes of the buffer that every read of the loop goes to.
 const BUFFER: usize = 256 << 10;
@@ -96,6 +99,7 @@ pub(crate) struct EventLoop {
     deadlines: Deadlines,
     guests: GuestLists,
     gathering: Gathering,
+    slice: TimeSlice,
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
     share: usize,
@@ -121,6 +125,7 @@ impl EventLoop {
             deadlines: Deadlines::default(),
             guests: GuestLists::default(),
             gathering: Gathering::default(),
+            slice: TimeSlice::endless(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             share: TURN,
             polled: Vec::new(),
@@ -170,6 +175,11 @@ impl EventLoop {
     /// poller.
     pub(crate) fn set_one_enough(&mut self, is_one_enough: bool) {
         self.is_one_enough = is_one_enough;
+    }
+
+    /// Bounds the time of the turns to come: what they leave is served by the next ones.
+    pub(crate) fn bound_turns(&mut self) {
+        self.slice = TimeSlice::new();
     }
 
     /// Whether this turn reads on where there may be more, rather than to ask the poller.
@@ -350,8 +360,12 @@ impl EventLoop {
         }
         // Most turns serve one, and a division takes as long as much of a turn.
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
+        self.slice.restart();
+        if ready > 1 {
+            self.slice.begin(&self.shared.clock);
+        }
         for number in 0..ready {
-            if self.must_stop() {
+            if self.must_stop() || self.slice.is_over() {
                 // What is left is told only once, and who is ending already waits for it.
                 self.polled.drain(..number.min(self.polled.len()));
                 return;
@@ -368,6 +382,7 @@ impl EventLoop {
                 _ => self.serve_seldom(id, readiness, callback),
             }
             self.take_mail(callback);
+            self.slice.count(&self.shared.clock);
         }
         self.polled.clear();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
-use crate::event_loop::Handle;
+use crate::event_loop::{Handle, TimeSlice};
 use crate::loop_thread::GatherForLoop;
 use crate::network::shared::Shared;
 use crate::registry::{Entry, Held, SharedEntry};
@@ -17,6 +17,7 @@ pub(super) struct ConnectionSink<'a, H> {
     endpoint: Endpoint,
     callback: &'a mut H,
     gather: GatherForLoop,
+    slice: &'a mut TimeSlice,
     _current: Held,
 }
 
@@ -26,17 +27,22 @@ impl<'a, H> ConnectionSink<'a, H> {
         shared: &'a Arc<Shared>,
         entry: &'a SharedEntry,
         callback: &'a mut H,
+        slice: &'a mut TimeSlice,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
         let (endpoint, gather) = (entry.endpoint(), GatherForLoop::default());
-        Self { shared, entry, endpoint, callback, gather, _current: current }
+        Self { shared, entry, endpoint, callback, gather, slice, _current: current }
     }
 }
 
 impl<H: Handle> Sink for ConnectionSink<'_, H> {
     fn message(&mut self, message: &[u8], more: bool) -> Flow {
         self.gather.set(more);
-        deliver(self.shared, self.entry, (&self.endpoint, message), self.callback)
+        if more {
+            self.slice.begin(&self.shared.clock);
+        }
+        let flow = deliver(self.shared, self.entry, (&self.endpoint, message), self.callback);
+        if self.slice.count(&self.shared.clock) { Flow::Stop } else { flow }
     }
 }
 
@@ -48,6 +54,7 @@ pub(super) struct DatagramSink<'a, H> {
     callback: &'a mut H,
     accepted: Vec<Connection>,
     gather: GatherForLoop,
+    slice: &'a mut TimeSlice,
     current: Held,
 }
 
@@ -57,10 +64,11 @@ impl<'a, H> DatagramSink<'a, H> {
         shared: &'a Arc<Shared>,
         entry: &'a SharedEntry,
         callback: &'a mut H,
+        slice: &'a mut TimeSlice,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
         let gather = GatherForLoop::default();
-        Self { shared, entry, callback, accepted: Vec::new(), gather, current }
+        Self { shared, entry, callback, accepted: Vec::new(), gather, slice, current }
     }
 
     #[inline]
@@ -79,7 +87,11 @@ impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
     fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow {
         let endpoint = self.entry.endpoint_of(from);
         self.gather.set(more);
-        deliver(self.shared, self.entry, (&endpoint, message), self.callback)
+        if more {
+            self.slice.begin(&self.shared.clock);
+        }
+        let flow = deliver(self.shared, self.entry, (&endpoint, message), self.callback);
+        if self.slice.count(&self.shared.clock) { Flow::Stop } else { flow }
     }
 }
 

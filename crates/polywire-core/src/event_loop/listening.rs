@@ -46,7 +46,7 @@ impl EventLoop {
         }
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
         io.is_one_enough = self.is_one_enough;
-        let mut sink = DatagramSink::new(&self.shared, entry, callback);
+        let mut sink = DatagramSink::new(&self.shared, entry, callback, &mut self.slice);
         let accepting = local.ready(&mut io, &mut sink);
         let accepted = sink.into_accepted();
         match accepting {

@@ -35,7 +35,7 @@ impl EventLoop {
                 (id, entry.limits().read_budget.min(self.share), readiness),
             );
             io.is_one_enough = self.is_one_enough;
-            let mut sink = ConnectionSink::new(&self.shared, entry, callback);
+            let mut sink = ConnectionSink::new(&self.shared, entry, callback, &mut self.slice);
             let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
             heard = io.budget < budget;

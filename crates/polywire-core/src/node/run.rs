@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
-use crate::event_loop::{Handle, Wait, earlier};
+use crate::event_loop::{Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::network::shared::Shared;
 use crate::network::{NetEvent, NetworkProcessor};
@@ -24,9 +24,11 @@ pub(super) fn run<S: Send + 'static>(
 ) {
     let Some(mut runner) = processor.enter() else { return };
     runner.event_loop().set_one_enough(false); // Rather all that is there: it goes on anyway.
+    runner.event_loop().bound_turns();
     shared.announcements.set_going_on();
     let signals = RefCell::new(signals);
-    let mut program = Program { shared, signals: &signals, callback: event_callback };
+    let slice = TimeSlice::new();
+    let mut program = Program { shared, signals: &signals, slice, callback: event_callback };
 
     let wait = || {
         let signals = signals.borrow();
@@ -59,6 +61,8 @@ struct Program<'a, S, F> {
     shared: &'a Shared,
     /// Not borrowed during the callback, which is free to panic.
     signals: &'a RefCell<EventReceiver<S>>,
+    /// Of the signals.
+    slice: TimeSlice,
     callback: F,
 }
 
@@ -66,7 +70,8 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
     /// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
     fn deliver_signals(&mut self) {
         let now = self.signals.borrow().next_deadline().map(|_| self.shared.clock.now());
-        for _ in 0..SIGNALS_PER_TURN {
+        self.slice.restart();
+        for number in 0..SIGNALS_PER_TURN {
             if self.shared.is_stopping() {
                 return;
             }
@@ -77,7 +82,13 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
                 first.or_else(|| signals.pop_ordinary())
             };
             let Some(signal) = signal else { return };
+            if number > 0 {
+                self.slice.begin(&self.shared.clock);
+            }
             (self.callback)(NodeEvent::Signal(signal));
+            if self.slice.count(&self.shared.clock) {
+                return;
+            }
         }
     }
 

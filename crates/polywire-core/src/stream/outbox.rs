@@ -120,7 +120,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     && state.is_idle()
                     && !self.is_to_gather(&state, message.len()) =>
             {
-                state.writer = Writer::WRITING;
+                state.writer = Writer::Thread;
                 drop(state);
                 self.write_through(socket, message);
             }
@@ -170,7 +170,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             Writer::None => state.hurry_loop(),
             Writer::LoopDelayed if state.loop_runs_here() => state.hurry_loop(),
-            Writer::LoopDelayed | Writer::Loop | Writer::Thread { .. } => {}
+            _ => {}
         }
     }
 
@@ -266,7 +266,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 }
                 return Ok(());
             }
-            state.writer = Writer::WRITING;
+            state.writer = Writer::Thread;
             drop(state);
 
             let (written, result) = write_all(socket, &mut batch);

@@ -7,15 +7,15 @@
 //! |---|---|---|---|---|
 //! | a message, nothing waits | `Thread`: write it | queue | | |
 //! | a message, something waits | queue, call the loop: `Loop` | queue | queue | queue; with enough for a write: `Thread` |
-//! | a flush, or the poller's edge | `Thread`: write | the writer looks `again` | `Thread`: write | `Thread`: write |
+//! | a flush, or the poller's edge | `Thread`: write | `ThreadAgain` | `Thread`: write | `Thread`: write |
 //! | written, nothing is left | | `None` | | |
 //! | written, more came meanwhile | | `LoopDelayed` if the loop will come and did not meanwhile, else `Thread` | | |
-//! | the socket is full | | `Loop`; with `again`: `Thread`, once more | | |
+//! | the socket is full | | `Loop`; from `ThreadAgain`: `Thread`, once more | | |
 //! | it fails | | `Loop` | `Loop` | `Loop` |
 //!
 //! `Loop` is never left to nobody: the loop was called, or the poller owes an edge. The edge may have
 //! come while a thread was still writing, before the call that found the socket full: it is gone then,
-//! and `again` tells of it. Whoever goes to `None` calls the loop if the connection is closing, for
+//! and `ThreadAgain` tells of it. Whoever goes to `None` calls the loop if the connection is closing, for
 //! the loop may have found it busy; and whoever empties the outbox of a node that is draining wakes
 //! its loop.
 
@@ -24,9 +24,11 @@
 pub(super) enum Writer {
     /// Nothing waits: whoever sends writes.
     None,
-    /// A thread is writing, without the lock. `again` tells that somebody else wanted to meanwhile,
-    /// for a reason that the writer may not have seen.
-    Thread { again: bool },
+    /// A thread is writing, without the lock.
+    Thread,
+    /// As `Thread`, and somebody else wanted to write meanwhile, for a reason that the writer may not
+    /// have seen: it looks again.
+    ThreadAgain,
     /// The loop was called, or will be told by the poller that there is room.
     Loop,
     /// The loop, which comes by itself in a moment, and until then any thread that has enough for a
@@ -35,12 +37,9 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    /// A thread begins to write.
-    pub(super) const WRITING: Self = Self::Thread { again: false };
-
     #[inline]
     pub(super) fn is_writing(self) -> bool {
-        matches!(self, Self::Thread { .. })
+        matches!(self, Self::Thread | Self::ThreadAgain)
     }
 
     /// Leaves a flush to the thread that is writing. Returns whether there is one.
@@ -48,7 +47,7 @@ impl Writer {
     pub(super) fn leave_to_thread(&mut self) -> bool {
         let is_writing = self.is_writing();
         if is_writing {
-            *self = Self::Thread { again: true };
+            *self = Self::ThreadAgain;
         }
         is_writing
     }
@@ -56,7 +55,7 @@ impl Writer {
     /// The thread has written. Returns whether somebody wanted to meanwhile.
     #[inline]
     pub(super) fn finish(&mut self) -> bool {
-        let again = *self == Self::Thread { again: true };
+        let again = *self == Self::ThreadAgain;
         *self = Self::Loop;
         again
     }
@@ -70,11 +69,11 @@ mod tests {
     fn whoever_comes_while_a_thread_writes_has_it_look_again() {
         let mut writer = Writer::None;
         assert!(!writer.leave_to_thread());
-        writer = Writer::WRITING;
+        writer = Writer::Thread;
         assert!(writer.leave_to_thread());
         assert!(writer.finish());
         assert_eq!(writer, Writer::Loop);
-        writer = Writer::WRITING;
+        writer = Writer::Thread;
         assert!(!writer.finish());
     }
 }

@@ -1,0 +1,171 @@
+//! Callbacks that take their time: timers, signals, neighbours and answers do not wait for all of them.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::*;
+
+/// How long a callback works on a message of a flood.
+const WORK: Duration = Duration::from_micros(50);
+/// Far less than a flood's messages of one read take together, and more than a busy machine adds.
+const SOON: Duration = Duration::from_millis(if cfg!(polywire_sanitized) { 10_000 } else { 20 });
+
+/// Held for the length of a test, for each keeps a CPU busy.
+fn take_turns() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// A peer that sends one-byte messages as fast as they are taken, until it is dropped.
+struct Flooding(Arc<AtomicBool>, Option<thread::JoinHandle<()>>);
+
+impl Flooding {
+    fn start(transport: Transport, addr: std::net::SocketAddr) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut peer = RawPeer::connect(transport, addr);
+            let many = frame(transport, b"f").repeat(1000);
+            peer.stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+            while !stopped.load(Ordering::Relaxed) {
+                let _ = std::io::Write::write(&mut peer.stream, &many);
+            }
+        });
+        Self(stop, Some(thread))
+    }
+}
+
+impl Drop for Flooding {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        let _ = self.1.take().map(thread::JoinHandle::join);
+    }
+}
+
+over_transports! {
+    [framed_tcp ws]
+    fn the_first_of_many_answers_does_not_wait_for_the_last(transport) {
+        const REQUESTS: usize = 50;
+        const LONG: Duration = Duration::from_millis(20);
+        let _turn = take_turns();
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let inner = handler.clone();
+        let mut task = listener.for_each_async(move |event| {
+            if let NodeEvent::Network(NetEvent::Message(endpoint, request)) = event {
+                thread::sleep(LONG);
+                inner.network().send(endpoint, request);
+            }
+        });
+        let mut peer = RawPeer::connect(transport, addr);
+        let start = Instant::now();
+        let requests = frame(transport, b"r").repeat(REQUESTS);
+        std::io::Write::write_all(&mut peer.stream, &requests).unwrap();
+        assert_eq!(peer.read_small(1), b"r");
+        assert!(start.elapsed() < LONG * 10, "{:?}", start.elapsed());
+        handler.stop();
+        task.wait();
+    }
+
+    [framed_tcp ws]
+    fn timers_fire_on_time_beside_a_flood_that_is_worked_on(transport) {
+        const EVERY: Duration = Duration::from_millis(10);
+        let _turn = take_turns();
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let _flood = Flooding::start(transport, addr);
+        let (mut late, mut due) = (Vec::new(), Instant::now() + EVERY);
+        handler.signals().send_with_timer(Signal::Step(0), EVERY);
+        run(&handler, listener, "the timers", |event| match event {
+            NodeEvent::Signal(_) if late.len() == 50 => handler.stop(),
+            NodeEvent::Signal(_) => {
+                late.push(due.elapsed());
+                due = Instant::now() + EVERY;
+                handler.signals().send_with_timer(Signal::Step(0), EVERY);
+            }
+            NodeEvent::Network(NetEvent::Message(..)) => work(WORK),
+            NodeEvent::Network(_) => {}
+        });
+        let late = median(late);
+        assert!(late < SOON / 4, "{late:?} late");
+    }
+
+    [framed_tcp ws]
+    fn neighbours_of_a_flood_that_is_worked_on_are_answered(transport) {
+        let _turn = take_turns();
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let inner = handler.clone();
+        let (flooded, is_flooded) = mpsc::channel();
+        let mut task = listener.for_each_async(move |event| match event {
+            NodeEvent::Network(NetEvent::Message(_, b"f")) => {
+                let _ = flooded.send(());
+                work(WORK);
+            }
+            NodeEvent::Network(NetEvent::Message(endpoint, ping)) => {
+                inner.network().send(endpoint, ping);
+            }
+            _ => {}
+        });
+        let mut neighbour = RawPeer::connect(transport, addr);
+        let _floods: Vec<_> = (0..2).map(|_| Flooding::start(transport, addr)).collect();
+        is_flooded.iter().take(1000).for_each(drop);
+        let times = (0..50).map(|_| {
+            let start = Instant::now();
+            neighbour.send(b"p");
+            assert_eq!(neighbour.read_small(1), b"p");
+            start.elapsed()
+        });
+        let time = median(times.collect());
+        assert!(time < SOON, "{time:?}");
+        handler.stop();
+        task.wait();
+    }
+
+    [framed_tcp ws]
+    fn signals_that_are_worked_on_do_not_hold_up_the_network(transport) {
+        let _turn = take_turns();
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let inner = handler.clone();
+        // Each signal sends the next, and there are always many.
+        (0..2000).for_each(|number| handler.signals().send(Signal::Step(number)));
+        let mut task = listener.for_each_async(move |event| match event {
+            NodeEvent::Signal(signal) => {
+                work(WORK);
+                inner.signals().send(signal);
+            }
+            NodeEvent::Network(NetEvent::Message(endpoint, ping)) => {
+                inner.network().send(endpoint, ping);
+            }
+            NodeEvent::Network(_) => {}
+        });
+        let mut peer = RawPeer::connect(transport, addr);
+        let times = (0..20).map(|_| {
+            let start = Instant::now();
+            peer.send(b"p");
+            assert_eq!(peer.read_small(1), b"p");
+            start.elapsed()
+        });
+        let time = median(times.collect());
+        assert!(time < SOON, "{time:?}");
+        handler.stop();
+        task.wait();
+    }
+}
