@@ -81,12 +81,19 @@ impl Drop for GatherForLoop {
     }
 }
 
+/// Whether what is sent now leaves when the read in hand is done. `runs_here` tells whether the current
+/// thread runs the very loop of the connection: only then does that come to it.
+#[inline]
+pub(crate) fn is_left_to_loop(runs_here: bool) -> bool {
+    runs_here && gathering() == Gathering::UntilLoop
+}
+
 /// Runs `send` for one of many messages, behind which somebody flushes, unless the loop does.
 #[inline]
-pub(crate) fn as_one_of_many<R>(send: impl FnOnce() -> R) -> R {
-    match gathering() {
-        Gathering::No => while_gathering(Gathering::UntilFlush, send),
-        _ => send(),
+pub(crate) fn as_one_of_many<R>(is_left_to_loop: bool, send: impl FnOnce() -> R) -> R {
+    match is_left_to_loop {
+        false => while_gathering(Gathering::UntilFlush, send),
+        true => send(),
     }
 }
 

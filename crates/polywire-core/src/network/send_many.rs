@@ -2,7 +2,7 @@
 
 use crate::adapter::Sender;
 use crate::endpoint::Endpoint;
-use crate::loop_thread::{Gathering, as_one_of_many, gathering};
+use crate::loop_thread::{as_one_of_many, is_left_to_loop};
 use crate::network::{NetworkController, SendStatus};
 
 /// What became of the messages given to [`send_many`](NetworkController::send_many).
@@ -40,10 +40,12 @@ impl NetworkController {
     ) -> SentMany {
         let sent = self.shared.registry.with(endpoint.resource_id(), |entry| {
             let sender = entry.sender.as_deref().filter(|_| entry.takes(endpoint))?;
-            let mut batch = Batch { network: self, sender, taken: 0, bytes: 0 };
+            let is_left_to_loop = is_left_to_loop(self.shared.announcements.runs_here());
+            let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
             for message in messages {
                 let message = message.as_ref();
-                let status = as_one_of_many(|| sender.send(endpoint.addr(), message));
+                let status =
+                    as_one_of_many(is_left_to_loop, || sender.send(endpoint.addr(), message));
                 if status != SendStatus::Sent {
                     return Some(SentMany { taken: batch.taken, status });
                 }
@@ -61,6 +63,7 @@ impl NetworkController {
 struct Batch<'a> {
     network: &'a NetworkController,
     sender: &'a dyn Sender,
+    is_left_to_loop: bool,
     taken: usize,
     bytes: usize,
 }
@@ -69,7 +72,7 @@ impl Drop for Batch<'_> {
     fn drop(&mut self) {
         self.network.shared.count_sent(self.taken, self.bytes);
         // The loop does it otherwise, when more was sent.
-        if gathering() == Gathering::No {
+        if !self.is_left_to_loop {
             self.sender.flush();
         }
     }

@@ -185,9 +185,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline]
     fn is_to_gather(&self, state: &State, len: usize) -> bool {
         match gathering() {
-            Gathering::UntilLoop => return true,
+            // Another node's callback may not come to this loop soon.
+            Gathering::UntilLoop if state.loop_runs_here() => return true,
             Gathering::UntilFlush if len <= GATHERED => return true,
-            Gathering::UntilFlush | Gathering::No => {}
+            _ => {}
         }
         let Some(written) = state.written_elsewhere.filter(|_| len <= GATHERED) else {
             return false;

@@ -186,7 +186,7 @@ fn the_callback_does_not_wait_for_what_gathers() {
 fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
     let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
     for _ in 0..3 {
-        assert_eq!(as_one_of_many(|| outbox.send(b"hello", true)), SendStatus::Sent);
+        assert_eq!(as_one_of_many(false, || outbox.send(b"hello", true)), SendStatus::Sent);
     }
     assert!(pipe.taken.lock().unwrap().is_empty());
     assert!(announcements.is_empty());
@@ -203,7 +203,7 @@ fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
 fn many_messages_of_one_call_leave_before_they_take_much_memory() {
     let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
     for _ in 0..10_000 {
-        as_one_of_many(|| outbox.send(&[7; 99], true));
+        as_one_of_many(false, || outbox.send(&[7; 99], true));
         assert!(outbox.queued() < CHUNK + 100);
     }
     outbox.flush().unwrap();
@@ -385,7 +385,7 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
     let (busy, pipe, _) = open(usize::MAX, &Limits::default());
     let gather_and_flush = |messages| {
         (0..messages).for_each(|_| {
-            as_one_of_many(|| busy.send(&[7; 200], true));
+            as_one_of_many(false, || busy.send(&[7; 200], true));
         });
         let held = busy.lock().memory();
         busy.flush().unwrap();
@@ -398,7 +398,7 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
     // One that finds the socket full in the middle of it, and one that finds it so at once.
     for room in [150, 0] {
         let (slow, slow_pipe, _) = open(room, &Limits::default());
-        as_one_of_many(|| slow.send(&[7; 200], true));
+        as_one_of_many(false, || slow.send(&[7; 200], true));
         slow.flush().unwrap();
         assert!(slow.lock().memory() <= 2 * 201 + 512, "{}", slow.lock().memory());
         slow.send(&[7; 200], true);
@@ -415,6 +415,8 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
 fn an_outbox_that_is_served_does_not_call_the_loop() {
     let (served, pipe, announcements) = open(usize::MAX, &Limits::default());
     let (other, _, announcements_of_other) = open(usize::MAX, &Limits::default());
+    announcements.set_running(true);
+    announcements_of_other.set_running(true);
     let serving = served.serve();
     let mut gather = GatherForLoop::default();
     gather.set(true);

@@ -130,3 +130,12 @@ fn a_sender_waits_no_longer_for_a_peer_that_takes_nothing_than_the_stall_time() 
     assert_eq!(outbox.send(b"second", true), SendStatus::ResourceNotFound);
     assert_eq!(outbox.failure(), Some(CloseReason::Stalled));
 }
+
+#[test]
+fn the_callback_of_another_node_leaves_nothing_to_a_loop_that_does_not_run() {
+    let (outbox, pipe, _) = open(usize::MAX, &Limits::default());
+    let mut others_read = GatherForLoop::default();
+    others_read.set(true); // More of what that node read waits.
+    assert_eq!(outbox.send(b"abc", true), SendStatus::Sent);
+    assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x03abc");
+}
