@@ -85,11 +85,12 @@ impl Guests {
             return false;
         }
         if limits.max_connections_per_ip < usize::MAX && peer.is_socket_addr() {
-            let count = self.by_ip.entry(ip_of(peer.socket_addr())).or_default();
-            if *count >= limits.max_connections_per_ip {
+            let ip = ip_of(peer.socket_addr());
+            let count = self.by_ip.get(&ip).copied().unwrap_or(0);
+            if count >= limits.max_connections_per_ip {
                 return false;
             }
-            *count += 1;
+            self.by_ip.insert(ip, count + 1);
         }
         self.connections += 1;
         self.shaking_hands += 1;
@@ -201,6 +202,14 @@ mod tests {
         guests.let_go(peer(1).socket_addr(), true);
         assert!(guests.take_in(&peer(1), &limits));
         assert_eq!(guests.by_ip.len(), 2);
+    }
+
+    #[test]
+    fn an_address_that_may_have_no_connection_is_not_remembered() {
+        let mut guests = Guests::new(ResourceId::from(1));
+        let limits = Limits::default().with_max_connections_per_ip(0);
+        assert!(!guests.take_in(&peer(1), &limits));
+        assert!(guests.by_ip.is_empty());
     }
 
     #[test]

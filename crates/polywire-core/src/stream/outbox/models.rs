@@ -167,6 +167,46 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
     });
 }
 
+/// The poller tells once that there is room; a thread may be finding none just then.
+#[test]
+fn room_that_is_told_while_a_thread_writes_is_used_by_one_of_the_two() {
+    loom::model(|| {
+        let (outbox, pipe, announcements) = open(1, &Limits::default());
+        outbox.send(&[3, 3, 3], false);
+        while announcements.pop().is_some() {}
+        let writer = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || outbox.flush().unwrap())
+        };
+        *pipe.room.lock().unwrap() = 100;
+        outbox.flush().unwrap();
+        writer.join().unwrap();
+        assert!(announcements.pop().is_none());
+        assert_eq!(outbox.queued(), 0, "nobody comes any more");
+    });
+}
+
+/// The loop may find that another thread writes, and then waits to shut the stream down.
+#[test]
+fn a_loop_that_closes_is_called_when_a_thread_has_written_the_last() {
+    loom::model(|| {
+        let (outbox, pipe, announcements) = open(1, &Limits::default());
+        outbox.send(&[2, 2], false);
+        while announcements.pop().is_some() {}
+        *pipe.room.lock().unwrap() = 100;
+        let writer = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || outbox.flush().unwrap())
+        };
+        outbox.end();
+        outbox.flush().unwrap();
+        let is_seen = outbox.is_drained();
+        writer.join().unwrap();
+        assert!(outbox.is_drained());
+        assert!(is_seen || announcements.pop().is_some(), "it waits for its linger time");
+    });
+}
+
 /// A missed notification shows as a deadlock.
 #[test]
 fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
