@@ -99,6 +99,8 @@ pub(crate) struct EventLoop {
     deadlines: Deadlines,
     guests: GuestLists,
     gathering: Gathering,
+    /// When the poller told of `polled`, if there are deadlines.
+    told_at: Option<Instant>,
     slice: TimeSlice,
     buffer: Box<[u8]>,
     /// Bytes that each resource may read in this turn.
@@ -125,6 +127,7 @@ impl EventLoop {
             deadlines: Deadlines::default(),
             guests: GuestLists::default(),
             gathering: Gathering::default(),
+            told_at: None,
             slice: TimeSlice::endless(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             share: TURN,
@@ -154,15 +157,19 @@ impl EventLoop {
         }
         loop {
             let reads_on = self.reads_on(wait);
+            let is_left = !self.polled.is_empty();
             if !reads_on {
                 self.poll(wait)?;
             }
             // What is known by now is served before a deadline of now means anything.
-            let now = self.time_for_deadlines();
+            let now = if is_left { self.told_at } else { self.time_for_deadlines() };
+            self.told_at = now;
             self.take_mail(callback);
             self.flush_gathered(callback);
             self.serve_ready(callback);
-            self.fire_deadlines(now, callback);
+            if self.polled.is_empty() {
+                self.fire_deadlines(now, callback);
+            }
             // Who read on and found nothing has yet to wait.
             if !reads_on || !self.ready.is_empty() || self.must_stop() {
                 return Ok(());
