@@ -60,11 +60,12 @@ impl<P: Protocol> Peer<P> {
                 self.needed = needed.max(before.len() + 1);
                 assert_eq!(consumed, 0);
             }
-            Item::Skip => assert!(consumed > 0),
+            Item::Skip | Item::Answer => assert!(consumed > 0),
             Item::Ready => assert!(consumed > 0 && !std::mem::replace(&mut self.ready, true)),
             Item::Message(message) => {
                 assert!(consumed > 0 && self.ready, "a message before the handshake");
                 self.messages.push(message.to_vec());
+                self.protocol.delivered();
             }
         }
         assert!(consumed <= before.len());

@@ -101,6 +101,11 @@ impl Protocol for WsProtocol {
         Ok(decoded)
     }
 
+    #[inline]
+    fn delivered(&mut self) {
+        self.session.delivered();
+    }
+
     fn half_received(&self) -> Option<usize> {
         self.session.half_received()
     }

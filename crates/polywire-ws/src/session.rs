@@ -1,6 +1,5 @@
 //! The connection after the handshake: frames in, messages out.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use polywire_core::CloseReason;
@@ -12,22 +11,17 @@ use crate::frame::{self, Header, OpCode};
 use crate::mask;
 use crate::settings::Settings;
 
-/// Bytes of answers to one read above which a ping replaces the answer to the one before it, as
-/// RFC 6455 section 5.5.3 allows.
-const MAX_ANSWERS: usize = 64 << 10;
-
 /// One open WebSocket connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     settings: Arc<Settings>,
     /// The fragments of a message, while there are any.
     assembler: Option<Box<Assembler>>,
-    last_pong: Range<u32>,
 }
 
 impl Session {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, assembler: None, last_pong: 0..0 }
+        Self { settings, assembler: None }
     }
 
     pub(crate) fn settings(&self) -> &Arc<Settings> {
@@ -49,6 +43,14 @@ impl Session {
         frame::write(self.settings.role, OpCode::Ping, &[], out);
     }
 
+    /// The program has seen the message that its fragments make.
+    #[inline]
+    pub(crate) fn delivered(&mut self) {
+        if self.assembler.is_some() {
+            self.assembler.take_if(|assembler| !assembler.is_open());
+        }
+    }
+
     /// Takes the next frame from the front of `input`, as
     /// [`Protocol::decode`](polywire_core::stream::Protocol::decode) does.
     pub(crate) fn decode<'a>(
@@ -56,10 +58,6 @@ impl Session {
         input: &'a mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        // The byte that `fragment` left behind.
-        if self.assembler.take_if(|assembler| !assembler.is_open()).is_some() {
-            return Ok(Decoded { consumed: 1, item: Item::Skip });
-        }
         let role = self.settings.role;
         self.frame(input, out).map_err(|end| {
             end.write(role, out);
@@ -86,8 +84,8 @@ impl Session {
             }
             OpCode::Close => return Err(close::received(payload)),
             OpCode::Ping => {
-                self.answer(payload, out);
-                Item::Skip
+                frame::write(self.settings.role, OpCode::Pong, payload, out);
+                Item::Answer
             }
             OpCode::Pong => Item::Skip,
             _ => Item::Message(payload),
@@ -127,10 +125,6 @@ impl Session {
     }
 
     /// Adds a fragment to its message, and hands out the message that it ends.
-    ///
-    /// The message then lies in this connection's own memory, which is to be given back as soon as
-    /// the program has seen it, not when the peer sends again. So the last byte of the frame, of
-    /// which a copy was taken, is left in the input: it makes `decode` be called once more.
     fn fragment<'a>(
         &'a mut self,
         header: &Header,
@@ -143,19 +137,7 @@ impl Session {
         if !header.fin {
             return Ok(Decoded { consumed, item: Item::Skip });
         }
-        Ok(Decoded { consumed: consumed - 1, item: Item::Message(assembler.finish()) })
-    }
-
-    /// Answers a ping. Nothing but this protocol writes to `out` until it is taken away, so that
-    /// the last answer is still at its end if the length says so.
-    fn answer(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        // A read is of less than 4 GiB, and so are the answers to it.
-        if out.len() > MAX_ANSWERS && out.len() == self.last_pong.end as usize {
-            out.truncate(self.last_pong.start as usize);
-        }
-        let start = out.len();
-        frame::write(self.settings.role, OpCode::Pong, payload, out);
-        self.last_pong = start as u32..out.len() as u32;
+        Ok(Decoded { consumed, item: Item::Message(assembler.finish()) })
     }
 }
 
@@ -183,10 +165,9 @@ mod tests {
         let mut input = [0x02, 2, b'a', b'b', 0x80, 1, b'c'];
         let skip = Decoded { consumed: 4, item: Item::Skip };
         assert_eq!(session.decode(&mut input, &mut out), Ok(skip));
-        let message = Decoded { consumed: 2, item: Item::Message(b"abc") };
+        let message = Decoded { consumed: 3, item: Item::Message(b"abc") };
         assert_eq!(session.decode(&mut input[4..], &mut out), Ok(message));
-        let skip = Decoded { consumed: 1, item: Item::Skip };
-        assert_eq!(session.decode(&mut input[6..], &mut out), Ok(skip));
+        session.delivered();
         assert!(session.assembler.is_none());
         assert!(out.is_empty());
     }

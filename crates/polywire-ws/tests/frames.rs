@@ -183,20 +183,6 @@ fn endless_fragments_are_cut_whether_empty_or_not() {
 }
 
 #[test]
-fn a_flood_of_pings_in_one_read_is_answered_within_bounds() {
-    let mut server = server();
-    let mut pings = masked(0x89, &[7; 125]).repeat(100_000);
-    pings.extend_from_slice(&masked(0x89, b"last"));
-    server.feed(&pings);
-    assert!(server.out.len() < 66_000, "{}", server.out.len());
-    assert!(server.out.ends_with(&raw(0x8a, b"last", false)));
-    // What is left is whole frames.
-    let mut client = client();
-    client.feed(&server.out);
-    assert_eq!(client.end, None);
-}
-
-#[test]
 fn a_close_is_answered_with_its_code() {
     let mut server = server();
     server.feed(&masked(0x88, b"\x0f\xa0bye"));

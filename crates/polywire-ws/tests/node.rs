@@ -1,5 +1,6 @@
 //! WebSocket in a node, over real sockets.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -86,4 +87,42 @@ fn two_nodes_talk_and_the_reason_of_the_end_is_told() {
     let reason = CloseReason::PeerClosedWith { code: 1000, text: String::new() };
     assert_eq!(handler.network().close_reason(endpoint), Some(reason));
     server.stop();
+}
+
+/// A frame of a client, masked with a key of zeros.
+fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[test]
+fn a_ping_is_answered_before_the_messages_behind_it() {
+    let (addr, handler, _task) = echo();
+    let mut peer = stranger(addr);
+    let mut bytes = frame(9, b"first");
+    (0..2000).for_each(|_| bytes.extend(frame(2, b"message")));
+    bytes.extend(frame(9, b"last"));
+    peer.get_mut().write_all(&bytes).unwrap();
+    assert_eq!(peer.read().unwrap(), Message::Pong(b"first"[..].into()));
+    (0..2000).for_each(|_| assert_eq!(peer.read().unwrap(), Message::binary(&b"message"[..])));
+    assert_eq!(peer.read().unwrap(), Message::Pong(b"last"[..].into()));
+    handler.stop();
+}
+
+#[test]
+fn a_flood_of_pings_whose_pongs_nobody_reads_takes_no_memory() {
+    let (addr, handler, _task) = echo();
+    let mut peer = stranger(addr);
+    let pings = frame(9, &[7; 125]).repeat(1000);
+    let stream = peer.get_mut();
+    for _ in 0..300 {
+        stream.write_all(&pings).unwrap();
+        let queued = handler.network().stats().queued_bytes;
+        assert!(queued < 8192, "{queued} bytes");
+    }
+    stream.write_all(&frame(9, b"last")).unwrap();
+    // The latest is always answered, and what is left is whole frames.
+    while peer.read().unwrap() != Message::Pong(b"last"[..].into()) {}
+    handler.stop();
 }

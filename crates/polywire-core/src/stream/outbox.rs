@@ -43,6 +43,10 @@ const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
 const GATHERED: usize = 4096;
 
+/// Bytes of answers that wait to be written: behind so many a later one replaces the one before it, as
+/// RFC 6455 section 5.5.3 allows for pongs.
+const ANSWERS: usize = 4096;
+
 /// Batches that one flush writes at most, each what was sent during the write before.
 const ROUNDS: usize = 8;
 
@@ -215,12 +219,24 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         self.push_last(bytes);
     }
 
+    /// As [`push`](Self::push), for an answer to the peer. Of a peer that sends what is to be answered
+    /// and does not read, no more than [`ANSWERS`] and the latest answer are kept.
+    pub(super) fn push_answer(&self, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        if state.failure().is_none() && !state.replace_answer(&bytes) {
+            self.push_behind(&mut state, bytes);
+        }
+    }
+
     /// As [`push`](Self::push), for the last words: no limit may cost the messages before them.
     pub(super) fn push_last(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
-        if bytes.is_empty() || state.failure().is_some() {
-            return;
+        if !bytes.is_empty() && state.failure().is_none() {
+            self.push_behind(&mut state, bytes);
         }
+    }
+
+    fn push_behind(&self, state: &mut State, bytes: Vec<u8>) {
         let queued = state.queued() + bytes.len();
         state.set_queued(queued);
         let is_open = state.is_open;
@@ -228,7 +244,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
         queue.push_bytes(bytes);
         self.waits.store(true, Ordering::Release);
-        self.call_loop(&mut state);
+        self.call_loop(state);
     }
 
     /// Whether something waits to be written.

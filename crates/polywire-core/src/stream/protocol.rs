@@ -40,6 +40,13 @@ pub trait Protocol: Send + 'static {
         out: &mut Vec<u8>,
     ) -> Result<Decoded<'a>, CloseReason>;
 
+    /// The message that `decode` handed out has been delivered: memory that was kept for it goes.
+    ///
+    /// Called after the program's callback has returned, before anything else. Default: nothing,
+    /// which suits a protocol whose messages are slices of its input.
+    #[inline]
+    fn delivered(&mut self) {}
+
     /// The bytes kept of a message of which a part was consumed already: fragments. `None`, the
     /// default, if there is none such.
     fn half_received(&self) -> Option<usize> {
@@ -91,6 +98,9 @@ pub enum Item<'a> {
     },
     /// Something of the protocol's own, dealt with.
     Skip,
+    /// The same, and what was put into `out` answers it, such as a pong. While a peer does not read,
+    /// some 4 KiB of answers wait at most: then the latest replaces the one before it.
+    Answer,
     /// The handshake is done: the endpoint is ready.
     Ready,
     /// A whole message for the program.

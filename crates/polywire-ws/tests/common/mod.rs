@@ -93,11 +93,12 @@ impl Peer {
             let consumed = decoded.consumed;
             match decoded.item {
                 Item::Incomplete { needed } => self.needed = needed.max(before.len() + 1),
-                Item::Skip => {}
+                Item::Skip | Item::Answer => {}
                 Item::Ready => assert!(!std::mem::replace(&mut self.ready, true)),
                 Item::Message(message) => {
                     assert!(self.ready);
                     self.messages.push(message.to_vec());
+                    self.protocol.delivered();
                 }
             }
             assert_eq!(consumed == 0, self.needed > 0);

@@ -177,10 +177,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     break Ok((position, Stop::Needs(needed.max(len + 1))));
                 }
                 Item::Skip => {}
+                Item::Answer => self.outbox.push_answer(std::mem::take(&mut out)),
                 Item::Ready => break Ok((position, Stop::Ready)),
                 Item::Message(message) => {
+                    if !out.is_empty() {
+                        self.outbox.push(std::mem::take(&mut out)); // Before the program's answers.
+                    }
                     let more = more_behind || consumed < len;
-                    if round.sink.message(message, more) == Flow::Stop {
+                    let flow = round.sink.message(message, more);
+                    self.protocol.delivered();
+                    if flow == Flow::Stop {
                         break Ok((position, Stop::Sink));
                     }
                 }

@@ -8,6 +8,7 @@ use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::poller::Readiness;
 use crate::stream::Encoder;
+use crate::stream::outbox::ANSWERS;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK};
 use crate::stream::outbox::writer::Writer;
 
@@ -44,6 +45,11 @@ pub(super) struct Waiting {
     oversize: usize,
     /// Bytes the socket took so far of what has waited since something does.
     pub(super) written: u64,
+    /// The latest answer to the peer, while many before it are not written.
+    answer: Vec<u8>,
+    /// Bytes of answers among what waits, and where the last of them ends, counted as `written` is.
+    answers: usize,
+    answers_end: u64,
     /// To be run once the outbox is at its soft mark or below.
     pub(super) when_writable: Vec<WhenWritable>,
     /// The socket failed, or the limit was reached: nothing is written any more.
@@ -132,6 +138,11 @@ impl State {
         let mut batch = std::mem::take(&mut waiting.ahead);
         if is_open {
             batch.append(std::mem::take(&mut waiting.frames));
+            if !waiting.answer.is_empty() && waiting.written >= waiting.answers_end {
+                waiting.answers = waiting.answer.len();
+                waiting.answers_end = waiting.written + waiting.queued as u64;
+                batch.push_bytes(std::mem::take(&mut waiting.answer));
+            }
         }
         batch.drop_front(0);
         waiting.ahead.take_spare(&mut batch); // For what is queued meanwhile.
@@ -174,6 +185,26 @@ impl State {
         *waiting =
             Waiting { failure: Some(failure), written: waiting.written, ..Waiting::default() };
         forgotten
+    }
+
+    /// Whether an answer is kept until those before it are written, in the place of one that was kept so
+    /// far. If not, it is to be put behind what waits.
+    pub(super) fn replace_answer(&mut self, answer: &[u8]) -> bool {
+        let waiting = self.waiting.get_or_insert_with(Waiting::empty);
+        if waiting.written >= waiting.answers_end {
+            waiting.answers = 0;
+        }
+        let queued = waiting.queued;
+        if waiting.answer.is_empty() && waiting.answers + answer.len() <= ANSWERS {
+            waiting.answers += answer.len();
+            waiting.answers_end = waiting.written + (queued + answer.len()) as u64;
+            return false;
+        }
+        let before = waiting.answer.len();
+        waiting.answer.clear();
+        waiting.answer.extend_from_slice(answer);
+        self.set_queued(queued - before + answer.len());
+        true
     }
 
     /// Throws away the messages, but not what goes ahead of them.

@@ -435,3 +435,27 @@ fn an_outbox_that_is_served_does_not_call_the_loop() {
     assert_eq!(served.send(b"alone", true), SendStatus::Sent);
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 2, "at once again");
 }
+
+#[test]
+fn answers_that_are_not_read_are_replaced_by_the_latest() {
+    let (outbox, pipe, announcements) = open(0, &Limits::default());
+    outbox.send(b"before", true);
+    for number in 0..10_000_u32 {
+        outbox.push_answer(number.to_be_bytes().to_vec());
+        assert!(outbox.queued() <= 7 + ANSWERS + 4);
+    }
+    outbox.send(b"behind", true);
+    pipe.make_room();
+    outbox.flush().unwrap();
+    assert_eq!((outbox.queued(), announcements.budget().queued()), (0, 0));
+    let taken = std::mem::take(&mut *pipe.taken.lock().unwrap());
+    assert_eq!(taken[..7 + 4], *b"\x06before\0\0\0\0");
+    assert!(taken.ends_with(&9999_u32.to_be_bytes()));
+    assert_eq!(taken.len(), 7 + ANSWERS + 7 + 4);
+
+    // Those to come are all sent again.
+    (0..3_u32).for_each(|number| outbox.push_answer(number.to_be_bytes().to_vec()));
+    outbox.flush().unwrap();
+    assert_eq!(*pipe.taken.lock().unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
+    assert!(!outbox.lock().owns_memory());
+}
