@@ -3,11 +3,11 @@
 //! Everything a connection or a listener does is driven from here, by whichever thread runs the
 //! loop. Handles never touch a resource; they leave commands.
 
+mod admission;
 mod closing;
 mod deadlines;
 mod delivery;
 mod gathering;
-mod guests;
 mod listening;
 mod liveness;
 mod opening;
@@ -32,9 +32,9 @@ use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 use crate::registry::Entry;
 
+use admission::Admissions;
 use deadlines::Deadlines;
 use gathering::Gathering;
-use guests::GuestLists;
 use pending::Pending;
 use resource::{Resource, Stage};
 
@@ -97,7 +97,7 @@ pub(crate) struct EventLoop {
     /// Whether turns are for a program that goes on as soon as it has one event.
     is_one_enough: bool,
     deadlines: Deadlines,
-    guests: GuestLists,
+    admissions: Admissions,
     gathering: Gathering,
     /// When the poller told of `polled`, if there are deadlines.
     told_at: Option<Instant>,
@@ -125,7 +125,7 @@ impl EventLoop {
             unpolled: 0,
             is_one_enough: false,
             deadlines: Deadlines::default(),
-            guests: GuestLists::default(),
+            admissions: Admissions::default(),
             gathering: Gathering::default(),
             told_at: None,
             slice: TimeSlice::endless(),
@@ -509,7 +509,7 @@ impl EventLoop {
     /// Closes a resource for good and frees its slot.
     fn forget(&mut self, resource: Resource) {
         let id = resource.entry.id;
-        self.leave_lists(&resource);
+        self.release(&resource);
         drop(resource);
         self.shared.registry.remove(id);
     }

@@ -90,7 +90,7 @@ impl EventLoop {
         connection: Connection,
         callback: Callback<'_>,
     ) {
-        let Some(list) = self.take_in(listener, &connection.peer) else {
+        let Some(admission) = self.try_admit(listener, &connection.peer) else {
             self.shared.counters.turned_away.add_alone(1);
             if self.shared.warnings.may_warn(Warning::TurnedAway) {
                 let peer = &connection.peer;
@@ -107,11 +107,13 @@ impl EventLoop {
             sender: Some(connection.remote.sender()),
         };
         let Some(entry) = self.shared.registry.insert(new) else {
-            self.let_go(list, &peer, true);
+            self.release_place(admission, &peer);
             self.shared.counters.turned_away.add_alone(1);
             return;
         };
-        self.start(Resource::accepted(entry, connection.remote, list), callback);
+        let id = entry.id;
+        self.start(Resource::accepted(entry, connection.remote, admission), callback);
+        self.begin_handshake(id);
     }
 
     /// Registers a listener, or sees to it that this is tried again.

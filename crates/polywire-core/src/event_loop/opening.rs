@@ -86,11 +86,11 @@ impl EventLoop {
             let reason = self.shared.reasons.get(entry.id).unwrap_or(CloseReason::Removed);
             return self.close(resource, reason);
         }
-        let origin = resource.take_origin(&self.guests);
+        let origin = resource.take_origin(&self.admissions);
         resource.stage = Stage::Ready;
         resource.set_deadline(None);
         resource.settle();
-        self.leave_handshake(&resource);
+        self.end_handshake(&resource);
         self.watch(&mut resource, false);
         self.put_back(resource);
         // What came along with the last of the handshake waits already.
@@ -118,7 +118,7 @@ impl EventLoop {
         if was_known {
             self.shared.reasons.replace(entry.id, reason.clone());
         }
-        let origin = resource.take_origin(&self.guests);
+        let origin = resource.take_origin(&self.admissions);
         self.close(resource, reason.clone());
         match origin {
             Origin::Connected(Some(outcome)) => {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::adapter::{Local, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::guests::{GuestLists, ListId};
+use crate::event_loop::admission::{AdmissionId, Admissions};
 use crate::event_loop::liveness::Signs;
 use crate::event_loop::pending::Pending;
 use crate::network::shared::{New, Outcome};
@@ -20,7 +20,7 @@ pub(super) struct Resource {
     /// What is driven, but for listeners and while there is none.
     pub(super) remote: Option<Box<dyn Remote>>,
     /// Of an accepted connection: where its listener counts it.
-    pub(super) list: Option<ListId>,
+    pub(super) admission: Option<AdmissionId>,
     seldom: Option<Box<Seldom>>,
     pub(super) stage: Stage,
     pub(super) pending: Pending,
@@ -36,7 +36,7 @@ pub(super) struct Seldom {
     /// When it was heard of, if it is watched.
     pub(super) signs: Option<Signs>,
     /// Where a listener counts whom it has accepted.
-    pub(super) guests: Option<ListId>,
+    pub(super) admits: Option<AdmissionId>,
     /// How it is opened again, if it is to be.
     pub(super) redial: Option<Box<Redial>>,
     /// Who waits for it to be ready.
@@ -88,8 +88,12 @@ impl Resource {
         resource
     }
 
-    pub(super) fn accepted(entry: SharedEntry, remote: Box<dyn Remote>, list: ListId) -> Self {
-        Self { list: Some(list), ..Self::opening(entry, remote) }
+    pub(super) fn accepted(
+        entry: SharedEntry,
+        remote: Box<dyn Remote>,
+        admission: AdmissionId,
+    ) -> Self {
+        Self { admission: Some(admission), ..Self::opening(entry, remote) }
     }
 
     pub(super) fn listening(entry: SharedEntry, local: Box<dyn Local>) -> Self {
@@ -105,7 +109,7 @@ impl Resource {
 
     fn new(entry: SharedEntry, stage: Stage) -> Self {
         let pending = Pending::default();
-        Self { entry, remote: None, list: None, seldom: None, stage, pending }
+        Self { entry, remote: None, admission: None, seldom: None, stage, pending }
     }
 
     /// What it seldom has, with memory for it.
@@ -144,8 +148,8 @@ impl Resource {
     }
 
     /// Where a listener counts whom it has accepted, once it has.
-    pub(super) fn guests(&self) -> Option<ListId> {
-        self.seldom.as_ref()?.guests
+    pub(super) fn admits(&self) -> Option<AdmissionId> {
+        self.seldom.as_ref()?.admits
     }
 
     /// Whether its listener counts it as shaking hands: an accepted one that was never ready.
@@ -164,9 +168,9 @@ impl Resource {
     }
 
     /// Gives the origin, which nobody needs twice.
-    pub(super) fn take_origin(&mut self, lists: &GuestLists) -> Origin {
-        match self.list {
-            Some(list) => Origin::Accepted(lists.listener(list)),
+    pub(super) fn take_origin(&mut self, admissions: &Admissions) -> Origin {
+        match self.admission {
+            Some(id) => Origin::Accepted(admissions.listener(id)),
             None => {
                 Origin::Connected(self.seldom.as_mut().and_then(|seldom| seldom.outcome.take()))
             }
@@ -212,7 +216,7 @@ impl Seldom {
                 local: None,
                 deadline: None,
                 signs: None,
-                guests: None,
+                admits: None,
                 redial: None,
                 outcome: None,
                 reason: None

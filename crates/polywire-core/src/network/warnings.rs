@@ -11,13 +11,14 @@ pub(crate) enum Warning {
     NodeMemory,
     TurnedAway,
     AcceptExhausted,
+    Handshakes,
 }
 
 /// When each kind was warned of last, in seconds since the first.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
     start: OnceLock<Instant>,
-    next: [AtomicU64; 4],
+    next: [AtomicU64; 5],
 }
 
 impl Warnings {

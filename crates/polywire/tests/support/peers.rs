@@ -30,6 +30,14 @@ pub fn connect(addr: SocketAddr) -> TcpStream {
     ready(TcpStream::connect(addr).unwrap())
 }
 
+/// As `connect`, from that loopback address.
+pub fn connect_from(ip: [u8; 4], addr: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
+    socket.connect(&addr.into()).unwrap();
+    ready(socket.into())
+}
+
 /// The socket, with what every peer of a test needs.
 pub fn ready(stream: TcpStream) -> TcpStream {
     stream.set_nodelay(true).unwrap();

@@ -1,0 +1,324 @@
+//! Whom a listener admits: how many connections it has, against how many it may.
+//!
+//! A connection that is one too many is turned away as it comes. A handshake that is one too many is
+//! admitted, and the oldest of the address with the most under way is given up for it: whoever fills
+//! the places with silent connections shuts out nobody but himself.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use crate::address::RemoteAddr;
+use crate::endpoint::ResourceId;
+use crate::event_loop::EventLoop;
+use crate::event_loop::resource::{Resource, Stage};
+use crate::limits::Limits;
+use crate::network::warnings::Warning;
+
+/// The connections of one listener, counted.
+#[derive(Debug)]
+struct Admission {
+    listener: ResourceId,
+    /// The listener is gone, and this goes with the last connection.
+    is_closed: bool,
+    connections: usize,
+    /// Counted only where there is a limit.
+    by_ip: HashMap<IpAddr, usize>,
+    handshakes: Handshakes,
+}
+
+/// Handshakes under way, by address, the oldest first.
+#[derive(Debug, Default)]
+struct Handshakes {
+    by_ip: HashMap<IpAddr, VecDeque<(u64, ResourceId)>>,
+    count: usize,
+    /// Numbers them in the order of their beginnings.
+    begun: u64,
+}
+
+/// Those of every listener that has had any connection.
+#[derive(Debug, Default)]
+pub(super) struct Admissions(Slab<Admission>);
+
+/// One of the [`Admissions`]. Small, for every accepted connection has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AdmissionId(NonZeroU32);
+
+impl AdmissionId {
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+impl Admissions {
+    fn open(&mut self, listener: ResourceId) -> AdmissionId {
+        // No more than there are slots of resources, and the first is told from none.
+        let index = self.0.insert(Admission::new(listener)) as u32;
+        AdmissionId(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    fn get(&mut self, id: AdmissionId) -> &mut Admission {
+        &mut self.0[id.index()]
+    }
+
+    /// The listener that admitted.
+    pub(super) fn listener(&self, id: AdmissionId) -> ResourceId {
+        self.0[id.index()].listener
+    }
+
+    /// The listener is gone.
+    fn close(&mut self, id: AdmissionId) {
+        self.get(id).is_closed = true;
+        self.settle(id);
+    }
+
+    /// A connection from `peer` is gone.
+    fn release(&mut self, id: AdmissionId, peer: &SocketAddr) {
+        self.get(id).release(peer);
+        self.settle(id);
+    }
+
+    /// Forgets one that counts nobody, nor will.
+    fn settle(&mut self, id: AdmissionId) {
+        let admission = self.get(id);
+        if admission.is_closed && admission.connections == 0 {
+            self.0.remove(id.index());
+        }
+    }
+}
+
+impl Admission {
+    fn new(listener: ResourceId) -> Self {
+        Self {
+            listener,
+            is_closed: false,
+            connections: 0,
+            by_ip: HashMap::new(),
+            handshakes: Handshakes::default(),
+        }
+    }
+
+    /// Admits one more, if the limits allow.
+    fn try_admit(&mut self, peer: &RemoteAddr, limits: &Limits) -> bool {
+        if self.connections >= limits.max_connections {
+            return false;
+        }
+        if limits.max_connections_per_ip < usize::MAX && peer.is_socket_addr() {
+            let ip = ip_of(peer.socket_addr());
+            let count = self.by_ip.get(&ip).copied().unwrap_or(0);
+            if count >= limits.max_connections_per_ip {
+                return false;
+            }
+            self.by_ip.insert(ip, count + 1);
+        }
+        self.connections += 1;
+        true
+    }
+
+    fn release(&mut self, peer: &SocketAddr) {
+        self.connections -= 1;
+        let ip = ip_of(peer);
+        if let Some(count) = self.by_ip.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_ip.remove(&ip);
+            }
+        }
+    }
+}
+
+impl Handshakes {
+    fn begin(&mut self, peer: &SocketAddr, id: ResourceId) {
+        self.begun += 1;
+        self.count += 1;
+        self.by_ip.entry(ip_of(peer)).or_default().push_back((self.begun, id));
+    }
+
+    /// The handshake of a connection is over, if it was under way.
+    fn end(&mut self, peer: &SocketAddr, id: ResourceId) {
+        let ip = ip_of(peer);
+        let Some(ids) = self.by_ip.get_mut(&ip) else { return };
+        let Some(position) = ids.iter().position(|(_, other)| *other == id) else { return };
+        ids.remove(position);
+        self.count -= 1;
+        if ids.is_empty() {
+            self.by_ip.remove(&ip);
+        }
+    }
+
+    /// The oldest handshake of the address that has most.
+    fn to_give_up(&self) -> Option<ResourceId> {
+        let fronts = self.by_ip.values().filter_map(|ids| Some((ids.len(), *ids.front()?)));
+        let worst = fronts.max_by_key(|(len, (begun, _))| (*len, Reverse(*begun)));
+        worst.map(|(_, (_, id))| id)
+    }
+}
+
+/// What counts as one address.
+fn ip_of(peer: &SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
+}
+
+impl EventLoop {
+    /// Admits a connection from `peer` to the listener, if there is a place.
+    pub(super) fn try_admit(
+        &mut self,
+        listener: ResourceId,
+        peer: &RemoteAddr,
+    ) -> Option<AdmissionId> {
+        if self.shared.is_full() {
+            return None;
+        }
+        let resource = self.resource(listener)?;
+        let limits = Arc::clone(resource.entry.limits());
+        let id = match resource.admits() {
+            Some(id) => id,
+            None => self.open_admission(listener)?,
+        };
+        self.admissions.get(id).try_admit(peer, &limits).then_some(id)
+    }
+
+    fn open_admission(&mut self, listener: ResourceId) -> Option<AdmissionId> {
+        let id = self.admissions.open(listener);
+        self.resource(listener)?.seldom().admits = Some(id);
+        Some(id)
+    }
+
+    /// An accepted connection has begun. If it shakes hands, it counts as doing so, and another makes
+    /// room for it if need be.
+    pub(super) fn begin_handshake(&mut self, id: ResourceId) {
+        let Some(resource) = self.resource(id).filter(|resource| resource.shakes_hands()) else {
+            return; // It is ready, or gone.
+        };
+        let Some(admission) = resource.admission else { return };
+        let (peer, limits) =
+            (resource.entry.addr.socket_addr(), Arc::clone(resource.entry.limits()));
+        let handshakes = &mut self.admissions.get(admission).handshakes;
+        handshakes.begin(&peer, id);
+        if handshakes.count > limits.max_handshakes {
+            if let Some(oldest) = handshakes.to_give_up() {
+                self.give_up_handshake(oldest);
+            }
+        }
+    }
+
+    /// The handshake of an accepted connection is over.
+    pub(super) fn end_handshake(&mut self, resource: &Resource) {
+        if let Some(admission) = resource.admission {
+            let entry = &resource.entry;
+            let handshakes = &mut self.admissions.get(admission).handshakes;
+            handshakes.end(&entry.addr.socket_addr(), entry.id);
+        }
+    }
+
+    /// Closes a connection that shakes hands, or whose handshake failed, at once.
+    fn give_up_handshake(&mut self, id: ResourceId) {
+        let Some(resource) = self.take_out(id) else { return };
+        if matches!(resource.stage, Stage::Opening { .. }) {
+            self.shared.counters.refused.add_alone(1);
+        }
+        let peer = &resource.entry.addr;
+        tracing::debug!(%peer, "gave up the oldest handshake of an address");
+        if self.shared.warnings.may_warn(Warning::Handshakes) {
+            tracing::warn!(%peer, "gives up handshakes: max_handshakes are under way");
+        }
+        resource.entry.end();
+        self.forget(resource);
+    }
+
+    /// The connection or listener is gone.
+    pub(super) fn release(&mut self, resource: &Resource) {
+        if let Some(admission) = resource.admission {
+            if resource.shakes_hands() {
+                self.end_handshake(resource);
+            }
+            self.admissions.release(admission, &resource.entry.addr.socket_addr());
+        }
+        if let Some(admission) = resource.admits() {
+            self.admissions.close(admission);
+        }
+    }
+
+    /// One that was admitted never came to be a connection.
+    pub(super) fn release_place(&mut self, id: AdmissionId, peer: &SocketAddr) {
+        self.admissions.release(id, peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(ip: u8) -> RemoteAddr {
+        RemoteAddr::Socket(([127, 0, 0, ip], 1000).into())
+    }
+
+    #[test]
+    fn a_place_is_taken_and_given_back() {
+        let mut admission = Admission::new(ResourceId::from(1));
+        let limits = Limits::default().with_max_connections(2);
+        assert!(admission.try_admit(&peer(1), &limits));
+        assert!(admission.try_admit(&peer(1), &limits));
+        assert!(!admission.try_admit(&peer(1), &limits));
+        admission.release(peer(1).socket_addr());
+        assert!(admission.try_admit(&peer(1), &limits));
+    }
+
+    #[test]
+    fn it_outlives_its_listener_as_long_as_it_counts_anybody() {
+        let mut admissions = Admissions::default();
+        let (first, second) = (ResourceId::from(1), ResourceId::from(2));
+        let id = admissions.open(first);
+        assert!(admissions.get(id).try_admit(&peer(1), &Limits::default()));
+        admissions.close(id);
+        let other = admissions.open(second);
+        assert_eq!((admissions.listener(id), admissions.listener(other)), (first, second));
+        admissions.release(id, peer(1).socket_addr());
+        admissions.close(other);
+        assert!(admissions.0.is_empty());
+    }
+
+    #[test]
+    fn one_address_does_not_take_the_places_of_others() {
+        let mut admission = Admission::new(ResourceId::from(1));
+        let limits = Limits::default().with_max_connections_per_ip(1);
+        assert!(admission.try_admit(&peer(1), &limits));
+        assert!(!admission.try_admit(&peer(1), &limits));
+        assert!(admission.try_admit(&peer(2), &limits));
+        admission.release(peer(1).socket_addr());
+        assert!(admission.try_admit(&peer(1), &limits));
+        assert_eq!(admission.by_ip.len(), 2);
+    }
+
+    #[test]
+    fn an_address_that_may_have_no_connection_is_not_remembered() {
+        let mut admission = Admission::new(ResourceId::from(1));
+        let limits = Limits::default().with_max_connections_per_ip(0);
+        assert!(!admission.try_admit(&peer(1), &limits));
+        assert!(admission.by_ip.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_handshake_of_the_address_with_most_gives_way() {
+        let mut handshakes = Handshakes::default();
+        let id = |number: usize| ResourceId::from(number);
+        for (ip, number) in [(1, 1), (2, 2), (2, 3), (1, 4), (2, 5), (3, 6)] {
+            handshakes.begin(peer(ip).socket_addr(), id(number));
+        }
+        let mut given_up = Vec::new();
+        while let Some(oldest) = handshakes.to_give_up() {
+            given_up.push(oldest);
+            let ips = handshakes.by_ip.iter();
+            let ip =
+                *ips.clone().find(|(_, ids)| ids.iter().any(|(_, id)| *id == oldest)).unwrap().0;
+            handshakes.end(&SocketAddr::new(ip, 1), oldest);
+        }
+        assert_eq!(given_up, [2, 1, 3, 4, 5, 6].map(id));
+        assert_eq!((handshakes.count, handshakes.by_ip.len()), (0, 0));
+        handshakes.end(peer(1).socket_addr(), id(1)); // Of one that is over.
+    }
+}
