@@ -301,6 +301,16 @@ pub trait Sender: Send + Sync {
         0
     }
 
+    /// Bytes that the operating system has taken so far of what waits; `None`, the default, where
+    /// nothing waits or nobody counts.
+    ///
+    /// By two answers the loop tells whether the peer takes anything ([`Limits::stall_timeout`]). Once
+    /// more than [`Limits::outbox_soft_mark`] waits, the sender announces `Readiness::default()` for
+    /// the loop to begin.
+    fn taken(&self) -> Option<u64> {
+        None
+    }
+
     /// Writes what waits to be sent now, as far as it goes, rather than when the loop comes to it.
     fn flush(&self) {}
 

@@ -3,13 +3,13 @@
 //! Everything a connection or a listener does is driven from here, by whichever thread runs the
 //! loop. Handles never touch a resource; they leave commands.
 
+mod activity;
 mod admission;
 mod closing;
 mod deadlines;
 mod delivery;
 mod gathering;
 mod listening;
-mod liveness;
 mod opening;
 mod pending;
 mod redialing;
@@ -255,10 +255,12 @@ impl EventLoop {
         }
         for _ in 0..MAIL_PER_LOOK {
             let Some((id, readiness)) = self.shared.announcements.pop() else { break };
-            if readiness == Readiness::WRITABLE {
-                self.flush(id, callback);
-            } else {
-                self.mark_ready(id, readiness);
+            match readiness {
+                Readiness::WRITABLE => self.flush(id, callback),
+                Readiness { readable: false, writable: false, ended: false } => {
+                    self.watch_outbox(id);
+                }
+                _ => self.mark_ready(id, readiness),
             }
         }
         self.note_gathering();

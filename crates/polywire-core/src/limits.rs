@@ -55,14 +55,19 @@ pub struct Limits {
     /// program opened; [`limits`](crate::network::NetworkController::limits) tells the effective
     /// one.
     pub when_full: Option<WhenFull>,
-    /// Time that a peer may take nothing while a `send` waits for it: at most 5 s of it inside the
-    /// callback. Default: 30 s. At its end: [`CloseReason::Stalled`](crate::CloseReason).
+    /// Time that a peer may take nothing while more than [`Self::outbox_soft_mark`] waits for it,
+    /// whoever connected; a `send` inside the callback waits 5 s of it at most. Default: 30 s. At its
+    /// end, or up to an eighth later: [`CloseReason::Stalled`](crate::CloseReason).
     pub stall_timeout: Duration,
     /// Time that a message which has begun to arrive may go without another byte. Default: 30 s.
     /// At its end: [`CloseReason::MessageTimeout`](crate::CloseReason).
     pub message_timeout: Duration,
-    /// Time that a connection may go without receiving anything, pongs included. Default: `None`,
-    /// for ever. At its end: [`CloseReason::IdleTimeout`](crate::CloseReason).
+    /// Bytes a second that a message which has begun to arrive must bring, over each
+    /// [`Self::message_timeout`]; a message shorter than their product must be whole within one.
+    /// Default: 1024; 0 is any rate. Below it: [`CloseReason::MessageTimeout`](crate::CloseReason).
+    pub min_message_rate: usize,
+    /// Time that a connection may go without receiving anything, pongs included, and without taking
+    /// any of what waits to be sent to it. Default: `None`, for ever. At its end: [`CloseReason::IdleTimeout`](crate::CloseReason).
     pub idle_timeout: Option<Duration>,
     /// Time without receiving anything after which the protocol asks the peer for a sign of life,
     /// again and again (a WebSocket ping; protocols without such a thing do nothing). Default:
@@ -142,6 +147,7 @@ impl Default for Limits {
             when_full: None,
             stall_timeout: Duration::from_secs(30),
             message_timeout: Duration::from_secs(30),
+            min_message_rate: 1024,
             idle_timeout: None,
             heartbeat: None,
             max_connections: usize::MAX,
@@ -213,6 +219,13 @@ impl Limits {
     #[must_use]
     pub fn with_message_timeout(mut self, timeout: Duration) -> Self {
         self.message_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::min_message_rate`].
+    #[must_use]
+    pub fn with_min_message_rate(mut self, bytes: usize) -> Self {
+        self.min_message_rate = bytes;
         self
     }
 

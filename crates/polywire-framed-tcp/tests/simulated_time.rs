@@ -194,13 +194,13 @@ fn silence_ends_at_the_idle_time_and_every_byte_defers_it() {
     ends_exactly_after(&world, &mut server, idle, (to_client, CloseReason::IdleTimeout));
 }
 
-/// A peer that begins a message of 100 bytes.
-fn begin_message(world: &World, port: u16) -> Node {
+/// A peer that sends the beginning of a message.
+fn begin_message(world: &World, bytes: &[u8]) -> Node {
     let mut node = Node::new(world);
     let raw = Mute { open: true, ..Mute::default() };
     let adapter = node.adapters.connect_by(move || raw.clone(), Limits::default());
-    let (endpoint, _) = node.network.connect(adapter, (Ipv4Addr::LOCALHOST, port)).unwrap();
-    node.network.send(endpoint, &[100, 1]);
+    let (endpoint, _) = node.network.connect(adapter, (Ipv4Addr::LOCALHOST, PORT)).unwrap();
+    node.network.send(endpoint, bytes);
     node.assert_silent();
     node
 }
@@ -208,7 +208,7 @@ fn begin_message(world: &World, port: u16) -> Node {
 #[test]
 fn a_message_that_does_not_go_on_ends_at_its_time_whatever_the_idle_time() {
     let message = Duration::from_secs(3);
-    let limits = Limits::default().with_message_timeout(message);
+    let limits = Limits::default().with_message_timeout(message).with_min_message_rate(0);
     for limits in [
         limits.clone(),
         limits.clone().with_idle_timeout(Duration::from_secs(60)),
@@ -218,7 +218,7 @@ fn a_message_that_does_not_go_on_ends_at_its_time_whatever_the_idle_time() {
         let mut server = Node::new(&world);
         server.listen(limits);
         server.assert_silent();
-        let mut client = begin_message(&world, PORT);
+        let mut client = begin_message(&world, &[100, 1]);
         let StoredNetEvent::Accepted(accepted, _) = server.turn_for_one() else { panic!() };
         let StoredNetEvent::Connected(endpoint, true) = client.turn_for_one() else { panic!() };
         server.assert_silent();
@@ -230,6 +230,35 @@ fn a_message_that_does_not_go_on_ends_at_its_time_whatever_the_idle_time() {
         }
         let reason = CloseReason::MessageTimeout;
         ends_exactly_after(&world, &mut server, message, (accepted, reason));
+    }
+}
+
+#[test]
+fn a_message_that_drips_ends_when_its_time_is_over_and_one_at_the_least_rate_arrives() {
+    let message = Duration::from_secs(30);
+    for (bytes, is_whole) in [(1, false), (900, false), (1100, true)] {
+        let world = World::new(1, Faults::default());
+        let mut server = Node::new(&world);
+        server.listen(Limits::default());
+        server.assert_silent();
+        let mut client = begin_message(&world, &[0x80, 0x80, 0x40, 1]);
+        let StoredNetEvent::Accepted(accepted, _) = server.turn_for_one() else { panic!() };
+        let StoredNetEvent::Connected(endpoint, true) = client.turn_for_one() else { panic!() };
+        server.assert_silent();
+        for _ in 0..message.as_secs() - 1 {
+            world.advance(Duration::from_secs(1));
+            client.network.send(endpoint, &vec![1; bytes]);
+            client.assert_silent();
+            server.assert_silent();
+        }
+        if is_whole {
+            world.advance(Duration::from_secs(1));
+            server.assert_silent();
+        } else {
+            let last = Duration::from_secs(1);
+            let reason = CloseReason::MessageTimeout;
+            ends_exactly_after(&world, &mut server, last, (accepted, reason));
+        }
     }
 }
 

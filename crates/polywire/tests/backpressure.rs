@@ -29,6 +29,8 @@ mod peers;
 #[path = "backpressure/process.rs"]
 #[cfg(target_os = "linux")]
 mod process;
+#[path = "backpressure/stalled.rs"]
+mod stalled;
 #[path = "backpressure/streaming.rs"]
 mod streaming;
 #[path = "backpressure/waiting.rs"]

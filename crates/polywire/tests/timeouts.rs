@@ -178,10 +178,10 @@ fn a_message_that_does_not_go_on_ends_the_connection() {
 }
 
 #[test]
-fn a_message_that_goes_on_slowly_arrives() {
+fn a_message_that_goes_on_slowly_arrives_where_it_may() {
     for transport in MESSAGE_STREAMS {
         let node = Node::new();
-        let limits = Limits::default().with_message_timeout(2 * SHORT);
+        let limits = Limits::default().with_message_timeout(2 * SHORT).with_min_message_rate(0);
         let (_, mut peer) = accepted(&node, transport, limits);
         let frame = peers::frame(transport, &[7; 9]);
         for byte in &frame {

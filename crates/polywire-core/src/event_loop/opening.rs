@@ -4,6 +4,7 @@ use std::io;
 
 use crate::adapter::{Opening, Registration};
 use crate::close_reason::CloseReason;
+use crate::event_loop::activity::Read;
 use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::network::NetEvent;
@@ -91,8 +92,12 @@ impl EventLoop {
         resource.set_deadline(None);
         resource.settle();
         self.end_handshake(&resource);
-        self.watch(&mut resource, false);
+        self.watch(&mut resource, Read::default());
+        let is_crowded = resource.is_crowded();
         self.put_back(resource);
+        if is_crowded {
+            self.watch_outbox(entry.id);
+        }
         // What came along with the last of the handshake waits already.
         self.mark_ready(entry.id, Readiness::READABLE);
         let endpoint = entry.endpoint();

@@ -111,7 +111,7 @@ impl Resource {
         self.stage = Stage::Waiting;
         self.pending.forget();
         let seldom = self.seldom();
-        (seldom.signs, seldom.deadline) = (None, None);
+        (seldom.activity, seldom.deadline) = (None, None);
         if let Some(redial) = &seldom.redial {
             // Whoever waits for room in the old connection waits no longer.
             redial.relay.end();

@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::adapter::{Local, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::activity::Activity;
 use crate::event_loop::admission::{AdmissionId, Admissions};
-use crate::event_loop::liveness::Signs;
 use crate::event_loop::pending::Pending;
 use crate::network::shared::{New, Outcome};
 use crate::reconnect::Redial;
@@ -33,8 +33,8 @@ pub(super) struct Seldom {
     pub(super) deadline: Option<Instant>,
     /// What is driven of a listener.
     local: Option<Box<dyn Local>>,
-    /// When it was heard of, if it is watched.
-    pub(super) signs: Option<Signs>,
+    /// What it did last, if it is watched.
+    pub(super) activity: Option<Activity>,
     /// Where a listener counts whom it has accepted.
     pub(super) admits: Option<AdmissionId>,
     /// How it is opened again, if it is to be.
@@ -139,8 +139,8 @@ impl Resource {
         }
     }
 
-    pub(super) fn signs(&self) -> Option<Signs> {
-        self.seldom.as_ref()?.signs
+    pub(super) fn activity(&self) -> Option<Activity> {
+        self.seldom.as_ref()?.activity
     }
 
     pub(super) fn redial(&mut self) -> Option<&mut Redial> {
@@ -215,7 +215,7 @@ impl Seldom {
             Self {
                 local: None,
                 deadline: None,
-                signs: None,
+                activity: None,
                 admits: None,
                 redial: None,
                 outcome: None,

@@ -81,7 +81,7 @@ impl EventLoop {
             }
             Stage::Closing { .. } => self.forget(resource),
             Stage::Waiting => self.redial(resource, callback),
-            Stage::Ready => self.check_liveness(resource, callback),
+            Stage::Ready => self.check_activity(resource, callback),
             Stage::Listening { registered, .. } => {
                 if !registered {
                     self.try_listening(&mut resource);

@@ -3,6 +3,7 @@
 use crate::adapter::Received;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::activity::Read;
 use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
@@ -25,7 +26,7 @@ impl EventLoop {
                 received = Received::Ended(reason);
             }
         }
-        let mut heard = false;
+        let mut read = Read::default();
         if entry.is_paused() || self.shared.is_reading_held() {
             // Kept until the program wants to read again.
             pending.merge(Readiness { writable: false, ..readiness });
@@ -36,14 +37,15 @@ impl EventLoop {
             );
             io.is_one_enough = self.is_one_enough;
             let mut sink = ConnectionSink::new(&self.shared, entry, callback, &mut self.slice);
-            let budget = io.budget;
+            let (budget, messages) = (io.budget, self.shared.counters.messages_in.get());
             received = remote.receive(&mut io, &mut sink);
-            heard = io.budget < budget;
+            read.bytes = budget - io.budget;
+            read.has_messages = self.shared.counters.messages_in.get() != messages;
         }
         match received {
             Received::Ended(reason) => return self.end_at(id, reason, callback),
-            Received::Drained | Received::MaybeMore if !resource.is_to_be_watched() => {}
-            _ => self.watch_at(id, heard),
+            Received::Drained | Received::MaybeMore if !resource.notes_reads() => {}
+            _ => self.watch_at(id, read),
         }
         match received {
             Received::Unfinished => {
@@ -55,9 +57,9 @@ impl EventLoop {
     }
 
     #[inline(never)] // Few connections are watched, and few reads end inside a message.
-    fn watch_at(&mut self, id: ResourceId, heard: bool) {
+    fn watch_at(&mut self, id: ResourceId, read: Read) {
         let Some(mut resource) = self.take_out(id) else { return };
-        self.watch(&mut resource, heard);
+        self.watch(&mut resource, read);
         self.put_back(resource);
     }
 

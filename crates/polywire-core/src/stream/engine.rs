@@ -283,6 +283,10 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
         Self::queued(self)
     }
 
+    fn taken(&self) -> Option<u64> {
+        Self::taken(self)
+    }
+
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
         Self::when_writable(self, tell);
     }

@@ -131,6 +131,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             _ => {
                 state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
                 self.waits.store(true, Ordering::Release);
+                state.tell_if_crowded(self.limits.outbox_soft_mark);
                 self.see_to_writing(state);
             }
         }
@@ -244,6 +245,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
         queue.push_bytes(bytes);
         self.waits.store(true, Ordering::Release);
+        state.tell_if_crowded(self.limits.outbox_soft_mark);
         self.call_loop(state);
     }
 
@@ -363,6 +365,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     pub(super) fn queued(&self) -> usize {
         self.lock().queued()
+    }
+
+    /// Bytes the socket took of what waits, while something does.
+    pub(super) fn taken(&self) -> Option<u64> {
+        let state = self.lock();
+        (state.queued() > 0).then(|| state.written())
     }
 
     /// Whether nothing waits and nobody writes.

@@ -25,7 +25,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if let Some(failure) = self.outbox.failure() {
             return Closing::Failed(failure); // Which threw away what waited.
         }
-        if matches!(self.stage(), Stage::Connecting | Stage::Connected) {
+        let is_stalled = *reason == CloseReason::Stalled; // It would take nothing now, either.
+        if is_stalled || matches!(self.stage(), Stage::Connecting | Stage::Connected) {
             return Closing::Done;
         }
         if !matches!(self.stage(), Stage::Finished | Stage::ShutDown) {

@@ -50,6 +50,8 @@ pub(super) struct Waiting {
     /// Bytes of answers among what waits, and where the last of them ends, counted as `written` is.
     answers: usize,
     answers_end: u64,
+    /// The loop was told that more than the soft mark waits, and watches whether the peer takes it.
+    is_watched: bool,
     /// To be run once the outbox is at its soft mark or below.
     pub(super) when_writable: Vec<WhenWritable>,
     /// The socket failed, or the limit was reached: nothing is written any more.
@@ -327,6 +329,16 @@ impl State {
         let Some(announcer) = &self.announcer else { return };
         if self.written_elsewhere.is_some() || announcer.loop_runs_elsewhere() {
             self.written_elsewhere = Some(announcer.moment());
+        }
+    }
+
+    /// Has the loop watch whether the peer takes what waits, if that is much.
+    #[inline]
+    pub(super) fn tell_if_crowded(&mut self, soft_mark: usize) {
+        let (Some(waiting), Some(announcer)) = (&mut self.waiting, &self.announcer) else { return };
+        if waiting.queued > soft_mark && !waiting.is_watched {
+            waiting.is_watched = true;
+            announcer.announce(Readiness::default());
         }
     }
 

@@ -75,6 +75,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             state.add_queued(rest.len(), self.limits.outbox_hard_limit);
             state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
             state.note_full();
+            state.tell_if_crowded(self.limits.outbox_soft_mark);
             self.waits.store(true, Ordering::Release);
         }
         state.writer = Writer::None;

@@ -1,0 +1,74 @@
+//! Peers that take nothing of what waits for them, and peers that take it slowly.
+
+use std::io::Read;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::WhenFull;
+
+use crate::common::*;
+use crate::peers::{Deaf, MESSAGE, SOFT_MARK, Side, limits, ready_endpoint};
+use crate::support::{Node, peers};
+
+const STALL: Duration = Duration::from_millis(400);
+
+#[test]
+fn a_peer_that_takes_nothing_ends_though_nobody_waits_for_it() {
+    for (transport, side) in peers::STREAMS
+        .iter()
+        .flat_map(|&transport| [Side::Accepted, Side::Connected].map(|side| (transport, side)))
+    {
+        let (handler, listener) = split();
+        let limits = limits(WhenFull::Disconnect).with_stall_timeout(STALL);
+        let _deaf = Deaf::of(&handler, transport, side, limits);
+        let (mut full_since, mut took) = (None, None);
+        run(&handler, listener, "the end of a peer that takes nothing", |event| {
+            if let Some(endpoint) = ready_endpoint(&event) {
+                let message = vec![7; MESSAGE];
+                while handler.network().try_send(endpoint, &message) == SendStatus::Sent {}
+                assert!(handler.network().stats().queued_bytes > SOFT_MARK);
+                full_since = Some(Instant::now());
+            } else if let NodeEvent::Network(NetEvent::Disconnected(endpoint)) = event {
+                let reason = handler.network().close_reason(endpoint);
+                assert_eq!(reason, Some(CloseReason::Stalled), "{transport} {side:?}");
+                took = full_since.map(|since: Instant| since.elapsed());
+                handler.stop();
+            }
+        });
+        let took = took.unwrap();
+        assert!(took >= STALL && took < STALL + Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_takes_a_download_slowly_lives() {
+    const IDLE: Duration = Duration::from_secs(1);
+    const DOWNLOAD: usize = 40 << 20;
+    for transport in peers::STREAMS {
+        let node = Node::with(|handler, event| {
+            if let NetEvent::Accepted(endpoint, _) = event {
+                handler.network().send(*endpoint, &vec![7; DOWNLOAD]);
+            }
+        });
+        let limits = Limits::default()
+            .with_stall_timeout(2 * IDLE)
+            .with_idle_timeout(IDLE)
+            .with_heartbeat(IDLE / 3);
+        let (_, addr) = node.listen(&*listening(transport, limits));
+        let mut peer = peers::open(transport, addr);
+        let endpoint = node.accepted();
+        let mut piece = vec![0; 256 << 10];
+        let mut read = 0;
+        let start = Instant::now();
+        while start.elapsed() < 3 * IDLE {
+            read += peer.read(&mut piece).unwrap(); // Never a pong.
+            thread::sleep(IDLE / 30);
+        }
+        assert_eq!(node.network().close_reason(endpoint), None, "{transport}: {read} bytes");
+        while read < DOWNLOAD {
+            read += peer.read(&mut piece).unwrap();
+        }
+        // With all of it read, silence is silence.
+        assert_eq!(node.disconnected(endpoint), CloseReason::IdleTimeout, "{transport}");
+    }
+}
