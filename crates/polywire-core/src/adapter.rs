@@ -197,10 +197,14 @@ pub trait Remote: Send {
     /// [`Received::Ended`] ends the endpoint: the loop tells the program and goes on to `close`.
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received;
 
-    /// Whether a message has begun to arrive and is not whole: then
-    /// [`Limits::message_timeout`] applies. Asked after each `receive`. Default: no.
-    fn is_inside_message(&self) -> bool {
-        false
+    /// Bytes kept of a message that has begun to arrive and is not whole, or that the program does not
+    /// want yet; `None`, the default, between two messages.
+    ///
+    /// Asked after each `open` and `receive`: they count against
+    /// [`NodeLimits::max_buffered`](crate::limits::NodeLimits), and while there is such a message
+    /// [`Limits::message_timeout`] applies.
+    fn half_received(&self) -> Option<usize> {
+        None
     }
 
     /// Asks the peer for a sign of life, if the protocol can. Called after each
@@ -318,6 +322,13 @@ pub trait Sender: Send + Sync {
     /// would now, the default. Not at all if the endpoint ends before.
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
         tell();
+    }
+
+    /// The endpoint is given up: as [`end`](Self::end), and throws away what waits. The loop ends it
+    /// for `reason` soon. The default does as `end`.
+    fn abort(&self, reason: CloseReason) {
+        let _ = reason;
+        self.end();
     }
 
     /// The endpoint is over: no message is taken from now on, and no thread waits any more.

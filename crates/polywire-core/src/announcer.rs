@@ -46,18 +46,25 @@ pub(crate) struct Announcements {
     dropped: Counter,
     clock: Clock,
     begun: Instant,
-    peers: Peers,
+    node: NodeCell,
 }
 
-type HoldsOtherEnd = dyn Fn(ResourceId, SocketAddr) -> bool + Send + Sync;
+/// The node of the announcements, as far as they know it.
+pub(crate) trait Node: Send + Sync {
+    /// Whether the other end of that connection, from `local`, is of this node, too.
+    fn holds_other_end(&self, id: ResourceId, local: SocketAddr) -> bool;
 
-/// Tells whether the node holds the other end of one of its connections, too.
+    /// Makes room for so many bytes more under what the node may hold.
+    fn make_room(&self, more: usize);
+}
+
+/// There once the node is made.
 #[derive(Default)]
-struct Peers(OnceLock<Box<HoldsOtherEnd>>);
+struct NodeCell(OnceLock<Box<dyn Node>>);
 
-impl fmt::Debug for Peers {
+impl fmt::Debug for NodeCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peers").finish_non_exhaustive()
+        f.debug_struct("Node").finish_non_exhaustive()
     }
 }
 
@@ -78,17 +85,13 @@ impl Announcements {
             budget,
             dropped: Counter::default(),
             begun: clock.now(),
-            peers: Peers::default(),
+            node: NodeCell::default(),
             clock,
         }
     }
 
-    /// What is to be asked whether the node holds the other end of a connection from an address, too.
-    pub(crate) fn set_peers(
-        &self,
-        holds_other_end: impl Fn(ResourceId, SocketAddr) -> bool + Send + Sync + 'static,
-    ) {
-        let _ = self.peers.0.set(Box::new(holds_other_end));
+    pub(crate) fn set_node(&self, node: impl Node + 'static) {
+        let _ = self.node.0.set(Box::new(node));
     }
 
     pub(crate) fn set_stopping(&self) {
@@ -293,8 +296,16 @@ impl Announcer {
     /// Whether the other end of this connection, from `local`, is of this very node. Walks all
     /// endpoints.
     pub(crate) fn is_held_here(&self, local: SocketAddr) -> bool {
-        let peers = self.announcements.peers.0.get();
-        peers.is_some_and(|holds_other_end| holds_other_end(self.id, local))
+        let node = self.announcements.node.0.get();
+        node.is_some_and(|node| node.holds_other_end(self.id, local))
+    }
+
+    /// Has the node give up who holds most, so that there is room for so many bytes more. To be called
+    /// without any outbox's lock.
+    pub(crate) fn make_room(&self, more: usize) {
+        if let Some(node) = self.announcements.node.0.get() {
+            node.make_room(more);
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -29,6 +29,13 @@ impl Budget {
         self.held().saturating_add(more) <= self.max.load(Ordering::Relaxed)
     }
 
+    /// The same, with a sixteenth of the ceiling left besides, if only that is short of room.
+    pub(crate) fn has_room_to_spare(&self, more: usize) -> bool {
+        let max = self.max.load(Ordering::Relaxed);
+        let held = self.held();
+        held == 0 || held.saturating_add(more) <= max.saturating_sub(max / 16)
+    }
+
     /// Whether less than a sixteenth of the ceiling is left.
     pub(crate) fn is_nearly_full(&self) -> bool {
         let max = self.max.load(Ordering::Relaxed);

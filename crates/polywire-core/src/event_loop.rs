@@ -468,6 +468,7 @@ impl EventLoop {
                 self.backlog.retain(|event| id_of(event) != id);
                 self.remove(id);
             }
+            Command::GiveUp(id, reason) => self.give_up(id, reason, callback),
             Command::Resume(id) => self.mark_ready(id, Readiness::READABLE),
             Command::ResumeAll => self.resume_all(),
         }
@@ -512,6 +513,7 @@ impl EventLoop {
     fn forget(&mut self, resource: Resource) {
         let id = resource.entry.id;
         self.release(&resource);
+        self.shared.change_half_received(&resource.entry, 0);
         drop(resource);
         self.shared.registry.remove(id);
     }

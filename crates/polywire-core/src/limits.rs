@@ -97,9 +97,9 @@ pub struct NodeLimits {
     /// and peers that come are closed at once. Default: 2^24, as many as it can count.
     pub max_resources: usize,
     /// Bytes the node may hold in all outboxes and of all messages half received together.
-    /// Default: 1 GiB. What would go over it ends the connection it belongs to, with
-    /// [`CloseReason::NodeMemory`](crate::CloseReason), or waits where the connection waits for
-    /// room.
+    /// Default: 1 GiB. Where it is reached, the connection that holds most ends, with
+    /// [`CloseReason::NodeMemory`](crate::CloseReason), not the one that needs room; a `send` on a
+    /// thread other than the loop's first waits a second for the others to take what they are sent.
     pub max_buffered: usize,
     /// Bytes that may wait in the queue of [`enqueue`](crate::node::NodeListener::enqueue) before
     /// the node reads from nobody and accepts nobody; each event counts 128 bytes beside its

@@ -72,10 +72,7 @@ pub(crate) fn split_on(
     clock: Clock,
 ) -> (NetworkController, NetworkProcessor) {
     let shared = Arc::new(Shared::new(Arc::new(waker), clock));
-    let weak = Arc::downgrade(&shared);
-    shared.announcements.set_peers(move |id, local| {
-        weak.upgrade().is_some_and(|shared| shared.registry.holds_other_end(id, local))
-    });
+    shared.announcements.set_node(Arc::downgrade(&shared));
     let event_loop = EventLoop::new(Arc::clone(&shared), poller);
     shared.seat.put_back(Box::new(event_loop));
     (NetworkController { shared: Arc::clone(&shared) }, NetworkProcessor::new(shared))

@@ -10,7 +10,7 @@ use crate::adapter::Sender;
 use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec, SlimArc};
 
 pub(crate) use current::Held;
@@ -41,6 +41,9 @@ pub(crate) struct Entry {
     stage: AtomicU8,
     /// The program wants nothing read from it just now.
     paused: AtomicBool,
+    /// Bytes kept of messages that have begun to arrive, at least 1 inside of one; written by the loop,
+    /// and by whoever gives the endpoint up.
+    half_received: AtomicU32,
 }
 
 /// An entry, shared by the registry, the loop and whoever looks it up. Nobody needs it weakly, and so
@@ -60,6 +63,22 @@ impl Entry {
 
     pub(crate) fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn half_received(&self) -> u32 {
+        self.half_received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes kept from now on of what has begun to arrive. Returns how many were.
+    pub(crate) fn set_half_received(&self, bytes: u32) -> u32 {
+        self.half_received.swap(bytes, Ordering::Relaxed)
+    }
+
+    /// Bytes that the node holds for it.
+    pub(crate) fn held(&self) -> usize {
+        let queued = self.sender.as_ref().map_or(0, |sender| sender.queued());
+        queued.saturating_add(self.half_received() as usize)
     }
 
     /// The endpoint of this connection.
@@ -179,6 +198,7 @@ impl Registry {
             sender: new.sender,
             stage: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
+            half_received: AtomicU32::new(0),
         });
         self.slot(entry.id)?.store(Some(SharedEntry::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);

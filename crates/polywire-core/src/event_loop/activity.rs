@@ -199,8 +199,7 @@ impl EventLoop {
 
 impl Resource {
     fn is_inside_message(&self) -> bool {
-        let remote = self.remote.as_ref().filter(|_| matches!(self.stage, Stage::Ready));
-        remote.is_some_and(|remote| remote.is_inside_message())
+        matches!(self.stage, Stage::Ready) && self.entry.half_received() > 0
     }
 
     /// Bytes that the system took of what waits to be sent.

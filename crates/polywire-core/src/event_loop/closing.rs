@@ -34,6 +34,22 @@ impl EventLoop {
         self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
     }
 
+    /// Ends what was given up, for want of room.
+    pub(super) fn give_up(&mut self, id: ResourceId, reason: CloseReason, callback: Callback<'_>) {
+        let Some(resource) = self.take_out(id) else { return };
+        match resource.stage {
+            Stage::Ready => self.end(resource, reason, callback),
+            Stage::Opening { .. } if !resource.entry.is_over() => {
+                self.fail(resource, reason, callback);
+            }
+            Stage::Opening { .. } | Stage::Closing { .. } => {
+                self.shared.reasons.correct(id, reason);
+                self.forget(resource);
+            }
+            Stage::Waiting | Stage::Listening { .. } => self.put_back(resource),
+        }
+    }
+
     /// Tells the log of an end that somebody may want to do something about.
     fn warn_of(&self, entry: &Entry, reason: &CloseReason) {
         let (kind, advice) = match reason {
@@ -54,6 +70,7 @@ impl EventLoop {
     /// Begins the polite end of a connection; the program has been told or needs not be.
     pub(super) fn close(&mut self, mut resource: Resource, reason: CloseReason) {
         resource.begin_closing(reason);
+        self.shared.change_half_received(&resource.entry, 0);
         let linger = resource.entry.limits().linger;
         self.arm(&mut resource, linger);
         self.go_on_closing(resource, Readiness::BOTH);

@@ -54,7 +54,10 @@ impl EventLoop {
             (&mut self.buffer, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
-        match remote.open(&mut io) {
+        let opening = remote.open(&mut io);
+        let half_received = remote.half_received().unwrap_or(0);
+        self.shared.change_half_received(entry, half_received);
+        match opening {
             Opening::Connecting => {
                 let timeout = limits.connect_timeout;
                 if resource.deadline().is_none() {

@@ -40,6 +40,11 @@ impl EventLoop {
             let (budget, messages) = (io.budget, self.shared.counters.messages_in.get());
             received = remote.receive(&mut io, &mut sink);
             read.bytes = budget - io.budget;
+            let half_received = remote.half_received();
+            if half_received.is_some() || entry.half_received() > 0 {
+                self.shared.change_half_received(entry, half_received.map_or(0, |len| len.max(1)));
+                self.shared.make_room(0);
+            }
             read.has_messages = self.shared.counters.messages_in.get() != messages;
         }
         match received {

@@ -1,12 +1,14 @@
 //! What the loop and the handles of a node share.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::adapter::{Connection, Local, Remote};
-use crate::announcer::Announcements;
+use crate::announcer::{self, Announcements};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
@@ -16,7 +18,7 @@ use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
 use crate::poller::{Clock, LoopWaker};
 use crate::reconnect::Redial;
-use crate::registry::{Registry, SharedEntry};
+use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, SegQueue};
 
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Listen(SharedEntry, Box<dyn Local>),
     /// Close what the program removed.
     Remove(ResourceId),
+    /// End what was given up for that reason.
+    GiveUp(ResourceId, CloseReason),
     /// Read again from what was paused.
     Resume(ResourceId),
     /// The same for all of them.
@@ -153,6 +157,38 @@ impl Shared {
         deadline
     }
 
+    /// Makes room for so many bytes more under what the node may hold: whoever holds most is given up,
+    /// and so on, until some room is left besides. Walks all endpoints, and locks those that send.
+    pub(crate) fn make_room(&self, more: usize) {
+        let budget = self.announcements.budget();
+        if budget.has_room(more) {
+            return;
+        }
+        let held = |id| Some((self.registry.with(id, Entry::held)?, id));
+        let ids = self.registry.ids().into_iter().filter(|id| id.is_remote());
+        let mut holders: Vec<_> = ids.filter_map(held).collect();
+        holders.sort_unstable_by_key(|(held, _)| Reverse(*held));
+        for (_, id) in holders.into_iter().take_while(|(held, _)| *held > 0) {
+            if budget.has_room_to_spare(more) {
+                return;
+            }
+            self.registry.with(id, |entry| {
+                self.change_half_received(entry, 0);
+                if let Some(sender) = &entry.sender {
+                    sender.abort(CloseReason::NodeMemory);
+                }
+            });
+            self.command(Command::GiveUp(id, CloseReason::NodeMemory));
+        }
+    }
+
+    /// So many bytes are kept from now on of what has begun to arrive at that endpoint.
+    pub(crate) fn change_half_received(&self, entry: &Entry, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let before = entry.set_half_received(bytes);
+        self.announcements.budget().change_half_received(before as usize, bytes as usize);
+    }
+
     pub(crate) fn set_limits(&self, limits: &NodeLimits) {
         self.max_resources.store(limits.max_resources, Ordering::Relaxed);
         self.max_enqueued.store(limits.max_enqueued, Ordering::Relaxed);
@@ -236,6 +272,18 @@ impl Shared {
     /// The error of calls that need a running node.
     pub(crate) fn stopped_error() -> io::Error {
         CloseReason::NodeStopped.into()
+    }
+}
+
+impl announcer::Node for Weak<Shared> {
+    fn holds_other_end(&self, id: ResourceId, local: SocketAddr) -> bool {
+        self.upgrade().is_some_and(|shared| shared.registry.holds_other_end(id, local))
+    }
+
+    fn make_room(&self, more: usize) {
+        if let Some(shared) = self.upgrade() {
+            shared.make_room(more);
+        }
     }
 }
 

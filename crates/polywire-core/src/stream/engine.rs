@@ -207,7 +207,6 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.forget_count();
         self.outbox.set_announcer(registration.announcer());
         self.sole_socket()?.register(registration)?;
         if self.stage() == Stage::Open {
@@ -246,8 +245,14 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         }
     }
 
-    fn is_inside_message(&self) -> bool {
-        self.has_inbox() || self.protocol.half_received().is_some()
+    fn half_received(&self) -> Option<usize> {
+        let fragments = self.protocol.half_received();
+        match &self.seldom {
+            Some(seldom) if !seldom.inbox.is_empty() => {
+                Some(seldom.inbox.len() + fragments.unwrap_or(0))
+            }
+            _ => fragments,
+        }
     }
 
     fn heartbeat(&mut self) {
@@ -296,6 +301,10 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
         let _ = Self::flush(self);
     }
 
+    fn abort(&self, reason: CloseReason) {
+        Self::abort(self, reason);
+    }
+
     fn end(&self) {
         Self::end(self);
     }
@@ -317,12 +326,6 @@ fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
-    }
-}
-
-impl<S, P: Protocol> Drop for Engine<S, P> {
-    fn drop(&mut self) {
-        self.forget_count();
     }
 }
 

@@ -113,9 +113,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             return SendStatus::ResourceNotFound;
         }
         if !state.is_idle() {
-            if let Some(reason) = self.limit_reached(&state, message.len()) {
-                self.fail(state, reason);
-                return SendStatus::ResourceNotFound;
+            match self.below_limits(state, message.len()) {
+                Some(below) => state = below,
+                None => return SendStatus::ResourceNotFound,
             }
         }
         match self.socket() {
@@ -212,12 +212,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     fn push_some(&self, bytes: Vec<u8>) {
-        let state = self.lock();
-        if let Some(reason) = self.limit_reached(&state, bytes.len()) {
-            return self.fail(state, reason);
+        if let Some(mut state) = self.below_limits(self.lock(), bytes.len()) {
+            self.push_behind(&mut state, bytes);
         }
-        drop(state);
-        self.push_last(bytes);
     }
 
     /// As [`push`](Self::push), for an answer to the peer. Of a peer that sends what is to be answered
@@ -430,16 +427,37 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         self.lock()
     }
 
-    /// The limit that a message of so many bytes would break, if it had to be queued.
-    #[inline]
-    fn limit_reached(&self, state: &State, len: usize) -> Option<CloseReason> {
+    /// Sees to it that so many bytes may be queued: ends the connection if that is above its own limit,
+    /// and whoever holds most if it is above the node's. `None` if this one is over.
+    fn below_limits<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        len: usize,
+    ) -> Option<MutexGuard<'a, State>> {
         if state.exceeds(self.limits.outbox_hard_limit, len) {
-            Some(CloseReason::OutboxLimit { queued: state.queued() })
-        } else if state.node_has_room(len) {
-            None
-        } else {
-            Some(CloseReason::NodeMemory)
+            let queued = state.queued();
+            self.fail(state, CloseReason::OutboxLimit { queued });
+            return None;
         }
+        if !state.node_has_room(len) {
+            state = self.make_room(state, len);
+            if !state.node_has_room(len) {
+                self.fail(state, CloseReason::NodeMemory); // It alone is too much.
+                return None;
+            }
+        }
+        (!state.is_over()).then_some(state)
+    }
+
+    /// Has the node give up who holds most.
+    #[cold]
+    fn make_room<'a>(&'a self, state: MutexGuard<'a, State>, len: usize) -> MutexGuard<'a, State> {
+        let announcer = state.announcer.clone();
+        drop(state);
+        if let Some(announcer) = announcer {
+            announcer.make_room(len);
+        }
+        self.lock()
     }
 
     /// Runs `tell` once the outbox is at its soft mark or below: now, if it is. Nothing is told
@@ -455,6 +473,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             drop(state);
             tell();
         }
+    }
+
+    /// Takes no message from now on, and throws away what waits.
+    pub(super) fn abort(&self, reason: CloseReason) {
+        self.fail(self.lock(), reason);
     }
 
     /// Throws away what waits and has the loop end the connection.
@@ -475,11 +498,6 @@ impl<S, E> Outbox<S, E> {
     #[inline]
     pub(super) fn socket(&self) -> Option<&S> {
         self.socket.get()
-    }
-
-    /// How the loop is called, once the connection belongs to one.
-    pub(super) fn announcer(&self) -> Option<Announcer> {
-        self.lock().announcer.clone()
     }
 
     /// What tells it from all others.

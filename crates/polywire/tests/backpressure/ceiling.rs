@@ -1,6 +1,6 @@
 //! What a node holds for all its peers together stays below its ceiling.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
@@ -27,40 +27,41 @@ fn half_a_message(transport: Transport, addr: SocketAddr) -> RawPeer {
     peer
 }
 
-fn is_closed(peer: &mut RawPeer) -> bool {
-    peer.stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-    match peer.stream.read(&mut [0; 100]) {
-        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
-        Ok(len) => len == 0,
-    }
-}
-
 over_transports! {
     [framed_tcp ws]
-    fn the_one_that_goes_over_it_with_half_a_message_ends_and_no_other(transport) {
+    fn who_holds_most_ends_and_not_who_asks(transport) {
         let node = Node::new();
         bounded(&node, CEILING);
         let (_, addr) = node.listen(transport);
+        let held = || node.network().stats().half_received_bytes;
         // Twice, for what the first round held must be free again.
         for _ in 0..2 {
-            let mut peers: Vec<_> = (0..2).map(|_| half_a_message(transport, addr)).collect();
-            let first = [node.accepted(), node.accepted()];
-            let held = || node.network().stats().half_received_bytes;
+            let holders: Vec<_> = (0..2).map(|_| half_a_message(transport, addr)).collect();
+            let accepted = [node.accepted(), node.accepted()];
             eventually("both halves are there", || held() == 2 * 15 * MIB);
             node.assert_silent();
-            let _over = half_a_message(transport, addr);
-            let last = node.accepted();
-            assert_eq!(node.disconnected(last), CloseReason::NodeMemory);
-            assert!(!peers.iter_mut().any(is_closed));
-            let whole = frame(transport, &vec![7; 16 * MIB]);
-            for peer in &mut peers {
-                peer.stream.write_all(&whole[15 * MIB..]).unwrap();
+            // Together more than there is, each a fraction of a holder, and cut by the network.
+            let message = vec![7; 2 * MIB];
+            let whole = frame(transport, &message);
+            let (front, back) = whole.split_at(MIB);
+            let mut innocents: Vec<_> = (0..30).map(|_| RawPeer::connect(transport, addr)).collect();
+            let endpoints: Vec<_> = innocents.iter().map(|_| node.accepted()).collect();
+            for peer in &mut innocents {
+                peer.stream.write_all(front).unwrap();
             }
-            for _ in first {
-                let (endpoint, message) = node.message();
-                assert!(message == vec![7; 16 * MIB] && first.contains(&endpoint));
-                node.network().remove(endpoint.resource_id());
+            for _ in 0..2 {
+                let StoredNetEvent::Disconnected(endpoint) = node.next() else { panic!() };
+                assert!(accepted.contains(&endpoint));
+                assert_eq!(node.network().close_reason(endpoint), Some(CloseReason::NodeMemory));
             }
+            eventually("all fronts are there", || held() == 30 * MIB);
+            for (peer, endpoint) in innocents.iter_mut().zip(&endpoints) {
+                peer.stream.write_all(back).unwrap();
+                assert!(node.message() == (*endpoint, message.clone()));
+            }
+            innocents.iter().for_each(RawPeer::finish);
+            endpoints.iter().for_each(|_| assert!(matches!(node.next(), StoredNetEvent::Disconnected(_))));
+            drop((holders, innocents));
         }
     }
 

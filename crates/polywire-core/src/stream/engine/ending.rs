@@ -33,7 +33,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             self.outbox.forget_unless_open();
             self.say_goodbye(reason);
             self.seldom().stage = Stage::Finished;
-            self.forget_count();
             self.seldom().inbox = Inbox::default();
         }
         if self.stage() == Stage::Finished {

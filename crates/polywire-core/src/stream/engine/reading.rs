@@ -53,7 +53,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let round = &mut Round { sink, items_left };
         if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
             let stop = self.decode_inbox(false, round)?;
-            self.count_inbox()?;
             if !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
@@ -71,7 +70,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 };
             io.budget = io.budget.saturating_sub(len);
             let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
-            self.count_inbox()?;
             let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -80,29 +78,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 return Ok(Stop::Sink);
             }
         }
-    }
-
-    /// Has the node's sum know how much of a message waits for its rest.
-    #[inline]
-    fn count_inbox(&mut self) -> Result<(), CloseReason> {
-        let fragments = self.protocol.half_received();
-        if self.seldom.is_none() && fragments.is_none() {
-            return Ok(());
-        }
-        self.count_half_received(fragments.unwrap_or(0))
-    }
-
-    fn count_half_received(&mut self, fragments: usize) -> Result<(), CloseReason> {
-        let Some(announcer) = self.outbox.announcer() else { return Ok(()) };
-        let seldom = self.seldom();
-        let (counted, len) = (seldom.counted, seldom.inbox.len() + fragments);
-        if len > counted && !announcer.budget().has_room(len - counted) {
-            return Err(CloseReason::NodeMemory);
-        }
-        announcer.budget().change_half_received(counted, len);
-        seldom.counted = len;
-        self.settle();
-        Ok(())
     }
 
     /// Decodes what was just read, behind what a read before has left.

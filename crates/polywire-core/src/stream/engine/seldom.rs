@@ -17,8 +17,6 @@ pub(super) struct Seldom<S> {
     pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
     pub(super) inbox: Inbox,
-    /// Bytes half received as the node's sum has them.
-    pub(super) counted: usize,
     /// Bytes of the protocol's last words.
     pub(super) goodbye: usize,
     /// Bytes read after the end.
@@ -36,7 +34,6 @@ impl<S> Seldom<S> {
             && self.socket.is_none()
             && self.fallback.is_none()
             && self.inbox.is_empty()
-            && self.counted == 0
     }
 }
 
@@ -69,16 +66,6 @@ impl<S, P: Protocol> Engine<S, P> {
         self.seldom.take_if(|seldom| seldom.is_empty());
     }
 
-    /// Has the node's sum know of nothing half received here.
-    pub(super) fn forget_count(&mut self) {
-        let counted = self.seldom.as_mut().map_or(0, |seldom| std::mem::take(&mut seldom.counted));
-        if counted > 0 {
-            if let Some(announcer) = self.outbox.announcer() {
-                announcer.budget().change_half_received(counted, 0);
-            }
-        }
-    }
-
     /// Whether a frame has begun to arrive.
     #[inline]
     pub(super) fn has_inbox(&self) -> bool {
@@ -93,7 +80,6 @@ impl<S> Default for Seldom<S> {
             socket: None,
             fallback: None,
             inbox: Inbox::default(),
-            counted: 0,
             goodbye: 0,
             discarded: 0,
         }

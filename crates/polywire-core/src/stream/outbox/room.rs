@@ -18,6 +18,9 @@ use crate::sync::MutexGuard;
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long one `send` holds up the callback at most: everybody else waits meanwhile.
 const IN_CALLBACK: Duration = Duration::from_secs(5);
+/// How long a thread waits for others to take what the node holds for them, before whoever holds most is
+/// given up.
+const FOR_OTHERS: Duration = Duration::from_secs(1);
 /// How soon a thread that waits beside the loop looks for itself whether it may go on: first, and
 /// at last, when it has looked often. To be told of room is the rule, and this for where nobody tells.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -83,7 +86,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Whether a message of so many bytes can't be queued, not even by the callback.
     fn is_at_limit(&self, state: &State, len: usize) -> bool {
-        !state.is_idle() && self.limit_reached(state, len).is_some()
+        !state.is_idle()
+            && (state.exceeds(self.limits.outbox_hard_limit, len) || !state.node_has_room(len))
     }
 
     /// Whether a message of so many bytes has to wait, if it may.
@@ -104,10 +108,15 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     ) -> Result<MutexGuard<'a, State>, SendStatus> {
         let mut stall = Stall::new(announcer, &state);
         let mut pause = FIRST_LOOK;
+        let begun = announcer.clock().now();
         loop {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
             state = self.lock();
+            let is_of_node = state.queued() <= self.limits.outbox_soft_mark;
+            if is_of_node && announcer.clock().now().duration_since(begun) >= FOR_OTHERS {
+                state = self.make_room(state, len);
+            }
             if !self.is_crowded(&state, len) || state.is_over() {
                 return Ok(state);
             }

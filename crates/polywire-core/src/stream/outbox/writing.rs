@@ -69,7 +69,13 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             // One that waits for room keeps the rest of the message it has begun.
             let is_to_wait = self.limits.when_full == Some(WhenFull::Wait);
             if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
-                return self.fail(state, CloseReason::NodeMemory);
+                state = self.make_room(state, head.len() + body.len());
+                if state.failure().is_some() {
+                    return;
+                }
+                if !state.node_has_room(head.len() + body.len()) {
+                    return self.fail(state, CloseReason::NodeMemory);
+                }
             }
             let rest = [head, body].concat();
             state.add_queued(rest.len(), self.limits.outbox_hard_limit);
