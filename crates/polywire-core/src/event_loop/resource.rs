@@ -139,8 +139,8 @@ impl Resource {
         }
     }
 
-    pub(super) fn activity(&self) -> Option<Activity> {
-        self.seldom.as_ref()?.activity
+    pub(super) fn activity(&self) -> Option<&Activity> {
+        self.seldom.as_ref()?.activity.as_ref()
     }
 
     pub(super) fn redial(&mut self) -> Option<&mut Redial> {

@@ -42,10 +42,9 @@ impl EventLoop {
             read.bytes = budget - io.budget;
             let half_received = remote.half_received();
             if half_received.is_some() || entry.half_received() > 0 {
-                self.shared.change_half_received(entry, half_received.map_or(0, |len| len.max(1)));
-                self.shared.make_room(0);
+                read.has_messages = self.shared.counters.messages_in.get() != messages;
+                self.shared.count_half_received(entry, half_received);
             }
-            read.has_messages = self.shared.counters.messages_in.get() != messages;
         }
         match received {
             Received::Ended(reason) => return self.end_at(id, reason, callback),

@@ -182,6 +182,13 @@ impl Shared {
         }
     }
 
+    /// After a read of an endpoint that is inside a message, or was.
+    #[inline(never)] // Few reads end there.
+    pub(crate) fn count_half_received(&self, entry: &Entry, bytes: Option<usize>) {
+        self.change_half_received(entry, bytes.map_or(0, |bytes| bytes.max(1)));
+        self.make_room(0);
+    }
+
     /// So many bytes are kept from now on of what has begun to arrive at that endpoint.
     pub(crate) fn change_half_received(&self, entry: &Entry, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
