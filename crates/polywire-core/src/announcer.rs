@@ -3,9 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::endpoint::ResourceId;
@@ -22,7 +21,7 @@ const NOBODY: u64 = 0;
 #[derive(Debug)]
 pub(crate) struct Announcements {
     queue: SegQueue<(ResourceId, Readiness)>,
-    /// Connections whose outboxes the loop has left to fill for a moment.
+    /// Connections whose outboxes are left to fill for a moment.
     later: SegQueue<ResourceId>,
     /// Whether something may wait for the loop, here or among the commands: one load to see that
     /// nothing does.
@@ -32,8 +31,6 @@ pub(crate) struct Announcements {
     runner: AtomicU64,
     /// A thread has been told to run the loop, and is about to unless it does already.
     awaits_runner: AtomicBool,
-    /// Whoever runs the loop does so until its end.
-    goes_on: AtomicBool,
     /// The node is to end after the event in hand.
     stopping: AtomicBool,
     /// The node is to end once nothing waits to be sent.
@@ -45,7 +42,6 @@ pub(crate) struct Announcements {
     /// Datagrams that adapters took and had to drop.
     dropped: Counter,
     clock: Clock,
-    begun: Instant,
     node: NodeCell,
 }
 
@@ -78,13 +74,11 @@ impl Announcements {
             waker,
             runner: AtomicU64::new(NOBODY),
             awaits_runner: AtomicBool::new(false),
-            goes_on: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             last_runner: AtomicU64::new(NOBODY),
             budget,
             dropped: Counter::default(),
-            begun: clock.now(),
             node: NodeCell::default(),
             clock,
         }
@@ -92,6 +86,11 @@ impl Announcements {
 
     pub(crate) fn set_node(&self, node: impl Node + 'static) {
         let _ = self.node.0.set(Box::new(node));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waker(&self) -> &LoopWaker {
+        &self.waker
     }
 
     pub(crate) fn set_stopping(&self) {
@@ -129,6 +128,7 @@ impl Announcements {
     }
 
     /// Takes one of the connections that are to be flushed in a moment.
+    #[inline]
     pub(crate) fn pop_later(&self) -> Option<ResourceId> {
         if self.later.is_empty() { None } else { self.later.pop() }
     }
@@ -162,10 +162,10 @@ impl Announcements {
         polled: &mut Vec<(usize, Readiness)>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        self.waker.fall_asleep();
+        self.waker.fall_asleep(false);
         let timeout = if self.is_empty() { timeout } else { Some(Duration::ZERO) };
         let result = poller.poll(polled, timeout);
-        self.waker.awake();
+        self.waker.become_busy();
         polled.clear();
         while self.pop().is_some() {}
         result
@@ -189,11 +189,6 @@ impl Announcements {
     /// A thread will run the loop soon, until its end; or that thread does not any more.
     pub(crate) fn set_awaits_runner(&self, awaits: bool) {
         self.awaits_runner.store(awaits, Ordering::Release);
-    }
-
-    /// The current thread runs the loop until its end.
-    pub(crate) fn set_going_on(&self) {
-        self.goes_on.store(true, Ordering::Relaxed);
     }
 
     /// Whether the current thread is the one that runs the loop.
@@ -236,15 +231,22 @@ impl Announcer {
         self.announcements.waker.ring();
     }
 
-    /// Has the loop flush the resource in a moment, if the current thread runs it and will until its
-    /// end. Returns whether that is so.
-    pub(crate) fn announce_later(&self) -> bool {
-        let goes_on = self.announcements.goes_on.load(Ordering::Relaxed) && self.loop_runs_here();
-        if goes_on {
-            self.announcements.later.push(self.id);
-            self.announcements.note_mail();
+    /// Leaves what waits on the resource to the loop for a moment. Returns whether the loop writes it
+    /// then; if not, it may be in a callback for long.
+    pub(crate) fn leave_for_a_moment(&self) -> bool {
+        let Announcements { later, waker, .. } = &*self.announcements;
+        if waker.is_busy() {
+            return false;
         }
-        goes_on
+        later.push(self.id);
+        self.announcements.note_mail();
+        waker.ring_unless_busy()
+    }
+
+    /// Whether what is left to the loop for a moment would wait for callbacks.
+    #[inline]
+    pub(crate) fn is_loop_busy(&self) -> bool {
+        self.announcements.waker.is_busy()
     }
 
     /// Whether the current thread runs the loop: then the loop comes to what is announced soon, when
@@ -310,15 +312,6 @@ impl Announcer {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.announcements.clock
-    }
-
-    /// The time in so few bits that only the nanoseconds between two moments of less than four
-    /// seconds have a meaning.
-    #[inline(never)] // Only for threads beside the loop's.
-    pub(crate) fn moment(&self) -> NonZeroU32 {
-        let passed = self.clock().now().saturating_duration_since(self.announcements.begun);
-        let seconds = (passed.as_secs() as u32).wrapping_mul(1_000_000_000);
-        NonZeroU32::MIN | seconds.wrapping_add(passed.subsec_nanos())
     }
 
     /// Whether another thread runs the loop just now: only then may the current one wait for what

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
+use crate::loop_thread::begin_callback;
 use crate::network::shared::{Command, Shared};
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
@@ -165,7 +166,7 @@ impl EventLoop {
             let now = if is_left { self.told_at } else { self.time_for_deadlines() };
             self.told_at = now;
             self.take_mail(callback);
-            self.flush_gathered(callback);
+            self.flush_gathered();
             self.serve_ready(callback);
             if self.polled.is_empty() {
                 self.fire_deadlines(now, callback);
@@ -251,6 +252,7 @@ impl EventLoop {
         self.shared.announcements.look_at_mail();
         for _ in 0..MAIL_PER_LOOK {
             let Some(command) = self.shared.next_command() else { break };
+            self.become_busy();
             self.obey(command, callback);
         }
         for _ in 0..MAIL_PER_LOOK {
@@ -277,7 +279,9 @@ impl EventLoop {
     fn deliver_backlog(&mut self, callback: Callback<'_>) {
         while !self.holding && !self.must_stop() {
             let Some(event) = self.backlog.pop_front() else { return };
+            self.become_busy();
             if !self.is_obsolete(&event) {
+                begin_callback();
                 callback.event(event.borrow());
             }
         }
@@ -308,6 +312,7 @@ impl EventLoop {
     #[inline]
     fn spin(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
         let Some(time) = self.shared.busy_poll() else { return Ok(()) };
+        self.shared.waker.awake();
         let mut now = self.shared.clock.now();
         let end = now + time;
         while now < end && self.timeout_awake(wait) != Some(Duration::ZERO) {
@@ -323,7 +328,7 @@ impl EventLoop {
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.
     fn timeout(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
-        self.shared.waker.fall_asleep();
+        self.shared.waker.fall_asleep(self.gathering.end().is_some());
         self.timeout_awake(wait)
     }
 
@@ -369,6 +374,7 @@ impl EventLoop {
         }
         // Most turns serve one, and a division takes as long as much of a turn.
         self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
+        self.become_busy();
         self.slice.restart();
         if ready > 1 {
             self.slice.begin(&self.shared.clock);
@@ -486,6 +492,7 @@ impl EventLoop {
         if self.holding {
             self.backlog.push_back(event.into());
         } else if !self.must_stop() {
+            begin_callback();
             callback.event(event);
         }
     }

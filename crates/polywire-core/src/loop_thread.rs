@@ -2,15 +2,58 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use crate::poller::Clock;
 use crate::sync::thread_local;
 
 thread_local! {
     /// A number of this thread's own; 0 until asked for.
     static THREAD: Cell<u64> = const { Cell::new(0) };
+    /// The number of the callback that this thread runs, or ran last.
+    static CALLBACK: Cell<u32> = const { Cell::new(1) };
+    /// When this thread sent beside a loop last.
+    static SENT: Cell<Option<Instant>> = const { Cell::new(None) };
     static GATHERING: Cell<Gathering> = const { Cell::new(Gathering::No) };
     /// The address of the outbox that this thread flushes next, whatever happens; 0 for none.
     static SERVED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How close messages of one thread follow each other to be left to the loop for a moment: less than a
+/// write takes.
+const CLOSE: Duration = Duration::from_micros(5);
+
+/// The current thread is about to run a callback for its loop.
+#[inline]
+pub(crate) fn begin_callback() {
+    CALLBACK.with(|callback| callback.set(callback.get().wrapping_add(1)));
+}
+
+/// The number of the callback that the current thread runs, or ran last.
+#[inline]
+pub(crate) fn current_callback() -> u32 {
+    CALLBACK.with(Cell::get)
+}
+
+/// The current thread has just sent a message by a write of its own, or left it to another's loop.
+#[inline(never)] // Only beside the loop.
+pub(crate) fn note_sent(clock: &Clock) {
+    SENT.with(|sent| sent.set(Some(clock.now())));
+}
+
+/// Whether the current thread sends one message after another, so that the one it sends now is likely to
+/// be followed by more.
+#[inline]
+pub(crate) fn sends_in_a_row(clock: &Clock) -> bool {
+    SENT.with(|sent| {
+        let Some(before) = sent.get() else { return false };
+        let now = clock.now();
+        let is_close = now.saturating_duration_since(before) < CLOSE;
+        if is_close {
+            sent.set(Some(now));
+        }
+        is_close
+    })
 }
 
 /// A number no other thread of the process has, and never 0.

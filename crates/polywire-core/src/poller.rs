@@ -15,18 +15,19 @@
 mod calls;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "poller/plain_wait.rs")]
 mod precise_wait;
+mod waker;
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
-use crate::sync::atomic::{AtomicBool, Ordering, fence};
 
 use calls::Events;
 use precise_wait::PreciseWait;
+
+pub(crate) use waker::LoopWaker;
 
 /// What a source is ready for. Hints only: they may be spurious, and are often merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,66 +157,6 @@ impl Poller for AnyPoller {
     }
 }
 
-/// Wakes the loop, by a system call only if it sleeps and has not been rung since.
-pub(crate) struct LoopWaker<W = mio::Waker> {
-    asleep: AtomicBool,
-    waker: Option<W>,
-}
-
-/// Ends the wait of a poller, the one that goes on or else the next.
-pub(crate) trait Wake {
-    fn wake(&self) -> io::Result<()>;
-}
-
-impl Wake for mio::Waker {
-    fn wake(&self) -> io::Result<()> {
-        Self::wake(self)
-    }
-}
-
-impl<W: Wake> LoopWaker<W> {
-    pub(crate) fn new(waker: Option<W>) -> Self {
-        Self { asleep: AtomicBool::new(false), waker }
-    }
-
-    /// Tells the loop that a queue it looks at has something. To be called after the push.
-    pub(crate) fn ring(&self) {
-        // Pairs with the fence in `fall_asleep`: either the loop sees what was pushed before, or
-        // this sees that it fell asleep.
-        fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
-            if let Some(waker) = &self.waker {
-                if let Err(error) = waker.wake() {
-                    tracing::error!(%error, "the loop could not be woken");
-                }
-            }
-        }
-    }
-
-    /// The loop is about to wait. It must look at its queues once more after this.
-    pub(crate) fn fall_asleep(&self) {
-        self.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-    }
-
-    #[cfg(test)]
-    pub(crate) fn is_asleep(&self) -> bool {
-        self.asleep.load(Ordering::Relaxed)
-    }
-
-    /// The loop waits no longer, and looks at its queues before it does again. Whoever has not seen
-    /// that yet rings for nothing.
-    pub(crate) fn awake(&self) {
-        self.asleep.store(false, Ordering::Relaxed);
-    }
-}
-
-impl<W> fmt::Debug for LoopWaker<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoopWaker").field("asleep", &self.asleep).finish_non_exhaustive()
-    }
-}
-
 /// What time it is: the system's monotonic clock, or a test's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock(Option<Arc<ManualTime>>);
@@ -270,8 +211,6 @@ impl Clock {
     }
 }
 
-#[cfg(all(test, polywire_loom))]
-mod models;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,7 +221,7 @@ mod tests {
         let mut ready = Vec::new();
 
         waker.ring(); // Awake: must leave nothing behind.
-        waker.fall_asleep();
+        waker.fall_asleep(false);
         poller.poll(&mut ready, Some(Duration::ZERO)).unwrap();
 
         std::thread::scope(|scope| {

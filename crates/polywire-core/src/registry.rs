@@ -4,13 +4,14 @@ mod current;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError};
 
 use crate::adapter::Sender;
 use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec, SlimArc};
 
 pub(crate) use current::Held;

@@ -143,7 +143,9 @@ impl EventLoop {
 
     /// The deadline of a connection that is ready is over.
     pub(super) fn check_activity(&mut self, mut resource: Resource, callback: Callback<'_>) {
-        let (Some(mut activity), true) = (resource.activity().copied(), resource.is_to_be_watched()) else {
+        let (Some(mut activity), true) =
+            (resource.activity().copied(), resource.is_to_be_watched())
+        else {
             resource.seldom().activity = None;
             resource.settle();
             return self.put_back(resource);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
 use crate::event_loop::{Handle, TimeSlice};
-use crate::loop_thread::GatherForLoop;
+use crate::loop_thread::{GatherForLoop, begin_callback};
 use crate::network::shared::Shared;
 use crate::registry::{Entry, Held, SharedEntry};
 
@@ -108,6 +108,7 @@ fn deliver<H: Handle>(
     if entry.is_over() || shared.is_stopping() {
         return Flow::Stop;
     }
+    begin_callback();
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
     callback.message(entry, endpoint, message);

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
-use crate::event_loop::{Callback, EventLoop};
+use crate::event_loop::EventLoop;
 
 /// How long outboxes may fill: some thousand messages, and as long as a thread takes to be woken.
 const TIME: Duration = Duration::from_micros(50);
@@ -37,20 +37,46 @@ impl EventLoop {
 
     /// Writes what has gathered, once the time is over.
     #[inline(always)]
-    pub(super) fn flush_gathered(&mut self, callback: Callback<'_>) {
-        if let Some(end) = self.gathering.end {
-            self.flush_gathered_by(end, callback);
+    pub(super) fn flush_gathered(&mut self) {
+        if self.gathering.end.is_some() {
+            self.flush_gathered_in_time();
         }
     }
 
-    #[inline(never)] // Mostly nothing does.
-    fn flush_gathered_by(&mut self, end: Instant, callback: Callback<'_>) {
-        if end <= self.shared.clock.now() {
-            let mut ids = std::mem::take(&mut self.gathering).ids;
-            // One that was flushed early may have begun anew.
-            ids.sort_unstable();
-            ids.dedup();
-            ids.into_iter().for_each(|id| self.flush(id, callback));
+    #[inline(never)] // Mostly nothing gathers.
+    fn flush_gathered_in_time(&mut self) {
+        if self.gathering.end.is_some_and(|end| end <= self.shared.clock.now()) {
+            self.flush_gathered_now();
         }
+    }
+
+    /// Callbacks are about to run, or this thread leaves the loop: what is left to it for a moment is
+    /// written now, and nothing more is left to it until it looks again.
+    #[inline]
+    pub(crate) fn become_busy(&mut self) {
+        if !self.shared.waker.is_busy() {
+            self.shared.waker.become_busy();
+            self.note_gathering();
+            if self.gathering.end.is_some() {
+                self.flush_gathered_now();
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn flush_gathered_now(&mut self) {
+        let mut ids = std::mem::take(&mut self.gathering).ids;
+        // One that was flushed early may have begun anew.
+        ids.sort_unstable();
+        ids.dedup();
+        for id in &ids {
+            if let Some(resource) = self.resource(*id) {
+                // A failure is told like any other, when the others are written.
+                resource.entry.sender.iter().for_each(|sender| sender.flush());
+            }
+        }
+        ids.clear();
+        ids.shrink_to(1024);
+        self.gathering.ids = ids; // For the next ones.
     }
 }

@@ -31,6 +31,7 @@ impl EventLoop {
     #[inline(never)]
     fn fire_deadlines_by(&mut self, now: Instant, callback: Callback<'_>) {
         while let Some((at, id)) = self.deadlines.pop_due(now) {
+            self.become_busy();
             let Some(mut resource) = self.take_out(id) else { continue };
             if resource.deadline() != Some(at) {
                 self.put_back(resource);
@@ -49,6 +50,7 @@ impl EventLoop {
             }
             self.expire(resource, callback);
         }
+        self.take_mail(callback); // What was sent meanwhile.
     }
 
     /// The deadline of a resource is over.

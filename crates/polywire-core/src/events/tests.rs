@@ -172,7 +172,7 @@ fn a_loop_is_woken_for_all_but_timers_behind_the_earliest() {
     let waker = Arc::new(LoopWaker::new(None));
     let (sender, mut receiver) = split_with(Arc::clone(&waker), clock.clone());
     let wakes = |send: &dyn Fn()| {
-        waker.fall_asleep();
+        waker.fall_asleep(false);
         send();
         !waker.is_asleep()
     };

@@ -177,8 +177,13 @@ impl<'a> Runner<'a> {
 
 impl Drop for Runner<'_> {
     fn drop(&mut self) {
+        let mut event_loop = self.event_loop.take();
+        match &mut event_loop {
+            Some(event_loop) if !std::thread::panicking() => event_loop.become_busy(),
+            _ => self.shared.waker.become_busy(),
+        }
         self.shared.announcements.set_running(false);
-        match self.event_loop.take() {
+        match event_loop {
             Some(event_loop) if !std::thread::panicking() => self.shared.seat.put_back(event_loop),
             event_loop => {
                 self.shared.stop();

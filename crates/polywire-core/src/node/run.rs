@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::endpoint::Endpoint;
 use crate::event_loop::{Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
+use crate::loop_thread::begin_callback;
 use crate::network::shared::Shared;
 use crate::network::{NetEvent, NetworkProcessor};
 use crate::node::NodeEvent;
@@ -25,7 +26,6 @@ pub(super) fn run<S: Send + 'static>(
     let Some(mut runner) = processor.enter() else { return };
     runner.event_loop().set_one_enough(false); // Rather all that is there: it goes on anyway.
     runner.event_loop().bound_turns();
-    shared.announcements.set_going_on();
     let signals = RefCell::new(signals);
     let slice = TimeSlice::new();
     let mut program = Program { shared, signals: &signals, slice, callback: event_callback };
@@ -43,7 +43,10 @@ pub(super) fn run<S: Send + 'static>(
         deadline.map_or(Wait::Forever, Wait::Until)
     };
     while !shared.is_stopping() {
-        program.deliver_signals();
+        if program.has_signals() {
+            runner.event_loop().become_busy();
+            program.deliver_signals();
+        }
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
@@ -67,6 +70,12 @@ struct Program<'a, S, F> {
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
+    /// Whether signals wait, or a timer is set, which may be due.
+    fn has_signals(&self) -> bool {
+        let signals = self.signals.borrow();
+        !signals.is_empty() || signals.next_deadline().is_some()
+    }
+
     /// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
     fn deliver_signals(&mut self) {
         let now = self.signals.borrow().next_deadline().map(|_| self.shared.clock.now());
@@ -85,6 +94,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
             if number > 0 {
                 self.slice.begin(&self.shared.clock);
             }
+            begin_callback();
             (self.callback)(NodeEvent::Signal(signal));
             if self.slice.count(&self.shared.clock) {
                 return;
@@ -99,6 +109,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
                 return;
             }
             let Some(signal) = self.signals.borrow_mut().pop_priority() else { return };
+            begin_callback();
             (self.callback)(NodeEvent::Signal(signal));
         }
     }

@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
-use crate::loop_thread::{Gathering, Served, gathering, is_served, serve};
+use crate::loop_thread::{Gathering, Served, gathering, is_served, sends_in_a_row, serve};
 use crate::network::SendStatus;
 use crate::poller::Readiness;
 use crate::stream::{Encoder, Stream};
@@ -31,10 +31,6 @@ use chunks::CHUNK;
 use state::{State, WhenWritable};
 use writer::Writer;
 use writing::write_all;
-
-/// How close messages of other threads than the loop's follow each other to be gathered for the loop
-/// to write: less than a write takes. In nanoseconds.
-const CLOSE: u32 = 5000;
 
 /// Bytes of messages that other threads than the loop's gather for one write: the system copies as
 /// much in the time that a call takes.
@@ -118,21 +114,19 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 None => return SendStatus::ResourceNotFound,
             }
         }
+        let is_to_gather = self.is_to_gather(&mut state, message.len());
         match self.socket() {
-            Some(socket)
-                if state.is_open
-                    && state.is_idle()
-                    && !self.is_to_gather(&state, message.len()) =>
-            {
+            Some(socket) if state.is_open && state.is_idle() && !is_to_gather => {
                 state.writer = Writer::Thread;
                 drop(state);
                 self.write_through(socket, message);
             }
             _ => {
+                let before = state.queued();
                 state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
                 self.waits.store(true, Ordering::Release);
                 state.tell_if_crowded(self.limits.outbox_soft_mark);
-                self.see_to_writing(state);
+                self.see_to_writing(state, before);
             }
         }
         SendStatus::Sent
@@ -146,21 +140,31 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let is_far_from_full =
             state.is_gathering(message.len(), outbox_soft_mark.min(outbox_hard_limit));
         if is_far_from_full {
-            state.queue(&self.encoder, message, outbox_hard_limit);
+            state.queue_behind(&self.encoder, message, outbox_hard_limit);
         }
         is_far_from_full
     }
 
-    /// Has what was queued written: by the loop, or by a thread that gathers messages, once they are
-    /// enough for a write.
+    /// Has what was queued written: by the loop, or by this thread once it is enough for a write, or
+    /// where the loop would come late.
     #[inline]
-    fn see_to_writing(&self, mut state: MutexGuard<'_, State>) {
-        let enough = match state.writer {
-            Writer::LoopDelayed if !state.loop_runs_here() => WRITE,
-            Writer::None if gathering() == Gathering::UntilFlush => CHUNK,
-            _ => return self.call_loop(&mut state),
+    fn see_to_writing(&self, mut state: MutexGuard<'_, State>, before: usize) {
+        let (queued, runs_here) = (state.queued(), state.loop_runs_here());
+        let is_to_flush = match state.writer {
+            Writer::None if gathering() == Gathering::UntilFlush => queued >= CHUNK,
+            Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
+            Writer::LoopDelayed if !runs_here => queued >= WRITE,
+            // The loop does not come to it meanwhile. What a read brings in many messages is written
+            // when it is done, unless it is very much.
+            Writer::Loop if runs_here && queued / CHUNK != before / CHUNK => {
+                gathering() == Gathering::No || queued > self.limits.outbox_soft_mark
+            }
+            _ => {
+                self.call_loop(&mut state);
+                false
+            }
         };
-        if state.queued() >= enough {
+        if is_to_flush {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
         }
@@ -188,19 +192,22 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Whether a message that could be written now rather waits for those that follow it.
     #[inline]
-    fn is_to_gather(&self, state: &State, len: usize) -> bool {
+    fn is_to_gather(&self, state: &mut State, len: usize) -> bool {
+        let runs_here = state.loop_runs_here();
         match gathering() {
             // Another node's callback may not come to this loop soon.
-            Gathering::UntilLoop if state.loop_runs_here() => return true,
-            Gathering::UntilFlush if len <= GATHERED => return true,
-            _ => {}
+            Gathering::UntilLoop if runs_here => true,
+            Gathering::UntilFlush => len <= GATHERED,
+            _ if runs_here => state.gathers_in_callback() && len <= GATHERED,
+            _ => len <= GATHERED && self.is_to_leave(state),
         }
-        let Some(written) = state.written_elsewhere.filter(|_| len <= GATHERED) else {
-            return false;
-        };
-        let Some(announcer) = &state.announcer else { return false };
-        announcer.loop_runs_elsewhere()
-            && announcer.moment().get().wrapping_sub(written.get()) < CLOSE
+    }
+
+    /// Whether a message of a thread beside the loop's is left to the loop for a moment.
+    #[inline]
+    fn is_to_leave(&self, state: &State) -> bool {
+        let announcer = state.announcer.as_ref().filter(|_| state.is_idle());
+        announcer.is_some_and(|it| !it.is_loop_busy() && sends_in_a_row(it.clock()))
     }
 
     /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
@@ -310,10 +317,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     return Ok(());
                 }
                 // Sent meanwhile, by other threads.
-                Ok(()) if state.queued() < WRITE && state.come_later() => {
-                    state.writer = Writer::LoopDelayed;
-                    return Ok(());
-                }
+                Ok(()) if state.queued() < WRITE && state.leave_for_a_moment() => return Ok(()),
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.note_full();

@@ -13,37 +13,54 @@ macro_rules! own_of_a_thread {
 pub(crate) use own_of_a_thread;
 
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
     /// loom's, but for stores. After a swap of one thread and then a store of another, loom lets a
     /// third that must see the store see what was swapped in before it, which the one order of all
     /// modifications of an atomic forbids. Swapped in, the store has its place in that order.
-    #[derive(Debug)]
-    pub(crate) struct AtomicBool(loom::sync::atomic::AtomicBool);
+    macro_rules! with_stores_in_order {
+        ($name:ident, $value:ty) => {
+            #[derive(Debug)]
+            pub(crate) struct $name(loom::sync::atomic::$name);
 
-    impl AtomicBool {
-        pub(crate) fn new(value: bool) -> Self {
-            Self(loom::sync::atomic::AtomicBool::new(value))
-        }
+            #[allow(dead_code)]
+            impl $name {
+                pub(crate) fn new(value: $value) -> Self {
+                    Self(loom::sync::atomic::$name::new(value))
+                }
 
-        pub(crate) fn load(&self, order: Ordering) -> bool {
-            self.0.load(order)
-        }
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    self.0.load(order)
+                }
 
-        pub(crate) fn store(&self, value: bool, _order: Ordering) {
-            self.0.swap(value, Ordering::AcqRel);
-        }
+                pub(crate) fn store(&self, value: $value, _order: Ordering) {
+                    self.0.swap(value, Ordering::AcqRel);
+                }
 
-        pub(crate) fn swap(&self, value: bool, order: Ordering) -> bool {
-            self.0.swap(value, order)
-        }
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    self.0.swap(value, order)
+                }
+
+                pub(crate) fn compare_exchange(
+                    &self,
+                    current: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    self.0.compare_exchange(current, new, success, failure)
+                }
+            }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self::new(Default::default())
+                }
+            }
+        };
     }
-
-    impl Default for AtomicBool {
-        fn default() -> Self {
-            Self::new(false)
-        }
-    }
+    with_stores_in_order!(AtomicBool, bool);
+    with_stores_in_order!(AtomicU8, u8);
 }
 
 /// What loom does not see into, with what it promises: whoever takes a thing out sees what had been

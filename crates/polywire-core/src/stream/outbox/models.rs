@@ -120,7 +120,7 @@ fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
     loom::model(|| {
         let (outbox, pipe, announcements) = open(100, &Limits::default());
         announcements.set_running(true);
-        announcements.set_going_on();
+        announcements.waker().awake();
         let send = |messages: &'static [&'static [u8]]| {
             let outbox = Arc::clone(&outbox);
             move || {

@@ -8,7 +8,6 @@ use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::network::SendStatus;
 use crate::stream::outbox::Outbox;
-use crate::stream::outbox::chunks::CHUNK;
 use crate::stream::outbox::state::State;
 use crate::stream::{Encoder, Stream};
 use crate::sync::MutexGuard;
@@ -53,16 +52,14 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         Ok(state)
     }
 
-    /// What the callback sends is queued up to the hard limit. The system takes of it what it can
-    /// meanwhile, for the loop does not come to it; at the limit this waits, if it is to.
+    /// What the callback sends is queued up to the hard limit. There this waits, if it is to.
     fn room_in_callback<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         announcer: &Announcer,
         len: usize,
     ) -> MutexGuard<'a, State> {
-        let queued = state.queued();
-        if queued / CHUNK != (queued + len) / CHUNK || self.is_at_limit(&state, len) {
+        if self.is_at_limit(&state, len) {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
             state = self.lock();

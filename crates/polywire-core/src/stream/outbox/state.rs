@@ -1,16 +1,19 @@
 //! What an outbox holds.
 
 use std::cell::Cell;
-use std::num::NonZeroU32;
 use std::thread_local;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
+use crate::loop_thread::{current_callback, note_sent};
 use crate::poller::Readiness;
 use crate::stream::Encoder;
-use crate::stream::outbox::ANSWERS;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK};
 use crate::stream::outbox::writer::Writer;
+use crate::stream::outbox::{ANSWERS, WRITE};
+
+/// What a frame has beside its message, mostly.
+const LONGEST_HEADER: usize = 16;
 
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
@@ -18,8 +21,8 @@ pub(super) struct State {
     pub(super) announcer: Option<Announcer>,
     /// What waits, or why nothing will be written any more.
     waiting: Option<Box<Waiting>>,
-    /// When was last written what another thread than the loop's sent; `None` while none does.
-    pub(super) written_elsewhere: Option<NonZeroU32>,
+    /// The callback of the loop that sent here last.
+    last_callback: LastCallback,
     pub(super) writer: Writer,
     /// Messages may flow: there is a socket.
     pub(super) is_open: bool,
@@ -88,7 +91,7 @@ impl State {
         Self {
             announcer: None,
             waiting: None,
-            written_elsewhere: None,
+            last_callback: LastCallback::default(),
             writer: Writer::None,
             is_open: false,
             ended: false,
@@ -290,8 +293,14 @@ impl State {
     #[inline]
     pub(super) fn is_gathering(&self, len: usize, most: usize) -> bool {
         let Some(waiting) = &self.waiting else { return false };
-        self.writer == Writer::Loop
-            && waiting.queued.saturating_add(len) <= most
+        let queued = waiting.queued.saturating_add(len);
+        let most = match self.writer {
+            Writer::Loop => most,
+            Writer::LoopDelayed => most.min(WRITE),
+            Writer::None | Writer::Thread | Writer::ThreadAgain => return false,
+        };
+        queued <= most
+            && (queued + LONGEST_HEADER) / CHUNK == waiting.queued / CHUNK
             && !self.ended
             && waiting.failure.is_none()
             && self.node_has_room(len)
@@ -304,6 +313,18 @@ impl State {
     }
 
     /// Puts the frame of `message` behind what waits.
+    #[inline]
+    pub(super) fn queue_behind(
+        &mut self,
+        encoder: &impl Encoder,
+        message: &[u8],
+        hard_limit: usize,
+    ) {
+        self.last_callback.send_behind();
+        self.queue(encoder, message, hard_limit);
+    }
+
+    /// The same, where something may be the first.
     #[inline]
     pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
         let room = message.len() + 16;
@@ -323,12 +344,18 @@ impl State {
         self.add_queued(added, hard_limit);
     }
 
-    /// Notes the time of a write, for threads beside the loop's that send one message after another.
+    /// A message is sent by the callback: whether it waits for others of the same callback. The first
+    /// does if the callback before sent several here, and all behind it do.
     #[inline]
-    pub(super) fn note_write(&mut self) {
-        let Some(announcer) = &self.announcer else { return };
-        if self.written_elsewhere.is_some() || announcer.loop_runs_elsewhere() {
-            self.written_elsewhere = Some(announcer.moment());
+    pub(super) fn gathers_in_callback(&mut self) -> bool {
+        self.last_callback.send(current_callback())
+    }
+
+    /// Notes a write by the current thread, for those that send one message after another.
+    #[inline]
+    pub(super) fn note_write(&self) {
+        if let Some(announcer) = self.announcer.as_ref().filter(|it| it.loop_runs_elsewhere()) {
+            note_sent(announcer.clock());
         }
     }
 
@@ -373,11 +400,43 @@ impl State {
         self.announcer.as_ref().is_some_and(Announcer::loop_runs_here)
     }
 
-    /// Has the loop come again in a moment, if this is the loop and it goes on. Returns whether that
-    /// is so.
+    /// Leaves what waits to the loop for a moment. Returns whether it writes then.
     #[inline]
-    pub(super) fn come_later(&self) -> bool {
-        self.announcer.as_ref().is_some_and(Announcer::announce_later)
+    pub(super) fn leave_for_a_moment(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.writer, Writer::LoopDelayed);
+        let is_left = self.announcer.as_ref().is_some_and(Announcer::leave_for_a_moment);
+        if !is_left {
+            self.writer = before;
+        }
+        is_left
+    }
+}
+
+/// The number of a callback, and whether it has sent several messages: then the next one is likely to
+/// as well.
+#[derive(Clone, Copy, Debug, Default)]
+struct LastCallback(u32);
+
+impl LastCallback {
+    const SEVERAL: u32 = 1 << 31;
+
+    /// That callback sends a message. Returns whether more are likely to follow, or one has gone before.
+    #[inline]
+    fn send(&mut self, callback: u32) -> bool {
+        let callback = callback & !Self::SEVERAL;
+        let sent_several = self.0 & Self::SEVERAL != 0;
+        if self.0 & !Self::SEVERAL == callback {
+            self.0 |= Self::SEVERAL;
+            return true;
+        }
+        self.0 = callback;
+        sent_several
+    }
+
+    /// Another message was put behind one that gathers.
+    #[inline]
+    fn send_behind(&mut self) {
+        self.0 |= Self::SEVERAL;
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::adapter::Registration;
 use crate::announcer::Announcements;
 use crate::endpoint::ResourceId;
-use crate::loop_thread::{GatherForLoop, as_one_of_many};
+use crate::loop_thread::{GatherForLoop, as_one_of_many, begin_callback};
 use crate::poller::{Clock, LoopWaker};
 use crate::stream::Prefix;
 
@@ -129,7 +129,7 @@ fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
 fn gathering_outbox() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
     let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
     announcements.set_running(true);
-    announcements.set_going_on();
+    announcements.waker().awake();
     let sender = Arc::clone(&outbox);
     *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
         sender.send(b"meanwhile", true);
@@ -174,12 +174,55 @@ fn a_sender_writes_what_has_gathered_if_it_is_enough() {
 }
 
 #[test]
-fn the_callback_does_not_wait_for_what_gathers() {
-    let (outbox, pipe, announcements) = gathering_outbox();
-    outbox.send(b"of the callback", true);
-    assert!(announcements.pop().is_some(), "the loop writes next");
-    outbox.flush().unwrap();
-    assert!(pipe.taken.lock().unwrap().ends_with(b"of the callback"));
+fn nothing_is_left_to_a_loop_that_runs_callbacks() {
+    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    announcements.set_running(true);
+    for is_busy in [false, true] {
+        let waker = announcements.waker();
+        if is_busy {
+            waker.become_busy()
+        } else {
+            waker.awake()
+        }
+        let writes = pipe.writes.load(Ordering::Relaxed);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..20).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent))
+            });
+        });
+        let writes = pipe.writes.load(Ordering::Relaxed) - writes;
+        assert_eq!(outbox.queued() == 0, is_busy);
+        assert_eq!(writes == 20, is_busy, "{writes}");
+        assert_eq!(announcements.pop_later().is_some(), !is_busy);
+        outbox.flush().unwrap();
+    }
+}
+
+#[test]
+fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
+    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    announcements.set_running(true);
+    let writes = |messages: usize| {
+        begin_callback();
+        let before = pipe.writes.load(Ordering::Relaxed);
+        (0..messages).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent));
+        let inside = pipe.writes.load(Ordering::Relaxed) - before;
+        let mut called = 0;
+        while announcements.pop().is_some() {
+            called += 1;
+            outbox.flush().unwrap();
+        }
+        assert_eq!(outbox.queued(), 0);
+        (inside, called, pipe.writes.load(Ordering::Relaxed) - before)
+    };
+    assert_eq!(writes(1), (1, 0, 1));
+    assert_eq!(writes(10), (1, 1, 2));
+    assert_eq!(writes(10), (0, 1, 1), "as the one before sent several");
+    assert_eq!(writes(10), (0, 1, 1));
+    assert_eq!(writes(1), (0, 1, 1));
+    assert_eq!(writes(1), (1, 0, 1), "as the one before sent one");
+    let (inside, ..) = writes(2 * CHUNK);
+    assert!(inside >= 2, "much does not wait");
 }
 
 #[test]
@@ -190,10 +233,8 @@ fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
     }
     assert!(pipe.taken.lock().unwrap().is_empty());
     assert!(announcements.is_empty());
-    // One of another thread meanwhile goes behind them, and calls the loop.
+    // One of another call goes behind them, and takes them along.
     assert_eq!(outbox.send(b"other", true), SendStatus::Sent);
-    assert!(announcements.pop().is_some());
-    outbox.flush().unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello\x05hello\x05hello\x05other");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
@@ -432,8 +473,6 @@ fn an_outbox_that_is_served_does_not_call_the_loop() {
     served.flush().unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x04last");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
-    assert_eq!(served.send(b"alone", true), SendStatus::Sent);
-    assert_eq!(pipe.writes.load(Ordering::Relaxed), 2, "at once again");
 }
 
 #[test]
