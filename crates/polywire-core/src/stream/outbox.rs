@@ -110,8 +110,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
         if !state.is_idle() {
             match self.below_limits(state, message.len()) {
-                Some(below) => state = below,
-                None => return SendStatus::ResourceNotFound,
+                Some(below) if !below.is_over() => state = below,
+                _ => return SendStatus::ResourceNotFound,
             }
         }
         let is_to_gather = self.is_to_gather(&mut state, message.len());
@@ -450,7 +450,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 return None;
             }
         }
-        (!state.is_over()).then_some(state)
+        state.failure().is_none().then_some(state)
     }
 
     /// Has the node give up who holds most.
