@@ -23,6 +23,8 @@ pub(crate) struct Announcements {
     queue: SegQueue<(ResourceId, Readiness)>,
     /// Connections whose outboxes are left to fill for a moment.
     later: SegQueue<ResourceId>,
+    /// One of them is to be written now.
+    is_moment_over: AtomicBool,
     /// Whether something may wait for the loop, here or among the commands: one load to see that
     /// nothing does.
     mail: AtomicBool,
@@ -70,6 +72,7 @@ impl Announcements {
         Self {
             queue: SegQueue::new(),
             later: SegQueue::new(),
+            is_moment_over: AtomicBool::new(false),
             mail: AtomicBool::new(false),
             waker,
             runner: AtomicU64::new(NOBODY),
@@ -131,6 +134,13 @@ impl Announcements {
     #[inline]
     pub(crate) fn pop_later(&self) -> Option<ResourceId> {
         if self.later.is_empty() { None } else { self.later.pop() }
+    }
+
+    /// Whether one of them is to be written now; asked once.
+    #[inline]
+    pub(crate) fn take_end_of_moment(&self) -> bool {
+        self.is_moment_over.load(Ordering::Relaxed)
+            && self.is_moment_over.swap(false, Ordering::Relaxed)
     }
 
     /// Something was put into a queue that the loop looks at.
@@ -241,6 +251,14 @@ impl Announcer {
         later.push(self.id);
         self.announcements.note_mail();
         waker.ring_unless_busy()
+    }
+
+    /// What was left to the loop for a moment is enough to be written now.
+    #[inline(never)] // Once in many messages.
+    pub(crate) fn end_moment(&self) {
+        self.announcements.is_moment_over.store(true, Ordering::Relaxed);
+        self.announcements.note_mail();
+        self.announcements.waker.ring();
     }
 
     /// Whether what is left to the loop for a moment would wait for callbacks.

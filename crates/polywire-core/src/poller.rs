@@ -114,12 +114,26 @@ impl Poller for MioPoller {
         ready: &mut Vec<(usize, Readiness)>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let timeout = self.precise_wait.begin(timeout, (self.poll.registry(), TIMER_TOKEN));
-        self.events.wait(&mut self.poll, timeout, |token, readiness| {
-            if token != WAKE_TOKEN && token != TIMER_TOKEN {
-                ready.push((token.0, readiness));
+        let timer = (self.poll.registry(), TIMER_TOKEN);
+        let mut timeout = self.precise_wait.begin(timeout, timer);
+        loop {
+            let (mut is_timer, mut is_more) = (false, false);
+            self.events.wait(&mut self.poll, timeout, |token, readiness| match token {
+                TIMER_TOKEN => is_timer = true,
+                WAKE_TOKEN => is_more = true,
+                _ => {
+                    is_more = true;
+                    ready.push((token.0, readiness));
+                }
+            })?;
+            if is_more || !is_timer || timeout == Some(Duration::ZERO) {
+                return Ok(());
             }
-        })
+            match self.precise_wait.go_on((self.poll.registry(), TIMER_TOKEN)) {
+                Some(on) => timeout = on,
+                None => return Ok(()),
+            }
+        }
     }
 
     fn registry(&self) -> Option<&mio::Registry> {

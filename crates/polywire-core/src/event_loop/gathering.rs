@@ -45,7 +45,9 @@ impl EventLoop {
 
     #[inline(never)] // Mostly nothing gathers.
     fn flush_gathered_in_time(&mut self) {
-        if self.gathering.end.is_some_and(|end| end <= self.shared.clock.now()) {
+        if self.shared.announcements.take_end_of_moment()
+            || self.gathering.end.is_some_and(|end| end <= self.shared.clock.now())
+        {
             self.flush_gathered_now();
         }
     }

@@ -1,8 +1,9 @@
 //! Waits that end within a millisecond of their time, though epoll_wait(2) counts in whole ones.
 //!
-//! A timerfd_create(2) ends them, which the poller watches. It takes a descriptor, and a system call
-//! for each wait that has another end than the one before, so it is made when a short wait first
-//! needs it.
+//! A timerfd_create(2) ends them, which the poller watches. It takes a descriptor, so it is made when a
+//! short wait first needs it. To set it is a system call, so one that is set to end a wait too early is
+//! left as it is, and set anew when it has: a program that waits for a millisecond at most again and
+//! again, and mostly is told of something before, sets it once a millisecond.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -21,16 +22,20 @@ const SHORT: Duration = Duration::from_micros(1);
 /// One shorter than this takes as long: of very many timers, those that are due meanwhile cost one
 /// wake-up together. To wake up costs a tenth of it.
 const LEAST: Duration = Duration::from_micros(50);
-/// Two ends of a wait that are no further apart are one: it was only worked out anew.
+/// An end of a wait that is no further before that of the timer is the same: it was only worked out anew.
 const SAME: Duration = Duration::from_micros(5);
 
 /// The timer of a poller, if it has needed one.
 #[derive(Default)]
-pub(super) struct PreciseWait(Option<Timer>);
+pub(super) struct PreciseWait {
+    timer: Option<Timer>,
+    /// When the wait that began last is to end, if the timer may end it before.
+    until: Option<Instant>,
+}
 
 struct Timer {
     fd: OwnedFd,
-    /// When it ends the wait, if it was told to.
+    /// When it is due, if it was set.
     due: Option<Instant>,
 }
 
@@ -41,37 +46,73 @@ impl PreciseWait {
     pub(super) fn begin(
         &mut self,
         timeout: Option<Duration>,
-        (registry, token): (&mio::Registry, mio::Token),
+        timer: (&mio::Registry, mio::Token),
     ) -> Option<Duration> {
         match timeout {
-            None if self.0.is_none() => None,
-            Some(timeout) if timeout < SHORT => Some(Duration::ZERO),
-            Some(timeout) if timeout < LONG => {
-                match self.end_after(timeout.max(LEAST), registry, token) {
-                    Ok(()) => None,
-                    Err(_) => Some(timeout), // Without descriptors a wait is less precise.
-                }
+            None => {
+                self.until = None;
+                None
             }
-            timeout => {
-                if let Some(timer) = &mut self.0 {
-                    timer.unset();
-                }
-                timeout
+            Some(timeout) if timeout < SHORT => Some(Duration::ZERO),
+            Some(timeout) => {
+                let now = Instant::now();
+                self.until = now.checked_add(timeout.max(LEAST));
+                self.wait_on(now, timer)
             }
         }
     }
 
-    fn end_after(
+    /// The timer has ended the wait. Returns how long it goes on if that was too early, and else `None`.
+    pub(super) fn go_on(
         &mut self,
-        timeout: Duration,
+        timer: (&mio::Registry, mio::Token),
+    ) -> Option<Option<Duration>> {
+        let now = Instant::now();
+        if let Some(timer) = &mut self.timer {
+            timer.due = None;
+        }
+        match self.until {
+            None => Some(None),
+            Some(until) if until <= now + SHORT => None,
+            Some(_) => Some(self.wait_on(now, timer)),
+        }
+    }
+
+    fn wait_on(
+        &mut self,
+        now: Instant,
+        (registry, token): (&mio::Registry, mio::Token),
+    ) -> Option<Duration> {
+        let until = self.until?;
+        let left = until.saturating_duration_since(now);
+        if left >= LONG {
+            return Some(left);
+        }
+        match self.set(now, until, registry, token) {
+            Ok(()) => None,
+            Err(_) => Some(left), // Without descriptors a wait is less precise.
+        }
+    }
+
+    /// Has the timer end a wait at `until` or before.
+    fn set(
+        &mut self,
+        now: Instant,
+        until: Instant,
         registry: &mio::Registry,
         token: mio::Token,
     ) -> io::Result<()> {
-        let timer = match &mut self.0 {
+        let timer = match &mut self.timer {
             Some(timer) => timer,
             none => none.insert(Timer::new(registry, token)?),
         };
-        timer.set(timeout)
+        // One that is due by now may have told so already.
+        if timer.due.is_some_and(|due| due > now && due <= until + SAME) {
+            return Ok(());
+        }
+        timer.arm(until.saturating_duration_since(now))?;
+        timer.due = Some(until);
+        Ok(())
     }
 }
 
@@ -84,32 +125,11 @@ impl Timer {
         Ok(Self { fd, due: None })
     }
 
-    fn set(&mut self, timeout: Duration) -> io::Result<()> {
-        let now = Instant::now();
-        let due = now + timeout;
-        let is_set = |before: Instant| before > now && before.max(due) - before.min(due) <= SAME;
-        if self.due.is_some_and(is_set) {
-            return Ok(());
-        }
-        self.arm(timeout)?;
-        self.due = Some(due);
-        Ok(())
-    }
-
-    /// Has it end a wait once so much time has passed; never if that is none.
+    /// Has it end a wait once so much time has passed.
     fn arm(&self, timeout: Duration) -> io::Result<()> {
         let value = Timespec::try_from(timeout).unwrap_or_default();
         let once = Itimerspec { it_interval: Timespec::default(), it_value: value };
         timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &once)?;
         Ok(())
-    }
-
-    fn unset(&mut self) {
-        // One that is over can't end another wait.
-        if self.due.take().is_some_and(|due| due > Instant::now()) {
-            if let Err(error) = self.arm(Duration::ZERO) {
-                tracing::error!(%error, "a timer could not be unset: a wait may end too early");
-            }
-        }
     }
 }

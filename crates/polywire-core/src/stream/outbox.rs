@@ -36,6 +36,9 @@ use writing::write_all;
 /// much in the time that a call takes.
 const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
 
+/// Bytes of such messages that a thread writes by itself, if the loop has not come to them.
+const MUCH: usize = 4 * WRITE;
+
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
 const GATHERED: usize = 4096;
 
@@ -153,7 +156,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let is_to_flush = match state.writer {
             Writer::None if gathering() == Gathering::UntilFlush => queued >= CHUNK,
             Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
-            Writer::LoopDelayed if !runs_here => queued >= WRITE,
+            Writer::LoopDelayed if !runs_here => {
+                if queued >= WRITE && before < WRITE {
+                    state.end_moment();
+                }
+                queued >= MUCH
+            }
             // The loop does not come to it meanwhile. What a read brings in many messages is written
             // when it is done, unless it is very much.
             Writer::Loop if runs_here && queued / CHUNK != before / CHUNK => {

@@ -10,7 +10,7 @@ use crate::poller::Readiness;
 use crate::stream::Encoder;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK};
 use crate::stream::outbox::writer::Writer;
-use crate::stream::outbox::{ANSWERS, WRITE};
+use crate::stream::outbox::{ANSWERS, MUCH, WRITE};
 
 /// What a frame has beside its message, mostly.
 const LONGEST_HEADER: usize = 16;
@@ -288,19 +288,19 @@ impl State {
         self.ended || self.failure().is_some()
     }
 
-    /// Whether messages wait for the loop, which knows, and take one of so many bytes without more
-    /// than `most` waiting then.
+    /// Whether messages wait for the loop or a thread that writes, and take one of so many bytes without
+    /// more than `most` waiting then, or enough for a write.
     #[inline]
     pub(super) fn is_gathering(&self, len: usize, most: usize) -> bool {
         let Some(waiting) = &self.waiting else { return false };
         let queued = waiting.queued.saturating_add(len);
         let most = match self.writer {
-            Writer::Loop => most,
-            Writer::LoopDelayed => most.min(WRITE),
-            Writer::None | Writer::Thread | Writer::ThreadAgain => return false,
+            Writer::Loop | Writer::Thread | Writer::ThreadAgain => most,
+            Writer::LoopDelayed => most.min(MUCH),
+            Writer::None => return false,
         };
         queued <= most
-            && (queued + LONGEST_HEADER) / CHUNK == waiting.queued / CHUNK
+            && (queued + LONGEST_HEADER) / WRITE == waiting.queued / WRITE
             && !self.ended
             && waiting.failure.is_none()
             && self.node_has_room(len)
@@ -320,7 +320,9 @@ impl State {
         message: &[u8],
         hard_limit: usize,
     ) {
-        self.last_callback.send_behind();
+        if self.writer == Writer::Loop {
+            self.last_callback.send_behind();
+        }
         self.queue(encoder, message, hard_limit);
     }
 
@@ -409,6 +411,13 @@ impl State {
             self.writer = before;
         }
         is_left
+    }
+
+    /// Enough for a write is left to the loop for a moment: which is over.
+    pub(super) fn end_moment(&self) {
+        if let Some(announcer) = &self.announcer {
+            announcer.end_moment();
+        }
     }
 }
 

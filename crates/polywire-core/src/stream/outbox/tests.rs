@@ -163,7 +163,7 @@ fn a_sender_writes_what_has_gathered_if_it_is_enough() {
             assert!(scope.spawn(send).join().unwrap());
         });
     };
-    send(&[&[7; 99][..]; WRITE.div_ceil(100)]);
+    send(&[&[7; 99][..]; MUCH.div_ceil(100)]);
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 2);
     assert!(announcements.is_empty(), "the loop is not called");
     send(&[b"more"]);
