@@ -58,8 +58,7 @@ impl EventLoop {
     pub(crate) fn become_busy(&mut self) {
         if !self.shared.waker.is_busy() {
             self.shared.waker.become_busy();
-            self.note_gathering();
-            if self.gathering.end.is_some() {
+            if self.gathering.end.is_some() || self.shared.has_mail() {
                 self.flush_gathered_now();
             }
         }
@@ -67,6 +66,7 @@ impl EventLoop {
 
     #[inline(never)]
     fn flush_gathered_now(&mut self) {
+        self.note_gathering();
         let mut ids = std::mem::take(&mut self.gathering).ids;
         // One that was flushed early may have begun anew.
         ids.sort_unstable();
