@@ -249,7 +249,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         let fragments = self.protocol.half_received();
         match &self.seldom {
             Some(seldom) if !seldom.inbox.is_empty() => {
-                Some(seldom.inbox.len() + fragments.unwrap_or(0))
+                Some(seldom.inbox.held() + fragments.unwrap_or(0))
             }
             _ => fragments,
         }

@@ -1,9 +1,15 @@
 //! The front of a frame that a read cut.
 
+use std::cell::Cell;
+use std::thread_local;
+
 /// Bytes received and not yet decoded. Owns memory only while there are some.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
+    /// As long as there is memory, so that it can be read into.
     bytes: Vec<u8>,
+    /// How many of them were received.
+    len: usize,
     /// Bytes in all that the frame at the front takes, as far as is known.
     needed: usize,
 }
@@ -12,60 +18,141 @@ pub(super) struct Inbox {
 /// length that the peer wrote costs nothing, and a long message still grows in few steps.
 const GROWTH: std::ops::RangeInclusive<usize> = 512..=1 << 20;
 
+/// Memory that a thread keeps for the next frame at most.
+const KEPT: usize = (1 << 20) + (64 << 10);
+/// How many times what was received such memory may be. All of it counts as held by the connection.
+const TIMES: usize = 16;
+
+/// From so many missing bytes on it is worth a call of its own to read them to where they belong.
+const LONG: usize = 64 << 10;
+
+// Memory and nothing else, so that no model has to look into it.
+thread_local! {
+    /// The memory of the frame before, for the next one: to get it from the system again for each long
+    /// frame costs more than to copy the frame.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 impl Inbox {
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len == 0
     }
 
     pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes of memory set aside.
+    pub(super) fn held(&self) -> usize {
         self.bytes.len()
     }
 
     /// Whether decoding what is here may find something.
     pub(super) fn is_decodable(&self) -> bool {
-        !self.bytes.is_empty() && self.bytes.len() >= self.needed
+        self.len > 0 && self.len >= self.needed
     }
 
     /// Moves bytes from the front of `chunk` here, up to what the frame at the front needs, and
-    /// returns the rest.
+    /// returns the rest. Where the frame can't tell, as many as are here.
     pub(super) fn fill<'a>(&mut self, chunk: &'a mut [u8]) -> &'a mut [u8] {
-        let missing = self.needed.saturating_sub(self.bytes.len());
-        let (front, rest) = chunk.split_at_mut(missing.min(chunk.len()));
+        let missing = self.needed.saturating_sub(self.len);
+        let wanted = if missing > 1 { missing } else { self.len };
+        let (front, rest) = chunk.split_at_mut(wanted.min(chunk.len()));
         self.keep(front);
         rest
     }
 
+    /// Where to read the rest of a long frame to, at most so many bytes of it.
+    #[inline]
+    pub(super) fn unread(&mut self, most: usize) -> Option<&mut [u8]> {
+        let missing = self.needed.saturating_sub(self.len);
+        if missing < LONG || self.is_empty() {
+            return None;
+        }
+        self.reserve(1);
+        let end = self.bytes.len().min(self.needed).min(self.len.saturating_add(most));
+        Some(&mut self.bytes[self.len..end])
+    }
+
+    /// So many bytes were read there.
+    pub(super) fn note_read(&mut self, len: usize) {
+        self.len += len;
+    }
+
     /// Keeps `rest`, of which nothing can be decoded before there are `needed` bytes.
     pub(super) fn put(&mut self, rest: &[u8], needed: usize) {
+        self.needed = self.needed.max(needed);
         self.keep(rest);
         self.needed = needed;
     }
 
-    /// Takes all bytes out to be decoded; what is left of them comes back by [`put`](Self::put).
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    /// Takes all bytes out to be decoded: the first so many. What is left of them comes back by
+    /// [`put_back`](Self::put_back).
+    pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
         self.needed = 0;
-        std::mem::take(&mut self.bytes)
+        (std::mem::take(&mut self.bytes), std::mem::take(&mut self.len))
     }
 
-    /// As [`put`](Self::put), for the bytes that [`take`](Self::take) gave and from which
-    /// `consumed` were decoded.
-    pub(super) fn put_back(&mut self, mut bytes: Vec<u8>, consumed: usize, needed: usize) {
-        debug_assert!(self.bytes.is_empty(), "taken before");
-        if consumed < bytes.len() {
-            bytes.drain(..consumed);
-            self.bytes = bytes;
-            self.needed = needed;
+    /// Puts back what [`take`](Self::take) gave and from which `consumed` bytes were decoded.
+    pub(super) fn put_back(
+        &mut self,
+        (mut bytes, len): (Vec<u8>, usize),
+        consumed: usize,
+        needed: usize,
+    ) {
+        debug_assert!(self.is_empty(), "taken before");
+        if consumed < len {
+            bytes.copy_within(consumed..len, 0);
+            (self.bytes, self.len, self.needed) = (bytes, len - consumed, needed);
+        } else {
+            leave(bytes);
         }
     }
 
     fn keep(&mut self, more: &[u8]) {
-        let len = self.bytes.len() + more.len();
-        if len > self.bytes.capacity() {
-            let room = len + len.clamp(*GROWTH.start(), *GROWTH.end());
-            let room = if self.needed > len { room.min(self.needed) } else { room };
-            self.bytes.reserve_exact(room - self.bytes.len());
+        self.reserve(more.len());
+        self.bytes[self.len..][..more.len()].copy_from_slice(more);
+        self.len += more.len();
+    }
+
+    /// Makes room for so many bytes more.
+    fn reserve(&mut self, more: usize) {
+        let len = self.len + more;
+        if len <= self.bytes.len() {
+            return;
         }
-        self.bytes.extend_from_slice(more);
+        let spare = SPARE.try_with(Cell::take).unwrap_or_default();
+        if spare.len() >= len && spare.len() <= TIMES.saturating_mul(len) {
+            let before = std::mem::replace(&mut self.bytes, spare);
+            self.bytes[..self.len].copy_from_slice(&before[..self.len]);
+            return;
+        }
+        leave(spare);
+        let room = len + len.clamp(*GROWTH.start(), *GROWTH.end());
+        let room = if self.needed > len { room.min(self.needed) } else { room };
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; room];
+        } else {
+            self.bytes.reserve_exact(room - self.bytes.len());
+            self.bytes.resize(room, 0);
+        }
+    }
+}
+
+/// Leaves memory to the frame that is cut next on this thread.
+fn leave(bytes: Vec<u8>) {
+    if !bytes.is_empty() && bytes.len() <= KEPT {
+        // A thread that ends keeps none.
+        let _ = SPARE.try_with(|spare| {
+            let before = spare.take();
+            spare.set(if before.len() > bytes.len() { before } else { bytes });
+        });
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        leave(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -77,14 +164,16 @@ mod tests {
     fn memory_follows_what_arrived_and_not_what_was_announced() {
         let mut inbox = Inbox::default();
         inbox.put(&[1], 1 << 40);
-        assert!(inbox.bytes.capacity() <= 1 + 512);
+        assert!(inbox.held() <= 1 + 512);
         for _ in 0..3000 {
             let rest_len = inbox.fill(&mut [0; 1000]).len();
             assert_eq!(rest_len, 0);
-            assert!(inbox.bytes.capacity() <= 2 * inbox.len().max(512));
-            assert!(inbox.bytes.capacity() <= inbox.len() + (1 << 20));
+            assert!(inbox.held() <= 2 * inbox.len().max(512));
+            assert!(inbox.held() <= inbox.len() + (1 << 20));
         }
         assert!(!inbox.is_decodable());
+        let len = inbox.len();
+        assert!(inbox.unread(usize::MAX).unwrap().len() <= len.max(1 << 20));
     }
 
     #[test]
@@ -94,10 +183,63 @@ mod tests {
         let mut chunk = [3, 4, 5, 6];
         assert_eq!(inbox.fill(&mut chunk), [6]);
         assert!(inbox.is_decodable());
-        let bytes = inbox.take();
-        assert_eq!(bytes, [1, 2, 3, 4, 5]);
-        inbox.put_back(bytes, 5, 0);
+        let (bytes, len) = inbox.take();
+        assert_eq!(bytes[..len], [1, 2, 3, 4, 5]);
+        inbox.put_back((bytes, len), 5, 0);
         assert!(inbox.is_empty());
-        assert_eq!(inbox.bytes.capacity(), 0);
+        assert_eq!(inbox.held(), 0);
+    }
+
+    #[test]
+    fn a_frame_that_cannot_tell_its_length_is_looked_at_a_few_times_only() {
+        let mut inbox = Inbox::default();
+        let mut bytes = vec![7; 100_000];
+        inbox.put(&[7], 2);
+        let (mut rest, mut looks) = (&mut bytes[..], 0);
+        while !rest.is_empty() {
+            rest = inbox.fill(rest);
+            looks += 1;
+            let taken = inbox.take();
+            let len = taken.1;
+            inbox.put_back(taken, 0, len + 1);
+        }
+        assert!(looks <= 18, "{looks}");
+        assert_eq!(inbox.len(), 100_001);
+    }
+
+    #[test]
+    fn the_memory_of_a_long_frame_is_used_again_but_not_for_a_few_bytes() {
+        let mut inbox = Inbox::default();
+        inbox.put(&vec![1; 300_000], 900_000);
+        let place = inbox.bytes.as_ptr();
+        drop(inbox);
+        let mut few = Inbox::default();
+        few.put(&[1; 100], 900_000);
+        assert!(few.held() < 1000);
+        let mut next = Inbox::default();
+        next.put(&vec![1; 100_000], 900_000);
+        assert_eq!((next.bytes.as_ptr(), next.held()), (place, 600_000));
+        // One that goes on into it.
+        drop(next);
+        few.put(&vec![1; 50_000], 900_000);
+        assert_eq!((few.bytes.as_ptr(), few.len()), (place, 50_100));
+        assert!(few.bytes[..few.len()].iter().all(|byte| *byte == 1));
+    }
+
+    #[test]
+    fn the_rest_of_a_long_frame_is_read_to_its_place() {
+        let mut inbox = Inbox::default();
+        inbox.put(&[1; 10], LONG);
+        assert!(inbox.unread(usize::MAX).is_none(), "less is missing");
+        inbox.put(&[1; 1], 3 * LONG);
+        while let Some(unread) = inbox.unread(1000) {
+            let len = unread.len();
+            assert!(len <= 1000);
+            unread.fill(2);
+            inbox.note_read(len);
+        }
+        assert!(inbox.needed - inbox.len() < LONG);
+        let (bytes, len) = inbox.take();
+        assert!(bytes[..11] == [1; 11] && bytes[11..len].iter().all(|byte| *byte == 2));
     }
 }

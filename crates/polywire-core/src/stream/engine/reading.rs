@@ -58,18 +58,20 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
         }
         loop {
-            let room = io.budget.clamp(1, io.buffer.len());
-            let len =
-                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
-                    Ok(0) => return Err(self.end_of_stream()),
-                    Ok(len) => len,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Stop::Needs(0));
-                    }
-                    Err(error) => return Err(CloseReason::from(&error)),
-                };
+            let (room, result) = self.read_once(io);
+            let len = match result {
+                Ok((0, _)) => return Err(self.end_of_stream()),
+                Ok((len, _)) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Stop::Needs(0));
+                }
+                Err(error) => return Err(CloseReason::from(&error)),
+            };
             io.budget = io.budget.saturating_sub(len);
-            let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
+            let stop = match result {
+                Ok((_, true)) => self.decode_long(round)?,
+                _ => self.decode_chunk(&mut io.buffer[..len], round)?,
+            };
             let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -80,6 +82,44 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
+    /// Reads once. Returns how many bytes there was room for, and how many came, to the inbox or to the
+    /// buffer.
+    #[inline(always)]
+    fn read_once(&mut self, io: &mut Io<'_>) -> (usize, io::Result<(usize, bool)>) {
+        let most = io.budget.max(1);
+        if self.has_inbox() {
+            if let Some(read) = self.read_long(most) {
+                return read;
+            }
+        }
+        let room = most.min(io.buffer.len());
+        let read = self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room]));
+        (room, read.map(|len| (len, false)))
+    }
+
+    /// The same of the rest of a long frame, straight to where it belongs.
+    #[inline(never)]
+    fn read_long(&mut self, most: usize) -> Option<(usize, io::Result<(usize, bool)>)> {
+        let Self { outbox, seldom, .. } = self;
+        let inbox = &mut seldom.as_mut()?.inbox;
+        let unread = inbox.unread(most)?;
+        let room = unread.len();
+        let read = read_some(outbox.socket()?, unread);
+        if let Ok(len) = read {
+            inbox.note_read(len);
+        }
+        Some((room, read.map(|len| (len, true))))
+    }
+
+    /// Decodes a long frame, if it is whole.
+    #[inline(never)]
+    fn decode_long(&mut self, round: &mut Round<'_>) -> Result<Stop, CloseReason> {
+        match self.seldom().inbox.is_decodable() {
+            true => self.decode_inbox(false, round),
+            false => Ok(Stop::Needs(0)),
+        }
+    }
+
     /// Decodes what was just read, behind what a read before has left.
     #[inline(always)]
     fn decode_chunk(
@@ -87,6 +127,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         mut chunk: &mut [u8],
         round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
+        let was_cut = self.has_inbox();
         while self.has_inbox() {
             let inbox = &mut self.seldom().inbox;
             chunk = inbox.fill(chunk);
@@ -101,6 +142,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         let (consumed, stop) = self.decode(chunk, false, round)?;
         self.keep(&chunk[consumed..], stop.needed());
+        if !was_cut && self.seldom.is_some() {
+            self.settle(); // One whose frames are cut again and again keeps it.
+        }
         Ok(stop)
     }
 
@@ -115,9 +159,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         more_behind: bool,
         round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
-        let mut bytes = self.seldom().inbox.take();
-        let (consumed, stop) = self.decode(&mut bytes, more_behind, round)?;
-        self.seldom().inbox.put_back(bytes, consumed, stop.needed());
+        let (mut bytes, len) = self.seldom().inbox.take();
+        let (consumed, stop) = self.decode(&mut bytes[..len], more_behind, round)?;
+        self.seldom().inbox.put_back((bytes, len), consumed, stop.needed());
         Ok(stop)
     }
 
