@@ -5,6 +5,7 @@
 //! frames never mix. The lock is held to move bytes in memory, never during a system call.
 
 mod chunks;
+mod mapped;
 #[cfg(all(test, polywire_loom))]
 mod models;
 mod room;

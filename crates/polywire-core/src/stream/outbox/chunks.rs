@@ -2,13 +2,21 @@
 
 use std::collections::VecDeque;
 
+use crate::stream::outbox::mapped::Mapped;
+
 /// Frames up to this long are gathered in one piece of memory; longer ones get their own.
 pub(super) const CHUNK: usize = 64 << 10;
 
 /// The least memory taken for frames that are gathered.
 pub(super) const LEAST_CHUNK: usize = 512;
 
-/// Bytes of which the front may have been taken.
+/// Frames from this long on are mapped.
+pub(super) const LONG: usize = 2 * CHUNK;
+
+/// Bytes behind the front that wait in the heap at most, but for the last chunk.
+const IN_HEAP: usize = 3 * CHUNK;
+
+/// Bytes in the heap, of which the front may have been taken.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
@@ -17,7 +25,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     #[inline]
-    pub(super) fn rest(&self) -> &[u8] {
+    fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
@@ -33,14 +41,59 @@ impl Chunk {
     }
 }
 
-/// Chunks in their order. A single one, as mostly, takes no memory beside its own.
+/// Some of the bytes: in the heap, or of much that waits, mapped.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Heap(Chunk),
+    Mapped(Mapped),
+}
+
+impl Piece {
+    /// The bytes of two parts.
+    pub(super) fn new(parts: [&[u8]; 2]) -> Self {
+        let mapped = (parts[0].len() + parts[1].len() >= LONG).then(|| Mapped::new(parts).ok());
+        match mapped.flatten() {
+            Some(mapped) => Self::Mapped(mapped),
+            None => Self::Heap(Chunk { bytes: parts.concat(), start: 0 }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        match self {
+            Self::Heap(chunk) => chunk.rest(),
+            Self::Mapped(mapped) => mapped.rest(),
+        }
+    }
+
+    #[inline]
+    fn drop_front(&mut self, len: usize) {
+        match self {
+            Self::Heap(chunk) => chunk.start += len,
+            Self::Mapped(mapped) => mapped.drop_front(len),
+        }
+    }
+
+    /// Its memory, if that is worth to be kept.
+    #[inline]
+    fn into_spare(self) -> Vec<u8> {
+        match self {
+            Self::Heap(chunk) if chunk.bytes.capacity() <= LONG => chunk.bytes,
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Pieces in their order. A single one, as mostly, takes no memory beside its own.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    front: Option<Chunk>,
+    front: Option<Piece>,
     /// Empty without a front.
-    behind: VecDeque<Chunk>,
+    behind: VecDeque<Piece>,
     /// Memory of a chunk that is gone, for the next one.
     spare: Vec<u8>,
+    /// Chunks behind the front that are in the heap.
+    in_heap: usize,
 }
 
 impl Chunks {
@@ -53,30 +106,63 @@ impl Chunks {
         usize::from(self.front.is_some()) + self.behind.len()
     }
 
-    /// The bytes, if they are in one chunk.
+    /// The bytes, if they are in one piece.
     #[inline]
     pub(super) fn sole(&self) -> Option<&[u8]> {
-        self.front.as_ref().filter(|_| self.behind.is_empty()).map(Chunk::rest)
+        self.front.as_ref().filter(|_| self.behind.is_empty()).map(Piece::rest)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Piece> {
         self.front.iter().chain(&self.behind)
     }
 
+    /// The last piece, if more can be put into it.
     #[inline]
     pub(super) fn back_mut(&mut self) -> Option<&mut Chunk> {
-        if self.behind.is_empty() { self.front.as_mut() } else { self.behind.back_mut() }
-    }
-
-    pub(super) fn push_back(&mut self, chunk: Chunk) {
-        match &self.front {
-            Some(_) => self.behind.push_back(chunk),
-            None => self.front = Some(chunk),
+        let last =
+            if self.behind.is_empty() { self.front.as_mut() } else { self.behind.back_mut() };
+        match last? {
+            Piece::Heap(chunk) => Some(chunk),
+            Piece::Mapped(_) => None,
         }
     }
 
-    pub(super) fn push_front(&mut self, chunk: Chunk) {
-        if let Some(second) = self.front.replace(chunk) {
+    pub(super) fn push_back(&mut self, piece: Piece) {
+        if self.front.is_none() {
+            self.front = Some(piece);
+            return;
+        }
+        if self.in_heap * CHUNK >= IN_HEAP {
+            self.map_last();
+        }
+        self.in_heap += usize::from(matches!(piece, Piece::Heap(_)));
+        self.behind.push_back(piece);
+    }
+
+    /// Moves the last chunk, which is full, to the map before it or to one of its own.
+    #[inline(never)]
+    fn map_last(&mut self) {
+        let full = match self.behind.pop_back() {
+            Some(Piece::Heap(full)) => full,
+            mapped => return self.behind.extend(mapped),
+        };
+        let is_put = match self.behind.back_mut() {
+            Some(Piece::Mapped(mapped)) => mapped.try_push(full.rest()),
+            _ => false,
+        };
+        if !is_put {
+            match Mapped::new([full.rest(), &[]]) {
+                Ok(mapped) => self.behind.push_back(Piece::Mapped(mapped)),
+                Err(_) => return self.behind.push_back(Piece::Heap(full)),
+            }
+        }
+        self.in_heap -= 1;
+        self.spare = Piece::Heap(full).into_spare();
+    }
+
+    pub(super) fn push_front(&mut self, piece: Piece) {
+        if let Some(second) = self.front.replace(piece) {
+            self.in_heap += usize::from(matches!(second, Piece::Heap(_)));
             self.behind.push_front(second);
         }
     }
@@ -88,8 +174,7 @@ impl Chunks {
             other.spare = std::mem::take(&mut self.spare);
             *self = other;
         } else {
-            self.behind.extend(other.front.take());
-            self.behind.append(&mut other.behind);
+            other.front.into_iter().chain(other.behind).for_each(|piece| self.push_back(piece));
         }
     }
 
@@ -108,7 +193,7 @@ impl Chunks {
     /// Takes hardly more memory than what is here needs.
     pub(super) fn fit(&mut self) {
         self.spare = Vec::new();
-        if let Some(Chunk { bytes, start }) = &mut self.front {
+        if let Some(Piece::Heap(Chunk { bytes, start })) = &mut self.front {
             if bytes.capacity() > 2 * (bytes.len() - *start) + LEAST_CHUNK {
                 bytes.drain(..std::mem::take(start));
                 bytes.shrink_to_fit();
@@ -118,8 +203,11 @@ impl Chunks {
 
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        let chunks = self.iter().map(|chunk| chunk.bytes.capacity());
-        chunks.sum::<usize>() + self.spare.capacity()
+        let pieces = self.iter().map(|piece| match piece {
+            Piece::Heap(chunk) => chunk.bytes.capacity(),
+            Piece::Mapped(mapped) => mapped.capacity(),
+        });
+        pieces.sum::<usize>() + self.spare.capacity()
     }
 
     pub(super) fn has_spare(&self) -> bool {
@@ -140,25 +228,23 @@ impl Chunks {
                 last.reserve(bytes.len());
                 last.bytes.extend_from_slice(&bytes);
             }
-            _ => self.push_back(Chunk { bytes, start: 0 }),
+            _ => self.push_back(Piece::Heap(Chunk { bytes, start: 0 })),
         }
     }
 
-    /// Drops so many bytes from the front, and chunks of which nothing is left.
+    /// Drops so many bytes from the front, and pieces of which nothing is left.
     #[inline]
     pub(super) fn drop_front(&mut self, mut len: usize) {
         while let Some(front) = &mut self.front {
-            let rest = front.bytes.len() - front.start;
+            let rest = front.rest().len();
             if len < rest {
-                front.start += len;
-                return;
+                return front.drop_front(len);
             }
             len -= rest;
-            let gone = std::mem::replace(&mut self.front, self.behind.pop_front());
-            self.spare = gone.map(|chunk| chunk.bytes).unwrap_or_default();
-            if self.spare.capacity() > 2 * CHUNK {
-                self.spare = Vec::new(); // Of a long message.
-            }
+            let next = self.behind.pop_front();
+            self.in_heap -= usize::from(matches!(next, Some(Piece::Heap(_))));
+            let gone = std::mem::replace(&mut self.front, next);
+            self.spare = gone.map(Piece::into_spare).unwrap_or_default();
         }
     }
 }
@@ -176,27 +262,53 @@ mod tests {
         assert_eq!(queue.len(), 2);
         queue.push_bytes(vec![0; CHUNK + 1]);
         assert_eq!(queue.len(), 3);
-        let bytes: usize = queue.iter().map(|chunk| chunk.bytes.len()).sum();
+        let bytes: usize = queue.iter().map(|piece| piece.rest().len()).sum();
         assert_eq!(bytes, 3 * CHUNK + 1);
     }
 
     #[test]
     fn the_memory_of_a_chunk_is_used_again_but_not_that_of_a_long_message() {
         let mut queue = Chunks::default();
-        queue.push_back(Chunk { bytes: vec![1; CHUNK], start: 0 });
+        queue.push_back(Piece::new([&[1; CHUNK], &[]]));
         queue.drop_front(CHUNK);
         assert!(queue.has_spare());
         let bytes = queue.memory(512);
         assert!(bytes.is_empty() && bytes.capacity() == CHUNK && !queue.has_spare());
-        queue.push_back(Chunk { bytes: vec![1; 3 * CHUNK], start: 0 });
+        queue.push_back(Piece::new([&[1; 3 * CHUNK], &[]]));
         queue.drop_front(3 * CHUNK);
         assert!(!queue.has_spare());
         assert_eq!(queue.memory(512).capacity(), 512);
     }
 
     #[test]
+    fn of_much_that_waits_little_is_in_the_heap_and_its_order_stays() {
+        let mut queue = Chunks::default();
+        for number in 0..40 {
+            let mut bytes = queue.memory(CHUNK);
+            bytes.extend_from_slice(&vec![number; CHUNK]);
+            queue.push_back(Piece::Heap(Chunk { bytes, start: 0 }));
+            if number % 10 == 9 {
+                queue.push_back(Piece::new([&vec![number; LONG], &[]]));
+            }
+        }
+        let in_heap = queue.iter().filter(|piece| matches!(piece, Piece::Heap(_))).count();
+        assert!(in_heap <= 1 + IN_HEAP / CHUNK + 4, "{in_heap}");
+        for number in 0..40 {
+            let len = if number % 10 == 9 { CHUNK + LONG } else { CHUNK };
+            for _ in 0..len / CHUNK {
+                let front = queue.front.as_ref().unwrap().rest();
+                assert!(
+                    front[..1000] == [number; 1000] && front[CHUNK - 1000..CHUNK] == [number; 1000]
+                );
+                queue.drop_front(CHUNK);
+            }
+        }
+        assert!(queue.is_empty());
+    }
+
+    #[test]
     fn bytes_come_out_in_their_order() {
-        let chunk = |byte| Chunk { bytes: vec![byte; 2], start: 0 };
+        let chunk = |byte| Piece::new([&[byte; 2], &[]]);
         let bytes = |queue: &Chunks| -> Vec<u8> {
             queue.iter().flat_map(|chunk| chunk.rest().iter().copied()).collect()
         };

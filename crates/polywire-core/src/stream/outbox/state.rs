@@ -8,8 +8,9 @@ use crate::close_reason::CloseReason;
 use crate::loop_thread::{current_callback, note_sent};
 use crate::poller::Readiness;
 use crate::stream::Encoder;
-use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK};
+use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
 use crate::stream::outbox::writer::Writer;
+use crate::stream::outbox::writing::with_frame;
 use crate::stream::outbox::{ANSWERS, MUCH, WRITE};
 
 /// What a frame has beside its message, mostly.
@@ -216,7 +217,7 @@ impl State {
     pub(super) fn forget_frames(&mut self) {
         let Some(waiting) = &mut self.waiting else { return };
         waiting.frames = Chunks::default();
-        let left = waiting.ahead.iter().map(|chunk| chunk.rest().len()).sum();
+        let left = waiting.ahead.iter().map(|piece| piece.rest().len()).sum();
         self.set_queued(left);
     }
 
@@ -329,13 +330,16 @@ impl State {
     /// The same, where something may be the first.
     #[inline]
     pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
-        let room = message.len() + 16;
+        if message.len() >= LONG {
+            return self.queue_long(encoder, message, hard_limit);
+        }
+        let room = message.len() + LONGEST_HEADER;
         let Waiting { ahead, frames, .. } = self.waiting();
         let chunk = match frames.back_mut() {
             Some(last) if last.bytes.len() + room <= CHUNK => last,
             _ => {
                 let bytes = ahead.memory(room.max(LEAST_CHUNK));
-                frames.push_back(Chunk { bytes, start: 0 });
+                frames.push_back(Piece::Heap(Chunk { bytes, start: 0 }));
                 frames.back_mut().expect("pushed just before")
             }
         };
@@ -343,6 +347,20 @@ impl State {
         let before = chunk.bytes.len();
         encoder.encode(message, &mut chunk.bytes);
         let added = chunk.bytes.len() - before;
+        self.add_queued(added, hard_limit);
+    }
+
+    #[inline(never)]
+    fn queue_long(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
+        let piece = match encoder.prefix(message) {
+            Some(prefix) => Piece::new([prefix.as_slice(), message]),
+            None => with_frame(|frame| {
+                encoder.encode(message, frame);
+                Piece::new([frame, &[]])
+            }),
+        };
+        let added = piece.rest().len();
+        self.waiting().frames.push_back(piece);
         self.add_queued(added, hard_limit);
     }
 

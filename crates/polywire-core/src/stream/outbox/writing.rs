@@ -7,7 +7,7 @@ use std::thread_local;
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::stream::outbox::Outbox;
-use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks};
+use crate::stream::outbox::chunks::{CHUNK, Chunks, Piece};
 use crate::stream::outbox::writer::Writer;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::Ordering;
@@ -77,9 +77,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     return self.fail(state, CloseReason::NodeMemory);
                 }
             }
-            let rest = [head, body].concat();
-            state.add_queued(rest.len(), self.limits.outbox_hard_limit);
-            state.waiting().ahead.push_front(Chunk { bytes: rest, start: 0 });
+            let rest = Piece::new([head, body]);
+            state.add_queued(rest.rest().len(), self.limits.outbox_hard_limit);
+            state.waiting().ahead.push_front(rest);
             state.note_full();
             state.tell_if_crowded(self.limits.outbox_soft_mark);
             self.waits.store(true, Ordering::Release);
@@ -124,7 +124,7 @@ fn write_copied<S: Stream>(socket: &S, [prefix, message]: [&[u8]; 2]) -> io::Res
 
 /// Runs `act` with empty memory for a frame.
 #[inline]
-fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+pub(super) fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let mut frame = FRAME.try_with(Cell::take).unwrap_or_default();
     frame.clear();
     let result = act(&mut frame);
@@ -171,8 +171,8 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
 fn write_several<S: Stream>(socket: &S, batch: &Chunks) -> (usize, io::Result<usize>) {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let used = batch.len().min(SLICES);
-    for (slice, chunk) in slices.iter_mut().zip(batch.iter()) {
-        *slice = IoSlice::new(chunk.rest());
+    for (slice, piece) in slices.iter_mut().zip(batch.iter()) {
+        *slice = IoSlice::new(piece.rest());
     }
     let given = slices[..used].iter().map(|slice| slice.len()).sum();
     (given, write_slices(socket, &slices[..used]))
