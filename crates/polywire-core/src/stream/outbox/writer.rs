@@ -5,11 +5,11 @@
 //!
 //! | | `None` | `Thread` | `Loop` | `LoopDelayed` |
 //! |---|---|---|---|---|
-//! | a message, nothing waits | `Thread`: write it | queue | | |
-//! | a message, something waits | queue, call the loop: `Loop` | queue | queue | queue; with enough for a write: `Thread` |
+//! | a message, nothing waits | alone: `Thread`, write it; one of several of a callback: queue, call the loop: `Loop`; of a thread that sends in a row: queue, `LoopDelayed` if the loop promises to look, else `Thread` | queue | | |
+//! | a message, something waits | queue, and as above | queue | queue | queue; with enough for a write, hurry the loop; with much: `Thread` |
 //! | a flush, or the poller's edge | `Thread`: write | `ThreadAgain` | `Thread`: write | `Thread`: write |
 //! | written, nothing is left | | `None` | | |
-//! | written, more came meanwhile | | `LoopDelayed` if the loop will come and did not meanwhile, else `Thread` | | |
+//! | written, more came meanwhile | | `LoopDelayed` if the loop promises to look, else `Thread` | | |
 //! | the socket is full | | `Loop`; from `ThreadAgain`: `Thread`, once more | | |
 //! | it fails | | `Loop` | `Loop` | `Loop` |
 //!
@@ -31,8 +31,8 @@ pub(super) enum Writer {
     ThreadAgain,
     /// The loop was called, or will be told by the poller that there is room.
     Loop,
-    /// The loop, which comes by itself in a moment, and until then any thread that has enough for a
-    /// write: other threads send one message after another.
+    /// The loop, which comes by itself in a moment, and before its next callback at the latest
+    /// (`poller/waker`); until then any thread that has much.
     LoopDelayed,
 }
 
