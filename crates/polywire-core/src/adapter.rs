@@ -197,16 +197,6 @@ pub trait Remote: Send {
     /// [`Received::Ended`] ends the endpoint: the loop tells the program and goes on to `close`.
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received;
 
-    /// Bytes kept of a message that has begun to arrive and is not whole, or that the program does not
-    /// want yet; `None`, the default, between two messages.
-    ///
-    /// Asked after each `open` and `receive`: they count against
-    /// [`NodeLimits::max_buffered`](crate::limits::NodeLimits), and while there is such a message
-    /// [`Limits::message_timeout`] applies.
-    fn half_received(&self) -> Option<usize> {
-        None
-    }
-
     /// Asks the peer for a sign of life, if the protocol can. Called after each
     /// [`Limits::heartbeat`] without anything received. Default: nothing.
     fn heartbeat(&mut self) {}
@@ -345,6 +335,12 @@ pub struct Io<'a> {
     pub budget: usize,
     /// What the resource became ready for since it was last served.
     pub readiness: Readiness,
+    /// Bytes kept of a message that has begun to arrive and is not whole, or that the program does not
+    /// want yet: set it before returning from `open` and `receive`, to 1 at least inside a message. It is
+    /// 0 when they are called. They count against
+    /// [`NodeLimits::max_buffered`](crate::limits::NodeLimits), and while there are any
+    /// [`Limits::message_timeout`] applies.
+    pub half_received: usize,
     /// The program waits for any event rather than for all that is there: whoever has handed out a
     /// message need not make a system call to find no other, but may return
     /// [`Received::MaybeMore`].

@@ -555,7 +555,14 @@ fn lend<'a>(
     (id, budget, readiness): (ResourceId, usize, Readiness),
 ) -> Io<'a> {
     let registration = registration((poller, shared), id);
-    Io { buffer, budget: budget.max(1), readiness, is_one_enough: false, registration }
+    Io {
+        buffer,
+        budget: budget.max(1),
+        readiness,
+        half_received: 0,
+        is_one_enough: false,
+        registration,
+    }
 }
 
 fn registration<'a>(

@@ -210,9 +210,10 @@ impl NetworkController {
     /// Sends `message` to `endpoint`.
     ///
     /// It leaves at once if nothing waits before it, else as soon as the peer takes it, whole and
-    /// in order; inside the callback, messages sent while more of the same read wait to be handled
-    /// leave together, and so do those that another thread sends without pause, within 50 µs; see
-    /// [`flush`](Self::flush).
+    /// in order. Inside the callback, messages sent while more of the same read wait to be handled
+    /// leave together, and so do several that one callback sends to an endpoint, when it returns (the
+    /// first at once, unless the callback before sent several). Those that another thread sends without
+    /// pause leave together within 50 µs. See [`flush`](Self::flush).
     ///
     /// From a thread other than the loop's this waits while more than [`Limits::outbox_soft_mark`]
     /// bytes do (1 MiB by default). It depends on nobody: it writes by itself what the system takes, and

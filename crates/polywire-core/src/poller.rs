@@ -107,6 +107,37 @@ impl MioPoller {
     }
 }
 
+impl MioPoller {
+    /// Waits once. Returns whether the timer alone ended that.
+    #[inline(always)]
+    fn wait_once(
+        &mut self,
+        ready: &mut Vec<(usize, Readiness)>,
+        timeout: Option<Duration>,
+    ) -> io::Result<bool> {
+        let mut is_timer = false;
+        let mut is_woken = false;
+        self.events.wait(&mut self.poll, timeout, |token, readiness| match token {
+            TIMER_TOKEN => is_timer = true,
+            WAKE_TOKEN => is_woken = true,
+            _ => ready.push((token.0, readiness)),
+        })?;
+        Ok(is_timer && !is_woken && ready.is_empty() && timeout != Some(Duration::ZERO))
+    }
+
+    /// Waits on where the timer was set for a wait before, and not for this one.
+    #[inline(never)]
+    fn go_on_waiting(&mut self, ready: &mut Vec<(usize, Readiness)>) -> io::Result<()> {
+        loop {
+            let timer = (self.poll.registry(), TIMER_TOKEN);
+            let Some(timeout) = self.precise_wait.go_on(timer) else { return Ok(()) };
+            if !self.wait_once(ready, timeout)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
 impl Poller for MioPoller {
     #[inline(always)]
     fn poll(
@@ -114,26 +145,8 @@ impl Poller for MioPoller {
         ready: &mut Vec<(usize, Readiness)>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let timer = (self.poll.registry(), TIMER_TOKEN);
-        let mut timeout = self.precise_wait.begin(timeout, timer);
-        loop {
-            let (mut is_timer, mut is_more) = (false, false);
-            self.events.wait(&mut self.poll, timeout, |token, readiness| match token {
-                TIMER_TOKEN => is_timer = true,
-                WAKE_TOKEN => is_more = true,
-                _ => {
-                    is_more = true;
-                    ready.push((token.0, readiness));
-                }
-            })?;
-            if is_more || !is_timer || timeout == Some(Duration::ZERO) {
-                return Ok(());
-            }
-            match self.precise_wait.go_on((self.poll.registry(), TIMER_TOKEN)) {
-                Some(on) => timeout = on,
-                None => return Ok(()),
-            }
-        }
+        let timeout = self.precise_wait.begin(timeout, (self.poll.registry(), TIMER_TOKEN));
+        if self.wait_once(ready, timeout)? { self.go_on_waiting(ready) } else { Ok(()) }
     }
 
     fn registry(&self) -> Option<&mio::Registry> {

@@ -55,8 +55,7 @@ impl EventLoop {
             (entry.id, limits.read_budget, readiness),
         );
         let opening = remote.open(&mut io);
-        let half_received = remote.half_received().unwrap_or(0);
-        self.shared.change_half_received(entry, half_received);
+        self.shared.change_half_received(entry, io.half_received);
         match opening {
             Opening::Connecting => {
                 let timeout = limits.connect_timeout;

@@ -40,10 +40,9 @@ impl EventLoop {
             let (budget, messages) = (io.budget, self.shared.counters.messages_in.get());
             received = remote.receive(&mut io, &mut sink);
             read.bytes = budget - io.budget;
-            let half_received = remote.half_received();
-            if half_received.is_some() || entry.half_received() > 0 {
+            if io.half_received > 0 || entry.half_received() > 0 {
                 read.has_messages = self.shared.counters.messages_in.get() != messages;
-                self.shared.count_half_received(entry, half_received);
+                self.shared.count_half_received(entry, io.half_received);
             }
         }
         match received {

@@ -126,6 +126,7 @@ fn open(
     loop {
         let mut io = Io {
             is_one_enough: false,
+            half_received: 0,
             buffer: &mut buffer,
             budget: BUFFER,
             readiness: Readiness { ended: true, ..Readiness::BOTH },

@@ -184,8 +184,8 @@ impl Shared {
 
     /// After a read of an endpoint that is inside a message, or was.
     #[inline(never)] // Few reads end there.
-    pub(crate) fn count_half_received(&self, entry: &Entry, bytes: Option<usize>) {
-        self.change_half_received(entry, bytes.map_or(0, |bytes| bytes.max(1)));
+    pub(crate) fn count_half_received(&self, entry: &Entry, bytes: usize) {
+        self.change_half_received(entry, bytes);
         self.make_room(0);
     }
 

@@ -145,6 +145,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self.settle();
     }
 
+    /// Bytes kept of a message that is not whole, 1 at least.
+    #[inline]
+    fn half_received(&self) -> usize {
+        let fragments = self.protocol.half_received().map_or(0, |bytes| bytes.max(1));
+        fragments + self.seldom.as_ref().map_or(0, |seldom| seldom.inbox.held())
+    }
+
     /// Writes what waits, if the stream is open.
     #[inline]
     fn write(&self) -> Result<(), CloseReason> {
@@ -220,7 +227,9 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn open(&mut self, io: &mut Io<'_>) -> Opening {
-        self.try_open(io).unwrap_or_else(Opening::Failed)
+        let opening = self.try_open(io).unwrap_or_else(Opening::Failed);
+        io.half_received = self.half_received();
+        opening
     }
 
     fn next_address(&mut self, registration: &Registration<'_>) -> bool {
@@ -230,7 +239,9 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         let served = self.outbox.serve();
-        let received = match self.read(io, sink) {
+        let read = self.read(io, sink);
+        io.half_received = self.half_received();
+        let received = match read {
             Ok(Stop::Needs(_)) => match self.outbox.failure() {
                 Some(failure) => Received::Ended(failure),
                 None => Received::Drained,
@@ -242,16 +253,6 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         match self.write() {
             Err(reason) if !matches!(received, Received::Ended(_)) => Received::Ended(reason),
             _ => received,
-        }
-    }
-
-    fn half_received(&self) -> Option<usize> {
-        let fragments = self.protocol.half_received();
-        match &self.seldom {
-            Some(seldom) if !seldom.inbox.is_empty() => {
-                Some(seldom.inbox.held() + fragments.unwrap_or(0))
-            }
-            _ => fragments,
         }
     }
 

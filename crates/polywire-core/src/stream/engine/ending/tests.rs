@@ -85,8 +85,14 @@ fn read_at_stop(was_full: bool) -> usize {
     };
     let readiness = Readiness::BOTH;
     let mut buffer = vec![0; 64 << 10];
-    let mut io =
-        Io { buffer: &mut buffer, budget: 1, readiness, is_one_enough: false, registration };
+    let mut io = Io {
+        buffer: &mut buffer,
+        budget: 1,
+        readiness,
+        half_received: 0,
+        is_one_enough: false,
+        registration,
+    };
 
     let flood = Arc::new(Flood::default());
     let mut engine = Engine::accepted(Arc::clone(&flood), Plain, Limits::default());
