@@ -30,6 +30,13 @@ struct Round<'a> {
     items_left: usize,
 }
 
+/// What came of a read of the rest of a long frame.
+enum Long {
+    /// There may be more to read.
+    Goes,
+    Stops(Stop),
+}
+
 impl Stop {
     fn needed(&self) -> usize {
         match self {
@@ -58,20 +65,25 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
         }
         loop {
-            let (room, result) = self.read_once(io);
-            let len = match result {
-                Ok((0, _)) => return Err(self.end_of_stream()),
-                Ok((len, _)) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Stop::Needs(0));
+            if self.has_inbox() {
+                match self.read_long(io, round)? {
+                    Some(Long::Goes) => continue,
+                    Some(Long::Stops(stop)) => return Ok(stop),
+                    None => {}
                 }
-                Err(error) => return Err(CloseReason::from(&error)),
-            };
+            }
+            let room = io.budget.clamp(1, io.buffer.len());
+            let len =
+                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
+                    Ok(0) => return Err(self.end_of_stream()),
+                    Ok(len) => len,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Stop::Needs(0));
+                    }
+                    Err(error) => return Err(CloseReason::from(&error)),
+                };
             io.budget = io.budget.saturating_sub(len);
-            let stop = match result {
-                Ok((_, true)) => self.decode_long(round)?,
-                _ => self.decode_chunk(&mut io.buffer[..len], round)?,
-            };
+            let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
             let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -82,42 +94,37 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Reads once. Returns how many bytes there was room for, and how many came, to the inbox or to the
-    /// buffer.
-    #[inline(always)]
-    fn read_once(&mut self, io: &mut Io<'_>) -> (usize, io::Result<(usize, bool)>) {
-        let most = io.budget.max(1);
-        if self.has_inbox() {
-            if let Some(read) = self.read_long(most) {
-                return read;
-            }
-        }
-        let room = most.min(io.buffer.len());
-        let read = self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room]));
-        (room, read.map(|len| (len, false)))
-    }
-
-    /// The same of the rest of a long frame, straight to where it belongs.
+    /// Reads the rest of a long frame straight to where it belongs, if there is one.
     #[inline(never)]
-    fn read_long(&mut self, most: usize) -> Option<(usize, io::Result<(usize, bool)>)> {
+    fn read_long(
+        &mut self,
+        io: &mut Io<'_>,
+        round: &mut Round<'_>,
+    ) -> Result<Option<Long>, CloseReason> {
         let Self { outbox, seldom, .. } = self;
-        let inbox = &mut seldom.as_mut()?.inbox;
-        let unread = inbox.unread(most)?;
+        let (Some(seldom), Some(socket)) = (seldom, outbox.socket()) else { return Ok(None) };
+        let Some(unread) = seldom.inbox.unread(io.budget.max(1)) else { return Ok(None) };
         let room = unread.len();
-        let read = read_some(outbox.socket()?, unread);
-        if let Ok(len) = read {
-            inbox.note_read(len);
-        }
-        Some((room, read.map(|len| (len, true))))
-    }
-
-    /// Decodes a long frame, if it is whole.
-    #[inline(never)]
-    fn decode_long(&mut self, round: &mut Round<'_>) -> Result<Stop, CloseReason> {
-        match self.seldom().inbox.is_decodable() {
-            true => self.decode_inbox(false, round),
-            false => Ok(Stop::Needs(0)),
-        }
+        let len = match read_some(socket, unread) {
+            Ok(0) => return Err(self.end_of_stream()),
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Some(Long::Stops(Stop::Needs(0))));
+            }
+            Err(error) => return Err(CloseReason::from(&error)),
+        };
+        seldom.inbox.note_read(len);
+        io.budget = io.budget.saturating_sub(len);
+        let is_whole = seldom.inbox.is_decodable();
+        let stop = if is_whole { self.decode_inbox(false, round)? } else { Stop::Needs(0) };
+        let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
+        Ok(Some(if drained || !matches!(stop, Stop::Needs(_)) {
+            Long::Stops(stop)
+        } else if io.budget == 0 || round.items_left == 0 {
+            Long::Stops(Stop::Sink)
+        } else {
+            Long::Goes
+        }))
     }
 
     /// Decodes what was just read, behind what a read before has left.
