@@ -53,7 +53,7 @@ pub enum CloseReason {
         /// Bytes that were waiting.
         queued: usize,
     },
-    /// The peer took nothing for [`Limits::stall_timeout`](crate::Limits) while `send` waited.
+    /// The peer took nothing for [`Limits::stall_timeout`](crate::Limits) of much that waited for it.
     Stalled,
     /// A message began to arrive and did not go on.
     MessageTimeout,
@@ -64,6 +64,8 @@ pub enum CloseReason {
     NodeMemory,
     /// What was accepted for sending could not be delivered within the linger time.
     LingerTimeout,
+    /// Code of the adapter, or of the program, panicked while it framed or wrote a message.
+    Panicked,
     /// The program removed the endpoint.
     Removed,
     /// The node was stopped.
@@ -114,6 +116,7 @@ impl fmt::Display for CloseReason {
             Self::LingerTimeout => {
                 f.write_str("what was left to send could not be delivered within the linger time")
             }
+            Self::Panicked => f.write_str("code of the adapter or the program panicked in a send"),
             Self::Removed => f.write_str("the program removed the endpoint"),
             Self::NodeStopped => f.write_str("the node was stopped"),
             Self::Io(_, text) => f.write_str(text),
@@ -162,6 +165,7 @@ impl From<CloseReason> for io::Error {
                 io::ErrorKind::InvalidData
             }
             CloseReason::OutboxLimit { .. } | CloseReason::NodeMemory => io::ErrorKind::OutOfMemory,
+            CloseReason::Panicked => io::ErrorKind::Other,
             CloseReason::Removed | CloseReason::NodeStopped => io::ErrorKind::NotConnected,
             CloseReason::Io(kind, _) => *kind,
         };

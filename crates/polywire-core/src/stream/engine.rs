@@ -163,7 +163,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             Err(
                 reason @ (CloseReason::OutboxLimit { .. }
                 | CloseReason::NodeMemory
-                | CloseReason::Stalled),
+                | CloseReason::Stalled
+                | CloseReason::Panicked),
             ) => Err(reason),
             Err(_) => {
                 // The peer may have said more before it went: the read side tells the end.

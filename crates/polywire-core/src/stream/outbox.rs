@@ -17,6 +17,7 @@ mod writing;
 
 use std::io;
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::thread;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
@@ -99,6 +100,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if message.len() > self.encoder.max_message_size() {
             return SendStatus::MaxPacketSizeExceeded;
         }
+        let _guard = PanicGuard::new(self);
         let mut state = self.lock();
         if self.queue_behind(&mut state, message) {
             return SendStatus::Sent;
@@ -282,6 +284,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
     /// before them is written.
     pub(super) fn flush_to(&self, socket: &S) -> Result<(), CloseReason> {
+        let _guard = PanicGuard::new(self);
         for _ in 0..ROUNDS {
             let mut state = self.lock();
             if let Some(failure) = state.failure() {
@@ -503,6 +506,30 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         drop(state);
         self.room.notify_all();
         drop(forgotten);
+    }
+}
+
+/// Ends the connection if what an adapter or the program gave us panics before it is dropped: half a
+/// frame may wait, and the right to write would be nobody's. To be made before the lock is taken.
+struct PanicGuard<'a, S: Stream, E: Encoder> {
+    outbox: &'a Outbox<S, E>,
+    /// The program may send while it panics for another reason.
+    was_panicking: bool,
+}
+
+impl<'a, S: Stream, E: Encoder> PanicGuard<'a, S, E> {
+    #[inline]
+    fn new(outbox: &'a Outbox<S, E>) -> Self {
+        Self { outbox, was_panicking: thread::panicking() }
+    }
+}
+
+impl<S: Stream, E: Encoder> Drop for PanicGuard<'_, S, E> {
+    #[inline]
+    fn drop(&mut self) {
+        if thread::panicking() && !self.was_panicking {
+            self.outbox.abort(CloseReason::Panicked);
+        }
     }
 }
 

@@ -94,6 +94,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     | CloseReason::OutboxLimit { .. }
                     | CloseReason::NodeMemory
                     | CloseReason::Stalled
+                    | CloseReason::Panicked
                     | CloseReason::Io(..)
             );
         if may_speak {

@@ -1,4 +1,5 @@
 mod hand_over;
+mod panics;
 
 use std::io::IoSlice;
 use std::sync::atomic::AtomicUsize;
