@@ -201,7 +201,8 @@ impl<S: Send + 'static> NodeListener<S> {
     /// program takes them as it likes.
     ///
     /// While the queue holds more than [`NodeLimits::max_enqueued`](crate::NodeLimits), the node
-    /// reads from nobody and accepts nobody; it goes on when the program has taken half of that.
+    /// reads from nobody and accepts nobody; it goes on when the program has taken half of that. Once the
+    /// receiver is dropped the node stops: nobody would take its events.
     ///
     /// # Panics
     ///
@@ -209,14 +210,23 @@ impl<S: Send + 'static> NodeListener<S> {
     pub fn enqueue(self) -> (NodeTask, EventReceiver<StoredNodeEvent<S>>) {
         let (sender, mut receiver) = events::split();
         let backlog = Arc::new(Backlog::new(Arc::clone(&self.shared)));
-        let taken = Arc::clone(&backlog);
-        receiver.on_take(Box::new(move |event| taken.take(event)));
+        let taken = TakenUntilDropped(Arc::clone(&backlog));
+        receiver.on_take(Box::new(move |event| taken.0.take(event)));
         let task = self.for_each_async(move |event| {
             let event = event.into();
             backlog.add(&event);
             sender.send(event);
         });
         (task, receiver)
+    }
+}
+
+/// What the receiver of a queue takes events out by: it stops the node when it goes.
+struct TakenUntilDropped(Arc<Backlog>);
+
+impl Drop for TakenUntilDropped {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

@@ -38,6 +38,9 @@ fn next_number() -> Number {
 /// Cancelled entries that the agenda may always hold: so few are not worth a rebuild.
 const DEAD_ALLOWED: usize = 64;
 
+/// Slots that may always be free.
+const SLOTS_ALLOWED: usize = 1024;
+
 /// Timers that are due which leave the agenda at a time.
 const TOGETHER: usize = 16;
 
@@ -69,11 +72,13 @@ pub(crate) struct Timers<E> {
     /// Entries that are due, in their order. What is set now may yet come before them.
     due: VecDeque<Entry>,
     slots: Slab<(Number, E)>,
+    /// Timers that ended, less what it cost to look for memory to be given back.
+    ended: usize,
 }
 
 impl<E> Default for Timers<E> {
     fn default() -> Self {
-        Self { agenda: Agenda::default(), due: VecDeque::new(), slots: Slab::new() }
+        Self { agenda: Agenda::default(), due: VecDeque::new(), slots: Slab::new(), ended: 0 }
     }
 }
 
@@ -92,7 +97,7 @@ impl<E> Timers<E> {
         if !is_live(&self.slots, id.slot, id.number) {
             return None;
         }
-        let (_, event) = self.slots.remove(id.slot as usize);
+        let event = self.remove(id.slot);
         self.drop_dead_entries();
         Some(event)
     }
@@ -106,9 +111,25 @@ impl<E> Timers<E> {
             self.take_due(now);
         }
         let entry = if self.is_agenda_first() { self.agenda.pop() } else { self.due.pop_front() };
-        let (_, event) = self.slots.remove(entry?.slot as usize);
+        let event = self.remove(entry?.slot);
         self.drop_dead_entries();
         Some(event)
+    }
+
+    /// Frees a slot, and gives memory back where most are free: it is looked for when half as many
+    /// timers are left as at the look before, and no more often than what the looks cost is little.
+    fn remove(&mut self, slot: u32) -> E {
+        let (_, event) = self.slots.remove(slot as usize);
+        self.ended += 1;
+        let (len, capacity) = (self.slots.len(), self.slots.capacity());
+        if (len == 0 || len.is_power_of_two())
+            && capacity > 4 * len.max(SLOTS_ALLOWED)
+            && self.ended >= capacity / 64
+        {
+            self.ended -= capacity / 64;
+            self.slots.shrink_to_fit();
+        }
+        event
     }
 
     /// When the earliest timer is due.
@@ -119,7 +140,7 @@ impl<E> Timers<E> {
 
     /// Takes some that are due off the agenda, if any are.
     fn take_due(&mut self, now: u64) {
-        let Self { agenda, due, slots } = self;
+        let Self { agenda, due, slots, .. } = self;
         while due.len() < TOGETHER && agenda.peek().is_some_and(|entry| entry.at <= now) {
             due.extend(agenda.pop());
         }
@@ -135,7 +156,7 @@ impl<E> Timers<E> {
     }
 
     fn drop_dead_entries(&mut self) {
-        let Self { agenda, due, slots } = self;
+        let Self { agenda, due, slots, .. } = self;
         if agenda.len() > 2 * slots.len() + DEAD_ALLOWED {
             agenda.retain(|entry| is_live(slots, entry.slot, entry.number));
         }
@@ -254,6 +275,16 @@ mod tests {
         }
         assert!((0..100_000).all(|number| timers.pop_due(7) == Some(number)));
         assert_eq!(timers.pop_due(7), None);
+    }
+
+    #[test]
+    fn memory_of_timers_that_were_cancelled_is_given_back() {
+        let mut timers = Timers::default();
+        let kept = timers.schedule(5, 0);
+        let ids: Vec<_> = (0..500_000).map(|number| timers.schedule(10, number)).collect();
+        assert!(ids.into_iter().all(|id| timers.cancel(id).is_some()));
+        assert!(timers.slots.capacity() <= 2 * SLOTS_ALLOWED, "{}", timers.slots.capacity());
+        assert_eq!(timers.cancel(kept), Some(0));
     }
 
     #[test]

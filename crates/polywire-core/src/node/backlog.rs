@@ -46,6 +46,11 @@ impl Backlog {
         }
     }
 
+    /// Nobody takes events any more.
+    pub(super) fn stop(&self) {
+        self.shared.stop();
+    }
+
     fn let_go_if(&self, has_room: bool) {
         if has_room && self.holds.load(Ordering::SeqCst) && self.holds.swap(false, Ordering::SeqCst)
         {

@@ -12,6 +12,15 @@ use crate::peers::{Bytes, MESSAGE};
 const MAX: usize = 1 << 20;
 const STREAM: usize = 16 << 20;
 
+#[test]
+fn a_node_whose_queue_nobody_takes_from_any_more_stops() {
+    let (handler, listener) = split();
+    let (mut task, events) = listener.enqueue();
+    drop(events);
+    assert!(!handler.is_running());
+    task.wait();
+}
+
 over_transports! {
     [tcp framed_tcp ws]
     fn a_queue_that_nobody_takes_from_stays_small_and_loses_nothing(transport) {
