@@ -9,6 +9,7 @@ use std::time::Duration;
 pub(crate) const LARGE_BUFFER: usize = 4 << 20;
 
 /// What this process is asked to be.
+#[derive(Clone)]
 pub(crate) struct Args {
     pub(crate) scenario: String,
     pub(crate) contestant: String,
@@ -34,6 +35,16 @@ impl Args {
 
     pub(crate) fn number<T: FromStr>(&self, key: &str) -> T {
         self.text(key).parse().unwrap_or_else(|_| panic!("{key}=... is no number"))
+    }
+
+    /// A number that most scenarios leave at `default`.
+    pub(crate) fn number_or<T: FromStr>(&self, key: &str, default: T) -> T {
+        if self.values.contains_key(key) { self.number(key) } else { default }
+    }
+
+    /// Answers to each message.
+    pub(crate) fn replies(&self) -> u64 {
+        self.number_or("replies", 1)
     }
 
     pub(crate) fn transport(&self) -> &str {

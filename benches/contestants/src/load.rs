@@ -1,8 +1,10 @@
 //! What all contestants are measured with: many connections from one thread, each answer compared; and
 //! a receiver that is the same for all.
 
+mod burst;
 mod echo;
 mod guest;
+mod sink;
 mod unread;
 mod visits;
 
@@ -11,8 +13,10 @@ use crate::args::Args;
 pub(crate) fn run(args: &Args) {
     match args.scenario.as_str() {
         "echo" => echo::run(args),
+        "burst" => burst::run(args),
         "chat" => echo::chat(args),
         "visits" => visits::run(args),
+        "spread" => sink::run(args),
         "stream" => unread::run(),
         _ => panic!("no such scenario"),
     }

@@ -11,6 +11,7 @@ mod native;
 mod numbered;
 mod polywire_node;
 mod quinn;
+mod spread;
 mod threads;
 mod times;
 mod tokio_programs;

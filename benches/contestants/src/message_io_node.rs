@@ -20,6 +20,9 @@ pub(crate) const KEEPS_MESSAGES_BACK: bool = true;
 
 pub(crate) fn prepare(_: &NetworkController, _: &Args) {}
 
+/// Its `send` returns when all is written.
+pub(crate) fn drain(_: &NetworkController) {}
+
 pub(crate) fn listen_with_large_buffer(_: &NetworkController) -> SocketAddr {
     panic!("message-io has no option for it")
 }

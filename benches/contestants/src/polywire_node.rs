@@ -30,6 +30,13 @@ pub(crate) fn prepare(network: &NetworkController, args: &Args) {
     }
 }
 
+/// Waits until all that was sent is written.
+pub(crate) fn drain(network: &NetworkController) {
+    while network.stats().queued_bytes > 0 {
+        std::thread::sleep(std::time::Duration::from_micros(100));
+    }
+}
+
 /// Whether messages may stay in the library until something else comes.
 pub(crate) const KEEPS_MESSAGES_BACK: bool = false;
 

@@ -3,6 +3,7 @@
 mod client;
 mod datagrams;
 mod server;
+mod spread;
 mod stream;
 mod streams;
 mod threads;
@@ -18,6 +19,7 @@ pub(crate) fn run(args: &Args) {
         match (args.scenario.as_str(), args.role.as_str()) {
             ("echo", "server") => server::echo(args).await,
             ("chat", "server") => server::chat().await,
+            ("spread", _) => spread::run(args).await,
             ("echo", "client") => client::exchange(args).await,
             ("alone", _) => client::alone(args).await,
             ("stream", "receiver") if args.transport() == "udp" => datagrams::receive(args).await,

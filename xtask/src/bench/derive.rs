@@ -31,6 +31,7 @@ pub(crate) fn derive(values: &mut Values, case: &Case) {
         ("p50_us", "p50_ns", 1e-3),
         ("p99_us", "p99_ns", 1e-3),
         ("p50_ms", "p50_ns", 1e-6),
+        ("left_mib", "left_kib", 1.0 / 1024.0),
         ("bytes_each", "held_kib", 1024.0 / conns),
     ] {
         if let Some(value) = told.get(from) {

@@ -131,6 +131,7 @@ fn pair(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Re
         let end = server.usage()?;
         values.insert("server_cpu_ns".into(), end["cpu_ns"] - warm["cpu_ns"]);
         values.insert("held_kib".into(), warm["rss_kib"] - idle["rss_kib"]);
+        values.insert("left_kib".into(), end["rss_kib"] - idle["rss_kib"]);
         values.insert("peak_kib".into(), end["peak_kib"]);
     }
     server.end();

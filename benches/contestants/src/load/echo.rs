@@ -28,9 +28,11 @@ impl Load {
         let guests = (0..args.number("conns")).map(|index| {
             let mut stream = connect(peer, &shared);
             assert!(!used || exchange(&mut stream, &mut shared), "the server answers the same");
-            let mut guest = Guest::new(stream, u64::from(used));
+            let answered = if used { shared.replies } else { 0 };
+            let mut guest = Guest::new(stream, u64::from(used), answered);
             let registry = poll.registry();
-            registry.register(guest.stream(), Token(index), Interest::READABLE).expect("registers");
+            let both = Interest::READABLE | Interest::WRITABLE;
+            registry.register(guest.stream(), Token(index), both).expect("registers");
             guest
         });
         let guests = guests.collect();
@@ -46,6 +48,7 @@ impl Load {
         self.poll.poll(&mut self.events, Some(PATIENCE)).expect("polls");
         for event in &self.events {
             let guest = &mut self.guests[event.token().0];
+            guest.flush();
             let came = guest.read(&mut self.shared);
             each(guest, &mut self.shared, came);
         }
@@ -59,17 +62,18 @@ pub(super) fn run(args: &Args) {
     let end = begin + args.time();
     let depth: u64 = if begin < end { args.number("depth") } else { 0 };
     load.guests.iter_mut().for_each(|guest| guest.send(depth, &mut load.shared));
-    let mut under_way = depth * load.guests.len() as u64;
+    let mut under_way = depth * load.shared.replies * load.guests.len() as u64;
     let (mut answered, mut in_time) = (0, 0);
     while under_way > 0 && end.elapsed() < PATIENCE {
         load.turn(|guest, shared, came| {
             answered += came;
+            let done = guest.done(shared) - (guest.answered - came) / shared.replies;
             if Instant::now() < end {
                 in_time = answered;
-                guest.send(came, shared);
-            } else {
-                under_way -= came;
+                guest.send(done, shared);
+                under_way += done * shared.replies;
             }
+            under_way -= came;
         });
     }
     let cpu = (usage::cpu_time() - cpu).as_nanos();

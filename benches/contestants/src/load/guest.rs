@@ -10,6 +10,8 @@ use crate::ws_handshake;
 pub(super) struct Guest {
     stream: mio::net::TcpStream,
     part: Vec<u8>,
+    /// What a write has not taken.
+    unsent: Vec<u8>,
     sent: u64,
     pub(super) answered: u64,
     pub(super) wrong: u64,
@@ -21,20 +23,17 @@ pub(super) struct Shared {
     pub(super) message: Vec<u8>,
     pub(super) buffer: Vec<u8>,
     out: Vec<u8>,
+    /// Answers to each message.
+    pub(super) replies: u64,
 }
 
 impl Shared {
     pub(super) fn new(args: &crate::args::Args) -> Self {
         let size = args.size();
         let wire = Wire::client(args.transport(), size);
-        let (buffer, out) = (vec![0; 256 << 10], Vec::new());
-        Self { wire, message: vec![0x5a; size], buffer, out }
-    }
-
-    fn write(&self, mut stream: impl Write) {
-        // The bytes on the way are far fewer than the buffers of two sockets.
-        let len = stream.write(&self.out).expect("there is room");
-        assert_eq!(len, self.out.len(), "there is room");
+        // Room for a long message and its answer, where one is waited for.
+        let (buffer, out) = (vec![0; (256 << 10).max(2 * size)], Vec::new());
+        Self { wire, message: vec![0x5a; size], buffer, out, replies: args.replies() }
     }
 }
 
@@ -53,12 +52,16 @@ pub(super) fn exchange(stream: &mut TcpStream, shared: &mut Shared) -> bool {
     number(&mut shared.message, 0);
     shared.out.clear();
     shared.wire.push(&shared.message, &mut shared.out);
-    shared.write(&mut *stream);
-    let mut filled = 0;
+    stream.write_all(&shared.out).expect("the server reads");
+    let (mut filled, mut used, mut answers) = (0, 0, 0);
     loop {
-        if let Some(frame) = shared.wire.find(&shared.buffer[..filled]) {
-            let answer = frame.message(&shared.buffer[..filled], &mut shared.out);
-            return answer == shared.message;
+        while let Some(frame) = shared.wire.find(&shared.buffer[used..filled]) {
+            let answer = frame.message(&shared.buffer[used..filled], &mut shared.out);
+            answers += 1;
+            if answer != shared.message || answers == shared.replies {
+                return answer == shared.message;
+            }
+            used += frame.end;
         }
         let len = stream.read(&mut shared.buffer[filled..]).expect("the server answers");
         assert_ne!(len, 0, "the server lives");
@@ -67,11 +70,11 @@ pub(super) fn exchange(stream: &mut TcpStream, shared: &mut Shared) -> bool {
 }
 
 impl Guest {
-    /// One that has had so many messages answered.
-    pub(super) fn new(stream: TcpStream, answered: u64) -> Self {
+    /// One that has sent so many messages, and had so many answers.
+    pub(super) fn new(stream: TcpStream, sent: u64, answered: u64) -> Self {
         stream.set_nonblocking(true).expect("sets an option");
         let stream = mio::net::TcpStream::from_std(stream);
-        Self { stream, part: Vec::new(), sent: answered, answered, wrong: 0 }
+        Self { stream, part: Vec::new(), unsent: Vec::new(), sent, answered, wrong: 0 }
     }
 
     pub(super) fn stream(&mut self) -> &mut mio::net::TcpStream {
@@ -86,9 +89,37 @@ impl Guest {
             self.sent += 1;
             shared.wire.push(&shared.message, &mut shared.out);
         }
-        if count > 0 {
-            shared.write(&self.stream);
+        if count > 0 && self.unsent.is_empty() {
+            let written = self.write(&shared.out);
+            self.unsent.extend_from_slice(&shared.out[written..]);
+        } else {
+            self.unsent.extend_from_slice(&shared.out);
         }
+    }
+
+    /// Goes on with what a write has not taken.
+    pub(super) fn flush(&mut self) {
+        if !self.unsent.is_empty() {
+            let unsent = std::mem::take(&mut self.unsent);
+            let written = self.write(&unsent);
+            self.unsent = unsent[written..].to_vec();
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.stream.write(&bytes[written..]) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                result => written += result.expect("the server reads"),
+            }
+        }
+        written
+    }
+
+    /// Messages of which all answers have come.
+    pub(super) fn done(&self, shared: &Shared) -> u64 {
+        self.answered / shared.replies
     }
 
     /// Reads all there is and compares the answers. Returns how many came.
@@ -109,7 +140,7 @@ impl Guest {
     }
 
     fn take(&mut self, len: usize, shared: &mut Shared) {
-        let Shared { wire, message, buffer, .. } = shared;
+        let Shared { wire, message, buffer, replies, .. } = shared;
         let has_part = !self.part.is_empty();
         if has_part {
             self.part.extend_from_slice(&buffer[..len]);
@@ -118,7 +149,7 @@ impl Guest {
         let mut used = 0;
         let mut unmasked = Vec::new();
         while let Some(frame) = wire.find(&bytes[used..]) {
-            number(message, self.answered);
+            number(message, self.answered / *replies);
             let answer = frame.message(&bytes[used..], &mut unmasked);
             self.wrong += u64::from(answer != message.as_slice());
             self.answered += 1;

@@ -29,6 +29,7 @@ struct Server {
     conns: Vec<Option<Conn>>,
     free: Vec<usize>,
     wire: Wire,
+    replies: u64,
     service: Service,
     buffer: Vec<u8>,
     checker: Checker,
@@ -47,6 +48,7 @@ pub(super) fn run(args: &Args, service: Service) {
         conns: Vec::new(),
         free: Vec::new(),
         wire: Wire::server(args.transport(), args.size()),
+        replies: args.replies(),
         service,
         buffer: vec![0; 256 << 10],
         checker: Checker::new(args.size()),
@@ -98,13 +100,13 @@ impl Server {
 
     /// Reads and answers; returns whether the connection lives on.
     fn serve(&mut self, index: usize, is_readable: bool, is_closed: bool) -> io::Result<bool> {
-        let Self { conns, wire, service, buffer, checker, is_over, poll, .. } = self;
+        let Self { conns, wire, service, buffer, checker, is_over, poll, replies, .. } = self;
         let Some(conn) = &mut conns[index] else { return Ok(false) };
         let mut told = Vec::new();
         let mut lives = true;
         if is_readable {
             lives = conn.read(*wire, buffer, is_closed, |message, out| match service {
-                Service::Echo => wire.push(message, out),
+                Service::Echo => (0..*replies).for_each(|_| wire.push(message, out)),
                 Service::Chat => wire.push(message, &mut told),
                 Service::Check => {
                     let is_stream = matches!(wire, Wire::Sized(_));

@@ -1,5 +1,7 @@
 //! Both ends in one thread: send on one, wait at the other.
 
+use std::time::Duration;
+
 use super::library::network::{self, NetEvent};
 use super::{ANY_PORT, transport};
 use crate::args::Args;
@@ -20,11 +22,15 @@ pub(super) fn run(args: &Args) {
         });
     }
     let mut trips = RoundTrips::new(args);
+    let timeout = match args.number_or("timeout", 0) {
+        0 => None,
+        millis => Some(Duration::from_millis(millis)),
+    };
     loop {
         controller.send(endpoint, trips.next());
         let mut goes_on = None;
         while goes_on.is_none() {
-            processor.process_poll_event(None, |event| match event {
+            processor.process_poll_event(timeout, |event| match event {
                 NetEvent::Message(_, message) => goes_on = Some(trips.answered(message)),
                 other => panic!("{other:?}"),
             });

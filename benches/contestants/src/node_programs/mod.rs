@@ -1,10 +1,11 @@
 //! Programs on a node: compiled once for polywire and once for message-io, which `library` is.
 
-pub(crate) use super::{KEEPS_MESSAGES_BACK, library, listen_with_large_buffer, prepare};
+pub(crate) use super::{KEEPS_MESSAGES_BACK, drain, library, listen_with_large_buffer, prepare};
 
 mod alone;
 mod client;
 mod server;
+mod spread;
 mod stream;
 mod threads;
 
@@ -18,6 +19,8 @@ pub(crate) fn run(args: &Args) {
     match (args.scenario.as_str(), args.role.as_str()) {
         ("echo", "server") => server::echo(args),
         ("chat", "server") => server::chat(args),
+        ("burst", "server") => server::echo(args),
+        ("spread", _) => spread::run(args),
         ("echo", "client") => client::run(args),
         ("alone", _) => alone::run(args),
         ("stream", "receiver") => stream::receive(args),

@@ -11,9 +11,12 @@ pub(super) fn echo(args: &Args) {
     prepare(handler.network(), args);
     let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
     usage::serve(addr.port());
+    let replies = args.replies();
     listener.for_each(move |event| {
         if let NodeEvent::Network(NetEvent::Message(endpoint, message)) = event {
-            handler.network().send(endpoint, message);
+            for _ in 0..replies {
+                handler.network().send(endpoint, message);
+            }
         }
     });
 }

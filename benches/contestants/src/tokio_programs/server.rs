@@ -17,10 +17,13 @@ pub(super) async fn echo(args: &Args) {
     usage::serve(port);
     loop {
         let (stream, _) = listener.accept().await.expect("accepts");
-        let transport = args.transport().to_owned();
+        let (transport, replies) = (args.transport().to_owned(), args.replies());
         tokio::spawn(async move {
             let mut conn = Conn::accepted(stream, &transport).await;
             while let Some(message) = conn.receive().await {
+                for _ in 1..replies {
+                    conn.feed(message.clone()).await;
+                }
                 conn.send(message).await;
             }
         });

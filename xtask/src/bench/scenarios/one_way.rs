@@ -94,3 +94,28 @@ pub(super) fn unread(scale: Scale) -> Scenario {
         runs: 1,
     }
 }
+
+pub(super) fn spread(scale: Scale) -> Scenario {
+    let row = |(threads, conns): (u64, u64)| {
+        let args = format!("size=64 conns={conns} threads={threads} ms={}", scale.ms);
+        let contestants = ["tokio", "polywire", "message-io"];
+        let case = case("spread", "framed", &contestants, ["receiver", "sender"], args);
+        let server = Role { by_load: true, ..case.server };
+        Case { name: format!("{threads} to {conns}"), conns, server, ..case }
+    };
+    let rows =
+        [1, 4].into_iter().flat_map(|threads| [1, 2, 4, 16, 64].map(|conns| (threads, conns)));
+    Scenario {
+        name: "spread",
+        about: "plain threads send 64 bytes to each of some connections in turn, until all is written; tokio \
+                by a channel for each connection and a task that writes up to 512 at a time",
+        cases: rows.map(row).collect(),
+        metrics: vec![
+            higher("sent_per_s", "messages/s"),
+            lower("sender_us", "CPU in µs a message"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+        runs: 1,
+    }
+}

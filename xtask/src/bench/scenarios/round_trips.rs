@@ -192,3 +192,95 @@ pub(super) fn visits(scale: Scale) -> Scenario {
         runs: 1,
     }
 }
+
+/// The loops of games wait with a time-out.
+pub(super) fn timeouts(scale: Scale) -> Scenario {
+    let row = |timeout: u64| {
+        let args = format!(
+            "size=1 warmups=3 timeout={timeout} ms={} count={}",
+            scale.ms, scale.round_trips
+        );
+        let case = case("alone", "framed", &["polywire", "message-io"], ["", "both"], args);
+        let name = if timeout == 0 { "without".into() } else { format!("of {timeout} ms") };
+        Case { name, placement: Placement::Together, ..case }
+    };
+    Scenario {
+        name: "timeouts",
+        about: "as `alone`, framed, by a `process_poll_event` with a time-out",
+        cases: [0, 1, 16, 1000].map(row).to_vec(),
+        metrics: vec![lower("p50_us", "p50 in µs"), lower("p99_us", "p99 in µs")],
+        shape: Shape::Solo,
+        counts_calls: false,
+        runs: 1,
+    }
+}
+
+pub(super) fn replies(scale: Scale, counts_calls: bool) -> Scenario {
+    let row = |(replies, depth): (u64, u64)| {
+        let args = format!("depth={depth} replies={replies} ms={}", scale.ms);
+        let servers = ["mio", "polywire", "message-io", "tokio"];
+        let case = loaded("echo", "echo", "framed", &servers, (1, 64), &args);
+        Case { name: format!("{replies} to each, D={depth}"), ..case }
+    };
+    let cases = [(1, 1), (2, 1), (10, 1), (2, 16), (10, 16)].map(row).to_vec();
+    let rates = vec![
+        higher("answers_per_s", "answers/s"),
+        lower("server_us", "server's CPU in µs an answer"),
+    ];
+    let (name, about, metrics) = match counts_calls {
+        false => {
+            ("replies", "several answers to each message of D under way, each by a send", rates)
+        }
+        true => (
+            "replies-calls",
+            "system calls of `replies`, those of the server's start included (strace)",
+            vec![lower("calls_each", "calls an answer")],
+        ),
+    };
+    Scenario { name, about, cases, metrics, shape: Shape::Echo, counts_calls, runs: 1 }
+}
+
+pub(super) fn sizes(scale: Scale) -> Scenario {
+    let mut cases = Vec::new();
+    for transport in ["framed", "ws"] {
+        for conns in [1, scale.crowd / 100, scale.crowd / 10] {
+            for size in [60_000, 70_000, 100 << 10, 256 << 10, 1 << 20] {
+                let args = format!("depth=1 ms={}", scale.ms);
+                let servers = ["mio", "polywire", "message-io", "tokio"];
+                let case = loaded("echo", "echo", transport, &servers, (conns.max(1), size), &args);
+                cases.push(Case { name: format!("{transport} {size} B, C={conns}"), ..case });
+            }
+        }
+    }
+    Scenario {
+        name: "sizes",
+        about: "long messages and their answers, one under way on each of C connections",
+        cases,
+        metrics: vec![
+            higher("answers_per_s", "messages/s"),
+            lower("server_us", "server's CPU in µs a message"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+        runs: 1,
+    }
+}
+
+pub(super) fn burst(scale: Scale) -> Scenario {
+    let row = |size| {
+        let args = format!("bytes={}", scale.burst);
+        let mut case = loaded("burst", "burst", "framed", &["mio", "polywire"], (20, size), &args);
+        case.placement = Placement::Free;
+        Case { name: format!("messages of {size} B"), ..case }
+    };
+    Scenario {
+        name: "burst",
+        about: "memory that an echo server keeps after its answers to 20 connections waited unread, were \
+                read, and all closed",
+        cases: [1 << 10, 10 << 10, 100 << 10, 1 << 20].map(row).to_vec(),
+        metrics: vec![lower("left_mib", "MiB of RSS above the start")],
+        shape: Shape::Echo,
+        counts_calls: false,
+        runs: 1,
+    }
+}

@@ -181,14 +181,14 @@ fn nothing_is_left_to_a_loop_that_runs_callbacks() {
     for is_busy in [false, true] {
         let waker = announcements.waker();
         if is_busy {
-            waker.become_busy()
+            waker.become_busy();
         } else {
-            waker.awake()
+            waker.awake();
         }
         let writes = pipe.writes.load(Ordering::Relaxed);
         thread::scope(|scope| {
             scope.spawn(|| {
-                (0..20).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent))
+                (0..20).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent));
             });
         });
         let writes = pipe.writes.load(Ordering::Relaxed) - writes;
