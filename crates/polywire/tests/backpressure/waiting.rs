@@ -150,4 +150,45 @@ over_transports! {
         assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
         peer.join().unwrap();
     }
+
+    [tcp framed_tcp ws]
+    fn a_node_that_is_to_stop_when_drained_does_when_a_batch_has_left(transport) {
+        let (handler, listener) = split();
+        let addr = listen(&handler, transport);
+        let (end, ended) = mpsc::channel::<()>();
+        let peer = thread::spawn(move || {
+            let _silent = RawPeer::connect(transport, addr);
+            let _ = ended.recv();
+        });
+        let (accepted, ready) = mpsc::channel();
+        let mut task = listener.for_each_async(move |event| {
+            if let NodeEvent::Network(NetEvent::Accepted(endpoint, _)) = event {
+                accepted.send(endpoint).unwrap();
+            }
+        });
+        let endpoint = ready.recv_timeout(DEADLINE).unwrap();
+        let (waits, is_waiting) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel::<()>();
+        let network = handler.network().clone();
+        let sender = thread::spawn(move || {
+            let messages = (0..3).map(|number| {
+                if number == 2 {
+                    waits.send(()).unwrap();
+                    goes_on.recv().unwrap();
+                }
+                [7; 10]
+            });
+            assert_eq!(network.send_many(endpoint, messages).taken, 3);
+        });
+        is_waiting.recv_timeout(DEADLINE).unwrap();
+        handler.stop_when_drained(Duration::MAX);
+        thread::sleep(Duration::from_millis(50)); // The loop has looked, and sleeps.
+        let since = Instant::now();
+        go_on.send(()).unwrap();
+        task.wait();
+        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+        sender.join().unwrap();
+        drop(end);
+        peer.join().unwrap();
+    }
 }
