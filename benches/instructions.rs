@@ -63,7 +63,7 @@ fn lone_messages(transport: Transport) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(8_600_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(8_870_000))]
 #[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(22_370_000))]
 #[bench::udp(args = (Transport::Udp), config = limit(18_500_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(34_130_000))]
