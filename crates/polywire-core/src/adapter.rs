@@ -30,6 +30,7 @@ use crate::poller::{Readiness, token_of};
 use crate::reconnect::Redial;
 
 pub use crate::loop_thread::{Gathering, gathering};
+pub use crate::writer::Writer;
 
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;

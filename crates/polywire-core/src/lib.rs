@@ -38,6 +38,7 @@ pub mod simulation;
 pub mod stream;
 mod sync;
 pub mod util;
+mod writer;
 
 pub use announcer::Announcer;
 pub use close_reason::{CloseReason, Text};

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use polywire_core::adapter::Gathering;
+use polywire_core::adapter::{Gathering, Writer};
 use polywire_core::network::SendStatus;
 use polywire_core::{Announcer, Readiness};
 
@@ -36,7 +36,9 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 struct State {
     runs: Runs,
-    turn: Turn,
+    writer: Writer,
+    /// The loop is next when the system has room.
+    waits_for_room: bool,
     /// `None` until the loop knows the socket.
     announcer: Option<Announcer>,
     /// Bytes that the node knows to wait here.
@@ -45,24 +47,12 @@ struct State {
     is_watched: bool,
 }
 
-/// Who writes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// Whoever sends, or says that no more follow.
-    Anybody,
-    /// The loop was told.
-    Loop,
-    /// A thread is writing, without the lock.
-    Writing,
-    /// The loop, when the system has room again.
-    Room,
-}
-
 impl Outbox {
     pub(crate) fn new(joining: Joining) -> Self {
         let state = State {
             runs: Runs::default(),
-            turn: Turn::Anybody,
+            writer: Writer::None,
+            waits_for_room: false,
             announcer: None,
             counted: 0,
             is_watched: false,
@@ -141,35 +131,42 @@ impl Outbox {
         }
         let mut state = self.lock();
         for _ in 0..ROUNDS {
-            if state.turn == Turn::Writing {
-                return; // Whoever writes takes what was put behind meanwhile.
+            if state.writer.leave_to_thread() {
+                return; // Which takes what was put behind meanwhile.
             }
+            state.waits_for_room = false;
             if state.runs.is_empty() {
-                state.turn = Turn::Anybody;
+                state.writer = Writer::None;
                 state.count();
                 return self.is_used.store(false, Ordering::Release);
             }
-            state.turn = Turn::Writing;
+            state.writer = Writer::Thread;
             let mut runs = std::mem::take(&mut state.runs);
             drop(state);
             let written = runs.write(&self.joining, &mut write);
             state = self.lock();
             state.count_dropped(written.dropped);
-            state.turn = Turn::Anybody;
+            let again = state.writer.finish();
             if written.is_full {
                 runs.append(std::mem::take(&mut state.runs));
                 state.runs = runs;
-                return state.wait_for_room();
+                if !again {
+                    return state.wait_for_room();
+                }
+                // The poller may have told of room before this found none.
+            } else {
+                state.writer = Writer::None;
             }
         }
         // Others send as fast as this writes: the loop goes on.
+        state.writer = Writer::None;
         state.call_loop();
     }
 
     /// Whether the poller is to tell of room and does not, or the other way round.
     pub(crate) fn is_to_change_watch(&self) -> Option<bool> {
         let mut state = self.lock();
-        let wanted = state.turn == Turn::Room;
+        let wanted = state.waits_for_room;
         let is_changed = std::mem::replace(&mut state.is_watched, wanted) != wanted;
         is_changed.then_some(wanted)
     }
@@ -181,8 +178,9 @@ impl Outbox {
         state.count_dropped(runs.datagrams());
         state.count();
         state.is_watched = false;
-        if state.turn != Turn::Writing {
-            state.turn = Turn::Anybody;
+        state.waits_for_room = false;
+        if !state.writer.is_writing() {
+            state.writer = Writer::None;
         }
     }
 
@@ -210,15 +208,15 @@ impl State {
     /// Has the loop write, unless somebody does or it was told.
     fn call_loop(&mut self) {
         let Some(announcer) = &self.announcer else { return };
-        if self.turn == Turn::Anybody {
-            self.turn = Turn::Loop;
+        if self.writer == Writer::None {
+            self.writer = Writer::Loop;
             announcer.announce(Readiness::WRITABLE);
         }
     }
 
     /// Has the loop write when the system has room. It alone can ask the poller to tell.
     fn wait_for_room(&mut self) {
-        self.turn = Turn::Room;
+        self.waits_for_room = true;
         self.count();
         if let Some(announcer) = self.announcer.as_ref().filter(|_| !self.is_watched) {
             announcer.announce(Readiness::WRITABLE);

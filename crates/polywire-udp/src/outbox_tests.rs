@@ -140,3 +140,25 @@ fn what_is_thrown_away_waits_for_nothing_any_more() {
     world.send(Gathering::No, b"next");
     assert_eq!(world.take_calls(), [(4, None)]);
 }
+
+#[test]
+fn room_that_is_told_while_a_thread_finds_none_is_used() {
+    let world = World::new();
+    world.socket.borrow_mut().is_full = true;
+    for _ in 0..3 {
+        assert_eq!(world.send(Gathering::UntilFlush, b"hello"), SendStatus::Sent);
+    }
+    let mut told = false;
+    world.outbox.flush(|_, bytes, len| {
+        let result = world.write(bytes, len);
+        if !told {
+            told = true;
+            world.socket.borrow_mut().is_full = false;
+            world.flush(); // The poller's edge, which comes once.
+        }
+        result
+    });
+    assert_eq!(world.outbox.queued(), 0, "the edge is gone, and nobody else will write");
+    assert_eq!(world.take_calls().len(), 1);
+    assert_eq!(world.outbox.is_to_change_watch(), None);
+}

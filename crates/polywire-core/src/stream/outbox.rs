@@ -12,7 +12,6 @@ mod room;
 mod state;
 #[cfg(test)]
 mod tests;
-mod writer;
 mod writing;
 
 use std::io;
@@ -28,10 +27,10 @@ use crate::poller::Readiness;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::writer::Writer;
 
 use chunks::CHUNK;
 use state::{State, WhenWritable};
-use writer::Writer;
 use writing::write_all;
 
 /// Bytes of messages that other threads than the loop's gather for one write: the system copies as

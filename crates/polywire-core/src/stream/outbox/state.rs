@@ -9,9 +9,9 @@ use crate::loop_thread::{current_callback, note_sent};
 use crate::poller::Readiness;
 use crate::stream::Encoder;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
-use crate::stream::outbox::writer::Writer;
 use crate::stream::outbox::writing::with_frame;
 use crate::stream::outbox::{ANSWERS, MUCH, WRITE};
+use crate::writer::Writer;
 
 /// What a frame has beside its message, mostly.
 const LONGEST_HEADER: usize = 16;

@@ -8,9 +8,9 @@ use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::chunks::{CHUNK, Chunks, Piece};
-use crate::stream::outbox::writer::Writer;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::Ordering;
+use crate::writer::Writer;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;

@@ -1,4 +1,4 @@
-//! Who writes an outbox: one machine, that the model and the reader can check.
+//! Who writes an outbox, of a stream or of datagrams: one machine, that the model and the reader can check.
 //!
 //! The right to write passes between the threads that send and the loop. It is changed under the
 //! outbox's lock, and whoever has it writes without the lock. What each event makes of each state:
@@ -19,10 +19,16 @@
 //! the loop may have found it busy; and whoever empties the outbox of a node that is draining wakes
 //! its loop.
 
-/// Who writes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Writer {
-    /// Nothing waits: whoever sends writes.
+/// Who writes next what waits to be sent, for a [`Sender`](crate::adapter::Sender) that keeps messages and
+/// writes them without holding its lock. To be changed under that lock.
+///
+/// An edge of the poller comes once, also while a thread writes that is about to find no room: whoever
+/// is told of it leaves it to that thread by [`leave_to_thread`](Self::leave_to_thread), and the thread
+/// learns by [`finish`](Self::finish) that it has to look again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writer {
+    /// Nothing waits, or nobody has been asked: whoever sends writes.
+    #[default]
     None,
     /// A thread is writing, without the lock.
     Thread,
@@ -37,14 +43,16 @@ pub(super) enum Writer {
 }
 
 impl Writer {
+    /// Whether a thread is writing.
     #[inline]
-    pub(super) fn is_writing(self) -> bool {
+    pub fn is_writing(self) -> bool {
         matches!(self, Self::Thread | Self::ThreadAgain)
     }
 
     /// Leaves a flush to the thread that is writing. Returns whether there is one.
+    #[must_use]
     #[inline]
-    pub(super) fn leave_to_thread(&mut self) -> bool {
+    pub fn leave_to_thread(&mut self) -> bool {
         let is_writing = self.is_writing();
         if is_writing {
             *self = Self::ThreadAgain;
@@ -52,9 +60,10 @@ impl Writer {
         is_writing
     }
 
-    /// The thread has written. Returns whether somebody wanted to meanwhile.
+    /// The thread has written, and the loop is next. Returns whether somebody wanted to meanwhile.
+    #[must_use]
     #[inline]
-    pub(super) fn finish(&mut self) -> bool {
+    pub fn finish(&mut self) -> bool {
         let again = *self == Self::ThreadAgain;
         *self = Self::Loop;
         again
