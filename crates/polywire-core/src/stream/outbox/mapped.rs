@@ -55,7 +55,8 @@ impl Mapped {
         match found {
             Some(map) => Ok(map),
             // All at once: page by page it would take as long as to write it.
-            None => MmapOptions::new().len(len.max(LEAST)).populate().map_anon(),
+            None if len >= LEAST => MmapOptions::new().len(len).populate().map_anon(),
+            None => MmapMut::map_anon(LEAST),
         }
     }
 
