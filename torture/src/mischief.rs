@@ -9,7 +9,10 @@ mod frames;
 mod garbage;
 mod giant_header;
 mod half_close;
+mod handshakes;
 mod hoard;
+mod holders;
+mod pings;
 mod reset;
 mod silent;
 mod storm;
@@ -38,7 +41,7 @@ pub(crate) struct Kind {
     run: fn(&mut Client<'_>),
 }
 
-pub(crate) const KINDS: [Kind; 13] = [
+pub(crate) const KINDS: [Kind; 16] = [
     Kind { name: "reset", weight: 12, run: reset::run },
     Kind { name: "half-close", weight: 10, run: half_close::run },
     Kind { name: "garbage", weight: 10, run: garbage::run },
@@ -51,6 +54,9 @@ pub(crate) const KINDS: [Kind; 13] = [
     Kind { name: "silent", weight: 6, run: silent::run },
     Kind { name: "ws-frames", weight: 16, run: ws_frames::run },
     Kind { name: "udp", weight: 8, run: udp::run },
+    Kind { name: "pings", weight: 4, run: pings::run },
+    Kind { name: "holders", weight: 2, run: holders::run },
+    Kind { name: "handshakes", weight: 2, run: handshakes::run },
     Kind { name: "hoard", weight: 1, run: hoard::run },
 ];
 
