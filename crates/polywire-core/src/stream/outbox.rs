@@ -16,7 +16,6 @@ mod writing;
 
 use std::io;
 use std::sync::{Arc, OnceLock, PoisonError};
-use std::thread;
 
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
@@ -99,7 +98,22 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if message.len() > self.encoder.max_message_size() {
             return SendStatus::MaxPacketSizeExceeded;
         }
-        let _guard = PanicGuard::new(self);
+        self.guarded(|| self.send_short(message, wait))
+    }
+
+    /// Runs `act`, which takes and leaves the lock. If what an adapter or the program gave us panics, half
+    /// a frame may wait, and the right to write would be nobody's: that ends the connection.
+    #[inline(always)]
+    fn guarded<R>(&self, act: impl FnOnce() -> R) -> R {
+        let guard = AbortOnPanic(self);
+        let result = act();
+        std::mem::forget(guard);
+        result
+    }
+
+    /// As [`send`](Self::send), of a message that is not too long.
+    #[inline(always)]
+    fn send_short(&self, message: &[u8], wait: bool) -> SendStatus {
         let mut state = self.lock();
         if self.queue_behind(&mut state, message) {
             return SendStatus::Sent;
@@ -283,7 +297,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
     /// before them is written.
     pub(super) fn flush_to(&self, socket: &S) -> Result<(), CloseReason> {
-        let _guard = PanicGuard::new(self);
+        self.guarded(|| self.write_waiting(socket))
+    }
+
+    fn write_waiting(&self, socket: &S) -> Result<(), CloseReason> {
         for _ in 0..ROUNDS {
             let mut state = self.lock();
             if let Some(failure) = state.failure() {
@@ -508,27 +525,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 }
 
-/// Ends the connection if what an adapter or the program gave us panics before it is dropped: half a
-/// frame may wait, and the right to write would be nobody's. To be made before the lock is taken.
-struct PanicGuard<'a, S: Stream, E: Encoder> {
-    outbox: &'a Outbox<S, E>,
-    /// The program may send while it panics for another reason.
-    was_panicking: bool,
-}
+/// Ends the connection as it is dropped, which it is by a panic alone.
+struct AbortOnPanic<'a, S: Stream, E: Encoder>(&'a Outbox<S, E>);
 
-impl<'a, S: Stream, E: Encoder> PanicGuard<'a, S, E> {
-    #[inline]
-    fn new(outbox: &'a Outbox<S, E>) -> Self {
-        Self { outbox, was_panicking: thread::panicking() }
-    }
-}
-
-impl<S: Stream, E: Encoder> Drop for PanicGuard<'_, S, E> {
-    #[inline]
+impl<S: Stream, E: Encoder> Drop for AbortOnPanic<'_, S, E> {
     fn drop(&mut self) {
-        if thread::panicking() && !self.was_panicking {
-            self.outbox.abort(CloseReason::Panicked);
-        }
+        self.0.abort(CloseReason::Panicked);
     }
 }
 
