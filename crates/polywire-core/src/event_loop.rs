@@ -46,8 +46,8 @@ const BUFFER: usize = 256 << 10;
 /// Bytes that a turn reads of all connections together, shared out evenly among those that are ready:
 /// whoever sends little waits for no more than this, however many others flood.
 const TURN: usize = 1 << 20;
-/// The least that a connection may take in a turn: what one read brings. Less would cut long frames.
-const LEAST_SHARE: usize = BUFFER;
+/// The least that a connection may take in a turn.
+const LEAST_SHARE: usize = 64 << 10;
 /// Times in a row that the loop reads on without asking the poller. Each brings little, so others wait
 /// no longer than for a full turn.
 const UNPOLLED: usize = 16;

@@ -84,7 +84,7 @@ pub struct Limits {
     /// come. Default: no limit, for a proxy may stand for many.
     pub max_connections_per_ip: usize,
     /// Bytes the connection may read in one turn of the loop before others are served, while it is
-    /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 256 KiB however
+    /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 64 KiB however
     /// many are ready; at least one read is always made. A message counts as 256 bytes at least.
     pub read_budget: usize,
 }
