@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
-use crate::event_loop::{Handle, TimeSlice, Wait, earlier};
+use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::loop_thread::begin_callback;
 use crate::network::shared::Shared;
@@ -43,10 +43,7 @@ pub(super) fn run<S: Send + 'static>(
         deadline.map_or(Wait::Forever, Wait::Until)
     };
     while !shared.is_stopping() {
-        if program.has_signals() {
-            runner.event_loop().become_busy();
-            program.deliver_signals();
-        }
+        program.deliver_signals(runner.event_loop());
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
@@ -70,14 +67,8 @@ struct Program<'a, S, F> {
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
-    /// Whether signals wait, or a timer is set, which may be due.
-    fn has_signals(&self) -> bool {
-        let signals = self.signals.borrow();
-        !signals.is_empty() || signals.next_deadline().is_some()
-    }
-
     /// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
-    fn deliver_signals(&mut self) {
+    fn deliver_signals(&mut self, event_loop: &mut EventLoop) {
         let now = self.signals.borrow().next_deadline().map(|_| self.shared.clock.now());
         self.slice.restart();
         for number in 0..SIGNALS_PER_TURN {
@@ -91,6 +82,8 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
                 first.or_else(|| signals.pop_ordinary())
             };
             let Some(signal) = signal else { return };
+            // Not sooner: a timer that is not due must not end what other threads gather.
+            event_loop.become_busy();
             if number > 0 {
                 self.slice.begin(&self.shared.clock);
             }

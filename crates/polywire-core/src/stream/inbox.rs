@@ -81,9 +81,8 @@ impl Inbox {
 
     /// Keeps `rest`, of which nothing can be decoded before there are `needed` bytes.
     pub(super) fn put(&mut self, rest: &[u8], needed: usize) {
-        self.needed = self.needed.max(needed);
-        self.keep(rest);
         self.needed = needed;
+        self.keep(rest);
     }
 
     /// Takes all bytes out to be decoded: the first so many. What is left of them comes back by

@@ -181,8 +181,10 @@ over_transports! {
             assert_eq!(network.send_many(endpoint, messages).taken, 3);
         });
         is_waiting.recv_timeout(DEADLINE).unwrap();
+        let wake_ups = || handler.network().stats().wake_ups;
+        let before = wake_ups();
         handler.stop_when_drained(Duration::MAX);
-        thread::sleep(Duration::from_millis(50)); // The loop has looked, and sleeps.
+        eventually("the loop looks", || wake_ups() > before);
         let since = Instant::now();
         go_on.send(()).unwrap();
         task.wait();
