@@ -54,25 +54,25 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(3_130_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_590_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(2_880_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(4_380_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(2_920_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_230_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(2_695_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(4_155_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(8_870_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(22_370_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(18_500_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(34_130_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(8_620_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(20_660_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(17_280_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(33_950_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_770_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_470_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(110_500_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));
@@ -80,7 +80,7 @@ fn messages_of_64_kib(transport: Transport) {
 
 // A thousand times sixteen of them.
 #[library_benchmark]
-#[bench::sixteen_at_once(config = limit(3_170_000))]
+#[bench::sixteen_at_once(config = limit(2_290_000))]
 fn signals() {
     let (handler, listener) = node::split::<usize>();
     handler.signals().send(0);

@@ -151,7 +151,9 @@ impl EventLoop {
         wait: &dyn Fn() -> Wait,
         callback: &mut H,
     ) -> io::Result<()> {
-        self.deliver_backlog(callback);
+        if !self.backlog.is_empty() {
+            self.deliver_backlog(callback);
+        }
         self.take_mail(callback);
         if self.must_stop() {
             return Ok(());
@@ -272,10 +274,12 @@ impl EventLoop {
     }
 
     /// Whether the turn must end after the event in hand.
+    #[inline]
     fn must_stop(&self) -> bool {
         self.shared.is_stopping() && !self.holding
     }
 
+    #[inline(never)] // Only behind a `connect_sync`.
     fn deliver_backlog(&mut self, callback: Callback<'_>) {
         while !self.holding && !self.must_stop() {
             let Some(event) = self.backlog.pop_front() else { return };
@@ -294,7 +298,9 @@ impl EventLoop {
 
     #[inline(always)]
     fn poll(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
-        self.spin(wait)?;
+        if let Some(time) = self.shared.busy_poll() {
+            self.spin(wait, time)?;
+        }
         if self.polled.is_empty() {
             let timeout = self.timeout(wait);
             let result = self.poller.poll(&mut self.polled, timeout);
@@ -309,9 +315,8 @@ impl EventLoop {
 
     /// Asks the poller again and again, for as long as the program wants that rather than to sleep,
     /// and until there is something to do. Nobody needs to ring meanwhile.
-    #[inline]
-    fn spin(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
-        let Some(time) = self.shared.busy_poll() else { return Ok(()) };
+    #[inline(never)] // Only where the program wants it.
+    fn spin(&mut self, wait: &dyn Fn() -> Wait, time: Duration) -> io::Result<()> {
         self.shared.waker.awake();
         let mut now = self.shared.clock.now();
         let end = now + time;
@@ -550,6 +555,7 @@ fn id_of(event: &StoredNetEvent) -> ResourceId {
 }
 
 /// What an adapter may use for one call.
+#[inline]
 fn lend<'a>(
     (buffer, poller, shared): (&'a mut [u8], &'a AnyPoller, &'a Shared),
     (id, budget, readiness): (ResourceId, usize, Readiness),
@@ -565,6 +571,7 @@ fn lend<'a>(
     }
 }
 
+#[inline]
 fn registration<'a>(
     (poller, shared): (&'a AnyPoller, &'a Shared),
     id: ResourceId,

@@ -216,6 +216,7 @@ impl Resource {
     }
 
     /// Whether what a read brings is to be noted.
+    #[inline]
     pub(super) fn notes_reads(&self) -> bool {
         let limits = self.entry.limits();
         limits.idle_timeout.is_some()

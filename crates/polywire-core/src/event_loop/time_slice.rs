@@ -77,14 +77,11 @@ impl TimeSlice {
             return false;
         }
         self.calls_left -= 1;
-        if self.calls_left == 0 {
-            self.look(clock.now());
-        }
-        self.is_over
+        self.calls_left == 0 && self.look(clock.now())
     }
 
     #[inline(never)] // Once in many calls.
-    fn look(&mut self, now: Instant) {
+    fn look(&mut self, now: Instant) -> bool {
         let (begun, looked) = self.times.unwrap_or((now, now));
         self.times = Some((begun, now));
         let took = now.saturating_duration_since(looked).as_nanos().max(1);
@@ -94,6 +91,7 @@ impl TimeSlice {
         self.calls = u32::try_from(calls).unwrap_or(most).clamp(1, most);
         self.is_over = now.saturating_duration_since(begun) >= SLICE;
         self.calls_left = self.calls;
+        self.is_over
     }
 
     /// Whether it is over, as far as is known.

@@ -47,7 +47,9 @@ impl EventLoop {
         }
         match received {
             Received::Ended(reason) => return self.end_at(id, reason, callback),
-            Received::Drained | Received::MaybeMore if !resource.notes_reads() => {}
+            _ if !resource.notes_reads() => {}
+            // More of it is there, perhaps whole messages: a read that finds no more tells.
+            Received::Unfinished if resource.activity().is_none() => {}
             _ => self.watch_at(id, read),
         }
         match received {

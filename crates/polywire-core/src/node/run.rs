@@ -42,13 +42,14 @@ pub(super) fn run<S: Send + 'static>(
         let deadline = earlier(signals.next_deadline(), drained);
         deadline.map_or(Wait::Forever, Wait::Until)
     };
+    let event_loop = runner.event_loop();
     while !shared.is_stopping() {
-        program.deliver_signals(runner.event_loop());
+        program.deliver_signals(event_loop);
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
         }
-        if let Err(error) = runner.event_loop().turn(&wait, &mut program) {
+        if let Err(error) = event_loop.turn(&wait, &mut program) {
             tracing::error!(%error, "the network can't be polled: the node stops");
             shared.stop();
         }

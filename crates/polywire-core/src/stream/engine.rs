@@ -243,10 +243,10 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         let read = self.read(io, sink);
         io.half_received = self.half_received();
         let received = match read {
-            Ok(Stop::Needs(_)) => match self.outbox.failure() {
-                Some(failure) => Received::Ended(failure),
-                None => Received::Drained,
-            },
+            Ok(Stop::Needs(_)) if self.outbox.has_failed() => {
+                self.outbox.failure().map_or(Received::Drained, Received::Ended)
+            }
+            Ok(Stop::Needs(_)) => Received::Drained,
             Ok(Stop::Sink | Stop::Ready) => Received::Unfinished,
             Err(reason) => Received::Ended(reason),
         };

@@ -413,13 +413,15 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         self.lock().has_filled
     }
 
-    /// Why nothing can be written any more, if so.
+    /// Whether nothing can be written any more.
     #[inline]
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Why nothing can be written any more, if so.
     pub(super) fn failure(&self) -> Option<CloseReason> {
-        if !self.failed.load(Ordering::Acquire) {
-            return None;
-        }
-        self.lock().failure().cloned()
+        if self.has_failed() { self.lock().failure().cloned() } else { None }
     }
 
     /// Takes no message from now on, and lets go whoever waits to send one.
