@@ -139,3 +139,29 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F>
         (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::node;
+
+    #[test]
+    fn a_timer_that_is_not_due_does_not_end_what_other_threads_gather() {
+        let (handler, listener) = node::split::<()>();
+        handler.signals().send_with_timer((), Duration::from_secs(3600));
+        let shared = &*listener.shared;
+        let mut runner = listener.processor.enter().expect("nobody runs the loop");
+        let (signals, slice) = (RefCell::new(listener.signals), TimeSlice::new());
+        let callback = |_: NodeEvent<'_, ()>| {};
+        let mut program = Program { shared, signals: &signals, slice, callback };
+
+        shared.waker.awake();
+        program.deliver_signals(runner.event_loop());
+        assert!(!shared.waker.is_busy());
+        handler.signals().send(());
+        program.deliver_signals(runner.event_loop());
+        assert!(shared.waker.is_busy());
+    }
+}
