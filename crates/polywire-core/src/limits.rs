@@ -85,7 +85,8 @@ pub struct Limits {
     pub max_connections_per_ip: usize,
     /// Bytes the connection may read in one turn of the loop before others are served, while it is
     /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 64 KiB however
-    /// many are ready; at least one read is always made. A message counts as 256 bytes at least.
+    /// many are ready; at least one read is always made. A message that a share ends in is read on, up
+    /// to so many bytes more. A message counts as 256 bytes at least.
     pub read_budget: usize,
 }
 

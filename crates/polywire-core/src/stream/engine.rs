@@ -1,6 +1,8 @@
 //! The one code that reads and writes a stream.
 
 mod ending;
+#[cfg(test)]
+mod fixture;
 mod reading;
 mod seldom;
 

@@ -62,6 +62,14 @@ impl Inbox {
         rest
     }
 
+    /// Bytes that the frame at the front needs besides those that are here, if that is known.
+    pub(super) fn missing(&self) -> usize {
+        match self.needed.saturating_sub(self.len) {
+            1 => 0,
+            missing => missing,
+        }
+    }
+
     /// Where to read the rest of a long frame to, at most so many bytes of it.
     #[inline]
     pub(super) fn unread(&mut self, most: usize) -> Option<&mut [u8]> {

@@ -1,5 +1,8 @@
 //! Reading a stream and finding messages in it.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use crate::adapter::{Flow, Io, Sink};
@@ -28,6 +31,8 @@ struct Round<'a> {
     sink: &'a mut dyn Sink,
     /// Messages and the like that it may still bring.
     items_left: usize,
+    /// Bytes by which the budget may be extended, once.
+    extension: usize,
 }
 
 /// What came of a read of the rest of a long frame.
@@ -57,7 +62,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     ) -> Result<Stop, CloseReason> {
         let items = self.outbox.limits().read_budget / MIN_COST;
         let items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
-        let round = &mut Round { sink, items_left };
+        let extension = self.outbox.limits().read_budget;
+        let round = &mut Round { sink, items_left, extension };
         if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
             let stop = self.decode_inbox(false, round)?;
             if !matches!(stop, Stop::Needs(_)) {
@@ -88,9 +94,19 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
+            self.extend_budget(io, round);
             if io.budget == 0 || round.items_left == 0 {
                 return Ok(Stop::Sink);
             }
+        }
+    }
+
+    /// The frame that a share ends in is read on, as far as the connection's own budget goes: to cut it
+    /// costs more than to read it.
+    #[inline]
+    fn extend_budget(&self, io: &mut Io<'_>, round: &mut Round<'_>) {
+        if let Some(seldom) = self.seldom.as_ref().filter(|_| io.budget == 0) {
+            io.budget = seldom.inbox.missing().min(std::mem::take(&mut round.extension));
         }
     }
 

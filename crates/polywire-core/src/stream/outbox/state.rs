@@ -76,6 +76,19 @@ impl Waiting {
         SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default()
     }
 
+    /// So many bytes of one message were put behind.
+    #[inline]
+    fn add(&mut self, bytes: usize, hard_limit: usize, announcer: Option<&Announcer>) {
+        let before = self.queued;
+        self.queued += bytes;
+        if bytes > hard_limit {
+            self.oversize = bytes;
+        }
+        if let Some(announcer) = announcer {
+            announcer.change_queued(before, before + bytes);
+        }
+    }
+
     /// Leaves the memory to the outbox that is filled next.
     #[inline]
     fn give_back(mut self: Box<Self>) {
@@ -249,14 +262,7 @@ impl State {
     #[inline]
     pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let before = waiting.queued;
-        waiting.queued += bytes;
-        if bytes > hard_limit {
-            waiting.oversize = bytes;
-        }
-        if let Some(announcer) = &self.announcer {
-            announcer.change_queued(before, before + bytes);
-        }
+        waiting.add(bytes, hard_limit, self.announcer.as_ref());
     }
 
     /// Whether so many bytes more are more than may wait.
@@ -334,20 +340,20 @@ impl State {
             return self.queue_long(encoder, message, hard_limit);
         }
         let room = message.len() + LONGEST_HEADER;
-        let Waiting { ahead, frames, .. } = self.waiting();
-        let chunk = match frames.back_mut() {
+        let waiting = self.waiting.get_or_insert_with(Waiting::empty);
+        let chunk = match waiting.frames.back_mut() {
             Some(last) if last.bytes.len() + room <= CHUNK => last,
             _ => {
-                let bytes = ahead.memory(room.max(LEAST_CHUNK));
-                frames.push_back(Piece::Heap(Chunk { bytes, start: 0 }));
-                frames.back_mut().expect("pushed just before")
+                let bytes = waiting.ahead.memory(room.max(LEAST_CHUNK));
+                waiting.frames.push_back(Piece::Heap(Chunk { bytes, start: 0 }));
+                waiting.frames.back_mut().expect("pushed just before")
             }
         };
         chunk.reserve(room);
         let before = chunk.bytes.len();
         encoder.encode(message, &mut chunk.bytes);
         let added = chunk.bytes.len() - before;
-        self.add_queued(added, hard_limit);
+        waiting.add(added, hard_limit, self.announcer.as_ref());
     }
 
     #[inline(never)]

@@ -1,48 +1,13 @@
-use std::io::IoSlice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::adapter::{Opening, Registration, Remote};
-use crate::announcer::Announcements;
-use crate::endpoint::{NO_SOCKET_ADDR, ResourceId};
+use crate::adapter::{Opening, Remote};
+use crate::endpoint::NO_SOCKET_ADDR;
 use crate::limits::Limits;
 use crate::network::SendStatus;
-use crate::poller::{Clock, LoopWaker, Readiness};
+use crate::stream::engine::fixture::{Flood, with_io};
 use crate::stream::{Decoded, Encoder, Item};
-
-/// The socket to a peer that never ends what it says.
-#[derive(Default)]
-struct Flood {
-    is_full: AtomicBool,
-    read: AtomicUsize,
-}
-
-impl Stream for Arc<Flood> {
-    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read.fetch_add(buffer.len(), Ordering::Relaxed);
-        Ok(buffer.len())
-    }
-
-    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        if self.is_full.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(buffers.iter().map(|buffer| buffer.len()).sum())
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Bytes are messages.
 struct Plain;
@@ -75,34 +40,18 @@ impl Protocol for Plain {
 
 /// Bytes read of a flooding peer after the end of the node, if its socket was full before or not.
 fn read_at_stop(was_full: bool) -> usize {
-    let waker = Arc::new(LoopWaker::new(None));
-    let announcements = Arc::new(Announcements::new(waker, Clock::default()));
-    let registration = Registration {
-        registry: None,
-        id: ResourceId::from(1),
-        announcements: &announcements,
-        is_provisional: false,
-    };
-    let readiness = Readiness::BOTH;
-    let mut buffer = vec![0; 64 << 10];
-    let mut io = Io {
-        buffer: &mut buffer,
-        budget: 1,
-        readiness,
-        half_received: 0,
-        is_one_enough: false,
-        registration,
-    };
-
     let flood = Arc::new(Flood::default());
     let mut engine = Engine::accepted(Arc::clone(&flood), Plain, Limits::default());
-    engine.register(&registration).unwrap();
-    assert_eq!(engine.open(&mut io), Opening::Ready);
-    flood.is_full.store(was_full, Ordering::Relaxed);
-    assert_eq!(engine.sender().send(NO_SOCKET_ADDR, b"words"), SendStatus::Sent);
-    flood.is_full.store(false, Ordering::Relaxed);
-    assert_eq!(engine.flush(&registration), Ok(()));
-    assert_eq!(engine.close(&mut io, &CloseReason::NodeStopped), Closing::Done);
+    with_io(64 << 10, 1, |io| {
+        let registration = io.registration;
+        engine.register(&registration).unwrap();
+        assert_eq!(engine.open(io), Opening::Ready);
+        flood.is_full.store(was_full, Ordering::Relaxed);
+        assert_eq!(engine.sender().send(NO_SOCKET_ADDR, b"words"), SendStatus::Sent);
+        flood.is_full.store(false, Ordering::Relaxed);
+        assert_eq!(engine.flush(&registration), Ok(()));
+        assert_eq!(engine.close(io, &CloseReason::NodeStopped), Closing::Done);
+    });
     flood.read.load(Ordering::Relaxed)
 }
 
