@@ -6,6 +6,7 @@
 
 mod engine;
 mod inbox;
+mod maps;
 mod outbox;
 mod protocol;
 mod socket;

@@ -1,13 +1,15 @@
 //! The front of a frame that a read cut.
 
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::thread_local;
+
+use crate::stream::maps::Map;
 
 /// Bytes received and not yet decoded. Owns memory only while there are some.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    /// As long as there is memory, so that it can be read into.
-    bytes: Vec<u8>,
+    bytes: Memory,
     /// How many of them were received.
     len: usize,
     /// Bytes in all that the frame at the front takes, as far as is known.
@@ -18,9 +20,11 @@ pub(super) struct Inbox {
 /// length that the peer wrote costs nothing, and a long message still grows in few steps.
 const GROWTH: std::ops::RangeInclusive<usize> = 512..=1 << 20;
 
-/// Memory that a thread keeps for the next frame at most.
-const KEPT: usize = (1 << 20) + (64 << 10);
-/// How many times what was received such memory may be. All of it counts as held by the connection.
+/// Memory in the heap at most, also of what a thread keeps for the next frame. More is mapped: much of
+/// it would stay with the allocator.
+const IN_HEAP: usize = (1 << 20) + (64 << 10);
+/// How many times what was received such memory may be. All of it counts as held by the connection, but
+/// what of a map was not written yet.
 const TIMES: usize = 16;
 
 /// From so many missing bytes on it is worth a call of its own to read them to where they belong.
@@ -31,6 +35,77 @@ thread_local! {
     /// The memory of the frame before, for the next one: to get it from the system again for each long
     /// frame costs more than to copy the frame.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// As many bytes as may be written, or read into.
+#[derive(Debug)]
+pub(super) enum Memory {
+    Heap(Vec<u8>),
+    Mapped(Map),
+}
+
+impl Memory {
+    /// Makes it `room` bytes, and if it has to move leaves room up to `needed`. The first `len` stay.
+    fn grow(&mut self, len: usize, room: usize, needed: usize) {
+        match self {
+            Self::Heap(bytes) if room <= IN_HEAP => {
+                bytes.reserve_exact(room - bytes.len());
+                return bytes.resize(room, 0);
+            }
+            Self::Mapped(map) if room <= map.len() => return map.touch(room),
+            _ => {}
+        }
+        let mut new = match Map::new(needed.clamp(room, TIMES * room)) {
+            Ok(map) => Self::Mapped(map),
+            Err(_) => Self::Heap(vec![0; room]),
+        };
+        if let Self::Mapped(map) = &mut new {
+            map.touch(room);
+        }
+        new[..len].copy_from_slice(&self[..len]);
+        std::mem::replace(self, new).leave();
+    }
+
+    /// Leaves it to the frame that is cut next on this thread.
+    fn leave(self) {
+        let Self::Heap(bytes) = self else { return }; // A map does that by itself.
+        if !bytes.is_empty() && bytes.len() <= IN_HEAP {
+            // A thread that ends keeps none.
+            let _ = SPARE.try_with(|spare| {
+                let before = spare.take();
+                spare.set(if before.len() > bytes.len() { before } else { bytes });
+            });
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Heap(Vec::new())
+    }
+}
+
+impl Deref for Memory {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(map) => &map[..map.touched()],
+        }
+    }
+}
+
+impl DerefMut for Memory {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(map) => {
+                let touched = map.touched();
+                &mut map[..touched]
+            }
+        }
+    }
 }
 
 impl Inbox {
@@ -95,7 +170,7 @@ impl Inbox {
 
     /// Takes all bytes out to be decoded: the first so many. What is left of them comes back by
     /// [`put_back`](Self::put_back).
-    pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
+    pub(super) fn take(&mut self) -> (Memory, usize) {
         self.needed = 0;
         (std::mem::take(&mut self.bytes), std::mem::take(&mut self.len))
     }
@@ -103,7 +178,7 @@ impl Inbox {
     /// Puts back what [`take`](Self::take) gave and from which `consumed` bytes were decoded.
     pub(super) fn put_back(
         &mut self,
-        (mut bytes, len): (Vec<u8>, usize),
+        (mut bytes, len): (Memory, usize),
         consumed: usize,
         needed: usize,
     ) {
@@ -112,7 +187,7 @@ impl Inbox {
             bytes.copy_within(consumed..len, 0);
             (self.bytes, self.len, self.needed) = (bytes, len - consumed, needed);
         } else {
-            leave(bytes);
+            bytes.leave();
         }
     }
 
@@ -130,36 +205,20 @@ impl Inbox {
         }
         let spare = SPARE.try_with(Cell::take).unwrap_or_default();
         if spare.len() >= len && spare.len() <= TIMES.saturating_mul(len) {
-            let before = std::mem::replace(&mut self.bytes, spare);
+            let before = std::mem::replace(&mut self.bytes, Memory::Heap(spare));
             self.bytes[..self.len].copy_from_slice(&before[..self.len]);
             return;
         }
-        leave(spare);
+        Memory::Heap(spare).leave();
         let room = len + len.clamp(*GROWTH.start(), *GROWTH.end());
         let room = if self.needed > len { room.min(self.needed) } else { room };
-        if self.bytes.is_empty() {
-            self.bytes = vec![0; room];
-        } else {
-            self.bytes.reserve_exact(room - self.bytes.len());
-            self.bytes.resize(room, 0);
-        }
-    }
-}
-
-/// Leaves memory to the frame that is cut next on this thread.
-fn leave(bytes: Vec<u8>) {
-    if !bytes.is_empty() && bytes.len() <= KEPT {
-        // A thread that ends keeps none.
-        let _ = SPARE.try_with(|spare| {
-            let before = spare.take();
-            spare.set(if before.len() > bytes.len() { before } else { bytes });
-        });
+        self.bytes.grow(self.len, room, self.needed);
     }
 }
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        leave(std::mem::take(&mut self.bytes));
+        std::mem::take(&mut self.bytes).leave();
     }
 }
 
