@@ -4,6 +4,7 @@
 mod burst;
 mod echo;
 mod guest;
+mod neighbours;
 mod sink;
 mod unread;
 mod visits;
@@ -14,6 +15,7 @@ pub(crate) fn run(args: &Args) {
     match args.scenario.as_str() {
         "echo" => echo::run(args),
         "burst" => burst::run(args),
+        "neighbours" => neighbours::run(args),
         "chat" => echo::chat(args),
         "visits" => visits::run(args),
         "spread" => sink::run(args),

@@ -18,6 +18,7 @@ mod tokio_programs;
 mod tungstenite_blocking;
 mod usage;
 mod wire;
+mod work;
 mod ws_handshake;
 #[cfg(feature = "zmq")]
 mod zmq_sockets;

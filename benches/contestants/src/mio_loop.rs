@@ -13,7 +13,7 @@ pub(crate) fn run(args: &Args) {
         ("echo", "server") if args.transport() == "udp" => client::echo_datagrams(),
         ("echo", "server") => server::run(args, server::Service::Echo),
         ("chat", "server") => server::run(args, server::Service::Chat),
-        ("burst", "server") => server::run(args, server::Service::Echo),
+        ("burst" | "neighbours", "server") => server::run(args, server::Service::Echo),
         ("echo", "client") => client::run(args),
         ("alone", _) => alone::run(args),
         ("stream", "receiver") if args.transport() == "udp" => client::receive_datagrams(args),

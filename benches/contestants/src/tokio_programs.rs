@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Args) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         match (args.scenario.as_str(), args.role.as_str()) {
-            ("echo", "server") => server::echo(args).await,
+            ("echo" | "neighbours", "server") => server::echo(args).await,
             ("chat", "server") => server::chat().await,
             ("spread", _) => spread::run(args).await,
             ("echo", "client") => client::exchange(args).await,

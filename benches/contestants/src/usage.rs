@@ -27,7 +27,8 @@ pub(crate) fn serve(port: u16) {
         for _ in stdin().lock().lines().map_while(Result::ok) {
             let cpu = cpu_time().as_nanos();
             let (now, most) = (memory("VmRSS"), memory("VmHWM"));
-            println!("usage=1 cpu_ns={cpu} rss_kib={now} peak_kib={most}");
+            let late = crate::work::late();
+            println!("usage=1 cpu_ns={cpu} rss_kib={now} peak_kib={most} late_us={late}");
         }
         process::exit(0);
     });

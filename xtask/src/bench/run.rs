@@ -133,6 +133,7 @@ fn pair(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Re
         values.insert("held_kib".into(), warm["rss_kib"] - idle["rss_kib"]);
         values.insert("left_kib".into(), end["rss_kib"] - idle["rss_kib"]);
         values.insert("peak_kib".into(), end["peak_kib"]);
+        values.insert("late_us".into(), end["late_us"]);
     }
     server.end();
     if let Some(path) = strace {

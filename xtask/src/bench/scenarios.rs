@@ -180,6 +180,7 @@ pub(crate) fn all(scale: Scale, tools: &Tools) -> Vec<Scenario> {
         round_trips::fan_out(scale),
         round_trips::idle(scale),
         round_trips::burst(scale),
+        round_trips::neighbours(scale),
         round_trips::calls(scale),
         round_trips::visits(scale),
         threads::signals(scale),

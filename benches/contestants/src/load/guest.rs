@@ -29,7 +29,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(args: &crate::args::Args) -> Self {
-        let size = args.size();
+        Self::of_size(args, args.size())
+    }
+
+    /// With messages of another size.
+    pub(super) fn of_size(args: &crate::args::Args, size: usize) -> Self {
         let wire = Wire::client(args.transport(), size);
         // Room for a long message and its answer, where one is waited for.
         let (buffer, out) = (vec![0; (256 << 10).max(2 * size)], Vec::new());

@@ -10,6 +10,7 @@ use crate::args::Args;
 use crate::numbered::Checker;
 use crate::usage;
 use crate::wire::Wire;
+use crate::work::{Ticks, Work};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +31,7 @@ struct Server {
     free: Vec<usize>,
     wire: Wire,
     replies: u64,
+    work: Option<Work>,
     service: Service,
     buffer: Vec<u8>,
     checker: Checker,
@@ -49,17 +51,20 @@ pub(super) fn run(args: &Args, service: Service) {
         free: Vec::new(),
         wire: Wire::server(args.transport(), args.size()),
         replies: args.replies(),
+        work: Work::new(args),
         service,
         buffer: vec![0; 256 << 10],
         checker: Checker::new(args.size()),
         is_over: false,
     };
     let mut events = Events::with_capacity(1024);
+    let mut ticks = server.work.map(|_| Ticks::new());
     while !server.is_over {
-        match server.poll.poll(&mut events, None) {
+        match server.poll.poll(&mut events, ticks.as_ref().map(Ticks::left)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             result => result.expect("polls"),
         }
+        ticks.iter_mut().for_each(Ticks::look);
         for event in &events {
             if event.token() == LISTENER {
                 server.accept().expect("accepts");
@@ -100,13 +105,16 @@ impl Server {
 
     /// Reads and answers; returns whether the connection lives on.
     fn serve(&mut self, index: usize, is_readable: bool, is_closed: bool) -> io::Result<bool> {
-        let Self { conns, wire, service, buffer, checker, is_over, poll, replies, .. } = self;
+        let Self { conns, wire, service, buffer, checker, is_over, poll, replies, work, .. } = self;
         let Some(conn) = &mut conns[index] else { return Ok(false) };
         let mut told = Vec::new();
         let mut lives = true;
         if is_readable {
             lives = conn.read(*wire, buffer, is_closed, |message, out| match service {
-                Service::Echo => (0..*replies).for_each(|_| wire.push(message, out)),
+                Service::Echo => {
+                    work.iter().for_each(|work| work.work_for(message));
+                    (0..*replies).for_each(|_| wire.push(message, out));
+                }
                 Service::Chat => wire.push(message, &mut told),
                 Service::Check => {
                     let is_stream = matches!(wire, Wire::Sized(_));

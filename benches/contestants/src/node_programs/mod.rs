@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args) {
     match (args.scenario.as_str(), args.role.as_str()) {
         ("echo", "server") => server::echo(args),
         ("chat", "server") => server::chat(args),
-        ("burst", "server") => server::echo(args),
+        ("burst" | "neighbours", "server") => server::echo(args),
         ("spread", _) => spread::run(args),
         ("echo", "client") => client::run(args),
         ("alone", _) => alone::run(args),

@@ -5,18 +5,29 @@ use super::library::node::{self, NodeEvent};
 use super::{ANY_PORT, prepare, transport};
 use crate::args::Args;
 use crate::usage;
+use crate::work::{TICK, Ticks, Work};
 
 pub(super) fn echo(args: &Args) {
     let (handler, listener) = node::split::<()>();
     prepare(handler.network(), args);
     let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
     usage::serve(addr.port());
-    let replies = args.replies();
-    listener.for_each(move |event| {
-        if let NodeEvent::Network(NetEvent::Message(endpoint, message)) = event {
+    let (replies, work) = (args.replies(), Work::new(args));
+    let mut ticks = Ticks::new();
+    if work.is_some() {
+        handler.signals().send_with_timer((), TICK);
+    }
+    listener.for_each(move |event| match event {
+        NodeEvent::Network(NetEvent::Message(endpoint, message)) => {
+            work.iter().for_each(|work| work.work_for(message));
             for _ in 0..replies {
                 handler.network().send(endpoint, message);
             }
+        }
+        NodeEvent::Network(_) => {}
+        NodeEvent::Signal(()) => {
+            ticks.look();
+            handler.signals().send_with_timer((), ticks.left());
         }
     });
 }

@@ -8,6 +8,7 @@ use tokio_util::bytes::Bytes;
 use super::streams::{Conn, framed, listen};
 use crate::args::Args;
 use crate::usage;
+use crate::work::{Ticks, Work};
 
 pub(super) async fn echo(args: &Args) {
     if args.transport() == "udp" {
@@ -15,18 +16,31 @@ pub(super) async fn echo(args: &Args) {
     }
     let (listener, port) = listen().await;
     usage::serve(port);
+    let work = Work::new(args);
+    if work.is_some() {
+        tokio::spawn(tick());
+    }
     loop {
         let (stream, _) = listener.accept().await.expect("accepts");
         let (transport, replies) = (args.transport().to_owned(), args.replies());
         tokio::spawn(async move {
             let mut conn = Conn::accepted(stream, &transport).await;
             while let Some(message) = conn.receive().await {
+                work.iter().for_each(|work| work.work_for(&message));
                 for _ in 1..replies {
                     conn.feed(message.clone()).await;
                 }
                 conn.send(message).await;
             }
         });
+    }
+}
+
+async fn tick() {
+    let mut ticks = Ticks::new();
+    loop {
+        tokio::time::sleep(ticks.left()).await;
+        ticks.look();
     }
 }
 

@@ -284,3 +284,23 @@ pub(super) fn burst(scale: Scale) -> Scenario {
         runs: 1,
     }
 }
+
+/// A callback that takes its time, for one of many.
+pub(super) fn neighbours(scale: Scale) -> Scenario {
+    let args = format!("work=50 ms={}", scale.ms);
+    let case = loaded("neighbours", "neighbours", "framed", &SERVERS, (10, 64), &args);
+    Scenario {
+        name: "neighbours",
+        about: "ten connections with a message under way each, beside one that floods messages which take \
+                the server 50 µs each, and a timer of 10 ms",
+        cases: vec![Case { name: "framed, C=10 and a flood".into(), ..case }],
+        metrics: vec![
+            lower("p50_us", "neighbours' p50 in µs"),
+            lower("p99_us", "neighbours' p99 in µs"),
+            lower("late_us", "µs that the timer was late at most"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+        runs: 1,
+    }
+}
