@@ -11,6 +11,7 @@ mod process;
 mod random;
 mod report;
 mod server;
+mod soak;
 mod trial;
 mod witness;
 
@@ -21,9 +22,10 @@ use mischief::KINDS;
 use trial::Trial;
 
 const USAGE: &str = "\
-usage: polywire-torture [--seconds N] [--seed S] [--only KIND]
+usage: polywire-torture [--soak] [--seconds N] [--seed S] [--only KIND]
 
-  --seconds N   how long to misbehave, 30 by default
+  --soak        programs that wait for each other, rather than clients that misbehave
+  --seconds N   how long, 30 by default
   --seed S      what the clients' scripts are drawn from, any by default
   --only KIND   one kind of misbehaviour alone";
 
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
         Some("--server") => server::run().map_err(|error| error.to_string()),
+        Some("--soak") => {
+            Args::parse(&args[1..]).and_then(|args| soak::run(args.duration, args.only.as_deref()))
+        }
         _ => Args::parse(&args).and_then(|args| torture(&args)),
     };
     match result {
@@ -44,7 +49,10 @@ fn main() -> ExitCode {
 
 fn torture(args: &Args) -> Result<(), String> {
     println!("seed {}, {} s", args.seed, args.duration.as_secs());
-    let trial = Trial::start(args.seed, args.only).map_err(|error| error.to_string())?;
+    let position = |name: &String| KINDS.iter().position(|kind| kind.name == *name);
+    let unknown = || format!("{USAGE}, of {}", names());
+    let only = args.only.as_ref().map(|name| position(name).ok_or_else(unknown)).transpose()?;
+    let trial = Trial::start(args.seed, only).map_err(|error| error.to_string())?;
     let verdict = trial.run(args.duration);
     report::print(&verdict);
     match verdict.faults.len() {
@@ -56,7 +64,7 @@ fn torture(args: &Args) -> Result<(), String> {
 struct Args {
     duration: Duration,
     seed: u64,
-    only: Option<usize>,
+    only: Option<String>,
 }
 
 impl Args {
@@ -70,10 +78,7 @@ impl Args {
             match name.as_str() {
                 "--seconds" => parsed.duration = Duration::from_secs(number()?),
                 "--seed" => parsed.seed = number()?,
-                "--only" => {
-                    let kind = KINDS.iter().position(|kind| kind.name == value);
-                    parsed.only = Some(kind.ok_or_else(|| format!("{USAGE}, of {}", names()))?);
-                }
+                "--only" => parsed.only = Some(value.clone()),
                 _ => return Err(USAGE.into()),
             }
         }

@@ -1,0 +1,121 @@
+//! Programs that send much and wait for each other, for as long as one likes: nothing may stand still.
+//!
+//! Nobody misbehaves here. Each program is one of those that waited for ever once: it checks that every
+//! byte comes whole and in its order, and tells the longest time that nothing came.
+
+mod polled;
+mod pool;
+mod talkers;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polywire::network::Transport;
+
+/// The transports with connections.
+const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
+/// Nothing may stand still for longer.
+const MAX_STALL: Duration = Duration::from_secs(1);
+/// What nobody hears of for so long has ended.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A program: runs over that transport until then.
+struct Kind {
+    name: &'static str,
+    run: fn(Transport, Instant) -> Result<Progress, String>,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind { name: "polled", run: polled::run },
+    Kind { name: "pool", run: pool::run },
+    Kind { name: "pair", run: talkers::pair },
+    Kind { name: "ring", run: talkers::ring },
+    Kind { name: "itself", run: talkers::itself },
+];
+
+/// What came, and the longest time in which nothing did.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    bytes: u64,
+    last: Instant,
+    stall: Duration,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { bytes: 0, last: Instant::now(), stall: Duration::ZERO }
+    }
+
+    fn came(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.stall = self.stall.max(self.last.elapsed());
+        self.last = Instant::now();
+    }
+
+    /// Nothing is expected from now on until something comes.
+    fn rests(&mut self) {
+        self.last = Instant::now();
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { bytes: self.bytes + other.bytes, stall: self.stall.max(other.stall), ..self }
+    }
+}
+
+/// Runs all programs at a time, or those of one name, over all transports.
+pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> {
+    let kinds: Vec<_> =
+        KINDS.iter().filter(|kind| only.is_none_or(|only| only == kind.name)).collect();
+    if kinds.is_empty() {
+        return Err(format!("--only takes one of {}", KINDS.map(|kind| kind.name).join(", ")));
+    }
+    println!("{} s", duration.as_secs());
+    let until = Instant::now() + duration;
+    let faults: usize = thread::scope(|scope| {
+        let pairs = kinds.iter().flat_map(|kind| STREAMS.map(|transport| (*kind, transport)));
+        let running: Vec<_> = pairs
+            .map(|(kind, transport)| {
+                (kind, transport, scope.spawn(move || (kind.run)(transport, until)))
+            })
+            .collect();
+        let told = running.into_iter().map(|(kind, transport, task)| {
+            let result = task.join().unwrap_or_else(|_| Err("it panicked".into()));
+            usize::from(!tell(kind.name, transport, &result))
+        });
+        told.sum()
+    });
+    if faults == 0 {
+        Ok(())
+    } else {
+        Err(format!("{faults} programs did not go on as they should"))
+    }
+}
+
+/// Prints what came of a program, and returns whether that is good.
+fn tell(name: &str, transport: Transport, result: &Result<Progress, String>) -> bool {
+    match result {
+        Ok(Progress { bytes, stall, .. }) => {
+            let mib = bytes >> 20;
+            println!("{name} over {transport}: {mib} MiB, stood still for {stall:.1?} at most");
+            *stall <= MAX_STALL && mib > 0
+        }
+        Err(error) => {
+            println!("{name} over {transport}: {error}");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_goes_on_for_a_moment() {
+        for kind in KINDS {
+            let progress =
+                (kind.run)(Transport::FramedTcp, Instant::now() + MAX_STALL / 5).unwrap();
+            assert!(progress.stall < PATIENCE, "{}", kind.name);
+        }
+    }
+}
