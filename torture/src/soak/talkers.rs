@@ -10,7 +10,7 @@ use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
 use super::{PATIENCE, Progress};
 
-const MESSAGE: usize = 1 << 20;
+const MESSAGE: usize = if cfg!(debug_assertions) { 64 << 10 } else { 1 << 20 };
 /// Messages at a time, on each connection and each way.
 const MESSAGES: usize = 20;
 /// What the outboxes of one connection hold by default, with their headers, is hardly more.

@@ -1,5 +1,7 @@
 //! Whose turn it is to write, and who waits for room: nothing mixes, nothing is left behind.
 
+mod every_pair;
+
 use loom::thread;
 
 use super::*;
