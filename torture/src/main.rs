@@ -19,20 +19,25 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use mischief::KINDS;
+use server::{WAYS, Way};
 use trial::Trial;
 
 const USAGE: &str = "\
-usage: polywire-torture [--soak] [--seconds N] [--seed S] [--only KIND]
+usage: polywire-torture [--soak] [--seconds N] [--seed S] [--only KIND] [--way WAY]
 
   --soak        programs that wait for each other, rather than clients that misbehave
   --seconds N   how long, 30 by default
   --seed S      what the clients' scripts are drawn from, any by default
-  --only KIND   one kind of misbehaviour alone";
+  --only KIND   one kind of misbehaviour alone
+  --way WAY     how the server runs: callback, queue, polled or threads; the seed's by default";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
-        Some("--server") => server::run().map_err(|error| error.to_string()),
+        Some("--server") => {
+            let way = args.get(1).and_then(|name| Way::named(name)).ok_or_else(|| USAGE.to_owned());
+            way.and_then(|way| server::run(way).map_err(|error| error.to_string()))
+        }
         Some("--soak") => {
             Args::parse(&args[1..]).and_then(|args| soak::run(args.duration, args.only.as_deref()))
         }
@@ -48,11 +53,12 @@ fn main() -> ExitCode {
 }
 
 fn torture(args: &Args) -> Result<(), String> {
-    println!("seed {}, {} s", args.seed, args.duration.as_secs());
+    let way = args.way.unwrap_or(WAYS[(args.seed % WAYS.len() as u64) as usize]);
+    println!("seed {}, {} s, a server by {way}", args.seed, args.duration.as_secs());
     let position = |name: &String| KINDS.iter().position(|kind| kind.name == *name);
     let unknown = || format!("{USAGE}, of {}", names());
     let only = args.only.as_ref().map(|name| position(name).ok_or_else(unknown)).transpose()?;
-    let trial = Trial::start(args.seed, only).map_err(|error| error.to_string())?;
+    let trial = Trial::start(args.seed, way, only).map_err(|error| error.to_string())?;
     let verdict = trial.run(args.duration);
     report::print(&verdict);
     match verdict.faults.len() {
@@ -65,19 +71,21 @@ struct Args {
     duration: Duration,
     seed: u64,
     only: Option<String>,
+    way: Option<Way>,
 }
 
 impl Args {
     fn parse(args: &[String]) -> Result<Self, String> {
         let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let seed = u64::from(since_1970.subsec_nanos());
-        let mut parsed = Self { duration: Duration::from_secs(30), seed, only: None };
+        let mut parsed = Self { duration: Duration::from_secs(30), seed, only: None, way: None };
         for pair in args.chunks(2) {
             let [name, value] = pair else { return Err(USAGE.into()) };
             let number = || value.parse::<u64>().map_err(|_| USAGE.to_owned());
             match name.as_str() {
                 "--seconds" => parsed.duration = Duration::from_secs(number()?),
                 "--seed" => parsed.seed = number()?,
+                "--way" => parsed.way = Some(Way::named(value).ok_or(USAGE)?),
                 "--only" => parsed.only = Some(value.clone()),
                 _ => return Err(USAGE.into()),
             }

@@ -15,6 +15,7 @@ mod holders;
 mod pings;
 mod reset;
 mod silent;
+mod slow_download;
 mod storm;
 mod udp;
 mod ws_frames;
@@ -26,6 +27,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::random::Random;
+use crate::server::Way;
 use client::Client;
 
 /// Clients that misbehave at a time.
@@ -41,7 +43,7 @@ pub(crate) struct Kind {
     run: fn(&mut Client<'_>),
 }
 
-pub(crate) const KINDS: [Kind; 16] = [
+pub(crate) const KINDS: [Kind; 17] = [
     Kind { name: "reset", weight: 12, run: reset::run },
     Kind { name: "half-close", weight: 10, run: half_close::run },
     Kind { name: "garbage", weight: 10, run: garbage::run },
@@ -57,12 +59,14 @@ pub(crate) const KINDS: [Kind; 16] = [
     Kind { name: "pings", weight: 4, run: pings::run },
     Kind { name: "holders", weight: 2, run: holders::run },
     Kind { name: "handshakes", weight: 2, run: handshakes::run },
+    Kind { name: "slow-download", weight: 4, run: slow_download::run },
     Kind { name: "hoard", weight: 1, run: hoard::run },
 ];
 
 /// What all the clients share.
 pub(crate) struct Field {
     seed: u64,
+    way: Way,
     addrs: [SocketAddr; 4],
     /// The only kind to be drawn, if there is one.
     only: Option<usize>,
@@ -86,10 +90,10 @@ pub(crate) struct Tally {
 }
 
 impl Field {
-    pub(crate) fn new(seed: u64, addrs: [SocketAddr; 4], only: Option<usize>) -> Self {
+    pub(crate) fn new(seed: u64, way: Way, addrs: [SocketAddr; 4], only: Option<usize>) -> Self {
         let tallies = std::array::from_fn(|_| Tally::default());
         let (next_client, sockets) = (AtomicU64::new(0), AtomicI64::new(MAX_SOCKETS));
-        Self { seed, addrs, only, next_client, sockets, tallies, faults: Mutex::default() }
+        Self { seed, way, addrs, only, next_client, sockets, tallies, faults: Mutex::default() }
     }
 
     /// Runs one client after the other, on each of the threads, until that time. Every script that

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::server::Way;
+
 /// Descriptors the server may have: fewer than a hoarder opens.
 const DESCRIPTORS: u32 = 200;
 /// Until a question to the server counts as unanswered, or its end as not coming.
@@ -26,10 +28,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start(way: Way) -> io::Result<Self> {
         let mut child = Command::new("sh")
             .arg("-c")
-            .arg(format!("ulimit -n {DESCRIPTORS} && exec \"$0\" --server"))
+            .arg(format!("ulimit -n {DESCRIPTORS} && exec \"$0\" --server {way}"))
             .arg(std::env::current_exe()?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

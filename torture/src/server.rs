@@ -5,6 +5,8 @@
 //! node and prints one report more. At the end of its input it stops too, so it never outlives the
 //! process that started it.
 
+mod way;
+
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
@@ -18,33 +20,29 @@ use polywire::adapters::ws::WsListenConfig;
 use polywire::network::{
     Endpoint, NetEvent, NetworkController, ResourceType, SendStatus, Stats, Transport,
 };
-use polywire::node::{self, NodeEvent};
 use polywire::{Limits, NodeLimits};
+
+use way::Running;
+pub(crate) use way::{WAYS, Way};
 
 /// Bytes of a message that the server takes.
 pub(crate) const MAX_MESSAGE_SIZE: usize = 256 << 10;
 /// Longer than anything of the limits lets a connection without a future live.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a peer may take nothing where everybody waits for it.
+const SHORT_STALL: Duration = Duration::from_millis(500);
 
-pub(crate) fn run() -> io::Result<()> {
-    let (handler, listener) = node::split::<()>();
-    let network = handler.network();
-    network.set_limits(&NodeLimits::default().with_max_buffered(64 << 20));
-    let addrs = listen(network)?;
-
+pub(crate) fn run(way: Way) -> io::Result<()> {
     let watch = Arc::new(Mutex::new(Watch::default()));
-    let mut task = listener.for_each_async({
-        let (network, watch) = (network.clone(), Arc::clone(&watch));
-        move |event| {
-            if let NodeEvent::Network(event) = event {
-                lock(&watch).meet(&network, &event);
-            }
-        }
-    });
-
-    // The first short wait takes a descriptor for good, which is not to be taken for a leak.
-    handler.signals().send_with_timer((), Duration::from_millis(500));
-    println!("{}", addrs.map(|addr| addr.to_string()).join(" "));
+    let mut addrs = None;
+    let running = Running::start(way, &watch, |network| {
+        network.set_limits(&NodeLimits::default().with_max_buffered(64 << 20));
+        addrs = Some(listen(network, way)?);
+        Ok(())
+    })?;
+    let network = running.network.clone();
+    let addrs = addrs.into_iter().flatten().map(|addr| addr.to_string());
+    println!("{}", addrs.collect::<Vec<_>>().join(" "));
     for line in io::stdin().lock().lines() {
         if line? != "report" {
             break;
@@ -53,16 +51,18 @@ pub(crate) fn run() -> io::Result<()> {
     }
 
     let started = Instant::now();
-    handler.stop();
-    task.wait();
+    running.stop();
     let mut watch = lock(&watch);
     watch.counts.insert("stop_ms".into(), started.elapsed().as_millis() as u64);
     print_report(&watch, &network.stats())
 }
 
 /// Listens over each transport, with limits shortened so that a run of seconds reaches them.
-fn listen(network: &NetworkController) -> io::Result<[SocketAddr; 4]> {
+fn listen(network: &NetworkController, way: Way) -> io::Result<[SocketAddr; 4]> {
+    let stall =
+        if way.waits_for_slow_ones() { SHORT_STALL } else { Limits::default().stall_timeout };
     let limits = Limits::default()
+        .with_stall_timeout(stall)
         .with_handshake_timeout(Duration::from_secs(1))
         .with_linger(Duration::from_secs(1))
         .with_message_timeout(Duration::from_secs(2))
@@ -111,7 +111,13 @@ impl Watch {
                     self.count("broken/E2: accepted twice, or by no listener".into());
                 }
             }
-            NetEvent::Message(endpoint, message) => self.echo(network, endpoint, message),
+            NetEvent::Message(endpoint, _) => {
+                let is_connection = endpoint.resource_id().resource_type() == ResourceType::Remote;
+                if is_connection && !self.alive.contains(&endpoint) {
+                    let what = "a message before Accepted or after Disconnected";
+                    self.count(format!("broken/E2, E4: {what}"));
+                }
+            }
             NetEvent::Disconnected(endpoint) => self.disconnected(network, endpoint),
             NetEvent::Connected(..) => {
                 self.count("broken/E1: connected, and never asked to".into());
@@ -119,14 +125,8 @@ impl Watch {
         }
     }
 
-    fn echo(&mut self, network: &NetworkController, endpoint: Endpoint, message: &[u8]) {
-        let is_connection = endpoint.resource_id().resource_type() == ResourceType::Remote;
-        if is_connection && !self.alive.contains(&endpoint) {
-            self.count("broken/E2, E4: a message before Accepted or after Disconnected".into());
-        }
-        if network.send(endpoint, message) != SendStatus::Sent {
-            self.unanswered += 1;
-        }
+    fn note_answer(&mut self, status: SendStatus) {
+        self.unanswered += u64::from(status != SendStatus::Sent);
     }
 
     fn disconnected(&mut self, network: &NetworkController, endpoint: Endpoint) {

@@ -91,6 +91,14 @@ pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> 
     }
 }
 
+/// Runs one of the programs in which nodes send much to each other, drawn by `seed`, until then.
+pub(crate) fn keep_company(seed: u64, until: Instant) -> Result<(), String> {
+    let draw = |len: usize| usize::try_from(seed / 4).unwrap_or_default() % len;
+    let nodes = [talkers::pair, talkers::ring, talkers::itself];
+    nodes[draw(nodes.len())](STREAMS[draw(nodes.len() * STREAMS.len()) / nodes.len()], until)
+        .map(drop)
+}
+
 /// Prints what came of a program, and returns whether that is good.
 fn tell(name: &str, transport: Transport, result: &Result<Progress, String>) -> bool {
     match result {

@@ -8,7 +8,8 @@ use polywire::network::Transport;
 
 use crate::mischief::{Field, KINDS, source_of};
 use crate::process::{Counts, Server};
-use crate::server::PATIENCE;
+use crate::server::{PATIENCE, Way};
+use crate::soak;
 use crate::witness::{Notes, Witness};
 
 /// What becomes of the server's memory is looked at after each of so many parts of the run: what it
@@ -34,6 +35,8 @@ const IDLE_ENDPOINTS: u64 = 3 + 4;
 
 pub(crate) struct Trial {
     server: Server,
+    way: Way,
+    seed: u64,
     witnesses: Vec<Witness>,
     field: Field,
     faults: Vec<String>,
@@ -57,29 +60,36 @@ pub(crate) struct Mark {
 }
 
 impl Trial {
-    pub(crate) fn start(seed: u64, only: Option<usize>) -> io::Result<Self> {
-        let server = Server::start()?;
+    pub(crate) fn start(seed: u64, way: Way, only: Option<usize>) -> io::Result<Self> {
+        let server = Server::start(way)?;
         let addrs = server.addrs.iter().zip(Transport::ALL);
         let witnesses = addrs
             .map(|(addr, transport)| Witness::start(*transport, *addr, seed))
             .collect::<io::Result<_>>()?;
-        let field = Field::new(seed, server.addrs, only);
-        Ok(Self { server, witnesses, field, faults: Vec::new() })
+        let field = Field::new(seed, way, server.addrs, only);
+        Ok(Self { server, way, seed, witnesses, field, faults: Vec::new() })
     }
 
     pub(crate) fn run(mut self, duration: Duration) -> Verdict {
         let mut marks = Vec::new();
+        // In this process, beside the witnesses.
+        let (seed, until) = (self.seed, Instant::now() + duration);
+        let company = thread::spawn(move || soak::keep_company(seed, until));
         let counts = self.try_run(duration, &mut marks).unwrap_or_else(|error| {
             self.faults.push(error.to_string());
             Counts::new()
         });
+        let kept = company.join().unwrap_or_else(|_| Err("they panicked".into()));
+        self.faults.extend(kept.err().map(|error| format!("nodes beside: {error}")));
         let finish = |witness: Witness| (witness.transport, witness.finish(PATIENCE));
         let witnesses: Vec<_> = self.witnesses.into_iter().map(finish).collect();
         let mut faults = self.faults;
         faults.append(&mut self.field.faults());
         for (transport, notes) in &witnesses {
             faults.extend(notes.faults.iter().map(|fault| format!("{transport} client: {fault}")));
-            faults.extend(check_latency(*transport, notes));
+            if !self.way.waits_for_slow_ones() {
+                faults.extend(check_latency(*transport, notes));
+            }
         }
         Verdict { field: self.field, witnesses, counts, marks, faults }
     }

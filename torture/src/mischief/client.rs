@@ -81,6 +81,11 @@ impl<'a> Client<'a> {
         ready.then_some(peer)
     }
 
+    /// Whether each message is answered before anything else happens on its connection.
+    pub(crate) fn is_answered_at_once(&self) -> bool {
+        !self.field.way.waits_for_slow_ones()
+    }
+
     /// The server owes this client something and did not give it.
     pub(crate) fn fault(&self, text: String) {
         self.field.faults().push(text);
@@ -201,7 +206,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-fn is_timeout(error: &io::Error) -> bool {
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
