@@ -168,4 +168,33 @@ over_transports! {
         handler.stop();
         task.wait();
     }
+
+    // The last messages are left to the loop for a moment, in which its callback begins to work.
+    [framed_tcp ws]
+    fn what_was_left_to_the_loop_does_not_wait_for_a_callback_that_begins(transport) {
+        const BUSY: Duration = Duration::from_millis(300);
+        let _turn = take_turns();
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let (tell, accepted) = mpsc::channel();
+        let mut task = listener.for_each_async(move |event| match event {
+            NodeEvent::Signal(_) => work(BUSY),
+            NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => tell.send(endpoint).unwrap(),
+            NodeEvent::Network(_) => {}
+        });
+        let mut peer = RawPeer::connect(transport, addr);
+        let endpoint = accepted.recv_timeout(DEADLINE).unwrap();
+        for _ in 0..5 {
+            let start = Instant::now();
+            for _ in 0..10 {
+                handler.network().send(endpoint, b"m");
+            }
+            handler.signals().send(Signal::Step(0));
+            (0..10).for_each(|_| drop(peer.read_small(1)));
+            assert!(start.elapsed() < BUSY / 2, "{:?}", start.elapsed());
+            thread::sleep((start + 2 * BUSY).saturating_duration_since(Instant::now()));
+        }
+        handler.stop();
+        task.wait();
+    }
 }
