@@ -18,7 +18,7 @@ const PARTS: [&str; 3] = ["after a third", "after two thirds", "after"];
 /// What the server may have grown by after the first parts, besides a fifth.
 const GROWTH: u64 = 8 << 20;
 /// The length from which a run tells a leak from the allocator's own ups and downs.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(180);
 /// The same in such a run, besides a fiftieth: what may wait for two peers, which the allocator may
 /// keep when they are gone. Some 13,000 connections come and go in a part of two minutes' run, so two
 /// hundred bytes that each left behind would show.
