@@ -7,7 +7,7 @@
 )]
 mod calls;
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ impl Stream for TcpSocket {
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match buffers {
             [buffer] => calls::write(&self.0, buffer),
-            _ => (&self.0).write_vectored(buffers),
+            _ => calls::write_vectored(&self.0, buffers),
         }
     }
 

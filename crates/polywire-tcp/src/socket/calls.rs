@@ -3,10 +3,10 @@
 //! A system call that is deep makes the processor forget where functions return to. Each that stands
 //! between the call and whoever goes on is then waited for, as long as some twenty instructions take.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use mio::net::TcpStream;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 #[inline(always)]
 pub(super) fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
@@ -17,4 +17,11 @@ pub(super) fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 #[inline(always)]
 pub(super) fn write(stream: &TcpStream, buffer: &[u8]) -> io::Result<usize> {
     Ok(send(stream, buffer, SendFlags::NOSIGNAL)?)
+}
+
+/// writev(2) knows no `MSG_NOSIGNAL`: where `SIGPIPE` is at its default, as in command line tools and in
+/// programs of other languages, the process would end with the peer's connection.
+#[inline(always)]
+pub(super) fn write_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    Ok(sendmsg(stream, buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
 }
