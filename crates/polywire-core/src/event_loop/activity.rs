@@ -103,6 +103,20 @@ impl Activity {
         unmoved.is_some_and(|unmoved| unmoved >= limits.stall_timeout)
     }
 
+    /// Why it ends now, if it does.
+    fn end(&mut self, limits: &Limits, now: Instant) -> Option<CloseReason> {
+        let silence = now.saturating_duration_since(self.last_received);
+        if self.is_message_late(limits, now) {
+            Some(CloseReason::MessageTimeout)
+        } else if limits.idle_timeout.is_some_and(|idle| silence >= idle) {
+            Some(CloseReason::IdleTimeout)
+        } else if self.is_stalled(limits, now) {
+            Some(CloseReason::Stalled)
+        } else {
+            None
+        }
+    }
+
     /// When it is to be looked at next.
     fn due(&self, limits: &Limits) -> Option<Instant> {
         let message = self.message.map(|message| message.since.min(self.last_received));
@@ -141,8 +155,13 @@ impl EventLoop {
         self.put_back(resource);
     }
 
-    /// The deadline of a connection that is ready is over.
-    pub(super) fn check_activity(&mut self, mut resource: Resource, callback: Callback<'_>) {
+    /// The deadline of a connection that is ready is over; `late`, if nobody could look for so long.
+    pub(super) fn check_activity(
+        &mut self,
+        mut resource: Resource,
+        late: Option<Duration>,
+        callback: Callback<'_>,
+    ) {
         let (Some(mut activity), true) =
             (resource.activity().copied(), resource.is_to_be_watched())
         else {
@@ -162,26 +181,40 @@ impl EventLoop {
             );
         }
         activity.note_taken(resource.taken(), now);
-        if activity.is_message_late(&limits, now) {
-            return self.end(resource, CloseReason::MessageTimeout, callback);
+        let reason = activity
+            .end(&limits, now)
+            .filter(|reason| *reason != CloseReason::Stalled || resource.is_crowded());
+        resource.seldom().activity = Some(activity);
+        match (reason, late) {
+            (Some(reason), None) => self.end(resource, reason, callback),
+            (Some(_), Some(late)) => {
+                self.send_heartbeat(&mut resource);
+                self.extend(resource, late);
+            }
+            (None, _) => {
+                self.send_heartbeat(&mut resource);
+                self.arm_watch(&mut resource, now);
+                self.put_back(resource);
+            }
         }
-        let silence = now.saturating_duration_since(activity.last_received);
-        if limits.idle_timeout.is_some_and(|idle| silence >= idle) {
-            return self.end(resource, CloseReason::IdleTimeout, callback);
-        }
-        if activity.is_stalled(&limits, now) && resource.is_crowded() {
-            return self.end(resource, CloseReason::Stalled, callback);
-        }
+    }
+
+    /// Asks a peer for a sign of life that has given none for so long, if that is wanted.
+    pub(super) fn send_heartbeat(&self, resource: &mut Resource) {
+        let heartbeat = resource.entry.limits().heartbeat;
+        let (Some(heartbeat), Some(mut activity)) = (heartbeat, resource.activity().copied())
+        else {
+            return;
+        };
+        let now = self.shared.clock.now();
         let unasked = now.saturating_duration_since(activity.last_received.max(activity.last_ping));
-        if limits.heartbeat.is_some_and(|heartbeat| unasked >= heartbeat) {
+        if unasked >= heartbeat {
             activity.last_ping = now;
+            resource.seldom().activity = Some(activity);
             if let Some(remote) = &mut resource.remote {
                 remote.heartbeat();
             }
         }
-        resource.seldom().activity = Some(activity);
-        self.arm_watch(&mut resource, now);
-        self.put_back(resource);
     }
 
     /// Sees to it that the connection is looked at in time. What is to be seen sooner than so far moves

@@ -31,6 +31,8 @@ pub(super) struct Resource {
 pub(super) struct Seldom {
     /// When it must be looked at whatever the poller says.
     pub(super) deadline: Option<Instant>,
+    /// That is later than it should be, for nobody could look meanwhile.
+    is_extended: bool,
     /// What is driven of a listener.
     local: Option<Box<dyn Local>>,
     /// What it did last, if it is watched.
@@ -135,8 +137,18 @@ impl Resource {
 
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
         if deadline.is_some() || self.seldom.is_some() {
-            self.seldom().deadline = deadline;
+            let seldom = self.seldom();
+            (seldom.deadline, seldom.is_extended) = (deadline, false);
         }
+    }
+
+    /// Whether its deadline was extended.
+    pub(super) fn is_extended(&self) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| seldom.is_extended)
+    }
+
+    pub(super) fn note_extended(&mut self) {
+        self.seldom().is_extended = true;
     }
 
     pub(super) fn activity(&self) -> Option<&Activity> {
@@ -215,6 +227,7 @@ impl Seldom {
             Self {
                 local: None,
                 deadline: None,
+                is_extended: _,
                 activity: None,
                 admits: None,
                 redial: None,

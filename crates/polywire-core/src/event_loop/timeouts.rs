@@ -9,7 +9,7 @@ use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 use crate::poller::{Poller, Readiness};
 
-/// From when on a deadline comes up late, because the callback took its time.
+/// From when on a deadline comes up late.
 const LATE: Duration = Duration::from_millis(5);
 
 impl EventLoop {
@@ -37,24 +37,34 @@ impl EventLoop {
                 self.put_back(resource);
                 continue;
             }
+            let was_extended = resource.is_extended();
             resource.set_deadline(None);
-            let is_late = now.duration_since(at) > LATE;
-            if is_late
-                && resource.pending.is_listed()
-                && matches!(resource.stage, Stage::Opening { .. })
-            {
-                // What the peer did in time is looked at first.
-                self.arm(&mut resource, LATE);
-                self.put_back(resource);
-                continue;
-            }
-            self.expire(resource, callback);
+            let late = now.duration_since(at);
+            let late = (late > LATE && !was_extended).then_some(late);
+            self.expire(resource, late, callback);
         }
         self.take_mail(callback); // What was sent meanwhile.
     }
 
-    /// The deadline of a resource is over.
-    pub(super) fn expire(&mut self, mut resource: Resource, callback: Callback<'_>) {
+    /// Nobody looked while a callback took its time, or the process was stopped (`SIGSTOP`, a debugger, a
+    /// suspended machine). So much time does not count: what the peer did meanwhile is seen first.
+    pub(super) fn extend(&mut self, mut resource: Resource, late: Duration) {
+        self.arm(&mut resource, late);
+        resource.note_extended();
+        self.put_back(resource);
+    }
+
+    /// The deadline of a resource is over; `late`, if nobody could look for so long.
+    pub(super) fn expire(
+        &mut self,
+        mut resource: Resource,
+        late: Option<Duration>,
+        callback: Callback<'_>,
+    ) {
+        if let (Stage::Opening { .. } | Stage::Closing { .. }, Some(late)) = (resource.stage, late)
+        {
+            return self.extend(resource, late);
+        }
         match resource.stage {
             Stage::Opening { .. } if resource.entry.is_over() => {
                 let id = resource.entry.id;
@@ -83,7 +93,7 @@ impl EventLoop {
             }
             Stage::Closing { .. } => self.forget(resource),
             Stage::Waiting => self.redial(resource, callback),
-            Stage::Ready => self.check_activity(resource, callback),
+            Stage::Ready => self.check_activity(resource, late, callback),
             Stage::Listening { registered, .. } => {
                 if !registered {
                     self.try_listening(&mut resource);

@@ -34,7 +34,13 @@ impl Events {
     ) -> io::Result<()> {
         let timeout = timeout.map(to_timespec);
         let mut events = [MaybeUninit::uninit(); EVENTS];
-        match epoll::wait(poll.registry(), &mut events[..], timeout.as_ref()) {
+        let mut result = epoll::wait(poll.registry(), &mut events[..], timeout.as_ref());
+        if let Err(Errno::INTR) = result {
+            // Nothing was looked at. Whoever waited goes on as if the time were over, and must know what
+            // there is by now: after a `SIGSTOP` that may be much.
+            result = epoll::wait(poll.registry(), &mut events[..], Some(&Timespec::default()));
+        }
+        match result {
             Ok((events, _)) => {
                 events.iter().for_each(|event| tell(token_of(event), readiness_of(event)));
                 Ok(())

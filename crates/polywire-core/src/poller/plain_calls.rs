@@ -20,7 +20,12 @@ impl Events {
         timeout: Option<Duration>,
         mut tell: impl FnMut(mio::Token, Readiness),
     ) -> io::Result<()> {
-        match poll.poll(&mut self.0, timeout) {
+        let mut result = poll.poll(&mut self.0, timeout);
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            // Nothing was looked at, and whoever waited must know what there is by now.
+            result = poll.poll(&mut self.0, Some(Duration::ZERO));
+        }
+        match result {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
