@@ -6,6 +6,7 @@
 
 mod close_reasons;
 mod connect_sync;
+mod dialers;
 #[cfg(all(test, polywire_loom))]
 mod models;
 mod net_event;

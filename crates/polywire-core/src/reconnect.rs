@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
@@ -27,6 +27,9 @@ pub struct Backoff {
     pub jitter: f64,
     /// Failures in a row after which the endpoint ends for good. Default: `None`, never.
     pub max_failures: Option<u32>,
+    /// How long a connection has to live to be a success, after which delays begin anew; one that ends
+    /// sooner counts as a failure, as of a server that accepts and closes. Default: 10 s.
+    pub min_lifetime: Duration,
 }
 
 impl Default for Backoff {
@@ -36,6 +39,7 @@ impl Default for Backoff {
             max_delay: Duration::from_secs(30),
             jitter: 0.5,
             max_failures: None,
+            min_lifetime: Duration::from_secs(10),
         }
     }
 }
@@ -69,6 +73,13 @@ impl Backoff {
         self
     }
 
+    /// Sets [`Self::min_lifetime`].
+    #[must_use]
+    pub fn with_min_lifetime(mut self, time: Duration) -> Self {
+        self.min_lifetime = time;
+        self
+    }
+
     /// The delay after so many failures in a row; `None` if that is enough.
     fn delay(&self, failures: u32) -> Option<Duration> {
         if self.max_failures.is_some_and(|max| failures >= max) {
@@ -79,8 +90,10 @@ impl Backoff {
         let delay = doubled.min(self.max_delay);
         // Every hasher of std is seeded at random.
         let random = RandomState::new().hash_one(failures) as f64 / u64::MAX as f64;
-        let factor = 1.0 + self.jitter.clamp(0.0, 1.0) * (2.0 * random - 1.0);
-        Some(delay.mul_f64(factor))
+        let jitter = if self.jitter.is_nan() { 0.0 } else { self.jitter.clamp(0.0, 1.0) };
+        let factor = 1.0 + jitter * (2.0 * random - 1.0);
+        // A delay that is too long to be told is one without an end.
+        Some(Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(Duration::MAX))
     }
 }
 
@@ -94,7 +107,8 @@ impl Backoff {
 /// [`SendStatus::ResourceNotAvailable`]. It goes on until the endpoint is removed, the node stops,
 /// or [`Backoff::max_failures`] is reached.
 ///
-/// A host name is looked up for each attempt, on a thread of its own.
+/// A host name is looked up for each attempt, on one of four threads that a node has for that while it
+/// needs them.
 #[derive(Clone, Debug)]
 pub struct Reconnecting<A> {
     adapter: A,
@@ -127,6 +141,7 @@ impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
         connection.redial = Some(Box::new(Redial {
             backoff: self.backoff.clone(),
             failures: 0,
+            ready_at: None,
             may_block: addr.is_string(),
             dial: Arc::new(move || adapter.connect(&addr)),
             relay: Arc::new(Relay::to(connection.remote.sender())),
@@ -139,6 +154,8 @@ impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
 pub(crate) struct Redial {
     backoff: Backoff,
     failures: u32,
+    /// When the connection that is there became ready.
+    ready_at: Option<Instant>,
     /// Whether dialling may look a name up.
     pub(crate) may_block: bool,
     pub(crate) dial: Arc<dyn Fn() -> io::Result<Connection> + Send + Sync>,
@@ -146,10 +163,16 @@ pub(crate) struct Redial {
 }
 
 impl Redial {
+    /// The connection is ready.
+    pub(crate) fn note_ready(&mut self, now: Instant) {
+        self.ready_at = Some(now);
+    }
+
     /// The delay before the next attempt, after an attempt that failed or a connection that ended;
     /// `None` if there is to be none.
-    pub(crate) fn next_delay(&mut self, failed: bool) -> Option<Duration> {
-        if !failed {
+    pub(crate) fn next_delay(&mut self, now: Instant) -> Option<Duration> {
+        let lived = self.ready_at.take().map(|ready_at| now.saturating_duration_since(ready_at));
+        if lived.is_some_and(|lived| lived >= self.backoff.min_lifetime) {
             self.failures = 0;
         }
         let delay = self.backoff.delay(self.failures);
@@ -235,6 +258,19 @@ mod tests {
         let range = Duration::from_secs(1)..=Duration::from_secs(3);
         assert!(delays.iter().all(|delay| range.contains(delay)));
         assert!(delays.iter().any(|delay| *delay != delays[0]));
+    }
+
+    #[test]
+    fn no_jitter_and_no_delay_is_too_much() {
+        for jitter in [f64::NAN, f64::INFINITY, -1.0, 1.0] {
+            let mut backoff = Backoff::default().with_first_delay(Duration::MAX);
+            backoff.max_delay = Duration::MAX;
+            backoff.jitter = jitter; // Set by hand, past the bounds of `with_jitter`.
+            for failures in [0, 31, 32, u32::MAX] {
+                assert!(backoff.delay(failures).is_some());
+            }
+            assert!(backoff.with_jitter(jitter).delay(0).is_some());
+        }
     }
 
     #[test]

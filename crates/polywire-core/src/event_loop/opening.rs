@@ -90,6 +90,9 @@ impl EventLoop {
             return self.close(resource, reason);
         }
         let origin = resource.take_origin(&self.admissions);
+        if let Some(redial) = resource.redial() {
+            redial.note_ready(self.shared.clock.now());
+        }
         resource.stage = Stage::Ready;
         resource.set_deadline(None);
         resource.settle();

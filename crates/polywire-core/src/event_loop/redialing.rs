@@ -25,8 +25,9 @@ impl EventLoop {
         // Whoever waits for the first attempt is told how it went, and that is all.
         let is_final =
             resource.is_awaited() || self.shared.is_stopping() || resource.entry.is_over();
+        let now = self.shared.clock.now();
         let delay = match resource.redial() {
-            Some(redial) if !is_final => redial.next_delay(failed),
+            Some(redial) if !is_final => redial.next_delay(now),
             _ => None,
         };
         let Some(delay) = delay else { return Some(resource) };
@@ -58,7 +59,7 @@ impl EventLoop {
         }
     }
 
-    /// The delay is over. An attempt that may look a name up is made on a thread of its own.
+    /// The delay is over. An attempt that may look a name up is made on another thread.
     pub(super) fn redial(&mut self, mut resource: Resource, callback: Callback<'_>) {
         let id = resource.entry.id;
         let Some(redial) = resource.redial() else { return self.put_back(resource) };
@@ -69,13 +70,16 @@ impl EventLoop {
         }
         self.put_back(resource);
         let shared = Arc::downgrade(&self.shared);
-        let thread = std::thread::Builder::new().name("redial".into()).spawn(move || {
-            let connection = dial();
-            if let Some(shared) = shared.upgrade() {
-                shared.command(Command::Redialled(id, connection));
+        let started = self.shared.dialers.run(move || {
+            // The node may be gone by now, and nobody needs an address.
+            if shared.upgrade().is_some_and(|shared| !shared.is_stopping()) {
+                let connection = dial();
+                if let Some(shared) = shared.upgrade() {
+                    shared.command(Command::Redialled(id, connection));
+                }
             }
         });
-        if let Err(error) = thread {
+        if let Err(error) = started {
             self.redialled(id, Err(error), callback);
         }
     }

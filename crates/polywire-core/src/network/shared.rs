@@ -13,6 +13,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::network::close_reasons::CloseReasons;
+use crate::network::dialers::Dialers;
 use crate::network::seat::Seat;
 use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     holds_reading: AtomicBool,
     draining: Mutex<Option<Option<Instant>>>,
     pub(crate) seat: Seat,
+    pub(crate) dialers: Arc<Dialers>,
 }
 
 impl Shared {
@@ -90,6 +92,7 @@ impl Shared {
             draining: Mutex::new(None),
             clock,
             seat: Seat::default(),
+            dialers: Arc::default(),
         }
     }
 

@@ -68,7 +68,30 @@ fn a_lost_connection_is_opened_again_on_schedule_until_it_works_and_then_from_th
         client.assert_silent();
         let StoredNetEvent::Message(_, message) = server.turn_for_one() else { panic!() };
         assert_eq!(message, b"hello");
+        world.advance(Backoff::default().min_lifetime);
     }
+}
+
+#[test]
+fn a_server_that_accepts_and_closes_is_tried_less_and_less_often() {
+    let world = World::new(1, Faults::default());
+    let backoff = Backoff::default().with_max_failures(4);
+    let (mut server, mut client, endpoint) = reconnecting(&world, backoff);
+    for seconds in [1, 2, 4, 5] {
+        world.advance(Backoff::default().min_lifetime - Duration::from_secs(1));
+        lose(server, &mut client, endpoint);
+        server = Node::new(&world);
+        server.listen(Limits::default());
+        server.assert_silent();
+        world.advance(Duration::from_secs(seconds) - TICK);
+        client.assert_silent();
+        server.assert_silent();
+        world.advance(TICK);
+        be_accepted(&mut server, &mut client, endpoint);
+    }
+    drop(server);
+    assert!(matches!(client.turn_for_one(), StoredNetEvent::Disconnected(e) if e == endpoint));
+    assert_eq!(client.network.is_ready(endpoint.resource_id()), None);
 }
 
 #[test]
