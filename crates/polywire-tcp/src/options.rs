@@ -8,6 +8,9 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::keepalive::TcpKeepalive;
 
+/// The largest size that fits into what setsockopt(2) takes: more would be told as a small one, or none.
+const MOST: usize = i32::MAX as usize;
+
 /// What a socket gets before it is bound, listens or connects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SocketOptions<'a> {
@@ -28,10 +31,14 @@ impl SocketOptions<'_> {
         }
         // Before connecting or listening, because the window scale is settled by the first packet.
         if let Some(bytes) = self.receive_buffer_size {
-            socket.set_recv_buffer_size(bytes).map_err(|error| refused("SO_RCVBUF", &error))?;
+            socket
+                .set_recv_buffer_size(bytes.min(MOST))
+                .map_err(|error| refused("SO_RCVBUF", &error))?;
         }
         if let Some(bytes) = self.send_buffer_size {
-            socket.set_send_buffer_size(bytes).map_err(|error| refused("SO_SNDBUF", &error))?;
+            socket
+                .set_send_buffer_size(bytes.min(MOST))
+                .map_err(|error| refused("SO_SNDBUF", &error))?;
         }
         Ok(socket)
     }

@@ -10,7 +10,7 @@ use polywire_core::address::RemoteAddr;
 use crate::listener::UdpListener;
 use crate::multicast::{self, MulticastInterface};
 use crate::options::{Options, into_mio};
-use crate::{TAG, broadcast, explain, first_success};
+use crate::{TAG, broadcast, first_success};
 
 /// Listens by UDP: a socket that hears everybody, and answers each by its address.
 ///
@@ -164,8 +164,9 @@ impl UdpListenConfig {
         let mut group = multicast::with_scope(group, self.multicast_interface)?;
         let socket = options.open(group)?;
         options.bind(&socket, multicast::bind_addr(group))?;
-        multicast::join(&socket, group, self.multicast_interface)
-            .map_err(|error| explain(&error, format_args!("can't join {}", group.ip())))?;
+        multicast::join(&socket, group, self.multicast_interface).map_err(|error| {
+            multicast::cannot_join(&error, group.ip(), self.multicast_interface)
+        })?;
         let socket = into_mio(socket);
         group.set_port(socket.local_addr()?.port());
         Ok((socket, group))

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use if_addrs::get_if_addrs;
 use socket2::Socket;
 
+use crate::explain;
+
 /// The network interface that multicast goes through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -131,6 +133,21 @@ pub(crate) fn join(
     }
 }
 
+/// The error of [`join`], with what to do about it.
+pub(crate) fn cannot_join(
+    error: &io::Error,
+    group: IpAddr,
+    interface: MulticastInterface,
+) -> io::Error {
+    let hint = match interface {
+        MulticastInterface::Any => {
+            " (the system has no route that tells the interface: choose one by MulticastInterface)"
+        }
+        _ => "",
+    };
+    explain(error, format_args!("can't join {group}{hint}"))
+}
+
 /// By default Linux hands a socket what comes in for a group on an interface where any other
 /// socket of the machine has joined it.
 #[cfg(target_os = "linux")]
@@ -169,6 +186,15 @@ mod tests {
         let group = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0);
         let index = by_addr.v6_index(group).unwrap();
         assert_eq!(MulticastInterface::Index(index).v4_addr().unwrap(), Ipv4Addr::LOCALHOST);
+    }
+
+    #[test]
+    fn a_group_without_a_route_is_told_what_to_do() {
+        let no_device = io::Error::from_raw_os_error(19);
+        for group in ["239.1.2.3", "ff15::1"] {
+            let error = cannot_join(&no_device, group.parse().unwrap(), MulticastInterface::Any);
+            assert!(error.to_string().contains("MulticastInterface"), "{error}");
+        }
     }
 
     #[test]
