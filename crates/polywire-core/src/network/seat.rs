@@ -155,12 +155,15 @@ impl fmt::Debug for Seat {
 pub(crate) struct Runner<'a> {
     shared: &'a Shared,
     event_loop: Option<Box<EventLoop>>,
+    /// The thread unwinds for a reason that the loop has nothing to do with: this was made by a `Drop`.
+    was_panicking: bool,
 }
 
 impl<'a> Runner<'a> {
     pub(crate) fn new(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
         shared.announcements.set_running(true);
-        Self { shared, event_loop: Some(event_loop) }
+        let was_panicking = std::thread::panicking();
+        Self { shared, event_loop: Some(event_loop), was_panicking }
     }
 
     pub(crate) fn event_loop(&mut self) -> &mut EventLoop {
@@ -178,13 +181,14 @@ impl<'a> Runner<'a> {
 impl Drop for Runner<'_> {
     fn drop(&mut self) {
         let mut event_loop = self.event_loop.take();
+        let has_panicked = std::thread::panicking() && !self.was_panicking;
         match &mut event_loop {
-            Some(event_loop) if !std::thread::panicking() => event_loop.become_busy(),
+            Some(event_loop) if !has_panicked => event_loop.become_busy(),
             _ => self.shared.waker.become_busy(),
         }
         self.shared.announcements.set_running(false);
         match event_loop {
-            Some(event_loop) if !std::thread::panicking() => self.shared.seat.put_back(event_loop),
+            Some(event_loop) if !has_panicked => self.shared.seat.put_back(event_loop),
             event_loop => {
                 self.shared.stop();
                 drop(event_loop);
