@@ -184,7 +184,7 @@ impl<S: Send + 'static> NodeListener<S> {
     ) -> NodeTask {
         // From now on a `send` may wait for the loop, though the thread takes its time to start.
         self.shared.announcements.set_awaits_runner(true);
-        NodeTask::spawn(move || {
+        NodeTask::spawn(Arc::clone(&self.shared), move || {
             /// Also when the callback panics.
             struct Over(Arc<Shared>);
             impl Drop for Over {

@@ -17,6 +17,7 @@ impl<'a, S> NodeEvent<'a, S> {
     /// # Panics
     ///
     /// If this is a signal.
+    #[track_caller]
     pub fn network(self) -> NetEvent<'a> {
         match self {
             Self::Network(event) => event,
@@ -29,6 +30,7 @@ impl<'a, S> NodeEvent<'a, S> {
     /// # Panics
     ///
     /// If this is an event of the network.
+    #[track_caller]
     pub fn signal(self) -> S {
         match self {
             Self::Network(_) => panic!("a network event came where only signals were expected"),
@@ -52,6 +54,7 @@ impl<S> StoredNodeEvent<S> {
     /// # Panics
     ///
     /// If this is a signal.
+    #[track_caller]
     pub fn network(self) -> StoredNetEvent {
         match self {
             Self::Network(event) => event,
@@ -64,6 +67,7 @@ impl<S> StoredNodeEvent<S> {
     /// # Panics
     ///
     /// If this is an event of the network.
+    #[track_caller]
     pub fn signal(self) -> S {
         match self {
             Self::Network(_) => panic!("a network event came where only signals were expected"),

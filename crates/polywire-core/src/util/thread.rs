@@ -4,7 +4,8 @@ use std::any::Any;
 use std::panic::resume_unwind;
 use std::thread::{self, JoinHandle};
 
-/// A thread named after the thread that spawned it: `parent/name`. Dropping it waits for its end.
+/// A thread named after the thread that spawned it: `parent/name`. Dropping it waits for its end, unless
+/// that is done on the thread itself.
 #[derive(Debug)]
 pub struct NamespacedThread<T: Send + 'static> {
     handle: Option<JoinHandle<T>>,
@@ -34,12 +35,13 @@ impl<T: Send + 'static> NamespacedThread<T> {
     ///
     /// # Panics
     ///
-    /// If the thread panicked (with its panic), or was joined before.
+    /// If the thread panicked (with its panic), was joined before, or is the current one.
     pub fn join(&mut self) -> T {
-        self.try_join().expect("the thread was joined before")
+        self.try_join().expect("the thread was joined before, or is the current one")
     }
 
-    /// As [`join`](Self::join), but `None` if it was joined before.
+    /// As [`join`](Self::join), but `None` if it was joined before, or if this is called on that very
+    /// thread.
     ///
     /// # Panics
     ///
@@ -48,13 +50,24 @@ impl<T: Send + 'static> NamespacedThread<T> {
         self.wait().map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
+    /// `None` also on that very thread, which would wait for itself.
     fn wait(&mut self) -> Option<Result<T, Box<dyn Any + Send>>> {
+        let is_this = |handle: &mut JoinHandle<T>| handle.thread().id() == thread::current().id();
+        if self.handle.as_mut().is_some_and(is_this) {
+            return None;
+        }
         self.handle.take().map(JoinHandle::join)
+    }
+
+    /// Whether it has ended, or was joined.
+    pub(crate) fn is_over(&self) -> bool {
+        self.handle.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 
 impl<T: Send + 'static> Drop for NamespacedThread<T> {
-    /// Waits for the thread's end; its panic, if any, was reported when it happened.
+    /// Waits for the thread's end, unless this is that very thread; its panic, if any, was reported when
+    /// it happened.
     fn drop(&mut self) {
         let _ = self.wait();
     }
@@ -73,5 +86,20 @@ mod tests {
         });
         assert!(outer.join().unwrap().ends_with("/outer/inner"));
         assert_eq!(outer.try_join(), None);
+    }
+
+    #[test]
+    fn a_thread_does_not_wait_for_itself() {
+        let (give, take) = std::sync::mpsc::channel::<NamespacedThread<()>>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = NamespacedThread::spawn("own", move || {
+            let mut own = take.recv().unwrap();
+            tell.send(own.try_join()).unwrap();
+            drop(own);
+            tell.send(Some(())).unwrap();
+        });
+        give.send(thread).unwrap();
+        assert_eq!(told.recv(), Ok(None));
+        assert_eq!(told.recv(), Ok(Some(())));
     }
 }

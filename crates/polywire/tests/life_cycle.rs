@@ -1,0 +1,108 @@
+//! Nodes and their tasks at their ends: nobody waits for himself, and nobody for a node that nobody stops.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::*;
+
+/// Less than anybody would wait for a node that goes on.
+const SOON: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_task_whose_last_owner_is_the_callback_is_dropped_there() {
+    in_time(|| {
+        let (handler, listener) = split();
+        let (give, take) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let inner = handler.clone();
+        let task = listener.for_each_async(move |event| {
+            if let NodeEvent::Signal(_) = event {
+                let mut task: node::NodeTask = take.recv().unwrap();
+                task.wait(); // For itself: at once.
+                drop(task);
+                inner.stop();
+                tell.send(()).unwrap();
+            }
+        });
+        handler.signals().send(Signal::Step(0));
+        give.send(task).unwrap();
+        told.recv_timeout(DEADLINE).unwrap();
+    });
+}
+
+#[test]
+fn a_panic_of_a_callback_that_owns_its_task_is_a_panic_and_no_abort() {
+    in_time(|| {
+        let (handler, listener) = split();
+        let (give, take) = mpsc::channel::<node::NodeTask>();
+        let task = listener.for_each_async(move |event| {
+            if let NodeEvent::Signal(_) = event {
+                let _task = take.recv().unwrap();
+                panic!("on purpose");
+            }
+        });
+        handler.signals().send(Signal::Step(0));
+        give.send(task).unwrap();
+        while handler.is_running() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+#[test]
+fn a_panic_beside_a_running_node_ends_the_thread() {
+    in_time(|| {
+        let start = Instant::now();
+        let result = catch_unwind(|| {
+            let (_handler, listener) = split();
+            let _task = listener.for_each_async(|_| {});
+            panic!("a test that fails");
+        });
+        assert!(result.is_err() && start.elapsed() < SOON);
+    });
+}
+
+#[test]
+fn an_early_return_beside_a_task_that_stops_on_drop_ends_the_node() {
+    fn fail_beside_a_node(listener: NodeListener<Signal>) -> Result<(), std::num::ParseIntError> {
+        let _task = listener.for_each_async(|_| {}).stop_on_drop();
+        "no number".parse::<u16>()?;
+        Ok(())
+    }
+    in_time(|| {
+        let (handler, listener) = split();
+        assert!(fail_beside_a_node(listener).is_err());
+        assert!(!handler.is_running());
+    });
+}
+
+over_transports! {
+    [tcp framed_tcp udp ws]
+    fn a_drop_that_removes_while_its_thread_panics_leaves_the_node_running(transport) {
+        struct Guard(Handler, ResourceId);
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                self.0.network().remove(self.1);
+            }
+        }
+        // Nobody runs the loop, so the thread that removes does for a moment.
+        let (handler, listener) = split();
+        let (id, _) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let guard = Guard(handler.clone(), id);
+        let result = catch_unwind(AssertUnwindSafe(move || {
+            let _guard = guard;
+            panic!("on purpose");
+        }));
+        assert!(result.is_err());
+        assert!(handler.is_running());
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let mut task = listener.for_each_async(|_| {}).stop_on_drop();
+        handler.network().connect(transport, addr).unwrap();
+        handler.stop();
+        task.wait();
+    }
+}
