@@ -96,6 +96,12 @@ impl Announcements {
         &self.waker
     }
 
+    /// Ends a wait of who polls alone, the one that goes on or else the next.
+    pub(crate) fn nudge(&self) {
+        self.queue.push((ResourceId::from(0), Readiness::default()));
+        self.waker.ring();
+    }
+
     pub(crate) fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
         self.waker.ring();

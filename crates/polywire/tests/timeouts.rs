@@ -324,3 +324,28 @@ fn row_17_a_thousand_connects_end_once_each_whether_refused_or_not_answered() {
         eventually("all are forgotten", || node.network().stats().endpoints == 0);
     }
 }
+
+#[test]
+fn stop_ends_a_connect_sync_inside_the_callback_at_once() {
+    let black_hole = Unanswering::new();
+    for transport in STREAMS {
+        let (handler, listener) = polywire::node::split::<()>();
+        let (tell, told) = mpsc::channel();
+        let (inner, addr) = (handler.clone(), black_hole.addr);
+        let mut task = listener.for_each_async(move |_| {
+            tell.send(None).unwrap();
+            let result = inner.network().connect_sync(transport, addr);
+            tell.send(Some((Instant::now(), result.unwrap_err()))).unwrap();
+        });
+        handler.signals().send(());
+        told.recv_timeout(DEADLINE).unwrap();
+        thread::sleep(SHORT / 3); // It waits for an answer by now.
+        let stopped = Instant::now();
+        handler.stop();
+        let (ended, error) = told.recv_timeout(DEADLINE).unwrap().unwrap();
+        task.wait();
+        let took = ended - stopped;
+        assert!(took < SLACK * Duration::from_millis(10), "{took:?}");
+        assert_eq!(CloseReason::from(&error), CloseReason::NodeStopped);
+    }
+}

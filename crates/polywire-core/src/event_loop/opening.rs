@@ -112,7 +112,7 @@ impl EventLoop {
             }
             Origin::Connected(outcome) => {
                 if let Some(outcome) = outcome {
-                    let _ = outcome.set(Ok(()));
+                    let _ = outcome.result.set(Ok(()));
                     self.shared.seat.notify();
                 }
                 self.emit(NetEvent::Connected(endpoint, true), callback);
@@ -132,7 +132,7 @@ impl EventLoop {
         self.close(resource, reason.clone());
         match origin {
             Origin::Connected(Some(outcome)) => {
-                let _ = outcome.set(Err(reason));
+                let _ = outcome.result.set(Err(reason));
                 self.shared.seat.notify();
             }
             Origin::Connected(None) if was_known => {

@@ -11,6 +11,7 @@ use crate::event_loop::pending::Pending;
 use crate::network::shared::{New, Outcome};
 use crate::reconnect::Redial;
 use crate::registry::SharedEntry;
+use crate::sync::atomic::Ordering;
 
 /// One connection or listener in the loop.
 ///
@@ -172,6 +173,13 @@ impl Resource {
     /// Whether somebody waits for it to be ready.
     pub(super) fn is_awaited(&self) -> bool {
         self.seldom.as_ref().is_some_and(|seldom| seldom.outcome.is_some())
+    }
+
+    /// Tells who waits that one address was given up for the next.
+    pub(super) fn note_given_up(&self) {
+        if let Some(outcome) = self.seldom.as_ref().and_then(|seldom| seldom.outcome.as_ref()) {
+            outcome.given_up.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Gives memory back that holds nothing any more.

@@ -115,6 +115,7 @@ impl EventLoop {
         let Some(remote) = &mut resource.remote else { return false };
         let turned = remote.next_address(&registration);
         if turned {
+            resource.note_given_up();
             self.arm(resource, resource.entry.limits().connect_timeout);
         }
         turned

@@ -1,16 +1,17 @@
 //! Waiting for a connection to be ready, on whatever thread.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
 use crate::network::seat::{Found, Runner};
-use crate::network::shared::{Command, New, Outcome, Shared};
+use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::poller::{Clock, MioPoller, Poller, Readiness};
 use crate::registry::{Entry, SharedEntry};
+use crate::sync::atomic::Ordering;
 
 /// Bytes read at a time from a connection that is driven alone.
 const BUFFER: usize = 64 << 10;
@@ -37,34 +38,42 @@ pub(super) fn wait_until_ready(
 /// Runs the loop as long as nobody else does, else waits for who does.
 fn drive_or_wait(shared: &Arc<Shared>, entry: &SharedEntry, new: New) -> Result<(), CloseReason> {
     let outcome = Outcome::default();
-    // The loop keeps both timeouts; this one is for a loop that is held up by the callback, and
-    // leaves time for a second address.
+    // The loop keeps both timeouts, for each address of the host; this one is for a loop that is held up
+    // by the callback.
     let connecting = entry.limits().connect_timeout.saturating_mul(2);
     let patience = connecting.saturating_add(entry.limits().handshake_timeout);
-    let until = Instant::now().checked_add(patience);
+    let mut until = Instant::now().checked_add(patience);
+    let mut given_up = 0;
+    let mut goes_on = |until: &mut Option<Instant>| {
+        let before = std::mem::replace(&mut given_up, outcome.given_up.load(Ordering::Relaxed));
+        *until = Instant::now().checked_add(patience);
+        given_up > before
+    };
     let command = Command::Connect(SharedEntry::clone(entry), new, Some(Arc::clone(&outcome)));
     shared.command(command);
     loop {
-        match shared.seat.take(until, || outcome.get().is_some()) {
+        match shared.seat.take(until, || outcome.result.get().is_some()) {
             Found::Free(event_loop) => {
                 let mut runner = Runner::new(shared, event_loop);
-                let done = || outcome.get().is_some() || shared.seat.is_wanted();
+                let done = || outcome.result.get().is_some() || shared.seat.is_wanted();
                 if let Err(error) = runner.event_loop().turn_holding(until, done) {
                     return Err((&error).into());
                 }
-                if outcome.get().is_none() && until.is_some_and(|until| until <= Instant::now()) {
+                let is_over = until.is_some_and(|until| until <= Instant::now());
+                if is_over && outcome.result.get().is_none() && !goes_on(&mut until) {
                     return give_up(shared, entry);
                 }
             }
             Found::Happened => return outcome_of(&outcome),
             Found::Ended => return Err(CloseReason::NodeStopped),
+            Found::TimedOut if goes_on(&mut until) => {}
             Found::TimedOut => return give_up(shared, entry),
         }
     }
 }
 
-fn outcome_of(outcome: &OnceLock<Result<(), CloseReason>>) -> Result<(), CloseReason> {
-    outcome.get().cloned().unwrap_or(Err(CloseReason::NodeStopped))
+fn outcome_of(outcome: &Awaited) -> Result<(), CloseReason> {
+    outcome.result.get().cloned().unwrap_or(Err(CloseReason::NodeStopped))
 }
 
 fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
@@ -87,7 +96,9 @@ fn drive_alone(
     let announcements = Arc::new(Announcements::new(Arc::new(waker), Clock::default()));
     announcements.set_running(true);
     remote.register(&alone(&poller, entry, &announcements)).map_err(failed)?;
-    let result = open(&mut *remote, entry, &mut poller, &announcements);
+    let told = shared.tell_of_stop(&announcements);
+    let result = open(shared, &mut *remote, entry, &mut poller, &announcements);
+    drop(told);
     let registration = alone(&poller, entry, &announcements);
     match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
         Ok(()) => {
@@ -114,6 +125,7 @@ fn alone<'a>(
 
 /// Polls and opens until the connection is ready, has failed, or is out of time.
 fn open(
+    shared: &Shared,
     remote: &mut dyn Remote,
     entry: &Entry,
     poller: &mut MioPoller,
@@ -140,6 +152,9 @@ fn open(
                 deadline = Instant::now().checked_add(entry.limits().handshake_timeout);
             }
             Opening::Connecting | Opening::Handshaking => {}
+        }
+        if shared.is_stopping() {
+            return Err(CloseReason::NodeStopped);
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {

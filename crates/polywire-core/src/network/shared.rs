@@ -25,8 +25,15 @@ use crate::sync::{Mutex, SegQueue};
 
 const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 
-/// What became of a connection that somebody waits for.
-pub(crate) type Outcome = Arc<OnceLock<Result<(), CloseReason>>>;
+/// What becomes of a connection that somebody waits for.
+#[derive(Default)]
+pub(crate) struct Awaited {
+    pub(crate) result: OnceLock<Result<(), CloseReason>>,
+    /// Addresses that were given up so far, for the next one of the host's.
+    pub(crate) given_up: AtomicUsize,
+}
+
+pub(crate) type Outcome = Arc<Awaited>;
 
 /// A connection begun, with how it is opened again if it is to be.
 pub(crate) struct New {
@@ -73,6 +80,8 @@ pub(crate) struct Shared {
     draining: Mutex<Option<Option<Instant>>>,
     pub(crate) seat: Seat,
     pub(crate) dialers: Arc<Dialers>,
+    /// Of connections that are driven alone, by a `connect_sync` inside the callback.
+    alone: Mutex<Vec<Arc<Announcements>>>,
 }
 
 impl Shared {
@@ -93,6 +102,7 @@ impl Shared {
             clock,
             seat: Seat::default(),
             dialers: Arc::default(),
+            alone: Mutex::default(),
         }
     }
 
@@ -124,7 +134,7 @@ impl Shared {
             self.reasons.record(entry.id, CloseReason::NodeStopped);
             self.registry.remove(entry.id);
             if let Command::Connect(_, _, Some(outcome)) = &command {
-                let _ = outcome.set(Err(CloseReason::NodeStopped));
+                let _ = outcome.result.set(Err(CloseReason::NodeStopped));
             }
         }
     }
@@ -272,6 +282,22 @@ impl Shared {
     /// Has the loop end after the event in hand.
     pub(crate) fn stop(&self) {
         self.announcements.set_stopping();
+        let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        alone.iter().for_each(|announcements| announcements.nudge());
+    }
+
+    /// Has `announcements` nudged when the node is stopped, until what is returned is dropped.
+    pub(crate) fn tell_of_stop(&self, announcements: &Arc<Announcements>) -> impl Drop + '_ {
+        struct Told<'a>(&'a Shared, Arc<Announcements>);
+        impl Drop for Told<'_> {
+            fn drop(&mut self) {
+                let mut alone = self.0.alone.lock().unwrap_or_else(PoisonError::into_inner);
+                alone.retain(|announcements| !Arc::ptr_eq(announcements, &self.1));
+            }
+        }
+        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        alone.push(Arc::clone(announcements));
+        Told(self, Arc::clone(announcements))
     }
 
     #[inline]
