@@ -33,6 +33,8 @@ struct Round<'a> {
     items_left: usize,
     /// Bytes by which the budget may be extended, once.
     extension: usize,
+    /// It is now: what is left of the budget is not that of the caller's.
+    is_extended: bool,
 }
 
 /// What came of a read of the rest of a long frame.
@@ -63,7 +65,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let items = self.outbox.limits().read_budget / MIN_COST;
         let items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
         let extension = self.outbox.limits().read_budget;
-        let round = &mut Round { sink, items_left, extension };
+        let mut round = Round { sink, items_left, extension, is_extended: false };
+        let result = self.read_on(io, &mut round);
+        if round.is_extended {
+            io.budget = 0;
+        }
+        result
+    }
+
+    #[inline(always)]
+    fn read_on(&mut self, io: &mut Io<'_>, round: &mut Round<'_>) -> Result<Stop, CloseReason> {
         if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
             let stop = self.decode_inbox(false, round)?;
             if !matches!(stop, Stop::Needs(_)) {
@@ -107,6 +118,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn extend_budget(&self, io: &mut Io<'_>, round: &mut Round<'_>) {
         if let Some(seldom) = self.seldom.as_ref().filter(|_| io.budget == 0) {
             io.budget = seldom.inbox.missing().min(std::mem::take(&mut round.extension));
+            round.is_extended = true;
         }
     }
 

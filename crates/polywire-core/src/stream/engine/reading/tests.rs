@@ -60,6 +60,7 @@ fn one_turn(message: usize, share: usize, read_budget: usize) -> (usize, usize) 
         engine.register(&io.registration).unwrap();
         assert_eq!(engine.open(io), Opening::Ready);
         assert_eq!(engine.receive(io, &mut count), Received::Unfinished);
+        assert_eq!(io.budget, 0, "of the caller's own");
     });
     (count.0, flood.read.load(Ordering::Relaxed))
 }
