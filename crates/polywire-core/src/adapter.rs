@@ -237,6 +237,13 @@ pub trait Local: Send {
         None
     }
 
+    /// The part by which any thread closes it. Called once, before `register`. With none, the default,
+    /// the listener is closed when the loop drops it, which may be a callback later: its port is in use
+    /// until then.
+    fn closer(&self) -> Option<Arc<dyn Close>> {
+        None
+    }
+
     /// The bounds the loop keeps this listener to. Called once, before `register`.
     fn limits(&self) -> Arc<Limits> {
         Arc::default()
@@ -263,6 +270,14 @@ pub trait Local: Send {
     fn flush(&mut self, registration: &Registration<'_>) {
         let _ = registration;
     }
+}
+
+/// What any thread closes a listener by.
+pub trait Close: Send + Sync {
+    /// Closes what it listens with, so that its address is free when this returns. Called once at most,
+    /// by [`remove`](crate::network::NetworkController::remove) on whatever thread, also while the loop is
+    /// inside [`Local::ready`]. The loop may call the listener a few times more, which then has nothing.
+    fn close(&self);
 }
 
 /// What any thread may do with an endpoint.

@@ -58,6 +58,9 @@ const MAIL_PER_LOOK: usize = 4096;
 pub(crate) type Callback<'a> = &'a mut dyn Handle;
 
 pub(crate) trait Handle {
+    /// Called before an event: delivers what goes ahead of it. Returns whether an event is still wanted.
+    fn prepare(&mut self) -> bool;
+
     fn event(&mut self, event: NetEvent<'_>);
 
     /// A message of `entry`, which is not over: the event is made where the closure takes it, and not
@@ -66,6 +69,10 @@ pub(crate) trait Handle {
 }
 
 impl<F: FnMut(NetEvent<'_>)> Handle for F {
+    fn prepare(&mut self) -> bool {
+        true
+    }
+
     fn event(&mut self, event: NetEvent<'_>) {
         self(event);
     }
@@ -284,16 +291,8 @@ impl EventLoop {
         while !self.holding && !self.must_stop() {
             let Some(event) = self.backlog.pop_front() else { return };
             self.become_busy();
-            if !self.is_obsolete(&event) {
-                begin_callback();
-                callback.event(event.borrow());
-            }
+            self.emit(event.borrow(), callback);
         }
-    }
-
-    /// Whether the program removed the endpoint of an event, which the loop has not come to yet.
-    fn is_obsolete(&self, event: &StoredNetEvent) -> bool {
-        self.shared.reasons.get(id_of(event)) == Some(CloseReason::Removed)
     }
 
     #[inline(always)]
@@ -480,7 +479,10 @@ impl EventLoop {
                 self.remove(id);
             }
             Command::GiveUp(id, reason) => self.give_up(id, reason, callback),
-            Command::Resume(id) => self.mark_ready(id, Readiness::READABLE),
+            Command::Resume(id) => {
+                self.mark_ready(id, Readiness::READABLE);
+                self.tell_untold(id, callback);
+            }
             Command::ResumeAll => self.resume_all(),
         }
     }
@@ -493,13 +495,32 @@ impl EventLoop {
         ids.into_iter().for_each(|id| self.mark_ready(id, Readiness::READABLE));
     }
 
+    /// Tells the program of something, unless it has removed by now what that is about.
     fn emit(&mut self, event: NetEvent<'_>, callback: Callback<'_>) {
         if self.holding {
-            self.backlog.push_back(event.into());
-        } else if !self.must_stop() {
-            begin_callback();
-            callback.event(event);
+            return self.backlog.push_back(event.into());
         }
+        if self.must_stop() || !callback.prepare() || self.is_obsolete(&event) {
+            return;
+        }
+        if let NetEvent::Accepted(endpoint, listener) = event {
+            if !self.may_tell_of(endpoint.resource_id(), listener) {
+                return;
+            }
+        }
+        begin_callback();
+        callback.event(event);
+    }
+
+    /// Whether the program removed the endpoint of an event.
+    fn is_obsolete(&self, event: &NetEvent<'_>) -> bool {
+        let endpoint = match *event {
+            NetEvent::Connected(endpoint, _)
+            | NetEvent::Accepted(endpoint, _)
+            | NetEvent::Message(endpoint, _)
+            | NetEvent::Disconnected(endpoint) => endpoint,
+        };
+        self.shared.reasons.get(endpoint.resource_id()) == Some(CloseReason::Removed)
     }
 
     fn resource(&mut self, id: ResourceId) -> Option<&mut Resource> {
@@ -525,6 +546,7 @@ impl EventLoop {
     fn forget(&mut self, resource: Resource) {
         let id = resource.entry.id;
         self.release(&resource);
+        drop(self.shared.take_closer(id));
         self.shared.change_half_received(&resource.entry, 0);
         drop(resource);
         self.shared.registry.remove(id);

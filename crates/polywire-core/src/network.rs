@@ -190,6 +190,9 @@ impl NetworkController {
             sender: local.sender(),
         })?;
         let ids = (entry.id, entry.addr.socket_addr());
+        if let Some(closer) = local.closer() {
+            self.shared.note_closer(entry.id, closer);
+        }
         self.shared.command(Command::Listen(entry, local));
         Ok(ids)
     }
@@ -255,6 +258,9 @@ impl NetworkController {
     /// Removes a listener or a connection: no event tells of it once this has returned. A callback
     /// that another thread is just entering comes to its end.
     ///
+    /// The address of a listener is free when this returns. Connections that it has accepted and that the
+    /// program was not told of yet are closed; the others live on.
+    ///
     /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
     /// default), and the protocol says goodbye; if something of it does not,
     /// [`close_reason`](Self::close_reason) tells why afterwards. Returns whether there was such a
@@ -270,6 +276,9 @@ impl NetworkController {
         });
         if !matches!(before, Some(Stage::Opening | Stage::Ready)) {
             return false;
+        }
+        if let Some(closer) = self.shared.take_closer(resource_id) {
+            closer.close();
         }
         self.shared.command(Command::Remove(resource_id));
         processor::obey_where_nobody_runs(&self.shared);

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use polywire_core::adapter::{
-    Accepting, Connection, Flow, Io, Listener, ListenerSink, Local, Registration,
+    Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local, Registration,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
@@ -35,7 +35,7 @@ pub fn listen_stream<P: Protocol>(
     let addr = listener.local_addr()?;
     let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
     let acceptor = Acceptor {
-        listener,
+        door: Arc::new(Door(Mutex::new(Some(listener)))),
         addr,
         options: config.stream_options(),
         limits: Arc::new(config.limits.clone().with_when_full(when_full)),
@@ -78,9 +78,25 @@ fn bind(config: &TcpListenConfig, addr: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
+/// A listening socket until it is closed, by whichever thread.
+struct Door(Mutex<Option<TcpListener>>);
+
+impl Door {
+    /// `None` once it is closed.
+    fn with<R>(&self, act: impl FnOnce(&mut TcpListener) -> R) -> Option<R> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(act)
+    }
+}
+
+impl Close for Door {
+    fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
 /// A listening socket, as the loop drives it.
 struct Acceptor<F> {
-    listener: TcpListener,
+    door: Arc<Door>,
     addr: SocketAddr,
     options: StreamOptions,
     /// Of all its connections.
@@ -93,13 +109,22 @@ impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
         Arc::clone(&self.limits)
     }
 
+    fn closer(&self) -> Option<Arc<dyn Close>> {
+        Some(Arc::<Door>::clone(&self.door))
+    }
+
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.register(&mut self.listener, Interest::READABLE)
+        let register =
+            |listener: &mut TcpListener| registration.register(listener, Interest::READABLE);
+        self.door.with(register).unwrap_or(Ok(()))
     }
 
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
         for _ in 0..io.budget.max(1) {
-            match self.listener.accept() {
+            let Some(accepted) = self.door.with(|listener| listener.accept()) else {
+                return Accepting::Drained;
+            };
+            match accepted {
                 Ok((stream, peer)) => {
                     let Some(connection) = self.welcome(stream, peer) else { continue };
                     if sink.accept(connection) == Flow::Stop {

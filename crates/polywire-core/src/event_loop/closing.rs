@@ -77,6 +77,9 @@ impl EventLoop {
     }
 
     pub(super) fn remove(&mut self, id: ResourceId) {
+        if id.is_local() {
+            self.drop_untold(id);
+        }
         let Some(mut resource) = self.take_out(id) else { return };
         match resource.stage {
             Stage::Listening { .. } | Stage::Waiting => self.forget(resource),

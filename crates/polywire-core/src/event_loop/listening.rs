@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use crate::adapter::{Accepting, Connection};
+use crate::close_reason::CloseReason;
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
+use crate::network::NetEvent;
 use crate::network::warnings::Warning;
 use crate::poller::Readiness;
-use crate::registry::NewEntry;
+use crate::registry::{NewEntry, SharedEntry};
 
 /// Connections a listener may accept in one turn.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -80,7 +82,66 @@ impl EventLoop {
         callback: Callback<'_>,
     ) {
         for connection in accepted {
+            // A callback may remove the listener.
+            if self.resource(listener).is_none_or(|resource| resource.entry.is_over()) {
+                return;
+            }
             self.accept(listener, connection, callback);
+        }
+    }
+
+    /// Whether the program may be told now that `listener` accepted a connection. If the listener is
+    /// removed, the connection is closed; if it is paused, the program is told when it goes on.
+    pub(super) fn may_tell_of(&mut self, id: ResourceId, listener: ResourceId) -> bool {
+        let Some(at) = self.resource(listener).filter(|it| !it.entry.is_over()) else {
+            self.shared.reasons.replace(id, CloseReason::Removed);
+            if let Some(resource) = self.take_out(id) {
+                resource.entry.end();
+                self.close(resource, CloseReason::Removed);
+            }
+            return false;
+        };
+        if !at.entry.is_paused() {
+            return true;
+        }
+        at.seldom().untold.push(id);
+        if let Some(resource) = self.resource(id) {
+            resource.entry.set_paused(true); // What it says comes behind.
+        }
+        false
+    }
+
+    /// Tells of connections that were accepted while their listener was paused.
+    pub(super) fn tell_untold(&mut self, listener: ResourceId, callback: Callback<'_>) {
+        let Some(at) = self.resource(listener).filter(|it| it.has_untold()) else { return };
+        for id in std::mem::take(&mut at.seldom().untold) {
+            let Some(resource) = self.resource(id).filter(|it| !it.entry.is_over()) else {
+                continue;
+            };
+            let entry = SharedEntry::clone(&resource.entry);
+            entry.set_paused(false);
+            self.mark_ready(id, Readiness::READABLE);
+            self.emit(NetEvent::Accepted(entry.endpoint(), listener), callback);
+        }
+    }
+
+    /// The listener is gone: nobody will be told of what it has accepted and not told of.
+    pub(super) fn drop_untold(&mut self, listener: ResourceId) {
+        let admissions = &self.admissions;
+        let is_untold = |resource: &&Resource| {
+            matches!(resource.stage, Stage::Opening { .. })
+                && resource.admission.is_some_and(|id| admissions.listener(id) == listener)
+        };
+        let mut ids: Vec<_> =
+            self.resources.iter().flatten().filter(is_untold).map(|it| it.entry.id).collect();
+        if let Some(at) = self.resource(listener).filter(|it| it.has_untold()) {
+            ids.append(&mut at.seldom().untold);
+        }
+        for id in ids {
+            let Some(resource) = self.take_out(id) else { continue };
+            resource.entry.end();
+            self.shared.reasons.replace(id, CloseReason::Removed);
+            self.close(resource, CloseReason::Removed);
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Seldom {
     pub(super) activity: Option<Activity>,
     /// Where a listener counts whom it has accepted.
     pub(super) admits: Option<AdmissionId>,
+    /// Connections of a paused listener that are ready, and of which the program does not know.
+    pub(super) untold: Vec<ResourceId>,
     /// How it is opened again, if it is to be.
     pub(super) redial: Option<Box<Redial>>,
     /// Who waits for it to be ready.
@@ -165,6 +167,10 @@ impl Resource {
         self.seldom.as_ref()?.admits
     }
 
+    pub(super) fn has_untold(&self) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| !seldom.untold.is_empty())
+    }
+
     /// Whether its listener counts it as shaking hands: an accepted one that was never ready.
     pub(super) fn shakes_hands(&self) -> bool {
         !matches!(self.stage, Stage::Ready | Stage::Closing { was_ready: true, .. })
@@ -238,6 +244,7 @@ impl Seldom {
                 is_extended: _,
                 activity: None,
                 admits: None,
+                untold: _,
                 redial: None,
                 outcome: None,
                 reason: None

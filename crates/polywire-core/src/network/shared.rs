@@ -1,13 +1,14 @@
 //! What the loop and the handles of a node share.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::adapter::{Connection, Local, Remote};
+use crate::adapter::{Close, Connection, Local, Remote};
 use crate::announcer::{self, Announcements};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
@@ -82,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) dialers: Arc<Dialers>,
     /// Of connections that are driven alone, by a `connect_sync` inside the callback.
     alone: Mutex<Vec<Arc<Announcements>>>,
+    /// Of listeners that any thread can close.
+    closers: Mutex<HashMap<ResourceId, Arc<dyn Close>>>,
 }
 
 impl Shared {
@@ -103,6 +106,7 @@ impl Shared {
             seat: Seat::default(),
             dialers: Arc::default(),
             alone: Mutex::default(),
+            closers: Mutex::default(),
         }
     }
 
@@ -284,6 +288,15 @@ impl Shared {
         self.announcements.set_stopping();
         let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         alone.iter().for_each(|announcements| announcements.nudge());
+    }
+
+    pub(crate) fn note_closer(&self, listener: ResourceId, closer: Arc<dyn Close>) {
+        self.closers.lock().unwrap_or_else(PoisonError::into_inner).insert(listener, closer);
+    }
+
+    /// What closes a listener, for the one who asks first.
+    pub(crate) fn take_closer(&self, listener: ResourceId) -> Option<Arc<dyn Close>> {
+        self.closers.lock().unwrap_or_else(PoisonError::into_inner).remove(&listener)
     }
 
     /// Has `announcements` nudged when the node is stopped, until what is returned is dropped.

@@ -108,15 +108,6 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
         }
     }
 
-    /// Delivers what comes before a network's event; returns whether that is still wanted.
-    #[inline]
-    fn prepare_event(&mut self) -> bool {
-        if self.has_priority() {
-            self.deliver_priority();
-        }
-        !self.shared.is_stopping()
-    }
-
     #[inline]
     fn has_priority(&self) -> bool {
         self.signals.borrow().has_priority()
@@ -124,16 +115,21 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F> {
-    fn event(&mut self, event: NetEvent<'_>) {
-        if self.prepare_event() {
-            (self.callback)(NodeEvent::Network(event));
+    fn prepare(&mut self) -> bool {
+        if self.has_priority() {
+            self.deliver_priority();
         }
+        !self.shared.is_stopping()
+    }
+
+    fn event(&mut self, event: NetEvent<'_>) {
+        (self.callback)(NodeEvent::Network(event));
     }
 
     #[inline(always)]
     fn message(&mut self, entry: &Entry, endpoint: &Endpoint, message: &[u8]) {
         // What goes ahead may end the endpoint, or the node.
-        if self.has_priority() && (!self.prepare_event() || entry.is_over()) {
+        if self.has_priority() && (!self.prepare() || entry.is_over()) {
             return;
         }
         (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));

@@ -1,0 +1,153 @@
+//! What is removed or paused is told of no more, and what listened leaves its address at once.
+
+mod common;
+
+use std::net::{TcpListener, UdpSocket};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+
+const CLIENTS: usize = 6;
+/// Long enough for an event that must not come.
+const WHILE: Duration = Duration::from_millis(200);
+
+/// Clients that wait to be accepted, in the system's queue.
+fn clients(transport: Transport, addr: std::net::SocketAddr) -> Vec<RawPeer> {
+    (0..CLIENTS).map(|_| RawPeer::connect_with(transport, addr, b"")).collect()
+}
+
+/// Nobody listens there any more.
+fn assert_free(transport: Transport, addr: std::net::SocketAddr) {
+    let bound = match transport {
+        Transport::Udp => UdpSocket::bind(addr).map(drop),
+        _ => TcpListener::bind(addr).map(drop),
+    };
+    bound.expect("the address is free");
+}
+
+over_transports! {
+    [tcp framed_tcp ws]
+    fn a_listener_that_its_first_accepted_removes_is_told_of_no_more(transport) {
+        let (handler, listener) = split();
+        let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let peers = clients(transport, addr);
+        let mut accepted = 0;
+        run(&handler, listener, "the end", |event| match event {
+            NodeEvent::Network(NetEvent::Accepted(_, listener)) => {
+                assert_eq!(listener, id);
+                accepted += 1;
+                assert!(accepted > 1 || handler.network().remove(id));
+                handler.signals().send_with_timer(Signal::Step(0), WHILE);
+            }
+            NodeEvent::Signal(_) => {
+                assert_eq!(handler.network().stats().endpoints, 1);
+                handler.stop();
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(accepted, 1);
+        drop(peers);
+    }
+
+    [tcp framed_tcp ws]
+    fn a_listener_that_its_first_accepted_pauses_is_told_of_when_it_goes_on(transport) {
+        let (handler, listener) = split();
+        let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let mut peers = clients(transport, addr);
+        let (mut accepted, mut heard, mut is_paused) = (0, 0, false);
+        let saying = thread::spawn(move || {
+            for peer in &mut peers {
+                peer.finish_handshake();
+                peer.send(b"hello");
+            }
+            peers
+        });
+        run(&handler, listener, "the end", |event| match event {
+            NodeEvent::Network(NetEvent::Accepted(..)) => {
+                assert!(!is_paused);
+                accepted += 1;
+                if accepted == 1 {
+                    is_paused = handler.network().pause(id);
+                    handler.signals().send_with_timer(Signal::Step(0), WHILE);
+                }
+            }
+            NodeEvent::Network(NetEvent::Message(_, message)) => {
+                assert_eq!(message, b"hello");
+                heard += 1;
+                assert!(heard <= accepted, "a message before `Accepted`");
+                if heard == CLIENTS {
+                    handler.stop();
+                }
+            }
+            NodeEvent::Signal(_) => {
+                assert_eq!(accepted, 1);
+                is_paused = !handler.network().resume(id);
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!((accepted, heard), (CLIENTS, CLIENTS));
+        drop(saying.join().unwrap());
+    }
+
+    // A signal that goes ahead of an event may remove what it is about.
+    [tcp framed_tcp ws]
+    fn what_a_signal_just_before_removes_is_told_of_no_more(transport) {
+        let echo = Echo::start(transport);
+        for _ in 0..30 {
+            let (handler, listener) = split();
+            let (first, _) = handler.network().connect_sync(transport, echo.addr).unwrap();
+            handler.network().send(first, b"go");
+            let (second, _) = handler.network().connect(transport, echo.addr).unwrap();
+            let mut is_removed = false;
+            // Both have something to tell when the loop begins.
+            thread::sleep(Duration::from_millis(5));
+            handler.signals().send_with_timer(Signal::Step(1), Duration::from_millis(50));
+            run(&handler, listener, "the end", |event| match event {
+                NodeEvent::Network(NetEvent::Message(..)) => {
+                    handler.signals().send_with_priority(Signal::Step(0));
+                }
+                NodeEvent::Signal(Signal::Step(0)) => is_removed = handler.network().remove(second.resource_id()),
+                NodeEvent::Network(NetEvent::Connected(endpoint, _)) => {
+                    assert!(endpoint != second || !is_removed, "told of after it was removed");
+                }
+                NodeEvent::Signal(_) => handler.stop(),
+                other => panic!("{other:?}"),
+            });
+        }
+    }
+
+    [tcp framed_tcp udp ws]
+    fn the_address_of_a_listener_is_free_when_remove_returns(transport) {
+        const TIMES: usize = 250;
+        let (handler, listener) = split();
+        let inner = handler.clone();
+        let (tell, told) = mpsc::channel();
+        let listen_and_remove = move |handler: &Handler| {
+            let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+            assert!(handler.network().remove(id));
+            assert_free(transport, addr);
+        };
+        let mut task = listener.for_each_async(move |event| {
+            if let NodeEvent::Signal(Signal::Step(number)) = event {
+                listen_and_remove(&inner);
+                // The loop knows it by now.
+                let (id, addr) = inner.network().listen(transport, LOCALHOST).unwrap();
+                tell.send((id, addr)).unwrap();
+                if number % 2 == 0 {
+                    thread::sleep(Duration::from_micros(500)); // And stands still.
+                }
+            }
+        });
+        for number in 0..TIMES {
+            listen_and_remove(&handler);
+            handler.signals().send(Signal::Step(number));
+            let (id, addr) = told.recv_timeout(DEADLINE).unwrap();
+            assert!(handler.network().remove(id));
+            assert_free(transport, addr);
+        }
+        handler.stop();
+        task.wait();
+    }
+}
