@@ -20,7 +20,11 @@ impl WsUrl {
     /// Understands `ws://host[:port][/path][?query]`; port 80 and path `/` are the defaults, and an
     /// IPv6 address stands in brackets. A socket address or `host:port` means `ws://host:port/`.
     ///
-    /// Nothing is looked up and no socket is opened.
+    /// The zone of a link-local IPv6 address is written as in `[fe80::1%eth0]`, or as RFC 6874 has it for
+    /// URLs, `[fe80::1%25eth0]`; by its number or its name.
+    ///
+    /// Nothing is looked up and no socket is opened. Errors tell neither the query nor a user name and
+    /// password, which are nobody else's business.
     ///
     /// # Errors
     ///
@@ -62,14 +66,45 @@ fn parse(text: &str) -> io::Result<WsUrl> {
     if text.contains('#') {
         return Err(malformed(text, "leave out the '#' and what follows it"));
     }
-    let Some((scheme, _)) = text.split_once("://") else {
-        let authority = text.parse().map_err(|error| malformed(text, error))?;
-        return build(text, &authority, "/", None);
+    let (bare, zone) = without_zone(text);
+    let Some((scheme, _)) = bare.split_once("://") else {
+        let authority = bare.parse().map_err(|error| malformed(text, error))?;
+        return build((text, &zone), &authority, "/", None);
     };
     check_scheme(text, scheme)?;
-    let uri: Uri = text.parse().map_err(|error| malformed(text, error))?;
+    let uri: Uri = bare.parse().map_err(|error| malformed(text, error))?;
     let Some(authority) = uri.authority() else { return Err(malformed(text, "it has no host")) };
-    build(text, authority, uri.path_and_query().map_or("/", |path| path.as_str()), Some(80))
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    build((text, &zone), authority, path, Some(80))
+}
+
+/// Takes the zone out of an IPv6 address in brackets: it means nothing to the peer, nor to a parser of
+/// URLs.
+fn without_zone(text: &str) -> (String, String) {
+    let found = || {
+        let open = text.find('[')?;
+        let len = text[open..].find(']')?;
+        let percent = open + text[open..open + len].find('%')?;
+        Some((percent, open + len))
+    };
+    let Some((percent, close)) = found() else { return (text.into(), String::new()) };
+    let zone = &text[percent + 1..close];
+    // RFC 6874: the percent sign itself is written `%25`.
+    let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+    (format!("{}{}", &text[..percent], &text[close..]), zone.into())
+}
+
+/// What of an address may be told to anybody: not a query, nor who asks.
+fn shown(text: &str) -> String {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let text = &text[..end];
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}{}", &rest[host..])
 }
 
 fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
@@ -78,8 +113,9 @@ fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
         "wss" => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             format!(
-                "'{text}' needs TLS, which this transport does not have: nothing was sent; \
-                 use ws:// where clear text will do, or a TLS proxy beside this program"
+                "'{}' needs TLS, which this transport does not have: nothing was sent; \
+                 use ws:// where clear text will do, or a TLS proxy beside this program",
+                shown(text)
             ),
         )),
         _ => Err(malformed(text, format!("the scheme '{scheme}' is not ws"))),
@@ -87,7 +123,12 @@ fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
 }
 
 /// `default` is the port where none is written.
-fn build(text: &str, authority: &Authority, path: &str, default: Option<u16>) -> io::Result<WsUrl> {
+fn build(
+    (text, zone): (&str, &str),
+    authority: &Authority,
+    path: &str,
+    default: Option<u16>,
+) -> io::Result<WsUrl> {
     let host = authority.host();
     let written = match authority.port_u16() {
         Some(port) => format!("{host}:{port}"),
@@ -99,15 +140,23 @@ fn build(text: &str, authority: &Authority, path: &str, default: Option<u16>) ->
     let Some(port) = authority.port_u16().or(default) else {
         return Err(malformed(text, "it has no port"));
     };
-    let addr = format!("{host}:{port}").to_remote_addr()?;
+    let addr = match (zone, host.strip_suffix(']')) {
+        ("", _) | (_, None) => format!("{host}:{port}"),
+        (zone, Some(host)) => format!("{host}%{zone}]:{port}"),
+    };
+    let addr = match addr.to_remote_addr()? {
+        // A zone by its name, for the resolver.
+        RemoteAddr::Str(text) => RemoteAddr::Str(text.replace(['[', ']'], "")),
+        addr => addr,
+    };
     let slash = if path.starts_with('/') { "" } else { "/" };
     Ok(WsUrl { addr, host: written, path: format!("{slash}{path}") })
 }
 
 fn malformed(text: &str, why: impl Display) -> io::Error {
     let text = format!(
-        "'{text}' is not the address of a WebSocket server ({why}): write it as \
-         ws://host[:port]/path"
+        "'{}' is not the address of a WebSocket server ({why}): write it as ws://host[:port]/path",
+        shown(text)
     );
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
@@ -150,6 +199,49 @@ mod tests {
         let error = parsed("wss://127.0.0.1:443/secret?token=abc").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
         assert!(error.to_string().contains("TLS"), "{error}");
+    }
+
+    #[test]
+    fn no_error_tells_a_query_or_who_asks() {
+        for text in [
+            "wss://h/?token=secret",
+            "wss://secret@h/",
+            "ws://user:secret@h:80/path?token=secret",
+            "user:secret@h:80",
+            "http://h/?secret",
+            "ws://h/#secret",
+            "ws://h:70000/?a=/secret@",
+            "ws://h/a b?secret",
+        ] {
+            let error = parsed(text).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+            assert!(error.contains("h"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_zone_of_an_ipv6_address_is_this_side_s_alone() {
+        let url = |text: &str| WsUrl::parse(&text.to_remote_addr().unwrap()).unwrap();
+        for text in ["ws://[fe80::1%3]:81/", "ws://[fe80::1%253]:81/", "[fe80::1%3]:81"] {
+            let url = url(text);
+            assert_eq!(url.host(), "[fe80::1]:81", "{text}");
+            let RemoteAddr::Socket(SocketAddr::V6(addr)) = url.remote_addr() else {
+                panic!("{text}")
+            };
+            assert_eq!(addr.scope_id(), 3, "{text}");
+        }
+        for text in ["ws://[fe80::1%lo]:81/", "ws://[fe80::1%25lo]:81/"] {
+            let url = url(text);
+            assert_eq!((url.host(), url.path()), ("[fe80::1]:81", "/"));
+            #[cfg(target_os = "linux")]
+            {
+                let addrs = url.remote_addr().resolve().unwrap();
+                assert!(
+                    matches!(addrs[0], SocketAddr::V6(addr) if addr.scope_id() == 1),
+                    "{addrs:?}"
+                );
+            }
+        }
     }
 
     #[test]
