@@ -68,11 +68,11 @@ impl RemoteAddr {
             .rsplit_once(':')
             .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !well_formed {
-            let text = format!("'{text}' is not an address: write it as host:port");
+            let text = format!("'{self}' is not an address: write it as host:port");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let unresolved = |why: String| {
-            CloseReason::Unresolved(format!("'{text}' can't be resolved: {why}").into())
+            CloseReason::Unresolved(format!("'{self}' can't be resolved: {why}").into())
         };
         let addrs: Vec<_> =
             text.to_socket_addrs().map_err(|error| unresolved(error.to_string()))?.collect();
@@ -83,13 +83,28 @@ impl RemoteAddr {
     }
 }
 
+/// For logs and errors: of a URL neither the query nor a user name and password, which are nobody else's
+/// business. [`string`](RemoteAddr::string) is all of it.
 impl fmt::Display for RemoteAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(addr) => addr.fmt(f),
-            Self::Str(text) => text.fmt(f),
+            Self::Str(text) => {
+                let (scheme, rest) = without_secrets(text);
+                write!(f, "{scheme}{rest}")
+            }
         }
     }
+}
+
+/// The scheme of a URL with its `://`, and what may be told of the rest.
+fn without_secrets(text: &str) -> (&str, &str) {
+    let text = &text[..text.find(['?', '#']).unwrap_or(text.len())];
+    let scheme = text.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = text.split_at(scheme);
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    (scheme, &rest[host..])
 }
 
 impl ToSocketAddrs for RemoteAddr {

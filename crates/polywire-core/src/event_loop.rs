@@ -10,6 +10,7 @@ mod deadlines;
 mod delivery;
 mod gathering;
 mod listening;
+mod mail;
 mod opening;
 mod pending;
 mod redialing;
@@ -28,7 +29,7 @@ use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::loop_thread::begin_callback;
-use crate::network::shared::{Command, Shared};
+use crate::network::shared::Shared;
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 use crate::registry::Entry;
@@ -51,8 +52,6 @@ const LEAST_SHARE: usize = 64 << 10;
 /// Times in a row that the loop reads on without asking the poller. Each brings little, so others wait
 /// no longer than for a full turn.
 const UNPOLLED: usize = 16;
-/// Commands and announcements taken at a time, so that a flood of them starves nobody.
-const MAIL_PER_LOOK: usize = 4096;
 
 /// The program's callback, or what stands for it: any closure that takes events.
 pub(crate) type Callback<'a> = &'a mut dyn Handle;
@@ -248,38 +247,6 @@ impl EventLoop {
         }
     }
 
-    /// Does what handles asked for, without waiting or serving.
-    #[inline]
-    pub(crate) fn take_mail(&mut self, callback: Callback<'_>) {
-        if self.shared.has_mail() {
-            self.take_some_mail(callback);
-        }
-    }
-
-    #[inline(never)] // Mostly there is none.
-    fn take_some_mail(&mut self, callback: Callback<'_>) {
-        self.shared.announcements.look_at_mail();
-        for _ in 0..MAIL_PER_LOOK {
-            let Some(command) = self.shared.next_command() else { break };
-            self.become_busy();
-            self.obey(command, callback);
-        }
-        for _ in 0..MAIL_PER_LOOK {
-            let Some((id, readiness)) = self.shared.announcements.pop() else { break };
-            match readiness {
-                Readiness::WRITABLE => self.flush(id, callback),
-                Readiness { readable: false, writable: false, ended: false } => {
-                    self.watch_outbox(id);
-                }
-                _ => self.mark_ready(id, readiness),
-            }
-        }
-        self.note_gathering();
-        if self.shared.has_more_mail() {
-            self.shared.announcements.note_mail();
-        }
-    }
-
     /// Whether the turn must end after the event in hand.
     #[inline]
     fn must_stop(&self) -> bool {
@@ -453,46 +420,6 @@ impl EventLoop {
             Stage::Closing { .. } => self.go_on_closing(resource, readiness),
             _ => self.put_back(resource),
         }
-    }
-
-    fn obey(&mut self, command: Command, callback: Callback<'_>) {
-        match command {
-            Command::Connect(entry, new, outcome) => {
-                self.start(Resource::connecting(entry, new, outcome), callback);
-            }
-            Command::Redialled(id, connection) => self.redialled(id, connection, callback),
-            Command::Adopt(entry, new) => {
-                let mut resource = Resource::connecting(entry, new, None);
-                match self.register(&mut resource) {
-                    Ok(()) => self.become_ready(resource, callback),
-                    Err(error) => self.fail(resource, (&error).into(), callback),
-                }
-            }
-            Command::Listen(entry, local) => {
-                let mut resource = Resource::listening(entry, local);
-                self.make_room(resource.entry.id);
-                self.try_listening(&mut resource);
-                self.put_back(resource);
-            }
-            Command::Remove(id) => {
-                self.backlog.retain(|event| id_of(event) != id);
-                self.remove(id);
-            }
-            Command::GiveUp(id, reason) => self.give_up(id, reason, callback),
-            Command::Resume(id) => {
-                self.mark_ready(id, Readiness::READABLE);
-                self.tell_untold(id, callback);
-            }
-            Command::ResumeAll => self.resume_all(),
-        }
-    }
-
-    /// Serves again what became ready while nothing was read.
-    fn resume_all(&mut self) {
-        let waiting =
-            self.resources.iter().flatten().filter(|resource| resource.pending.is_readable());
-        let ids: Vec<_> = waiting.map(|resource| resource.entry.id).collect();
-        ids.into_iter().for_each(|id| self.mark_ready(id, Readiness::READABLE));
     }
 
     /// Tells the program of something, unless it has removed by now what that is about.

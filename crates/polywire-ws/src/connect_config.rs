@@ -19,7 +19,7 @@ use crate::settings::{self, Settings};
 ///     .with_subprotocol("chat.v2")
 ///     .with_header("Authorization", "Bearer 1234")
 ///     .with_max_message_size(1 << 20);
-/// assert_eq!(config.max_fragments, 65_536);
+/// assert_eq!(config.max_fragments, 131_072);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -32,7 +32,8 @@ pub struct WsConnectConfig {
     /// Default: 64 MiB. The peer is disconnected as for
     /// [`max_message_size`](Self::max_message_size).
     pub max_frame_size: usize,
-    /// Frames a received message may be cut into at most, empty ones included. Default: 65,536.
+    /// Frames a received message may be cut into at most, empty ones included but for the last. Default:
+    /// 131,072.
     /// A peer that sends more is disconnected with code 1008.
     pub max_fragments: usize,
     /// Bytes the head of the peer's HTTP answer may have at most. Default: 16 KiB.

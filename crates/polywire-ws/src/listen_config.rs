@@ -28,7 +28,8 @@ pub struct WsListenConfig {
     /// Default: 64 MiB. The peer is disconnected as for
     /// [`max_message_size`](Self::max_message_size).
     pub max_frame_size: usize,
-    /// Frames a received message may be cut into at most, empty ones included. Default: 65,536.
+    /// Frames a received message may be cut into at most, empty ones included but for the last. Default:
+    /// 131,072.
     /// A peer that sends more is disconnected with code 1008.
     pub max_fragments: usize,
     /// Bytes the head of the peer's HTTP request may have at most. Default: 16 KiB.

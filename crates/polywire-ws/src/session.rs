@@ -109,7 +109,10 @@ impl Session {
             _ if header.payload > settings.max_frame_size as u64 => {
                 return Err(close::too_large(header.payload, settings.max_frame_size));
             }
-            _ if open.map_or(0, Assembler::fragments) >= settings.max_fragments => {
+            // One that is empty and the last costs nothing.
+            _ if open.map_or(0, Assembler::fragments) >= settings.max_fragments
+                && !(header.fin && header.payload == 0) =>
+            {
                 return Err(close::too_many_fragments(settings.max_fragments));
             }
             OpCode::Continuation => max = max.saturating_sub(begun),

@@ -14,5 +14,5 @@ pub(crate) struct Settings {
 
 pub(crate) const MAX_MESSAGE_SIZE: usize = 64 << 20;
 pub(crate) const MAX_FRAME_SIZE: usize = 64 << 20;
-pub(crate) const MAX_FRAGMENTS: usize = 1 << 16;
+pub(crate) const MAX_FRAGMENTS: usize = 1 << 17;
 pub(crate) const MAX_HANDSHAKE_SIZE: usize = 16 << 10;

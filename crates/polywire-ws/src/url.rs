@@ -94,19 +94,6 @@ fn without_zone(text: &str) -> (String, String) {
     (format!("{}{}", &text[..percent], &text[close..]), zone.into())
 }
 
-/// What of an address may be told to anybody: not a query, nor who asks.
-fn shown(text: &str) -> String {
-    let end = text.find(['?', '#']).unwrap_or(text.len());
-    let text = &text[..end];
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), text),
-    };
-    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
-    let host = authority.rfind('@').map_or(0, |at| at + 1);
-    format!("{scheme}{}", &rest[host..])
-}
-
 fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
     match scheme.to_ascii_lowercase().as_str() {
         "ws" => Ok(()),
@@ -115,7 +102,7 @@ fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
             format!(
                 "'{}' needs TLS, which this transport does not have: nothing was sent; \
                  use ws:// where clear text will do, or a TLS proxy beside this program",
-                shown(text)
+                RemoteAddr::Str(text.into())
             ),
         )),
         _ => Err(malformed(text, format!("the scheme '{scheme}' is not ws"))),
@@ -156,7 +143,7 @@ fn build(
 fn malformed(text: &str, why: impl Display) -> io::Error {
     let text = format!(
         "'{}' is not the address of a WebSocket server ({why}): write it as ws://host[:port]/path",
-        shown(text)
+        RemoteAddr::Str(text.into())
     );
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }

@@ -177,9 +177,29 @@ fn endless_fragments_are_cut_whether_empty_or_not() {
             server.feed(&fragments);
             sent += 1000;
         }
-        assert!(sent <= 66_000, "{sent}");
+        assert!(sent <= 132_000, "{sent}");
         assert_eq!(close_code(&server.out), Some(1008));
     }
+}
+
+#[test]
+fn a_message_of_65536_fragments_may_end_by_an_empty_one() {
+    let fragment = [7; 64];
+    let mut server = server();
+    server.feed(&masked(0x02, &fragment));
+    for _ in 0..65_535 / 15 {
+        server.feed(&masked(0x00, &fragment).repeat(15));
+    }
+    server.feed(&masked(0x80, b""));
+    assert_eq!(server.messages, [vec![7; 4 << 20]]);
+
+    // At the limit as well, where any other would be one too many.
+    let limited = WsListenConfig::default().with_max_fragments(2);
+    let two = [masked(0x02, b"a"), masked(0x00, b"b")].concat();
+    let mut server = Peer::open_server(&limited);
+    server.feed(&[two.clone(), masked(0x80, b"")].concat());
+    assert_eq!(server.messages, [b"ab"]);
+    assert_eq!(refusal(&limited, &[two, masked(0x80, b"c")].concat()).1, Some(1008));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The handshake of the end that connects.
 
+#[cfg(test)]
+mod tests;
+
 use http::{HeaderMap, StatusCode};
 use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Item};
@@ -8,7 +11,7 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 
 use crate::connect_config::WsConnectConfig;
-use crate::handshake::head::{HeadFinder, TooLong};
+use crate::handshake::head::{HeadFinder, Unfit};
 use crate::handshake::{describe, elements, refused};
 use crate::url::WsUrl;
 
@@ -22,6 +25,16 @@ pub(crate) struct Handshake {
     accept: String,
     subprotocols: Vec<String>,
     finder: HeadFinder,
+    /// Bytes that the answer may have, with what comes before it.
+    max: usize,
+}
+
+/// Whether a head is that of an answer that is not the last: 1xx, but for the upgrade itself.
+fn is_interim(head: &[u8]) -> bool {
+    let status = head.get(HTTP.len() + 2..HTTP.len() + 5);
+    status.is_some_and(|status| {
+        status[0] == b'1' && status != b"101" && status.iter().all(u8::is_ascii_digit)
+    })
 }
 
 impl Handshake {
@@ -47,6 +60,7 @@ impl Handshake {
             accept: derive_accept_key(key.as_bytes()),
             subprotocols: config.subprotocols.clone(),
             finder: HeadFinder::new(config.max_handshake_size),
+            max: config.max_handshake_size,
         }
     }
 
@@ -64,11 +78,18 @@ impl Handshake {
                 let needed = input.len() + 1;
                 Ok(Decoded { consumed: 0, item: Item::Incomplete { needed } })
             }
+            Ok(Some(consumed)) if is_interim(&input[..consumed]) => {
+                // RFC 9110 section 15.2: there may be some before the answer. All count against the limit.
+                self.max = self.max.saturating_sub(consumed);
+                self.finder = HeadFinder::new(self.max);
+                Ok(Decoded { consumed, item: Item::Skip })
+            }
             Ok(Some(consumed)) => {
                 self.check(&input[..consumed])?;
                 Ok(Decoded { consumed, item: Item::Ready })
             }
-            Err(TooLong) => Err(refused("the answer's head is too long")),
+            Err(Unfit::TooLong) => Err(refused("the answer's head is too long")),
+            Err(Unfit::BareLineFeed) => Err(refused("a line of the answer ends without CR")),
         }
     }
 
@@ -89,7 +110,9 @@ impl Handshake {
         if !elements(headers, "connection").any(|value| value.eq_ignore_ascii_case("upgrade")) {
             return Err(refused("the answer has no 'Connection: Upgrade'"));
         }
-        if headers.get("sec-websocket-accept").is_none_or(|value| value != &self.accept) {
+        let mut accepts = headers.get_all("sec-websocket-accept").iter();
+        let is_right = accepts.next().is_some_and(|value| value == &self.accept);
+        if !is_right || accepts.next().is_some() {
             return Err(refused("Sec-WebSocket-Accept is missing or does not fit the request"));
         }
         if headers.contains_key("sec-websocket-extensions") {

@@ -9,9 +9,15 @@ pub(super) struct HeadFinder {
     max: usize,
 }
 
-/// The head is longer than allowed.
+/// Why a head is none.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) enum Unfit {
+    /// It is longer than allowed.
+    TooLong,
+    /// A line ends with LF alone, which RFC 9112 section 2.2 lets one refuse: who reads it otherwise than
+    /// a proxy before him reads another request.
+    BareLineFeed,
+}
 
 impl HeadFinder {
     /// Allows a head of `max` bytes.
@@ -22,15 +28,22 @@ impl HeadFinder {
     /// The length of the head at the front of `input`, or `None` if it is not whole yet.
     ///
     /// `input` begins with what it was at the call before.
-    pub(super) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, TooLong> {
+    pub(super) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, Unfit> {
         let from = self.searched.saturating_sub(END.len() - 1);
         let within = &input[..input.len().min(self.max)];
         let tail = within.get(from..).unwrap_or_default();
-        if let Some(at) = tail.windows(END.len()).position(|window| window == END) {
+        let end = tail.windows(END.len()).position(|window| window == END);
+        let lines = &tail[..end.map_or(tail.len(), |at| at + END.len())];
+        let is_bare =
+            |at: usize| lines[at] == b'\n' && (from + at == 0 || within[from + at - 1] != b'\r');
+        if (0..lines.len()).any(is_bare) {
+            return Err(Unfit::BareLineFeed);
+        }
+        if let Some(at) = end {
             return Ok(Some(from + at + END.len()));
         }
         self.searched = within.len();
-        if input.len() >= self.max { Err(TooLong) } else { Ok(None) }
+        if input.len() >= self.max { Err(Unfit::TooLong) } else { Ok(None) }
     }
 }
 
@@ -53,7 +66,18 @@ mod tests {
     fn a_head_longer_than_allowed_is_told_with_its_last_byte_allowed() {
         let mut finder = HeadFinder::new(8);
         assert_eq!(finder.find(b"1234567"), Ok(None));
-        assert_eq!(finder.find(b"12345678"), Err(TooLong));
+        assert_eq!(finder.find(b"12345678"), Err(Unfit::TooLong));
         assert_eq!(HeadFinder::new(8).find(b"1234\r\n\r\n"), Ok(Some(8)));
+    }
+
+    #[test]
+    fn a_line_feed_of_its_own_is_told_at_once() {
+        for head in [&b"\n"[..], b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nA: b\n\r\n", b"a\r\n\n"] {
+            assert_eq!(HeadFinder::new(100).find(head), Err(Unfit::BareLineFeed));
+            let mut finder = HeadFinder::new(100);
+            let last = (1..=head.len()).map(|len| finder.find(&head[..len])).find(|it| it.is_err());
+            assert_eq!(last, Some(Err(Unfit::BareLineFeed)));
+        }
+        assert_eq!(HeadFinder::new(100).find(b"A\r\n\r\n\n"), Ok(Some(5)));
     }
 }

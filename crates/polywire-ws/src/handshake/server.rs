@@ -1,5 +1,9 @@
 //! The handshake of the end that accepts.
 
+mod check;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -7,10 +11,11 @@ use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Item};
 use tungstenite::Error;
 use tungstenite::error::ProtocolError;
+use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
-use tungstenite::handshake::server::{Request, create_response};
+use tungstenite::handshake::server::Request;
 
-use crate::handshake::head::{HeadFinder, TooLong};
+use crate::handshake::head::{HeadFinder, Unfit};
 use crate::handshake::{describe, elements, refused};
 
 /// Bytes within which the first word of a request must end.
@@ -48,9 +53,12 @@ impl Handshake {
                 self.answer(&input[..consumed], out)?;
                 Ok(Decoded { consumed, item: Item::Ready })
             }
-            Err(TooLong) => {
+            Err(Unfit::TooLong) => {
                 let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
                 Err(refuse(status, "the request's head is too long", out))
+            }
+            Err(Unfit::BareLineFeed) => {
+                Err(refuse(StatusCode::BAD_REQUEST, "a line ends without CR", out))
             }
         }
     }
@@ -66,18 +74,22 @@ impl Handshake {
             Ok(_) => {
                 return Err(refuse(StatusCode::BAD_REQUEST, "the request is malformed HTTP", out));
             }
-            Err(error) => return Err(refuse_for(&error, out)),
+            Err(error) => {
+                let status = match error {
+                    Error::Protocol(ProtocolError::WrongHttpMethod) => {
+                        StatusCode::METHOD_NOT_ALLOWED
+                    }
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                return Err(refuse(status, &describe(&error), out));
+            }
         };
-        let response = create_response(&request).map_err(|error| refuse_for(&error, out))?;
-        let accept = response
-            .headers()
-            .get("sec-websocket-accept")
-            .map_or(&b""[..], |value| value.as_bytes());
+        let key = check::check(&request).map_err(|(status, text)| refuse(status, text, out))?;
         out.extend_from_slice(
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
               Sec-WebSocket-Accept: ",
         );
-        out.extend_from_slice(accept);
+        out.extend_from_slice(derive_accept_key(key.as_bytes()).as_bytes());
         let asked = |own: &&String| {
             elements(request.headers(), "sec-websocket-protocol").any(|asked| asked == own.as_str())
         };
@@ -95,18 +107,6 @@ impl Handshake {
 fn begins_with_a_method(input: &[u8]) -> bool {
     let method = input.iter().position(|byte| *byte == b' ').unwrap_or(input.len());
     method < LONGEST_METHOD && input[..method].iter().all(|byte| byte.is_ascii_uppercase())
-}
-
-/// Refuses a request that tungstenite found wrong.
-fn refuse_for(error: &Error, out: &mut Vec<u8>) -> CloseReason {
-    let status = match error {
-        Error::Protocol(ProtocolError::WrongHttpMethod) => StatusCode::METHOD_NOT_ALLOWED,
-        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => {
-            StatusCode::UPGRADE_REQUIRED
-        }
-        _ => StatusCode::BAD_REQUEST,
-    };
-    refuse(status, &describe(error), out)
 }
 
 fn refuse(status: StatusCode, text: &str, out: &mut Vec<u8>) -> CloseReason {

@@ -18,7 +18,8 @@ fn a_secure_or_foreign_scheme_is_refused_before_any_byte_leaves() {
         for &transport in Transport::ALL {
             let url = format!("{scheme}://{addr}/secret?token=abc");
             let error = node.network().connect(transport, &url).unwrap_err();
-            assert!(error.to_string().contains(&url), "{error}");
+            assert!(error.to_string().contains(&format!("{scheme}://{addr}/secret")), "{error}");
+            assert!(!error.to_string().contains("token"), "{error}");
             node.network().connect_sync(transport, &url).unwrap_err();
         }
     }

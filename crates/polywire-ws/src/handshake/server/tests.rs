@@ -1,0 +1,130 @@
+use super::*;
+
+const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                    Sec-WebSocket-Version: 13\r\n\
+                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// The status of the answer to `head`.
+fn status_of(head: &str) -> String {
+    let mut out = Vec::new();
+    let result = Handshake::new(16 << 10, Arc::default()).decode(head.as_bytes(), &mut out);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(result.is_ok(), out.starts_with("HTTP/1.1 101 "), "{head}: {out}");
+    out.split(' ').nth(1).unwrap_or("none").to_owned()
+}
+
+/// Each row is the head above with something in the place of something else, the status, and where that
+/// is written.
+#[test]
+fn heads_are_answered_as_the_rfcs_say() {
+    let rows: &[(&str, &str, &str, &str)] = &[
+        ("", "", "101", "RFC 6455 4.2.1"),
+        // Names and lists.
+        ("Connection: Upgrade", "connection: upgrade", "101", "RFC 9110 5.1, 7.6.1"),
+        ("Connection: Upgrade", "CONNECTION:UPGRADE", "101", "RFC 9112 5"),
+        ("Connection: Upgrade", "Connection: keep-alive, Upgrade", "101", "RFC 9110 5.6.1"),
+        ("Connection: Upgrade", "Connection: keep-alive,\tUpgrade", "101", "RFC 9110 5.6.3"),
+        ("Connection: Upgrade", "Connection: keep-alive ,Upgrade", "101", "RFC 9110 5.6.1"),
+        ("Connection: Upgrade", "Connection: ,,Upgrade,", "101", "RFC 9110 5.6.1.2"),
+        (
+            "Connection: Upgrade",
+            "Connection: keep-alive\r\nConnection: Upgrade",
+            "101",
+            "RFC 9110 5.3",
+        ),
+        ("Connection: Upgrade", "Connection: Upgrade\r\nConnection: close", "101", "RFC 9110 5.3"),
+        ("Connection: Upgrade", "Connection: \t Upgrade \t", "101", "RFC 9110 5.5"),
+        ("Connection: Upgrade", "Connection: Upgrades", "400", "RFC 6455 4.2.1"),
+        ("Connection: Upgrade", "Connection: keep-alive", "400", "RFC 6455 4.2.1"),
+        ("Connection: Upgrade", "Connection: Upgrade keep-alive", "400", "RFC 9110 5.6.2"),
+        ("Connection: Upgrade", "Connection:", "400", "RFC 6455 4.2.1"),
+        ("Connection: Upgrade\r\n", "", "400", "RFC 6455 4.2.1"),
+        ("Upgrade: websocket", "Upgrade: WebSocket", "101", "RFC 6455 4.2.1"),
+        ("Upgrade: websocket", "Upgrade: h2c, websocket", "101", "RFC 9110 7.8"),
+        ("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket", "101", "RFC 9110 5.3"),
+        ("Upgrade: websocket", "Upgrade: websocket,", "101", "RFC 9110 5.6.1"),
+        ("Upgrade: websocket", "Upgrade: websockets", "400", "RFC 6455 4.2.1"),
+        ("Upgrade: websocket", "Upgrade: h2c", "400", "RFC 6455 4.2.1"),
+        ("Upgrade: websocket", "Upgrade:", "400", "RFC 6455 4.2.1"),
+        ("Upgrade: websocket\r\n", "", "400", "RFC 6455 4.2.1"),
+        // Host.
+        ("Host: h", "Host: h:80", "101", "RFC 9110 7.2"),
+        ("Host: h", "Host: [::1]:80", "101", "RFC 9110 7.2"),
+        ("Host: h", "host: h", "101", "RFC 9110 5.1"),
+        ("Host: h", "Host:", "101", "RFC 9112 3.2"),
+        ("Host: h\r\n", "", "400", "RFC 9112 3.2"),
+        ("Host: h", "Host: h\r\nHost: h", "400", "RFC 9112 3.2"),
+        ("Host: h", "Host: h\r\nhost: other", "400", "RFC 9112 3.2"),
+        // Version and key.
+        ("Version: 13", "Version:13", "101", "RFC 9112 5"),
+        ("Version: 13", "Version: 13 ", "101", "RFC 9110 5.5"),
+        ("Version: 13", "Version: 8", "426", "RFC 6455 4.4"),
+        ("Version: 13", "Version: 014", "426", "RFC 6455 4.4"),
+        ("Version: 13", "Version: 13, 8", "426", "RFC 6455 4.2.1"),
+        ("Version: 13", "Version:", "426", "RFC 6455 4.4"),
+        ("Sec-WebSocket-Version: 13\r\n", "", "426", "RFC 6455 4.4"),
+        (
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13",
+            "400",
+            "RFC 6455 11.3.5",
+        ),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "AAAAAAAAAAAAAAAAAAAAAA==", "101", "RFC 6455 4.1"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "+/AAAAAAAAAAAAAAAAAAAA==", "101", "RFC 4648 4"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "-_AAAAAAAAAAAAAAAAAAAA==", "400", "RFC 4648 4"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "short", "400", "RFC 6455 4.2.1"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ", "400", "RFC 4648 3.2"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "AAAAAAAAAAAAAAAAAAAAAAAA", "400", "RFC 6455 4.1"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ==, a", "400", "RFC 6455 11.3.1"),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", "400", "RFC 6455 4.2.1"),
+        (
+            "\r\n\r\n",
+            "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            "400",
+            "RFC 6455 11.3.1",
+        ),
+        // The request line.
+        ("GET", "POST", "405", "RFC 6455 4.1"),
+        ("GET", "HEAD", "405", "RFC 6455 4.1"),
+        ("GET", "OPTIONS", "405", "RFC 6455 4.1"),
+        ("GET", "get", "400", "RFC 9110 9.1"),
+        ("GET", "", "400", "RFC 9112 3"),
+        ("GET /chat", "GET  /chat", "400", "RFC 9112 3"),
+        ("/chat", "/chat?a=b&c", "101", "RFC 9112 3.2.1"),
+        ("/chat", "http://h/chat", "101", "RFC 9112 3.2.2"),
+        ("/chat", "/ch\tat", "400", "RFC 9112 3.2"),
+        ("/chat ", "", "400", "RFC 9112 3"),
+        ("HTTP/1.1", "HTTP/1.0", "400", "RFC 6455 4.1"),
+        ("HTTP/1.1", "HTTP/2.0", "400", "RFC 9112 2.3"),
+        ("HTTP/1.1", "HTTP/9", "400", "RFC 9112 2.3"),
+        ("HTTP/1.1", "http/1.1", "400", "RFC 9112 2.3"),
+        ("HTTP/1.1", "", "400", "RFC 9112 3"),
+        // Bodies, and what is expected of them.
+        ("Host: h", "Host: h\r\nContent-Length: 0", "101", "RFC 9112 6.2"),
+        ("Host: h", "Host: h\r\nContent-Length: 5", "400", "RFC 9112 6.2"),
+        ("Host: h", "Host: h\r\nContent-Length: 0\r\nContent-Length: 5", "400", "RFC 9112 6.3"),
+        ("Host: h", "Host: h\r\nContent-Length: -1", "400", "RFC 9112 6.2"),
+        ("Host: h", "Host: h\r\nTransfer-Encoding: chunked", "400", "RFC 9112 6.1"),
+        ("Host: h", "Host: h\r\nTransfer-Encoding: identity", "400", "RFC 9112 6.1"),
+        ("Host: h", "Host: h\r\nExpect: 100-continue", "417", "RFC 9110 10.1.1"),
+        ("Host: h", "Host: h\r\nExpect: something", "417", "RFC 9110 10.1.1"),
+        // Lines.
+        ("Host: h", "Host: h\r\nX:", "101", "RFC 9110 5.5"),
+        ("Host: h", "Host: h\r\nX: \u{fc}", "101", "RFC 9110 5.5"),
+        ("Host: h", "Host: h\r\nX : y", "400", "RFC 9112 5.1"),
+        ("Host: h", "Host: h\r\n folded", "400", "RFC 9112 5.2"),
+        ("Host: h", "Host: h\r\nno colon", "400", "RFC 9112 5"),
+        ("Host: h", "Host: h\r\n: no name", "400", "RFC 9112 5"),
+        ("Host: h", "Host: h\r\nX: a\0b", "400", "RFC 9110 5.5"),
+        ("Host: h", "Host: h\r\nX\0: y", "400", "RFC 9110 5.6.2"),
+        ("Host: h\r\n", "Host: h\n", "400", "RFC 9112 2.2"),
+        ("\r\n\r\n", "\n\n", "400", "RFC 9112 2.2"),
+        ("GET", "\r\nGET", "400", "RFC 9112 2.2, which lets one ignore it"),
+    ];
+    for (part, other, status, section) in rows {
+        let head = HEAD.replacen(part, other, 1);
+        assert!(part.is_empty() || head != HEAD, "{part} is not in the head");
+        assert_eq!(status_of(&head), *status, "{section}: {head}");
+    }
+    assert!(rows.len() >= 80, "{}", rows.len());
+}
