@@ -61,12 +61,12 @@ impl DiscoveryServer<'_> {
         self.participants.insert(endpoint, newcomer);
     }
 
-    /// What was sent still reaches the peer after `remove`, which tells this program nothing more
+    /// What was sent still reaches the peer after `disconnect`, which tells this program nothing more
     /// about the endpoint.
     fn refuse(&mut self, endpoint: Endpoint, why: &str) {
         println!("refused {}: {why}", endpoint.addr());
         Message::Refused(why.into()).send(self.network, endpoint);
-        self.network.remove(endpoint.resource_id());
+        self.network.disconnect(endpoint);
         self.unregister(endpoint);
     }
 

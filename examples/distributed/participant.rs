@@ -88,7 +88,7 @@ impl Greeter<'_> {
     }
 
     fn drop_peer(&mut self, peer: Endpoint) {
-        self.network.remove(peer.resource_id());
+        self.network.disconnect(peer);
         self.greeted.remove(&peer);
     }
 }

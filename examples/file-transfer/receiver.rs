@@ -101,7 +101,7 @@ impl Receiver<'_> {
         // If this can't be sent, the sender is gone and needs no answer.
         let _ = self.answer(sender, &Answer::Refused(why.to_string()));
         // What was sent still reaches the sender.
-        self.network.remove(sender.resource_id());
+        self.network.disconnect(sender);
         Err(why.to_string())
     }
 

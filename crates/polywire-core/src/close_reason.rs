@@ -25,6 +25,9 @@ pub enum CloseReason {
         /// The peer's text, often empty.
         text: String,
     },
+    /// The peer ended the stream without the goodbye that its protocol has: it died, or something between
+    /// cut the connection (WebSocket's 1006, RFC 6455 section 7.1.5). What it had said may not be all.
+    AbnormalClosure,
     /// The connection was reset: the peer died, or threw away what we had sent.
     Reset,
     /// The peer answers no more: the system gave up sending to it, or its keepalive found nobody.
@@ -91,6 +94,7 @@ impl fmt::Display for CloseReason {
             Self::PeerClosedWith { code, text } => {
                 write!(f, "the peer closed the connection with code {code}: {text}")
             }
+            Self::AbnormalClosure => f.write_str("the peer ended the stream without a goodbye"),
             Self::Reset => f.write_str("the connection was reset by the peer"),
             Self::TimedOut => f.write_str("the peer answers no more"),
             Self::Refused => f.write_str("connection refused: nobody listens at that address"),
@@ -146,9 +150,9 @@ impl From<&io::Error> for CloseReason {
 impl From<CloseReason> for io::Error {
     fn from(reason: CloseReason) -> Self {
         let kind = match &reason {
-            CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => {
-                io::ErrorKind::UnexpectedEof
-            }
+            CloseReason::PeerClosed
+            | CloseReason::PeerClosedWith { .. }
+            | CloseReason::AbnormalClosure => io::ErrorKind::UnexpectedEof,
             CloseReason::Reset => io::ErrorKind::ConnectionReset,
             CloseReason::Refused | CloseReason::HandshakeRefused(_) => {
                 io::ErrorKind::ConnectionRefused

@@ -261,6 +261,9 @@ impl NetworkController {
     /// The address of a listener is free when this returns. Connections that it has accepted and that the
     /// program was not told of yet are closed; the others live on.
     ///
+    /// The [`resource_id`](Endpoint::resource_id) of a peer that a listener without connections heard of (UDP)
+    /// is the listener's: [`disconnect`](Self::disconnect) takes an endpoint, and spares the listener.
+    ///
     /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
     /// default), and the protocol says goodbye; if something of it does not,
     /// [`close_reason`](Self::close_reason) tells why afterwards. Returns whether there was such a
@@ -283,6 +286,23 @@ impl NetworkController {
         self.shared.command(Command::Remove(resource_id));
         processor::obey_where_nobody_runs(&self.shared);
         true
+    }
+
+    /// Ends a connection, as [`remove`](Self::remove) does, and nothing else: a peer that a listener without
+    /// connections heard of (UDP) has nothing to end. Returns whether there was such a connection.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn refuse(network: &NetworkController, endpoint: Endpoint) {
+    ///     network.send(endpoint, b"no");
+    ///     network.disconnect(endpoint); // The word still goes out.
+    /// }
+    /// ```
+    pub fn disconnect(&self, endpoint: Endpoint) -> bool {
+        let id = endpoint.resource_id();
+        id.is_remote() && self.remove(id)
     }
 
     /// Whether the resource can carry messages already: `None` if there is no such resource (any

@@ -121,7 +121,7 @@ impl Protocol for WsProtocol {
             None if left > 0 || self.session.half_received().is_some() => {
                 CloseReason::ProtocolViolation("the stream ended inside a message".into())
             }
-            None => CloseReason::PeerClosed,
+            None => CloseReason::AbnormalClosure,
             Some(_) => CloseReason::HandshakeRefused("closed during the handshake".into()),
         }
     }

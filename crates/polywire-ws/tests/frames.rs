@@ -236,7 +236,7 @@ fn each_end_of_ours_has_its_code() {
 
 #[test]
 fn the_end_of_the_stream_is_an_end_only_between_messages() {
-    assert_eq!(server().feed_end(), CloseReason::PeerClosed);
+    assert_eq!(server().feed_end(), CloseReason::AbnormalClosure);
     let mut cut = server();
     cut.feed(&masked(0x82, b"cut")[..7]);
     assert!(matches!(cut.feed_end(), CloseReason::ProtocolViolation(_)));
@@ -244,7 +244,7 @@ fn the_end_of_the_stream_is_an_end_only_between_messages() {
     open.feed(&masked(0x02, b"open"));
     assert!(matches!(open.feed_end(), CloseReason::ProtocolViolation(_)));
     open.feed(&masked(0x80, b""));
-    assert_eq!(open.feed_end(), CloseReason::PeerClosed);
+    assert_eq!(open.feed_end(), CloseReason::AbnormalClosure);
 }
 
 #[test]

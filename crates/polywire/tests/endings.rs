@@ -198,12 +198,16 @@ fn check(transport: Transport, ending: Ending, told: &Told) {
     assert_eq!(told.accepted, 1, "{text}");
     assert!(!told.late, "{text}");
     let reasons: Vec<_> = told.ends.iter().flatten().collect();
+    let fin = match transport {
+        Transport::Ws => CloseReason::AbnormalClosure,
+        _ => CloseReason::PeerClosed,
+    };
     match ending {
-        Ending::Fin => assert_eq!(reasons, [&CloseReason::PeerClosed], "{text}"),
+        Ending::Fin => assert_eq!(reasons, [&fin], "{text}"),
         Ending::FinBehindData => {
             let expected = [b"first", &[7; 20_000][..], b"last"].concat();
             assert!(told.data == expected, "{transport}: {} bytes", told.data.len());
-            assert_eq!(reasons, [&CloseReason::PeerClosed]);
+            assert_eq!(reasons, [&fin]);
         }
         Ending::Reset | Ending::Killed => assert_eq!(reasons, [&CloseReason::Reset], "{text}"),
         Ending::ResetInsideAMessage => {

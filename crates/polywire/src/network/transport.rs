@@ -27,6 +27,7 @@ use super::{TransportConnect, TransportListen};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "&'static str"))]
 pub enum Transport {
     /// TCP: a stream of bytes, reliable and in order. A `Message` is whatever part of the stream a
     /// read brought: to be used towards programs that speak a protocol of their own.
@@ -167,13 +168,32 @@ impl fmt::Display for Transport {
 impl FromStr for Transport {
     type Err = ParseTransportError;
 
-    /// Takes a transport's name, in any case, with or without dashes: `ws`, `framed-tcp`,
-    /// `FramedTcp`.
+    /// Takes a transport's name, in any case, with or without dashes: `ws` or `websocket`, `framed-tcp`,
+    /// `FramedTcp`. serde reads the same, and writes what [`Display`](fmt::Display) does.
     fn from_str(text: &str) -> Result<Self, ParseTransportError> {
         let plain = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
-        let wanted = plain(text);
+        let wanted = match &plain(text)[..] {
+            "websocket" => "ws".into(),
+            wanted => wanted.to_owned(),
+        };
         let found = Self::ALL.iter().copied().find(|transport| plain(transport.name()) == wanted);
         found.ok_or_else(|| ParseTransportError { text: text.into() })
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<String> for Transport {
+    type Error = ParseTransportError;
+
+    fn try_from(text: String) -> Result<Self, ParseTransportError> {
+        text.parse()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<Transport> for &'static str {
+    fn from(transport: Transport) -> Self {
+        transport.name()
     }
 }
 

@@ -64,9 +64,13 @@ over_transports! {
         client.finish();
         assert_eq!(node.message(), (endpoint, b"bye".to_vec()));
         assert_eq!(node.disconnected(), endpoint);
-        assert_eq!(reason(&node, endpoint), CloseReason::PeerClosed);
+        let expected = match transport {
+            Transport::Ws => CloseReason::AbnormalClosure,
+            _ => CloseReason::PeerClosed,
+        };
+        assert_eq!(reason(&node, endpoint), expected);
         assert!(!node.handler.network().remove(endpoint.resource_id()), "it was removed before");
-        assert_eq!(reason(&node, endpoint), CloseReason::PeerClosed);
+        assert_eq!(reason(&node, endpoint), expected);
         assert_nothing_else(node);
     }
 

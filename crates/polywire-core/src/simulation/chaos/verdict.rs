@@ -78,7 +78,11 @@ impl Chaos<'_> {
             matches!(reason, None | Some(CloseReason::Removed | CloseReason::NodeStopped));
         let saw_end = matches!(
             ended,
-            None | Some(CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. })
+            None | Some(
+                CloseReason::PeerClosed
+                    | CloseReason::AbnormalClosure
+                    | CloseReason::PeerClosedWith { .. }
+            )
         );
         if gave_all && saw_end {
             let (sent, got) = (sender.sent, receiver.received.count);

@@ -85,6 +85,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             && !matches!(
                 reason,
                 CloseReason::PeerClosed
+                    | CloseReason::AbnormalClosure
                     | CloseReason::PeerClosedWith { .. }
                     | CloseReason::Reset
                     | CloseReason::TimedOut
