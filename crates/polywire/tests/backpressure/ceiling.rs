@@ -149,10 +149,13 @@ over_transports! {
         // One connection fills the node, another one its kernel's buffers. Those take more for a
         // while, as the loop comes to it.
         let fill_up = |endpoint, is_full: &dyn Fn() -> bool| {
-            while !is_full() {
+            loop {
                 while !is_full() && network.try_send(endpoint, &[7; 16 << 10]) == SendStatus::Sent {}
                 thread::sleep(Duration::from_millis(50));
                 network.flush(endpoint);
+                if is_full() {
+                    return;
+                }
             }
         };
         fill_up(waiting, &|| network.stats().queued_bytes >= 100_000);

@@ -132,7 +132,8 @@ over_transports! {
         times.sort_unstable();
         // The last few are the scheduler's, on a busy machine.
         assert!(times[980] < LEEWAY * Duration::from_millis(1), "{:?}", times[980]);
-        assert_eq!(network.stats().queued_bytes, queued);
+        // The system may take some more meanwhile.
+        assert!(network.stats().queued_bytes <= queued);
     }
 
     // The thread that is to make room may not even have begun.
