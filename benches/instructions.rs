@@ -65,7 +65,7 @@ fn lone_messages(transport: Transport) {
 #[library_benchmark]
 #[bench::tcp(args = (Transport::Tcp), config = limit(8_620_000))]
 #[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(21_700_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(17_280_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(17_600_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(33_950_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Args) {
     runtime.expect("a runtime").block_on(async {
         match (args.scenario.as_str(), args.role.as_str()) {
             ("echo" | "neighbours", "server") => server::echo(args).await,
-            ("chat", "server") => server::chat().await,
+            ("chat", "server") => server::chat(args).await,
             ("spread", _) => spread::run(args).await,
             ("echo", "client") => client::exchange(args).await,
             ("alone", _) => client::alone(args).await,

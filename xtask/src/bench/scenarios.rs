@@ -178,6 +178,7 @@ pub(crate) fn all(scale: Scale, tools: &Tools) -> Vec<Scenario> {
         round_trips::replies(scale, true),
         round_trips::sizes(scale),
         round_trips::fan_out(scale),
+        round_trips::tick(scale),
         round_trips::idle(scale),
         round_trips::burst(scale),
         round_trips::neighbours(scale),

@@ -93,7 +93,7 @@ pub(super) fn chat(args: &Args) {
         // The one that came last: once it is heard, all have been let in.
         load.guests[everybody as usize - 1].send(1, &mut load.shared);
         let mut heard = 0;
-        while heard < everybody && begin.elapsed() < PATIENCE {
+        while heard < everybody * load.shared.replies && begin.elapsed() < PATIENCE {
             load.turn(|_, _, came| heard += came);
         }
         begin.elapsed()
@@ -104,7 +104,7 @@ pub(super) fn chat(args: &Args) {
     for _ in 0..args.number("rounds") {
         times.add(round());
     }
-    let expected = args.number::<u64>("rounds") + 1;
+    let expected = (args.number::<u64>("rounds") + 1) * load.shared.replies;
     let deaf = load.guests.iter().filter(|guest| guest.answered != expected).count() as u64;
     times.print(&format!("wrong={}", load.wrong() + deaf));
     usage::wait_for_end();

@@ -115,7 +115,7 @@ impl Server {
                     work.iter().for_each(|work| work.work_for(message));
                     (0..*replies).for_each(|_| wire.push(message, out));
                 }
-                Service::Chat => wire.push(message, &mut told),
+                Service::Chat => (0..*replies).for_each(|_| wire.push(message, &mut told)),
                 Service::Check => {
                     let is_stream = matches!(wire, Wire::Sized(_));
                     *is_over |=

@@ -36,15 +36,29 @@ pub(super) fn chat(args: &Args) {
     let (handler, listener) = node::split::<()>();
     let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
     usage::serve(addr.port());
-    let mut guests = Vec::new();
-    listener.for_each(move |event| match event.network() {
-        NetEvent::Accepted(endpoint, _) => guests.push(endpoint),
-        NetEvent::Message(_, message) => {
+    let replies = args.replies();
+    let (mut guests, mut said) = (Vec::new(), Vec::new());
+    listener.for_each(move |event| match event {
+        NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => guests.push(endpoint),
+        NodeEvent::Network(NetEvent::Message(_, message)) if replies > 1 => {
+            said = message.to_vec();
+            handler.signals().send(()); // The tick of a game.
+        }
+        NodeEvent::Network(NetEvent::Message(_, message)) => {
             for guest in &guests {
                 handler.network().send(*guest, message);
             }
         }
-        NetEvent::Disconnected(endpoint) => guests.retain(|guest| *guest != endpoint),
-        NetEvent::Connected(..) => {}
+        NodeEvent::Network(NetEvent::Disconnected(endpoint)) => {
+            guests.retain(|guest| *guest != endpoint);
+        }
+        NodeEvent::Network(NetEvent::Connected(..)) => {}
+        NodeEvent::Signal(()) => {
+            for _ in 0..replies {
+                for guest in &guests {
+                    handler.network().send(*guest, &said);
+                }
+            }
+        }
     });
 }

@@ -55,7 +55,8 @@ async fn echo_datagrams() {
 }
 
 /// A channel that all connections listen to: how tokio's own example does it.
-pub(super) async fn chat() {
+pub(super) async fn chat(args: &Args) {
+    let replies = args.replies();
     let (listener, port) = listen().await;
     usage::serve(port);
     let (say, _) = broadcast::channel::<Bytes>(64);
@@ -69,7 +70,8 @@ pub(super) async fn chat() {
                 tokio::select! {
                     said = framed.next() => {
                         let Some(Ok(message)) = said else { return };
-                        let _ = say.send(message.freeze());
+                        let message = message.freeze();
+                        (0..replies).for_each(|_| drop(say.send(message.clone())));
                     }
                     message = heard.recv() => {
                         let message = message.expect("nobody is left behind");

@@ -135,6 +135,25 @@ pub(super) fn fan_out(scale: Scale) -> Scenario {
     }
 }
 
+/// What a game does at each step: several messages to each of its players.
+pub(super) fn tick(scale: Scale) -> Scenario {
+    let args = format!("replies=20 rounds={}", scale.rooms * 20);
+    let case = loaded("chat", "chat", "framed", &SERVERS, (10, 64), &args);
+    Scenario {
+        name: "tick",
+        about: "20 messages of 64 bytes to each of 10 connections, each by a send, until all have them; by \
+                the nodes in the callback of a signal",
+        cases: vec![Case { name: "20 to each of 10".into(), ..case }],
+        metrics: vec![
+            lower("p50_us", "p50 in µs"),
+            lower("delivery_us", "server's CPU in µs for each connection"),
+        ],
+        shape: Shape::Echo,
+        counts_calls: false,
+        runs: 1,
+    }
+}
+
 pub(super) fn idle(scale: Scale) -> Scenario {
     let row = |transport, conns, contestants: &[&'static str]| {
         let case = loaded("echo", "echo", transport, contestants, (conns, 64), "depth=0 ms=0");
