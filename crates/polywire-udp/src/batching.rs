@@ -1,7 +1,7 @@
 //! Several datagrams in one system call, by quinn-udp: recvmmsg, GRO and GSO where there are such.
 
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
@@ -9,8 +9,9 @@ use socket2::Socket;
 
 use crate::explain;
 
-/// What quinn-udp found out about this system.
-static SYSTEM: OnceLock<System> = OnceLock::new();
+/// What quinn-udp found out about this system; `None` if it can't work here, as under Wine. Datagrams go one
+/// by one then.
+static SYSTEM: OnceLock<Option<System>> = OnceLock::new();
 
 struct System {
     state: UdpSocketState,
@@ -21,22 +22,34 @@ struct System {
 /// Finds out what the system can do, once in a process: before the first socket is used.
 ///
 /// quinn-udp does that with a socket, on which it forbids fragmentation and asks for control
-/// messages that nobody here reads, and keeps nothing of it. So it is shown one of no other use.
-fn system() -> io::Result<&'static System> {
-    if let Some(system) = SYSTEM.get() {
-        return Ok(system);
+/// messages that nobody here reads, and keeps nothing of it. So it is shown one of no other use, which
+/// is bound to no address of this machine: each interface may be down.
+fn find_out() -> io::Result<()> {
+    if SYSTEM.get().is_some() {
+        return Ok(());
     }
     let any_port: [SocketAddr; 2] =
-        [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
-    let probe = UdpSocket::bind(&any_port[..])?;
-    let state = UdpSocketState::new((&probe).into())?;
-    let max_joined = state.max_gso_segments();
-    Ok(SYSTEM.get_or_init(|| System { state, max_joined }))
+        [(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
+    let probe = UdpSocket::bind(&any_port[..])?; // Without descriptors there will be no socket, either.
+    let found = UdpSocketState::new((&probe).into());
+    if let Err(error) = &found {
+        tracing::debug!(%error, "datagrams go one by one");
+    }
+    SYSTEM.get_or_init(|| {
+        let state = found.ok()?;
+        let max_joined = state.max_gso_segments();
+        Some(System { state, max_joined })
+    });
+    Ok(())
+}
+
+fn system() -> Option<&'static System> {
+    SYSTEM.get()?.as_ref()
 }
 
 /// Prepares a bound socket for batches, and has it refuse to fragment if that is wanted.
 pub(crate) fn prepare(socket: &Socket, dont_fragment: bool) -> io::Result<()> {
-    system().map_err(|error| explain(&error, "can't find out how to receive"))?;
+    find_out().map_err(|error| explain(&error, "can't find out how to receive"))?;
     if dont_fragment {
         let state = UdpSocketState::new(socket.into())?;
         if state.may_fragment() {
@@ -66,8 +79,41 @@ pub(crate) fn receive(
     slots: &mut [IoSliceMut<'_>],
     metas: &mut [RecvMeta],
 ) -> io::Result<usize> {
-    let state = &system()?.state;
+    let Some(System { state, .. }) = system() else { return receive_one(socket, slots, metas) };
     socket.try_io(|| state.recv(socket.into(), slots, metas))
+}
+
+/// The same for one, without help.
+fn receive_one(
+    socket: &mio::net::UdpSocket,
+    slots: &mut [IoSliceMut<'_>],
+    metas: &mut [RecvMeta],
+) -> io::Result<usize> {
+    let (Some(slot), Some(meta)) = (slots.first_mut(), metas.first_mut()) else { return Ok(0) };
+    let (len, addr) = socket.recv_from(slot)?;
+    *meta = RecvMeta::default();
+    (meta.addr, meta.len, meta.stride) = (addr, len, len);
+    Ok(1)
+}
+
+/// Asks to be told at which address each datagram came. Returns whether that is to be had: on Linux.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn tell_destinations(socket: &mio::net::UdpSocket, is_v6: bool) -> bool {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let result = match is_v6 {
+        // Of IPv4 as well, as mapped addresses.
+        true => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true),
+        false => setsockopt(socket, sockopt::Ipv4PacketInfo, &true),
+    };
+    if let Err(error) = &result {
+        tracing::debug!(%error, "answers leave from the address that the system chooses");
+    }
+    result.is_ok() && system().is_some()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn tell_destinations(_: &mio::net::UdpSocket, _: bool) -> bool {
+    false
 }
 
 /// How many datagrams can leave by one call; 1 where the system can't do that.
@@ -75,15 +121,18 @@ pub(crate) fn max_joined() -> usize {
     system().map_or(1, |system| system.max_joined)
 }
 
-/// Sends `bytes` to `destination` as datagrams of `len` bytes each, the last of the rest.
-pub(crate) fn send_joined(
+/// Sends `bytes` to `destination`: as datagrams of `len` bytes each, the last of the rest, or as one; from
+/// `src_ip`, if there is one.
+pub(crate) fn send(
     socket: &mio::net::UdpSocket,
     destination: SocketAddr,
     bytes: &[u8],
-    len: usize,
+    len: Option<usize>,
+    src_ip: Option<IpAddr>,
 ) -> io::Result<()> {
-    let state = &system()?.state;
-    let (ecn, src_ip) = (None, None);
-    let transmit = Transmit { destination, ecn, contents: bytes, segment_size: Some(len), src_ip };
+    let Some(System { state, .. }) = system() else {
+        return socket.send_to(bytes, destination).map(drop);
+    };
+    let transmit = Transmit { destination, ecn: None, contents: bytes, segment_size: len, src_ip };
     socket.try_io(|| state.try_send(socket.into(), &transmit))
 }

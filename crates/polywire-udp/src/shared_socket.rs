@@ -18,6 +18,7 @@ use polywire_core::adapter::{Registration, Sender, gathering};
 use polywire_core::network::SendStatus;
 use quinn_udp::RecvMeta;
 
+use crate::asked::Asked;
 use crate::batching;
 use crate::outbox::Outbox;
 use crate::receiving::Source;
@@ -33,27 +34,42 @@ use crate::runs::Joining;
 #[derive(Debug)]
 pub(crate) struct SharedSocket {
     socket: RwLock<Option<UdpSocket>>,
-    /// The one peer it is tied to, if it is.
-    peer: Option<SocketAddr>,
+    bound: Bound,
     /// Whether the system puts datagrams together for it.
     is_joined: AtomicBool,
     outbox: Outbox,
 }
 
+/// Whom a socket is for, and where.
+#[derive(Debug)]
+enum Bound {
+    /// It is tied to that peer.
+    Peer(SocketAddr),
+    /// It is for whoever comes, at one address.
+    OneAddr,
+    /// It is for whoever comes, at any address of the machine, and knows who came where.
+    AllAddrs(Asked),
+}
+
 impl SharedSocket {
     /// A socket that is tied to one peer.
     pub(crate) fn connected(socket: UdpSocket, peer: SocketAddr) -> Self {
-        Self::new(socket, Some(peer))
+        Self::new(socket, Bound::Peer(peer))
     }
 
     /// A socket that sends to the address it is told.
     pub(crate) fn unconnected(socket: UdpSocket) -> Self {
-        Self::new(socket, None)
+        let is_for_all = socket.local_addr().ok().filter(|addr| addr.ip().is_unspecified());
+        let is_told =
+            is_for_all.is_some_and(|addr| batching::tell_destinations(&socket, addr.is_ipv6()));
+        let bound = if is_told { Bound::AllAddrs(Asked::default()) } else { Bound::OneAddr };
+        Self::new(socket, bound)
     }
 
-    fn new(socket: UdpSocket, peer: Option<SocketAddr>) -> Self {
+    fn new(socket: UdpSocket, bound: Bound) -> Self {
         let outbox = Outbox::new(Joining::new(batching::max_joined()));
-        Self { socket: RwLock::new(Some(socket)), peer, is_joined: AtomicBool::new(false), outbox }
+        let (socket, is_joined) = (RwLock::new(Some(socket)), AtomicBool::new(false));
+        Self { socket, bound, is_joined, outbox }
     }
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
@@ -119,11 +135,40 @@ impl SharedSocket {
         bytes: &[u8],
         len: Option<usize>,
     ) -> io::Result<()> {
-        match (len, self.peer) {
-            (Some(len), peer) => batching::send_joined(socket, peer.unwrap_or(to), bytes, len),
-            (None, Some(_)) => calls::send(socket, bytes),
-            (None, None) => calls::send_to(socket, bytes, to),
+        match (len, &self.bound) {
+            (None, Bound::Peer(_)) => calls::send(socket, bytes),
+            (None, _) => calls::send_to(socket, bytes, to),
+            (Some(_), Bound::Peer(peer)) => batching::send(socket, *peer, bytes, len, None),
+            (Some(_), _) => batching::send(socket, to, bytes, len, None),
         }
+    }
+
+    /// The same from the address that the peer has asked, if it is known.
+    fn transmit_from(
+        asked: &Asked,
+        socket: &UdpSocket,
+        (to, bytes, len): (SocketAddr, &[u8], Option<usize>),
+    ) -> io::Result<()> {
+        let from = asked.by(to);
+        let result = batching::send(socket, to, bytes, len, from);
+        if from.is_some() && result.as_ref().is_err_and(is_no_source) {
+            asked.forget(to);
+            return batching::send(socket, to, bytes, len, None);
+        }
+        result
+    }
+
+    /// As [`send`](Sender::send), from where the peer has asked.
+    #[inline(never)] // Not in the way of others.
+    fn send_from(
+        &self,
+        asked: &Asked,
+        socket: &UdpSocket,
+        (to, message): (SocketAddr, &[u8]),
+    ) -> SendStatus {
+        self.outbox.send(to, message, gathering(), |to, bytes, len| {
+            Self::transmit_from(asked, socket, (to, bytes, len))
+        })
     }
 
     // A panic can't leave the socket half changed, so a poisoned lock is as good as any.
@@ -137,15 +182,47 @@ impl SharedSocket {
     }
 }
 
+/// One datagram, and where it was sent to.
+#[inline(never)] // Not in the way of others.
+fn receive_asked(
+    asked: &Asked,
+    socket: &UdpSocket,
+    slot: &mut [u8],
+) -> io::Result<(usize, SocketAddr)> {
+    let mut meta = [RecvMeta::default()];
+    batching::receive(socket, &mut [IoSliceMut::new(slot)], &mut meta)?;
+    note(asked, &meta);
+    Ok((meta[0].len, meta[0].addr))
+}
+
+#[inline(never)]
+fn note(asked: &Asked, metas: &[RecvMeta]) {
+    for meta in metas {
+        meta.dst_ip.iter().for_each(|addr| asked.note(meta.addr, *addr));
+    }
+}
+
+/// Whether the system can't send from the address it was told to: it is gone, or not one of this machine.
+fn is_no_source(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput
+            | io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+    )
+}
+
 /// A closed socket has nothing to read.
 impl Source for &SharedSocket {
     #[inline(always)]
     fn receive(&mut self, slot: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
-        match self.peer {
-            Some(peer) => Ok((calls::receive(socket, slot)?, peer)),
-            None => calls::receive_from(socket, slot),
+        match &self.bound {
+            Bound::Peer(peer) => Ok((calls::receive(socket, slot)?, *peer)),
+            Bound::OneAddr => calls::receive_from(socket, slot),
+            Bound::AllAddrs(asked) => receive_asked(asked, socket, slot),
         }
     }
 
@@ -156,7 +233,11 @@ impl Source for &SharedSocket {
     ) -> io::Result<usize> {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
-        batching::receive(socket, slots, metas)
+        let count = batching::receive(socket, slots, metas)?;
+        if let Bound::AllAddrs(asked) = &self.bound {
+            note(asked, &metas[..count]);
+        }
+        Ok(count)
     }
 }
 
@@ -165,6 +246,9 @@ impl Sender for SharedSocket {
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return SendStatus::ResourceNotFound };
+        if let Bound::AllAddrs(asked) = &self.bound {
+            return self.send_from(asked, socket, (to, message));
+        }
         self.outbox
             .send(to, message, gathering(), |to, bytes, len| self.transmit(socket, to, bytes, len))
     }
@@ -175,7 +259,12 @@ impl Sender for SharedSocket {
 
     fn flush(&self) {
         if let Some(socket) = self.read().as_ref() {
-            self.outbox.flush(|to, bytes, len| self.transmit(socket, to, bytes, len));
+            match &self.bound {
+                Bound::AllAddrs(asked) => self
+                    .outbox
+                    .flush(|to, bytes, len| Self::transmit_from(asked, socket, (to, bytes, len))),
+                _ => self.outbox.flush(|to, bytes, len| self.transmit(socket, to, bytes, len)),
+            }
         }
     }
 

@@ -1,0 +1,126 @@
+//! A UDP listener answers from the address that it was asked at, whichever the machine has.
+#![cfg(target_os = "linux")]
+
+mod alone;
+mod common;
+mod namespace;
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use common::*;
+
+/// A listener on all addresses of a family, that answers each message by one and by two at once.
+fn echo(any: &str) -> (Handler, SocketAddr, node::NodeTask) {
+    let (handler, listener) = split();
+    let (_, addr) = handler.network().listen(Transport::Udp, any).unwrap();
+    let network = handler.network().clone();
+    let task = listener.for_each_async(move |event| {
+        if let NodeEvent::Network(NetEvent::Message(endpoint, message)) = event {
+            assert_eq!(network.send(endpoint, message), SendStatus::Sent);
+            let two = network.send_many(endpoint, [message, message]);
+            assert_eq!((two.taken, two.status), (2, SendStatus::Sent));
+        }
+    });
+    (handler, addr, task.stop_on_drop())
+}
+
+/// A client from `own` hears the answers of whoever it asks at `asked`, and nobody else's.
+fn ask(own: &str, asked: &str, port: u16) {
+    let client = UdpSocket::bind((own, 0)).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    client.connect((asked.parse::<IpAddr>().unwrap(), port)).unwrap();
+    client.send(b"hello").unwrap();
+    let mut buffer = [0; 64];
+    for _ in 0..3 {
+        let len = client.recv(&mut buffer).expect("an answer from the address that was asked");
+        assert_eq!(buffer[..len], *b"hello");
+    }
+}
+
+#[test]
+fn answers_leave_from_the_ipv4_address_that_was_asked() {
+    in_time(|| {
+        let (_handler, addr, _task) = echo("0.0.0.0:0");
+        for asked in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] {
+            ask("127.0.0.1", asked, addr.port());
+        }
+        // Also of one peer that asks now here and now there.
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        for last in [2, 3, 2] {
+            let to = SocketAddr::from(([127, 0, 0, last], addr.port()));
+            peer.send_to(b"hello", to).unwrap();
+            for _ in 0..3 {
+                assert_eq!(peer.recv_from(&mut [0; 64]).unwrap(), (5, to));
+            }
+        }
+    });
+}
+
+#[test]
+fn so_they_do_from_a_listener_for_both_families() {
+    in_time(|| {
+        let (_handler, addr, _task) = echo("[::]:0");
+        ask("::1", "::1", addr.port());
+        for asked in ["127.0.0.1", "127.0.0.2"] {
+            ask("127.0.0.1", asked, addr.port());
+        }
+    });
+}
+
+#[test]
+fn so_they_do_on_a_machine_with_two_ipv6_addresses() {
+    let test = "so_they_do_on_a_machine_with_two_ipv6_addresses";
+    if alone::is_alone() {
+        let (_handler, addr, _task) = echo("[::]:0");
+        for asked in ["fd00::1", "fd00::2", "10.0.0.1", "10.0.0.2"] {
+            let own = if asked.contains(':') { "fd00::1" } else { "10.0.0.1" };
+            ask(own, asked, addr.port());
+        }
+        return;
+    }
+    let prepare = "ip link set lo up && ip addr add 10.0.0.1/24 dev lo && \
+                   ip addr add 10.0.0.2/24 dev lo && ip -6 addr add fd00::1/64 dev lo nodad && \
+                   ip -6 addr add fd00::2/64 dev lo nodad";
+    namespace::run_in(test, prepare);
+}
+
+#[test]
+fn an_address_that_is_gone_is_answered_from_another() {
+    let test = "an_address_that_is_gone_is_answered_from_another";
+    if alone::is_alone() {
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(Transport::Udp, "0.0.0.0:0").unwrap();
+        let client = UdpSocket::bind("10.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        client.send_to(b"hello", ("10.0.0.2", addr.port())).unwrap();
+        run(&handler, listener, "the end", |event| {
+            if let NodeEvent::Network(NetEvent::Message(endpoint, message)) = event {
+                let gone = ["addr", "del", "10.0.0.2/32", "dev", "lo"];
+                assert!(std::process::Command::new("ip").args(gone).status().unwrap().success());
+                assert_eq!(handler.network().send(endpoint, message), SendStatus::Sent);
+                handler.stop();
+            }
+        });
+        let (len, from) = client.recv_from(&mut [0; 64]).unwrap();
+        assert_eq!(len, 5);
+        assert_ne!(from.ip(), IpAddr::from([10, 0, 0, 2]));
+        return;
+    }
+    let prepare = "ip link set lo up && ip addr add 10.0.0.1/32 dev lo && \
+                   ip addr add 10.0.0.2/32 dev lo";
+    namespace::run_in(test, prepare);
+}
+
+#[test]
+fn udp_works_where_the_loopback_interface_is_down() {
+    let test = "udp_works_where_the_loopback_interface_is_down";
+    if alone::is_alone() {
+        let (handler, listener) = split();
+        handler.network().listen(Transport::Udp, "0.0.0.0:0").unwrap();
+        handler.stop();
+        listener.for_each(|_| {});
+        return;
+    }
+    namespace::run_in(test, "true");
+}
