@@ -45,6 +45,12 @@ impl Server {
         Ok(Self { child, input, output, addrs })
     }
 
+    /// Sends it a signal, named as kill(1) has it.
+    pub(crate) fn signal(&self, name: &str) -> io::Result<()> {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill: {status}"))) }
+    }
+
     /// Asks for the counters.
     pub(crate) fn report(&mut self) -> io::Result<Counts> {
         self.ask("report")
