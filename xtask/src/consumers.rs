@@ -1,10 +1,11 @@
-//! Three programs outside the workspace, one for each kind of people who depend on polywire.
+//! Programs outside the workspace: one for each kind of people who depend on polywire, and one that is not
+//! in Rust.
 
 use std::fs;
 use std::process::Command;
 
 use crate::Result;
-use crate::process::{cargo, execute, output, root, target_dir};
+use crate::process::{cargo, execute, is_installed, output, root, target_dir};
 
 /// Lines of code that an adapter of one's own may take, blanks and comments not counted.
 const MAX_ADAPTER_LINES: usize = 150;
@@ -17,7 +18,7 @@ const CONSUMERS: &[(&str, &[&str])] = &[
     ("third-party", &["tungstenite", "rustls", "polywire"]),
 ];
 
-/// Builds, checks and runs the three.
+/// Builds, checks and runs them.
 pub(crate) fn run() -> Result {
     let lines = fs::read_to_string(root().join(ADAPTER))?.lines().count();
     if lines > MAX_ADAPTER_LINES {
@@ -28,6 +29,23 @@ pub(crate) fn run() -> Result {
         execute(&mut run_consumer(name))?;
         println!("consumers: {name} builds and runs");
     }
+    run_hosted()
+}
+
+/// A library that a Python program loads, which has `SIGPIPE` at its default.
+fn run_hosted() -> Result {
+    if !cfg!(target_os = "linux") || !is_installed("python3", "--version") {
+        println!("consumers: hosted skipped, which needs Linux and Python");
+        return Ok(());
+    }
+    let target = target_dir().join("consumers");
+    let mut build = cargo(["build", "--quiet", "--manifest-path", "consumers/hosted/Cargo.toml"]);
+    execute(build.arg("--target-dir").arg(&target))?;
+    let library = target.join("debug/libhosted.so");
+    execute(
+        Command::new("python3").arg("consumers/hosted/host.py").arg(library).current_dir(root()),
+    )?;
+    println!("consumers: hosted lives though its peers leave");
     Ok(())
 }
 
