@@ -34,12 +34,10 @@ pub(crate) fn run(path: &Path, receiver: &Peer) -> Result<(), Box<dyn Error>> {
 
     // From here on the node runs on a thread of its own and puts what happens into a queue: this
     // thread is free to wait, for the file as well as for the peer.
-    let (mut task, mut events) = listener.enqueue();
+    let (task, mut events) = listener.enqueue();
+    let _task = task.stop_on_drop();
     let endpoint = endpoint.unwrap_or_else(|| first_to_come(&mut events));
-    let result = Transfer { network, endpoint, events }.send(&offer, file);
-    handler.stop();
-    task.wait();
-    result
+    Transfer { network, endpoint, events }.send(&offer, file)
 }
 
 fn first_to_come(events: &mut EventReceiver<StoredNodeEvent<()>>) -> Endpoint {

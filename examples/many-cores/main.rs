@@ -66,6 +66,7 @@ impl Server {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
+        let task = task.stop_on_drop(); // Also where another can't start.
         Ok(Self { handler, task, addr, answered })
     }
 }

@@ -30,18 +30,14 @@ fn play(transport: Transport) -> Result<Duration, Box<dyn Error>> {
     // The server: a node on a thread of its own that sends everything back.
     let (server, server_listener) = node::split::<()>();
     let (_, addr) = server.network().listen(transport, "127.0.0.1:0")?;
-    let echo = server.clone();
-    let mut server_task = server_listener.for_each_async(move |event| {
+    let server_task = server_listener.for_each_async(move |event| {
         if let NetEvent::Message(client, data) = event.network() {
-            echo.network().send(client, data);
+            server.network().send(client, data);
         }
     });
+    let _server_task = server_task.stop_on_drop(); // It ends with this function, however that ends.
 
-    let round_trips = time_round_trips(transport, addr);
-    server.stop();
-    server_task.wait();
-
-    let mut round_trips = round_trips?;
+    let mut round_trips = time_round_trips(transport, addr)?;
     round_trips.sort();
     Ok(round_trips[round_trips.len() / 2])
 }

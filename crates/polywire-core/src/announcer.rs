@@ -207,6 +207,11 @@ impl Announcements {
         self.awaits_runner.store(awaits, Ordering::Release);
     }
 
+    /// Whether a thread will run the loop soon.
+    pub(crate) fn awaits_runner(&self) -> bool {
+        self.awaits_runner.load(Ordering::Acquire)
+    }
+
     /// Whether the current thread is the one that runs the loop.
     #[inline]
     pub(crate) fn runs_here(&self) -> bool {

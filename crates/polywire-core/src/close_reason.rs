@@ -69,6 +69,9 @@ pub enum CloseReason {
     LingerTimeout,
     /// Code of the adapter, or of the program, panicked while it framed or wrote a message.
     Panicked,
+    /// The adapter broke a rule of its contract, which the text names with the adapter. A debug build
+    /// panics there instead.
+    AdapterFault(Text),
     /// The program removed the endpoint.
     Removed,
     /// The node was stopped.
@@ -121,6 +124,7 @@ impl fmt::Display for CloseReason {
                 f.write_str("what was left to send could not be delivered within the linger time")
             }
             Self::Panicked => f.write_str("code of the adapter or the program panicked in a send"),
+            Self::AdapterFault(text) => write!(f, "the adapter is at fault: {text}"),
             Self::Removed => f.write_str("the program removed the endpoint"),
             Self::NodeStopped => f.write_str("the node was stopped"),
             Self::Io(_, text) => f.write_str(text),
@@ -169,7 +173,7 @@ impl From<CloseReason> for io::Error {
                 io::ErrorKind::InvalidData
             }
             CloseReason::OutboxLimit { .. } | CloseReason::NodeMemory => io::ErrorKind::OutOfMemory,
-            CloseReason::Panicked => io::ErrorKind::Other,
+            CloseReason::Panicked | CloseReason::AdapterFault(_) => io::ErrorKind::Other,
             CloseReason::Removed | CloseReason::NodeStopped => io::ErrorKind::NotConnected,
             CloseReason::Io(kind, _) => *kind,
         };

@@ -240,6 +240,15 @@ impl EventLoop {
         self.stop_holding();
     }
 
+    /// Serves what is ready now without telling the program anything, while nobody runs the loop.
+    pub(crate) fn go_on_holding(&mut self) {
+        self.holding = true;
+        if let Err(error) = self.turn(&|| Wait::No, &mut |_: NetEvent<'_>| {}) {
+            tracing::debug!(%error, "the network can't be polled"); // Whoever runs the loop is told.
+        }
+        self.stop_holding();
+    }
+
     fn stop_holding(&mut self) {
         self.holding = false;
         for id in std::mem::take(&mut self.held) {

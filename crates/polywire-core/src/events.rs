@@ -58,6 +58,7 @@ fn build<E>(
         timers: SharedTimers::new(clock.now()),
         clock,
         closed: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
         waiter: Waiter::default(),
         loop_waker,
     });
@@ -100,6 +101,12 @@ impl<E> EventSender<E> {
             self.queue.timers.clear();
         }
         id
+    }
+
+    /// Nothing is sent any more: whoever iterates over what arrives comes to an end.
+    pub(crate) fn end(&self) {
+        self.queue.ended.store(true, Ordering::Release);
+        self.queue.wake();
     }
 
     /// Takes back an event that waits for its time, and drops it. Nothing happens if it arrived
@@ -153,7 +160,8 @@ impl<E> EventReceiver<E> {
         self.on_take = Some(on_take);
     }
 
-    /// Waits for the next event, without end if none comes.
+    /// Waits for the next event, without end if none comes: of a node that may have ended take events by
+    /// the [iterator](Self#impl-Iterator-for-EventReceiver<E>) or with a timeout.
     pub fn receive(&mut self) -> E {
         loop {
             if let Some(event) = self.try_receive() {
@@ -176,6 +184,12 @@ impl<E> EventReceiver<E> {
             }
         }
         None
+    }
+
+    /// Whether no event comes any more but those that are here: the node whose events these are
+    /// ([`enqueue`](crate::node::NodeListener::enqueue)) has ended. Never of a queue made by [`split`].
+    pub fn has_ended(&self) -> bool {
+        self.queue().ended.load(Ordering::Acquire)
     }
 
     /// Takes the next event, if there is one now.
@@ -240,7 +254,7 @@ impl<E> EventReceiver<E> {
     /// Waits until something is sent, a timer is due or `end` has come; sometimes less.
     fn wait(&self, end: Option<Instant>) {
         self.queue().waiter.wait(|| {
-            if !self.is_empty() {
+            if !self.is_empty() || (end.is_none() && self.has_ended()) {
                 return Some(Duration::ZERO);
             }
             let until = [end, self.next_deadline()].into_iter().flatten().min();
@@ -250,6 +264,23 @@ impl<E> EventReceiver<E> {
 
     fn queue(&self) -> &Queue<E> {
         &self.sender.queue
+    }
+}
+
+/// Waits for each event, and ends with the node whose events these are: behind its last one. That of a
+/// queue made by [`split`] has no end.
+impl<E> Iterator for EventReceiver<E> {
+    type Item = E;
+
+    fn next(&mut self) -> Option<E> {
+        loop {
+            // Asked before: what was sent before the end is there when it is seen.
+            let has_ended = self.has_ended();
+            match self.try_receive() {
+                None if !has_ended => self.wait(None),
+                event => return event,
+            }
+        }
     }
 }
 
@@ -284,6 +315,8 @@ struct Queue<E> {
     clock: Clock,
     /// The receiver is gone.
     closed: AtomicBool,
+    /// Nobody sends any more.
+    ended: AtomicBool,
     /// Where the receiver waits, unless a loop does.
     waiter: Waiter,
     loop_waker: Option<Arc<LoopWaker>>,

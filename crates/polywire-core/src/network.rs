@@ -12,7 +12,7 @@ mod models;
 mod net_event;
 #[cfg(all(test, any(polywire_loom, polywire_shuttle)))]
 mod pair;
-mod processor;
+pub(crate) mod processor;
 #[cfg(all(test, polywire_shuttle))]
 mod schedules;
 pub(crate) mod seat;
@@ -111,6 +111,7 @@ impl NetworkController {
     ) -> io::Result<(Endpoint, SocketAddr)> {
         let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
         let endpoint = entry.endpoint();
+        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
         self.shared.command(Command::Connect(entry, connection, None));
         Ok((endpoint, local))
     }
@@ -190,6 +191,7 @@ impl NetworkController {
             sender: local.sender(),
         })?;
         let ids = (entry.id, entry.addr.socket_addr());
+        tracing::debug!(listener = %entry.id, addr = %entry.addr, "listening");
         if let Some(closer) = local.closer() {
             self.shared.note_closer(entry.id, closer);
         }
@@ -306,13 +308,23 @@ impl NetworkController {
     }
 
     /// Whether the resource can carry messages already: `None` if there is no such resource (any
-    /// more), `Some(false)` while it connects or shakes hands.
+    /// more), `Some(false)` while it connects or shakes hands. Where nobody runs the loop, asking has it
+    /// go on.
     pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
+        if self.shared.registry.with(resource_id, Entry::stage)? == Stage::Opening {
+            processor::go_on_where_nobody_runs(&self.shared);
+        }
         match self.shared.registry.with(resource_id, Entry::stage)? {
             Stage::Opening => Some(false),
             Stage::Ready => Some(true),
             Stage::Over => None,
         }
+    }
+
+    /// Why the node or network has stopped by itself: the system can't be asked any more what is ready.
+    /// `None` while it runs, and if the program stopped it.
+    pub fn failure(&self) -> Option<CloseReason> {
+        self.shared.failure().cloned()
     }
 
     /// Why an endpoint ended, from its end on and until 4096 others have ended after it; `None`

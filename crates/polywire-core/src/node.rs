@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::events::{self, EventReceiver, EventSender};
+use crate::network::processor;
 use crate::network::shared::Shared;
 use crate::network::{self, NetworkController, NetworkProcessor};
 use backlog::Backlog;
@@ -97,8 +98,12 @@ impl<S> NodeHandler<S> {
     /// Ends the node after the event in hand. What was accepted for sending still goes out, within
     /// the linger time, and every protocol says goodbye; then sockets close and the listener's
     /// `for_each` returns. Calling it again changes nothing.
+    ///
+    /// Where no thread runs the loop or has begun to, this runs it to its end by itself, and so waits for at
+    /// most the linger time: what was sent goes out.
     pub fn stop(&self) {
         self.0.network.shared.stop();
+        processor::end_where_nobody_runs(&self.0.network.shared);
     }
 
     /// Sends the program's own signal to its callback once
@@ -202,7 +207,20 @@ impl<S: Send + 'static> NodeListener<S> {
     ///
     /// While the queue holds more than [`NodeLimits::max_enqueued`](crate::NodeLimits), the node
     /// reads from nobody and accepts nobody; it goes on when the program has taken half of that. Once the
-    /// receiver is dropped the node stops: nobody would take its events.
+    /// receiver is dropped the node stops: nobody would take its events. When the node has ended, the
+    /// receiver's iterator does behind the last event; its `receive` waits for ever.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, listener) = node::split::<&str>();
+    /// let (_task, events) = listener.enqueue();
+    /// handler.signals().send("the last");
+    /// for event in events {
+    ///     assert_eq!(event.signal(), "the last");
+    ///     handler.stop();
+    /// }
+    /// ```
     ///
     /// # Panics
     ///
@@ -212,12 +230,22 @@ impl<S: Send + 'static> NodeListener<S> {
         let backlog = Arc::new(Backlog::new(Arc::clone(&self.shared)));
         let taken = TakenUntilDropped(Arc::clone(&backlog));
         receiver.on_take(Box::new(move |event| taken.0.take(event)));
+        let sender = EndedOnDrop(sender);
         let task = self.for_each_async(move |event| {
             let event = event.into();
             backlog.add(&event);
-            sender.send(event);
+            sender.0.send(event);
         });
         (task, receiver)
+    }
+}
+
+/// What a node puts its events into a queue by: the queue ends with it, however it ends.
+struct EndedOnDrop<E>(EventSender<E>);
+
+impl<E> Drop for EndedOnDrop<E> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

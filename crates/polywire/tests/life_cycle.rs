@@ -106,3 +106,49 @@ over_transports! {
         task.wait();
     }
 }
+
+over_transports! {
+    [tcp framed_tcp ws]
+    fn what_was_sent_arrives_though_nobody_ever_runs_the_loop(transport) {
+        let mut server = Watched::start();
+        let (_, addr) = server.listen(transport);
+        let (handler, _listener) = split();
+        let (endpoint, _) = handler.network().connect(transport, addr).unwrap();
+        assert_eq!(handler.network().send(endpoint, b"hello"), SendStatus::Sent);
+        handler.stop();
+        let from = server.accepted();
+        assert_eq!(server.message(), (from, b"hello".to_vec()));
+        assert_eq!(server.disconnected(), from);
+    }
+
+    [tcp framed_tcp ws]
+    fn a_connection_becomes_ready_while_it_is_asked_whether_it_is(transport) {
+        let echo = Echo::start(transport);
+        let (handler, _listener) = split();
+        let (endpoint, _) = handler.network().connect(transport, echo.addr).unwrap();
+        let start = Instant::now();
+        while handler.network().is_ready(endpoint.resource_id()) != Some(true) {
+            assert!(start.elapsed() < SOON, "it never is");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    [tcp framed_tcp ws]
+    fn a_queue_of_events_ends_with_its_node(transport) {
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let (_task, events) = listener.enqueue();
+        let mut peer = RawPeer::connect(transport, addr);
+        peer.send(b"the last");
+        let mut heard = Vec::new();
+        for event in events {
+            if let node::StoredNodeEvent::Network(StoredNetEvent::Message(_, message)) = event {
+                heard.push(message);
+                let stopping = handler.clone();
+                thread::spawn(move || stopping.stop());
+            }
+        }
+        assert_eq!(heard, [b"the last"]);
+        assert!(!handler.is_running());
+    }
+}

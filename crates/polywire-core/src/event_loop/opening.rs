@@ -108,9 +108,11 @@ impl EventLoop {
         let endpoint = entry.endpoint();
         match origin {
             Origin::Accepted(listener) => {
+                tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %listener, "accepted");
                 self.emit(NetEvent::Accepted(endpoint, listener), callback);
             }
             Origin::Connected(outcome) => {
+                tracing::debug!(endpoint = %entry.id, peer = %entry.addr, "connected");
                 if let Some(outcome) = outcome {
                     let _ = outcome.result.set(Ok(()));
                     self.shared.seat.notify();

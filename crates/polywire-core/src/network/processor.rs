@@ -16,17 +16,20 @@ use crate::network::shared::Shared;
 /// accepted for sending still goes out, within the linger time.
 pub struct NetworkProcessor {
     shared: Arc<Shared>,
+    /// In a row, of the poller.
+    failures: u32,
 }
 
 impl NetworkProcessor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, failures: 0 }
     }
 
     /// Waits for something to happen, at most for `timeout` (without end if `None`, not at all if
     /// zero), and runs `event_callback` with each event of it.
     ///
-    /// Returns at once, without events, if the network can't be polled any more.
+    /// Returns at once, without events, if the network can't be polled any more;
+    /// [`NetworkController::failure`](crate::network::NetworkController::failure) tells why.
     pub fn process_poll_event(
         &mut self,
         timeout: Option<Duration>,
@@ -47,11 +50,16 @@ impl NetworkProcessor {
             delivered.set(true);
             event_callback(event);
         };
-        if let Some(mut runner) = self.enter() {
-            let event_loop = runner.event_loop();
-            event_loop.set_one_enough(until != Wait::No);
-            if let Err(error) = event_loop.turn(&wait, &mut callback) {
-                tracing::error!(%error, "the network can't be polled");
+        let Some(mut runner) = self.enter() else { return };
+        let event_loop = runner.event_loop();
+        event_loop.set_one_enough(until != Wait::No);
+        let result = event_loop.turn(&wait, &mut callback);
+        drop(runner);
+        match result {
+            Ok(()) => self.failures = 0,
+            Err(error) => {
+                self.failures += 1;
+                self.shared.meet_failure(&error, self.failures);
             }
         }
     }
@@ -96,6 +104,25 @@ impl Drop for NetworkProcessor {
 impl fmt::Debug for NetworkProcessor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NetworkProcessor").finish_non_exhaustive()
+    }
+}
+
+/// Ends the stopped loop if nobody runs it, or will.
+pub(crate) fn end_where_nobody_runs(shared: &Shared) {
+    if !shared.announcements.awaits_runner() {
+        if let Some(event_loop) = shared.seat.try_take() {
+            Runner::new(shared, event_loop).end();
+        }
+    }
+}
+
+/// Has the loop do what it can without waiting, if nobody runs it: connections go on to be ready, and
+/// what waits is written. Events wait for who will.
+pub(crate) fn go_on_where_nobody_runs(shared: &Shared) {
+    if !shared.announcements.awaits_runner() {
+        if let Some(event_loop) = shared.seat.try_take() {
+            Runner::new(shared, event_loop).event_loop().go_on_holding();
+        }
     }
 }
 

@@ -26,6 +26,10 @@ use crate::sync::{Mutex, SegQueue};
 
 const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 
+/// Times in a row that the poller may fail for want of memory, and the pause behind each: a second in all.
+const FAILURES: u32 = 100;
+const FAILURE_PAUSE: Duration = Duration::from_millis(10);
+
 /// What becomes of a connection that somebody waits for.
 #[derive(Default)]
 pub(crate) struct Awaited {
@@ -85,6 +89,7 @@ pub(crate) struct Shared {
     alone: Mutex<Vec<Arc<Announcements>>>,
     /// Of listeners that any thread can close.
     closers: Mutex<HashMap<ResourceId, Arc<dyn Close>>>,
+    failure: OnceLock<CloseReason>,
 }
 
 impl Shared {
@@ -107,6 +112,7 @@ impl Shared {
             dialers: Arc::default(),
             alone: Mutex::default(),
             closers: Mutex::default(),
+            failure: OnceLock::new(),
         }
     }
 
@@ -283,8 +289,32 @@ impl Shared {
         !self.commands.is_empty() || !self.announcements.is_empty()
     }
 
+    /// The poller has failed, so many times in a row. What may pass by is waited for a little; else the node
+    /// stops, and tells why.
+    #[cold]
+    pub(crate) fn meet_failure(&self, error: &io::Error, times: u32) {
+        let may_pass =
+            matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted);
+        if may_pass && times < FAILURES {
+            tracing::warn!(%error, "the network can't be polled: trying again");
+            return self.clock.sleep(FAILURE_PAUSE);
+        }
+        tracing::error!(%error, "the network can't be polled: the node stops");
+        let _ = self.failure.set(CloseReason::from(error));
+        self.stop();
+    }
+
+    /// Why the node has stopped by itself, if so.
+    pub(crate) fn failure(&self) -> Option<&CloseReason> {
+        self.failure.get()
+    }
+
     /// Has the loop end after the event in hand.
     pub(crate) fn stop(&self) {
+        if !self.is_stopping() {
+            tracing::debug!("the node stops");
+        }
+
         self.announcements.set_stopping();
         let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         alone.iter().for_each(|announcements| announcements.nudge());

@@ -43,15 +43,19 @@ pub(super) fn run<S: Send + 'static>(
         deadline.map_or(Wait::Forever, Wait::Until)
     };
     let event_loop = runner.event_loop();
+    let mut failures = 0;
     while !shared.is_stopping() {
         program.deliver_signals(event_loop);
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
         }
-        if let Err(error) = event_loop.turn(&wait, &mut program) {
-            tracing::error!(%error, "the network can't be polled: the node stops");
-            shared.stop();
+        match event_loop.turn(&wait, &mut program) {
+            Ok(()) => failures = 0,
+            Err(error) => {
+                failures += 1;
+                shared.meet_failure(&error, failures);
+            }
         }
     }
     runner.end();

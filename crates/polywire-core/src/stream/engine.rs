@@ -166,7 +166,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 reason @ (CloseReason::OutboxLimit { .. }
                 | CloseReason::NodeMemory
                 | CloseReason::Stalled
-                | CloseReason::Panicked),
+                | CloseReason::Panicked
+                | CloseReason::AdapterFault(_)),
             ) => Err(reason),
             Err(_) => {
                 // The peer may have said more before it went: the read side tells the end.

@@ -11,8 +11,9 @@ use crate::adapter::Registration;
 /// method may block; `WouldBlock` says what it says everywhere.
 pub trait Stream: Send + Sync + 'static {
     /// Whether a read that fills less than its buffer has drained the stream until its next
-    /// readiness, so that the read which would find nothing can be saved. True of sockets under
-    /// epoll and kqueue; false, the default, is always safe.
+    /// readiness, so that the read which would find nothing can be saved. True of TCP sockets under
+    /// epoll and kqueue, and not of all others: a read of a Unix socket ends behind a message that
+    /// carried a descriptor. False, the default, is always safe.
     const SHORT_READ_DRAINS: bool = false;
 
     /// Whether a write that takes less than it is given has filled the stream until its next

@@ -96,6 +96,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     | CloseReason::NodeMemory
                     | CloseReason::Stalled
                     | CloseReason::Panicked
+                    | CloseReason::AdapterFault(_)
                     | CloseReason::Io(..)
             );
         if may_speak {

@@ -224,7 +224,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(decoded) => decoded,
                 Err(reason) => break Err(reason),
             };
-            debug_assert!(consumed <= len);
+            let is_stuck = consumed == 0 && !matches!(item, Item::Incomplete { .. } | Item::Ready);
+            if consumed > len || is_stuck {
+                break Err(misuse::<P>(
+                    "`Protocol::decode` consumes what it takes, and no more than there is",
+                ));
+            }
             position += consumed;
             match item {
                 Item::Incomplete { needed } => {
@@ -260,4 +265,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
         }
     }
+}
+
+/// The reason of an endpoint whose adapter broke that rule. A debug build panics and tells it at once.
+#[cold]
+pub(super) fn misuse<P>(rule: &str) -> CloseReason {
+    let text = format!("{}: {rule}", std::any::type_name::<P>());
+    debug_assert!(false, "{text}");
+    tracing::error!("an adapter is at fault: {text}");
+    CloseReason::AdapterFault(text.into())
 }

@@ -210,6 +210,18 @@ impl Chunks {
         pieces.sum::<usize>() + self.spare.capacity()
     }
 
+    /// As new, but for the memory of the next chunk, if that is to be kept. There is nothing in it.
+    #[inline]
+    pub(super) fn reset(&mut self, keeps_spare: bool) {
+        debug_assert!(self.is_empty());
+        if self.behind.capacity() > 0 {
+            self.behind = VecDeque::new();
+        }
+        if !keeps_spare && self.spare.capacity() > 0 {
+            self.spare = Vec::new();
+        }
+    }
+
     pub(super) fn has_spare(&self) -> bool {
         self.spare.capacity() > 0
     }

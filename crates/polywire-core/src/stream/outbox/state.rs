@@ -93,9 +93,13 @@ impl Waiting {
     #[inline]
     fn give_back(mut self: Box<Self>) {
         debug_assert_eq!(self.queued, 0);
-        let mut ahead = std::mem::take(&mut self.ahead);
-        *self = Self::default();
-        self.ahead.take_spare(&mut ahead);
+        self.ahead.reset(true);
+        self.frames.reset(false);
+        (self.oversize, self.written, self.answers, self.answers_end) = (0, 0, 0, 0);
+        self.is_watched = false;
+        if self.answer.capacity() > 0 || self.when_writable.capacity() > 0 {
+            (self.answer, self.when_writable) = (Vec::new(), Vec::new());
+        }
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 }
