@@ -210,12 +210,12 @@ impl Chunks {
         pieces.sum::<usize>() + self.spare.capacity()
     }
 
-    /// As new, but for the memory of the next chunk, if that is to be kept. There is nothing in it.
+    /// As new, but for the memory of the next chunk, if that is to be kept. There are no bytes in it: at most
+    /// an empty frame.
     #[inline]
     pub(super) fn reset(&mut self, keeps_spare: bool) {
-        debug_assert!(self.is_empty());
-        if self.behind.capacity() > 0 {
-            self.behind = VecDeque::new();
+        if self.front.is_some() || self.behind.capacity() > 0 {
+            (self.front, self.behind, self.in_heap) = (None, VecDeque::new(), 0);
         }
         if !keeps_spare && self.spare.capacity() > 0 {
             self.spare = Vec::new();
