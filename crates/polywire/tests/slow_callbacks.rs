@@ -197,4 +197,56 @@ over_transports! {
         handler.stop();
         task.wait();
     }
+
+    [tcp framed_tcp ws]
+    fn timers_fire_on_time_beside_fifty_peers_that_send_in_bursts(transport) {
+        const PEERS: usize = 50;
+        const TICK: Duration = Duration::from_millis(10);
+        const TICKS: usize = if cfg!(polywire_sanitized) { 20 } else { 200 };
+        let _turn = take_turns();
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let inner = handler.clone();
+        let mut due = Instant::now() + TICK;
+        handler.signals().send_with_timer(Signal::Step(0), TICK);
+        let (tell, told) = mpsc::channel();
+        let mut task = listener.for_each_async(move |event| match event {
+            NodeEvent::Signal(signal) => {
+                tell.send(Instant::now().saturating_duration_since(due)).unwrap();
+                due = Instant::now() + TICK;
+                inner.signals().send_with_timer(signal, TICK);
+            }
+            NodeEvent::Network(NetEvent::Message(endpoint, message)) => {
+                inner.network().send(endpoint, &message[..1]);
+            }
+            NodeEvent::Network(_) => {}
+        });
+        let is_over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&is_over);
+        let bursting = thread::spawn(move || {
+            let mut peers: Vec<_> = (0..PEERS).map(|_| RawPeer::connect(transport, addr)).collect();
+            let burst = frame(transport, b"burst").repeat(500);
+            let mut answers = vec![0; 1 << 16];
+            while !stop.load(Ordering::Relaxed) {
+                for peer in &mut peers {
+                    std::io::Write::write_all(&mut peer.stream, &burst).unwrap();
+                }
+                for peer in &mut peers {
+                    peer.stream.set_nonblocking(true).unwrap();
+                    while std::io::Read::read(&mut peer.stream, &mut answers).is_ok_and(|len| len > 0) {}
+                    peer.stream.set_nonblocking(false).unwrap();
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let mut late: Vec<_> = (0..TICKS).map(|_| told.recv_timeout(DEADLINE).unwrap()).collect();
+        is_over.store(true, Ordering::Relaxed);
+        bursting.join().unwrap();
+        handler.stop();
+        task.wait();
+        late.sort_unstable();
+        let [middle, most] = [TICKS / 2, TICKS - 1].map(|at| late[at]);
+        println!("{transport}: a timer is {middle:?} late in the middle, {most:?} at most");
+        assert!(middle < SOON / 10, "{middle:?}");
+    }
 }
