@@ -207,7 +207,20 @@ pub trait ToListenAddr {
 
 impl<T: ToSocketAddrs + ?Sized> ToListenAddr for T {
     fn to_listen_addrs(&self) -> io::Result<Vec<RemoteAddr>> {
-        Ok(self.to_socket_addrs()?.map(RemoteAddr::Socket).collect())
+        let addrs = self.to_socket_addrs().map_err(|error| match error.kind() {
+            // std's own: it is not of that form.
+            io::ErrorKind::InvalidInput => {
+                let text =
+                    format!("this is no address to listen on ({error}): write it as host:port");
+                io::Error::new(io::ErrorKind::InvalidInput, text)
+            }
+            _ if CloseReason::of(&error).is_some() => error,
+            _ => {
+                let text = format!("the host to listen on can't be resolved: {error}");
+                CloseReason::Unresolved(text.into()).into()
+            }
+        })?;
+        Ok(addrs.map(RemoteAddr::Socket).collect())
     }
 }
 
@@ -257,6 +270,16 @@ mod tests {
             let error = RemoteAddr::Str(text.into()).resolve().unwrap_err();
             assert!(error.to_string().contains("host:port"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_can_t_be_listened_on_is_told_how_to_be_written() {
+        for text in ["127.0.0.1", "", "localhost:", "localhost:70000"] {
+            let error = text.to_listen_addrs().unwrap_err();
+            assert!(error.to_string().contains("host:port"), "{text}: {error}");
+        }
+        let error = "no-such-host.invalid:80".to_listen_addrs().unwrap_err();
+        assert!(matches!(CloseReason::of(&error), Some(CloseReason::Unresolved(_))), "{error}");
     }
 
     #[test]

@@ -83,7 +83,33 @@ pub enum CloseReason {
 impl CloseReason {
     /// The reason inside an error of `connect` or `connect_sync`, if it has one.
     pub fn of(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
+        let inner = error.get_ref()?;
+        inner.downcast_ref().or_else(|| Some(&inner.downcast_ref::<At>()?.reason))
+    }
+
+    /// The error of a connection to `addr` that ended for this reason.
+    pub(crate) fn at(self, addr: impl fmt::Display) -> io::Error {
+        let kind = io::Error::from(self.clone()).kind();
+        io::Error::new(kind, At { addr: addr.to_string(), reason: self })
+    }
+}
+
+/// A reason, with the address of whom it was about.
+#[derive(Debug)]
+struct At {
+    addr: String,
+    reason: CloseReason,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.addr, self.reason)
+    }
+}
+
+impl Error for At {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.reason)
     }
 }
 

@@ -7,9 +7,12 @@
 mod engine;
 mod inbox;
 mod maps;
+mod misuse;
 mod outbox;
 mod protocol;
 mod socket;
+
+use misuse::misuse;
 
 pub use engine::Engine;
 pub use protocol::{Decoded, Encoder, Item, Prefix, Protocol};

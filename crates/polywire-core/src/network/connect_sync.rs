@@ -31,7 +31,7 @@ pub(super) fn wait_until_ready(
     result.map_err(|reason| {
         entry.end();
         shared.reasons.record(entry.id, reason.clone());
-        reason.into()
+        reason.at(&entry.addr)
     })
 }
 

@@ -23,7 +23,7 @@ use crate::limits::Limits;
 use crate::loop_thread::{Gathering, Served, gathering, is_served, sends_in_a_row, serve};
 use crate::network::SendStatus;
 use crate::poller::Readiness;
-use crate::stream::{Encoder, Stream};
+use crate::stream::{Encoder, Stream, misuse};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::writer::Writer;
@@ -115,8 +115,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline(always)]
     fn send_short(&self, message: &[u8], wait: bool) -> SendStatus {
         let mut state = self.lock();
-        if self.queue_behind(&mut state, message) {
-            return SendStatus::Sent;
+        match self.queue_behind(&mut state, message) {
+            Some(true) => return SendStatus::Sent,
+            Some(false) => return self.fail_by_encoder(state),
+            None => {}
         }
         if self.is_crowded(&state, message.len()) {
             state = match self.room_for(state, message.len(), wait) {
@@ -142,7 +144,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             _ => {
                 let before = state.queued();
-                state.queue(&self.encoder, message, self.limits.outbox_hard_limit);
+                if !state.queue(&self.encoder, message, self.limits.outbox_hard_limit) {
+                    return self.fail_by_encoder(state);
+                }
                 self.waits.store(true, Ordering::Release);
                 state.tell_if_crowded(self.limits.outbox_soft_mark);
                 self.see_to_writing(state, before);
@@ -154,14 +158,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Puts a message behind others that the loop is about to write, unless there may be something
     /// against it. As most of many are sent.
     #[inline]
-    fn queue_behind(&self, state: &mut State, message: &[u8]) -> bool {
+    fn queue_behind(&self, state: &mut State, message: &[u8]) -> Option<bool> {
         let Limits { outbox_soft_mark, outbox_hard_limit, .. } = *self.limits;
         let is_far_from_full =
             state.is_gathering(message.len(), outbox_soft_mark.min(outbox_hard_limit));
-        if is_far_from_full {
-            state.queue_behind(&self.encoder, message, outbox_hard_limit);
-        }
-        is_far_from_full
+        is_far_from_full.then(|| state.queue_behind(&self.encoder, message, outbox_hard_limit))
+    }
+
+    /// The encoder took away what others had put into the memory it was to append to.
+    #[cold]
+    fn fail_by_encoder(&self, state: MutexGuard<'_, State>) -> SendStatus {
+        self.fail(state, misuse::<E>("`Encoder::encode` only appends to what it is given"));
+        SendStatus::ResourceNotFound
     }
 
     /// Has what was queued written: by the loop, or by this thread once it is enough for a write, or

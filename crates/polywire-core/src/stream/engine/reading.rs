@@ -8,7 +8,7 @@ use std::io;
 use crate::adapter::{Flow, Io, Sink};
 use crate::close_reason::CloseReason;
 use crate::stream::engine::{Engine, read_some};
-use crate::stream::{Decoded, Item, Protocol, Stream};
+use crate::stream::{Decoded, Item, Protocol, Stream, misuse};
 
 /// What a message costs of the read budget at least, in bytes: each is a call of the program, however
 /// short. The default budget takes 4,096.
@@ -265,13 +265,4 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
         }
     }
-}
-
-/// The reason of an endpoint whose adapter broke that rule. A debug build panics and tells it at once.
-#[cold]
-pub(super) fn misuse<P>(rule: &str) -> CloseReason {
-    let text = format!("{}: {rule}", std::any::type_name::<P>());
-    debug_assert!(false, "{text}");
-    tracing::error!("an adapter is at fault: {text}");
-    CloseReason::AdapterFault(text.into())
 }

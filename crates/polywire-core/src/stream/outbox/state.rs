@@ -323,25 +323,33 @@ impl State {
         self.writer == Writer::None && self.queued() == 0
     }
 
-    /// Puts the frame of `message` behind what waits.
+    /// Puts the frame of `message` behind what waits. Returns whether the encoder left that alone.
+    #[must_use]
     #[inline]
     pub(super) fn queue_behind(
         &mut self,
         encoder: &impl Encoder,
         message: &[u8],
         hard_limit: usize,
-    ) {
+    ) -> bool {
         if self.writer == Writer::Loop {
             self.last_callback.send_behind();
         }
-        self.queue(encoder, message, hard_limit);
+        self.queue(encoder, message, hard_limit)
     }
 
     /// The same, where something may be the first.
+    #[must_use]
     #[inline]
-    pub(super) fn queue(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
+    pub(super) fn queue(
+        &mut self,
+        encoder: &impl Encoder,
+        message: &[u8],
+        hard_limit: usize,
+    ) -> bool {
         if message.len() >= LONG {
-            return self.queue_long(encoder, message, hard_limit);
+            self.queue_long(encoder, message, hard_limit);
+            return true;
         }
         let room = message.len() + LONGEST_HEADER;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
@@ -356,8 +364,9 @@ impl State {
         chunk.reserve(room);
         let before = chunk.bytes.len();
         encoder.encode(message, &mut chunk.bytes);
-        let added = chunk.bytes.len() - before;
+        let Some(added) = chunk.bytes.len().checked_sub(before) else { return false };
         waiting.add(added, hard_limit, self.announcer.as_ref());
+        true
     }
 
     #[inline(never)]

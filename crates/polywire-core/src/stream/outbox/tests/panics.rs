@@ -82,3 +82,37 @@ fn a_program_that_panics_may_send_meanwhile() {
     assert_eq!(outbox.failure(), None);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x04last");
 }
+
+/// Frames that are the message, but for one at which it takes away what it was to append to.
+struct Clearing;
+
+const CLEAR: &[u8] = b"clear";
+
+impl Encoder for Clearing {
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(message);
+        if message == CLEAR {
+            out.clear();
+        }
+    }
+}
+
+#[test]
+fn an_encoder_that_takes_others_messages_away_ends_its_connection() {
+    let announcements =
+        Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
+    let pipe = Arc::new(Pipe::default());
+    let outbox = Outbox::new(Clearing, Arc::new(Limits::default()));
+    outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
+    outbox.open(Arc::clone(&pipe)).unwrap();
+    for _ in 0..3 {
+        outbox.send(b"others", true); // The pipe has no room, so they wait.
+    }
+    // A debug build panics, and names the encoder.
+    let sending = catch_unwind(AssertUnwindSafe(|| outbox.send(CLEAR, true)));
+    assert!(!sending.is_ok_and(|status| status == SendStatus::Sent));
+    let reason = outbox.failure();
+    let is_fault = matches!(reason, Some(CloseReason::Panicked | CloseReason::AdapterFault(_)));
+    assert!(is_fault, "{reason:?}");
+    assert_eq!((outbox.queued(), announcements.budget().queued()), (0, 0));
+}
