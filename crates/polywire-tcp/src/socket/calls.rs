@@ -6,7 +6,8 @@
 use std::io::{self, IoSlice};
 
 use mio::net::TcpStream;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use socket2::SockRef;
 
 #[inline(always)]
 pub(super) fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
@@ -23,5 +24,6 @@ pub(super) fn write(stream: &TcpStream, buffer: &[u8]) -> io::Result<usize> {
 /// programs of other languages, the process would end with the peer's connection.
 #[inline(always)]
 pub(super) fn write_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    Ok(sendmsg(stream, buffers, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+    const NOSIGNAL: i32 = SendFlags::NOSIGNAL.bits() as i32;
+    SockRef::from(stream).send_vectored_with_flags(buffers, NOSIGNAL)
 }

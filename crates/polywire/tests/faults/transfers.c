@@ -185,7 +185,17 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     NEXT(sendmsg);
-    return interrupt() ? -1 : next(fd, message, flags);
+    if (kind(fd) != SOCK_STREAM || message->msg_control)
+        return interrupt() ? -1 : next(fd, message, flags);
+    struct iovec parts[MAX_PARTS];
+    struct msghdr shorter = *message;
+    size_t len = total(message->msg_iov, message->msg_iovlen);
+    shorter.msg_iov = parts;
+    TRANSFER(fd, len,
+             part == len ? next(fd, message, flags)
+                         : (shorter.msg_iovlen =
+                                cut(parts, message->msg_iov, message->msg_iovlen, part),
+                            next(fd, &shorter, flags)));
 }
 
 int accept4(int fd, struct sockaddr *from, socklen_t *from_len, int flags) {
