@@ -72,7 +72,7 @@ impl Remote for UdpConnection {
 
     fn flush(&mut self, registration: &Registration<'_>) -> Result<(), CloseReason> {
         self.socket.flush_registered(registration);
-        Ok(())
+        self.socket.failure().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
     fn close(&mut self, _: &mut Io<'_>, _: &CloseReason) -> Closing {

@@ -171,6 +171,13 @@ impl Outbox {
         is_changed.then_some(wanted)
     }
 
+    /// Has the loop look at the socket.
+    pub(crate) fn announce(&self) {
+        if let Some(announcer) = &self.lock().announcer {
+            announcer.announce(Readiness::WRITABLE);
+        }
+    }
+
     /// Throws away what waits.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();

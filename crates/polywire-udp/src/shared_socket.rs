@@ -10,10 +10,11 @@ mod calls;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mio::Interest;
 use mio::net::UdpSocket;
+use polywire_core::CloseReason;
 use polywire_core::adapter::{Registration, Sender, gathering};
 use polywire_core::network::SendStatus;
 use quinn_udp::RecvMeta;
@@ -35,6 +36,8 @@ use crate::runs::Joining;
 pub(crate) struct SharedSocket {
     socket: RwLock<Option<UdpSocket>>,
     bound: Bound,
+    /// Why it can send no more, once that is so.
+    failure: OnceLock<CloseReason>,
     /// Whether the system puts datagrams together for it.
     is_joined: AtomicBool,
     outbox: Outbox,
@@ -69,7 +72,7 @@ impl SharedSocket {
     fn new(socket: UdpSocket, bound: Bound) -> Self {
         let outbox = Outbox::new(Joining::new(batching::max_joined()));
         let (socket, is_joined) = (RwLock::new(Some(socket)), AtomicBool::new(false));
-        Self { socket, bound, is_joined, outbox }
+        Self { socket, bound, failure: OnceLock::new(), is_joined, outbox }
     }
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
@@ -118,6 +121,25 @@ impl SharedSocket {
             tracing::warn!(%error, "can't wait for room to send: dropped what waited for it");
             self.outbox.clear();
         }
+    }
+
+    /// A datagram could not be sent. If the address that the socket is bound to is not this machine's any
+    /// more, none ever will: the loop is told.
+    #[cold]
+    fn look_for_own_addr(&self, socket: &UdpSocket) {
+        let (Bound::Peer(_), Ok(own)) = (&self.bound, socket.local_addr()) else { return };
+        let Err(error) = std::net::UdpSocket::bind((own.ip(), 0)) else { return };
+        if error.kind() == io::ErrorKind::AddrNotAvailable {
+            let text = format!("{} is no address of this machine any more", own.ip());
+            if self.failure.set(CloseReason::Io(error.kind(), text.into())).is_ok() {
+                self.outbox.announce();
+            }
+        }
+    }
+
+    /// Why nothing can be sent any more, if so.
+    pub(crate) fn failure(&self) -> Option<&CloseReason> {
+        self.failure.get()
     }
 
     /// Closes the socket, which leaves its group. What still waits for room is lost.
@@ -249,8 +271,13 @@ impl Sender for SharedSocket {
         if let Bound::AllAddrs(asked) = &self.bound {
             return self.send_from(asked, socket, (to, message));
         }
-        self.outbox
-            .send(to, message, gathering(), |to, bytes, len| self.transmit(socket, to, bytes, len))
+        let status = self
+            .outbox
+            .send(to, message, gathering(), |to, bytes, len| self.transmit(socket, to, bytes, len));
+        if status == SendStatus::ResourceNotAvailable {
+            self.look_for_own_addr(socket);
+        }
+        status
     }
 
     fn queued(&self) -> usize {

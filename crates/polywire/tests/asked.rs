@@ -124,3 +124,37 @@ fn udp_works_where_the_loopback_interface_is_down() {
     }
     namespace::run_in(test, "true");
 }
+
+#[test]
+fn a_connection_whose_own_address_is_gone_ends() {
+    let test = "a_connection_whose_own_address_is_gone_ends";
+    if alone::is_alone() {
+        let server = UdpSocket::bind("10.0.0.1:0").unwrap();
+        server.set_read_timeout(Some(DEADLINE)).unwrap();
+        let own = "10.0.0.2:0".parse().unwrap();
+        let config = UdpConnectConfig::default().with_source_address(own);
+        let (handler, listener) = split();
+        let network = handler.network();
+        let (endpoint, _) = network.connect(config, server.local_addr().unwrap()).unwrap();
+        run(&handler, listener, "its end", |event| match event {
+            NodeEvent::Network(NetEvent::Connected(_, true)) => {
+                assert_eq!(network.send(endpoint, b"hello"), SendStatus::Sent);
+                let gone = ["addr", "del", "10.0.0.2/32", "dev", "lo"];
+                assert!(std::process::Command::new("ip").args(gone).status().unwrap().success());
+                network.send(endpoint, b"lost");
+            }
+            NodeEvent::Network(NetEvent::Disconnected(ended)) => {
+                assert_eq!(ended, endpoint);
+                let reason = network.close_reason(endpoint);
+                assert!(matches!(reason, Some(CloseReason::Io(..))), "{reason:?}");
+                handler.stop();
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(server.recv_from(&mut [0; 64]).unwrap().0, 5);
+        return;
+    }
+    let prepare = "ip link set lo up && ip addr add 10.0.0.1/32 dev lo && \
+                   ip addr add 10.0.0.2/32 dev lo";
+    namespace::run_in(test, prepare);
+}
