@@ -137,7 +137,7 @@ pub(super) fn fan_out(scale: Scale) -> Scenario {
 
 /// What a game does at each step: several messages to each of its players.
 pub(super) fn tick(scale: Scale) -> Scenario {
-    let args = format!("replies=20 rounds={}", scale.rooms * 20);
+    let args = format!("replies=20 rounds={}", scale.rooms);
     let case = loaded("chat", "chat", "framed", &SERVERS, (10, 64), &args);
     Scenario {
         name: "tick",
