@@ -238,6 +238,10 @@ fn is_stopped_in(part: Duration) -> bool {
 fn check_latency(transport: Transport, notes: &Notes, duration: Duration) -> Option<String> {
     let percent = if is_stopped_in(duration / PARTS.len() as u32) { 90 } else { 99 };
     let latency = notes.latency(percent);
+    let slowest = notes.latency(100);
+    if slowest > STOPPED + 4 * MAX_LATENCY {
+        return Some(format!("{transport} client: an answer after {slowest:.1?}"));
+    }
     (latency > MAX_LATENCY)
         .then(|| format!("{transport} client: p{percent} of {latency:.1?}, above {MAX_LATENCY:?}"))
 }
