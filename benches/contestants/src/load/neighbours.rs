@@ -21,11 +21,11 @@ pub(super) fn run(args: &Args) {
     let both = Interest::READABLE | Interest::WRITABLE;
     let mut long = Shared::new(args);
     let mut short = Shared::of_size(args, SHORT);
-    let mut guests: Vec<_> = (0..args.number("conns"))
+    let mut neighbours: Vec<_> = (0..args.number("conns"))
         .map(|index| {
-            let mut guest = Guest::new(connect(args.peer(), &short), 0, 0);
-            poll.registry().register(guest.stream(), Token(index), both).expect("registers");
-            (guest, Instant::now())
+            let mut neighbour = Guest::new(connect(args.peer(), &short), 0, 0);
+            poll.registry().register(neighbour.stream(), Token(index), both).expect("registers");
+            (neighbour, Instant::now())
         })
         .collect();
     let mut flood = Guest::new(connect(args.peer(), &long), 0, 0);
@@ -35,9 +35,9 @@ pub(super) fn run(args: &Args) {
     let mut times = Times::default();
     let end = Instant::now() + args.time();
     flood.send(FLOOD, &mut long);
-    for (guest, sent_at) in &mut guests {
+    for (neighbour, sent_at) in &mut neighbours {
         *sent_at = Instant::now();
-        guest.send(1, &mut short);
+        neighbour.send(1, &mut short);
     }
     while Instant::now() < end {
         poll.poll(&mut events, Some(Duration::from_secs(1))).expect("polls");
@@ -48,18 +48,18 @@ pub(super) fn run(args: &Args) {
                 flood.send(came, &mut long);
                 continue;
             }
-            let (guest, sent_at) = &mut guests[event.token().0];
-            if guest.read(&mut short) > 0 {
+            let (neighbour, sent_at) = &mut neighbours[event.token().0];
+            if neighbour.read(&mut short) > 0 {
                 times.add(sent_at.elapsed());
                 *sent_at = Instant::now();
-                guest.send(1, &mut short);
+                neighbour.send(1, &mut short);
             }
         }
     }
     // One that was never answered has waited all the time.
-    let unanswered = guests.iter().filter(|(guest, _)| guest.answered == 0);
+    let unanswered = neighbours.iter().filter(|(neighbour, _)| neighbour.answered == 0);
     unanswered.for_each(|(_, sent_at)| times.add(sent_at.elapsed()));
-    let wrong = flood.wrong + guests.iter().map(|(guest, _)| guest.wrong).sum::<u64>();
+    let wrong = flood.wrong + neighbours.iter().map(|(neighbour, _)| neighbour.wrong).sum::<u64>();
     times.print(&format!("wrong={wrong}"));
     usage::wait_for_end();
 }

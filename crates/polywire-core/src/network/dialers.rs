@@ -37,7 +37,9 @@ impl Dialers {
             Ok(_) => state.threads += 1,
             Err(_) if state.threads > 0 => {} // Those that are there come to it.
             Err(error) => {
-                state.jobs.clear();
+                let jobs = std::mem::take(&mut state.jobs);
+                drop(state); // An adapter's own code is dropped with its job, outside of the lock.
+                drop(jobs);
                 return Err(error);
             }
         }
