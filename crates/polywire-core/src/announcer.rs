@@ -27,7 +27,7 @@ pub(crate) struct Announcements {
     is_moment_over: AtomicBool,
     /// Whether something may wait for the loop, here or among the commands: one load to see that
     /// nothing does.
-    mail: AtomicBool,
+    pending: AtomicBool,
     waker: Arc<LoopWaker>,
     /// The thread that runs the loop just now.
     runner: AtomicU64,
@@ -73,7 +73,7 @@ impl Announcements {
             queue: SegQueue::new(),
             later: SegQueue::new(),
             is_moment_over: AtomicBool::new(false),
-            mail: AtomicBool::new(false),
+            pending: AtomicBool::new(false),
             waker,
             runner: AtomicU64::new(NOBODY),
             awaits_runner: AtomicBool::new(false),
@@ -151,19 +151,19 @@ impl Announcements {
 
     /// Something was put into a queue that the loop looks at.
     #[inline]
-    pub(crate) fn note_mail(&self) {
-        self.mail.store(true, Ordering::Release);
+    pub(crate) fn mark_pending(&self) {
+        self.pending.store(true, Ordering::Release);
     }
 
     #[inline]
-    pub(crate) fn has_mail(&self) -> bool {
-        self.mail.load(Ordering::Acquire)
+    pub(crate) fn has_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
     }
 
     /// The loop looks at its queues now: what is put there later is noted anew.
-    pub(crate) fn look_at_mail(&self) {
-        // Not a mere store, which could undo a note without its mail being seen.
-        self.mail.swap(false, Ordering::AcqRel);
+    pub(crate) fn clear_pending(&self) {
+        // Not a mere store, which could undo a note without its command being seen.
+        self.pending.swap(false, Ordering::AcqRel);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -248,7 +248,7 @@ impl Announcer {
     /// sleeps.
     pub fn announce(&self, readiness: Readiness) {
         self.announcements.queue.push((self.id, readiness));
-        self.announcements.note_mail();
+        self.announcements.mark_pending();
         self.announcements.waker.ring();
     }
 
@@ -260,7 +260,7 @@ impl Announcer {
             return false;
         }
         later.push(self.id);
-        self.announcements.note_mail();
+        self.announcements.mark_pending();
         waker.ring_unless_busy()
     }
 
@@ -268,7 +268,7 @@ impl Announcer {
     #[inline(never)] // Once in many messages.
     pub(crate) fn end_moment(&self) {
         self.announcements.is_moment_over.store(true, Ordering::Relaxed);
-        self.announcements.note_mail();
+        self.announcements.mark_pending();
         self.announcements.waker.ring();
     }
 

@@ -6,11 +6,11 @@
 mod activity;
 mod admission;
 mod closing;
+mod commands;
 mod deadlines;
 mod delivery;
 mod gathering;
 mod listening;
-mod mail;
 mod opening;
 mod pending;
 mod redialing;
@@ -160,7 +160,7 @@ impl EventLoop {
         if !self.backlog.is_empty() {
             self.deliver_backlog(callback);
         }
-        self.take_mail(callback);
+        self.drain_commands(callback);
         if self.must_stop() {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl EventLoop {
             // What is known by now is served before a deadline of now means anything.
             let now = if is_left { self.told_at } else { self.time_for_deadlines() };
             self.told_at = now;
-            self.take_mail(callback);
+            self.drain_commands(callback);
             self.flush_gathered();
             self.serve_ready(callback);
             if self.polled.is_empty() {
@@ -234,9 +234,9 @@ impl EventLoop {
     }
 
     /// Does what handles asked for while nobody runs the loop.
-    pub(crate) fn take_mail_holding(&mut self) {
+    pub(crate) fn drain_commands_holding(&mut self) {
         self.holding = true;
-        self.take_mail(&mut |_: NetEvent<'_>| {});
+        self.drain_commands(&mut |_: NetEvent<'_>| {});
         self.stop_holding();
     }
 
@@ -314,7 +314,7 @@ impl EventLoop {
 
     /// How long there is nothing to do but for the poller, as far as is known by now.
     fn timeout_awake(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
-        if !self.ready.is_empty() || self.shared.has_mail() || self.must_stop() {
+        if !self.ready.is_empty() || self.shared.has_pending() || self.must_stop() {
             return Some(Duration::ZERO);
         }
         let wanted = match wait() {
@@ -376,7 +376,7 @@ impl EventLoop {
                 Stage::Listening { .. } => self.listen(id, readiness, callback),
                 _ => self.serve_seldom(id, readiness, callback),
             }
-            self.take_mail(callback);
+            self.drain_commands(callback);
             self.slice.count(&self.shared.clock);
         }
         self.polled.clear();

@@ -286,7 +286,7 @@ impl NetworkController {
             closer.close();
         }
         self.shared.command(Command::Remove(resource_id));
-        processor::obey_where_nobody_runs(&self.shared);
+        processor::execute_where_nobody_runs(&self.shared);
         true
     }
 

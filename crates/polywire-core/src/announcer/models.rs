@@ -6,10 +6,10 @@ use super::*;
 
 /// One look of the loop: how many announcements it took.
 fn look(announcements: &Announcements) -> usize {
-    if !announcements.has_mail() {
+    if !announcements.has_pending() {
         return 0;
     }
-    announcements.look_at_mail();
+    announcements.clear_pending();
     std::iter::from_fn(|| announcements.pop()).count()
 }
 

@@ -127,7 +127,7 @@ impl EventLoop {
     /// is delivered any more.
     pub(crate) fn shut_down(&mut self) {
         self.holding = true;
-        self.take_mail(&mut |_: NetEvent<'_>| {});
+        self.drain_commands(&mut |_: NetEvent<'_>| {});
         self.stop_all();
         let mut farewell = None;
         while self.live().next().is_some() {

@@ -58,7 +58,7 @@ impl EventLoop {
     pub(crate) fn become_busy(&mut self) {
         if !self.shared.waker.is_busy() {
             self.shared.waker.become_busy();
-            if self.gathering.end.is_some() || self.shared.has_mail() {
+            if self.gathering.end.is_some() || self.shared.has_pending() {
                 self.flush_gathered_now();
             }
         }

@@ -43,7 +43,7 @@ impl EventLoop {
             let late = (late > LATE && !was_extended).then_some(late);
             self.expire(resource, late, callback);
         }
-        self.take_mail(callback); // What was sent meanwhile.
+        self.drain_commands(callback); // What was sent meanwhile.
     }
 
     /// Nobody looked while a callback took its time, or the process was stopped (`SIGSTOP`, a debugger, a

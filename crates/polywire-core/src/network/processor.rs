@@ -128,9 +128,9 @@ pub(crate) fn go_on_where_nobody_runs(shared: &Shared) {
 
 /// Does what handles asked for if nobody runs the loop, so that a removed listener frees its port
 /// at once.
-pub(crate) fn obey_where_nobody_runs(shared: &Shared) {
+pub(crate) fn execute_where_nobody_runs(shared: &Shared) {
     if let Some(event_loop) = shared.seat.try_take() {
         let mut runner = Runner::new(shared, event_loop);
-        runner.event_loop().take_mail_holding();
+        runner.event_loop().drain_commands_holding();
     }
 }

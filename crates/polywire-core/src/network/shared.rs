@@ -118,7 +118,7 @@ impl Shared {
 
     pub(crate) fn command(&self, command: Command) {
         self.commands.push(command);
-        self.announcements.note_mail();
+        self.announcements.mark_pending();
         self.waker.ring();
         if self.is_stopping() && self.seat.has_ended() {
             self.refuse_commands();
@@ -174,7 +174,7 @@ impl Shared {
         let deadline = deadline.flatten();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
         // What the loop was not told of yet is not counted.
-        if is_over || (!self.has_mail() && self.announcements.budget().queued() == 0) {
+        if is_over || (!self.has_pending() && self.announcements.budget().queued() == 0) {
             self.stop();
         }
         deadline
@@ -280,12 +280,12 @@ impl Shared {
 
     /// Whether queues may hold something the loop has not seen.
     #[inline]
-    pub(crate) fn has_mail(&self) -> bool {
-        self.announcements.has_mail()
+    pub(crate) fn has_pending(&self) -> bool {
+        self.announcements.has_pending()
     }
 
     /// Whether the queues hold something.
-    pub(crate) fn has_more_mail(&self) -> bool {
+    pub(crate) fn has_more_pending(&self) -> bool {
         !self.commands.is_empty() || !self.announcements.is_empty()
     }
 

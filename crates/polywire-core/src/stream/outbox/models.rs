@@ -80,7 +80,7 @@ fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announ
 }
 
 fn serve(outbox: &PipeOutbox, announcements: &Announcements) {
-    announcements.look_at_mail();
+    announcements.clear_pending();
     while announcements.pop().is_some() {
         outbox.flush().unwrap();
     }
@@ -141,7 +141,7 @@ fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
         serve(&outbox, &announcements);
         sender.join().unwrap();
         while outbox.queued() > 0 {
-            assert!(announcements.has_mail(), "the loop comes");
+            assert!(announcements.has_pending(), "the loop comes");
             serve(&outbox, &announcements);
         }
         assert_eq!(pipe.taken.lock().unwrap()[..], [1, 2, 2, 3, 3, 3, 1]);

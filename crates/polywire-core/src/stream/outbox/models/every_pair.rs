@@ -61,8 +61,8 @@ struct LoopPart {
 }
 
 impl LoopPart {
-    fn take_mail(&self) {
-        self.announcements.look_at_mail();
+    fn drain_commands(&self) {
+        self.announcements.clear_pending();
         while self.announcements.pop().is_some() {
             let _ = self.outbox.flush(); // A failure ends it, below.
         }
@@ -78,11 +78,11 @@ impl LoopPart {
     /// A turn; returns whether it would have slept until it is rung.
     fn turn(&self) {
         self.announcements.waker().awake();
-        self.take_mail();
+        self.drain_commands();
         self.announcements.waker().fall_asleep(false);
-        // It has mail, or is rung, or the poller tells something: it wakes whatever it is.
+        // It has a command, or is rung, or the poller tells something: it wakes whatever it is.
         self.announcements.waker().awake();
-        self.take_mail();
+        self.drain_commands();
         self.become_busy(); // And runs a callback.
     }
 }
@@ -106,7 +106,7 @@ fn check(world: World) {
     let part = LoopPart { outbox: Arc::clone(&outbox), announcements: Arc::clone(&announcements) };
     if world.is_full {
         outbox.send(FRAMES[0], false);
-        part.take_mail();
+        part.drain_commands();
     }
     if world.run != Loop::Never {
         announcements.set_running(true);
@@ -143,7 +143,7 @@ fn check(world: World) {
     }
     if world.end == End::Drains && world.run == Loop::Turns {
         announcements.waker().fall_asleep(false);
-        is_seen = outbox.queued() == 0 || announcements.has_mail();
+        is_seen = outbox.queued() == 0 || announcements.has_pending();
     }
     other.join().unwrap();
     settle(world, &part, is_seen);
@@ -165,7 +165,7 @@ fn settle(world: World, part: &LoopPart, is_seen: bool) {
     }
     if world.end == End::Aborted {
         assert!(outbox.failure().is_some());
-        assert!(announcements.has_mail(), "the loop ends it");
+        assert!(announcements.has_pending(), "the loop ends it");
         return;
     }
     if world.end == End::Drains && world.run == Loop::Turns {
@@ -176,7 +176,7 @@ fn settle(world: World, part: &LoopPart, is_seen: bool) {
         assert_eq!(outbox.queued(), 0, "left to a loop that may not come for long");
     }
     while outbox.queued() > 0 {
-        assert!(announcements.has_mail(), "nobody has been told");
+        assert!(announcements.has_pending(), "nobody has been told");
         part.turn();
     }
     if world.end == End::Ends {

@@ -1,31 +1,31 @@
-//! What handles ask of the loop, and what is announced to it.
+//! Executing the commands of handles, and serving the resources that were announced.
 
 use crate::event_loop::resource::Resource;
 use crate::event_loop::{Callback, EventLoop, id_of};
 use crate::network::shared::Command;
 use crate::poller::Readiness;
 
-/// Commands and announcements taken at a time, so that a flood of them starves nobody.
-const MAIL_PER_LOOK: usize = 4096;
+/// Commands executed in one turn, and announcements served, so that a flood of them starves nobody.
+const COMMANDS_PER_TURN: usize = 4096;
 
 impl EventLoop {
     /// Does what handles asked for, without waiting or serving.
     #[inline]
-    pub(crate) fn take_mail(&mut self, callback: Callback<'_>) {
-        if self.shared.has_mail() {
-            self.take_some_mail(callback);
+    pub(crate) fn drain_commands(&mut self, callback: Callback<'_>) {
+        if self.shared.has_pending() {
+            self.drain_pending(callback);
         }
     }
 
     #[inline(never)] // Mostly there is none.
-    fn take_some_mail(&mut self, callback: Callback<'_>) {
-        self.shared.announcements.look_at_mail();
-        for _ in 0..MAIL_PER_LOOK {
+    fn drain_pending(&mut self, callback: Callback<'_>) {
+        self.shared.announcements.clear_pending();
+        for _ in 0..COMMANDS_PER_TURN {
             let Some(command) = self.shared.next_command() else { break };
             self.become_busy();
-            self.obey(command, callback);
+            self.execute(command, callback);
         }
-        for _ in 0..MAIL_PER_LOOK {
+        for _ in 0..COMMANDS_PER_TURN {
             let Some((id, readiness)) = self.shared.announcements.pop() else { break };
             match readiness {
                 Readiness::WRITABLE => self.flush(id, callback),
@@ -36,12 +36,12 @@ impl EventLoop {
             }
         }
         self.note_gathering();
-        if self.shared.has_more_mail() {
-            self.shared.announcements.note_mail();
+        if self.shared.has_more_pending() {
+            self.shared.announcements.mark_pending();
         }
     }
 
-    fn obey(&mut self, command: Command, callback: Callback<'_>) {
+    fn execute(&mut self, command: Command, callback: Callback<'_>) {
         match command {
             Command::Connect(entry, new, outcome) => {
                 self.start(Resource::connecting(entry, new, outcome), callback);
