@@ -161,12 +161,26 @@ over_transports! {
             let _ = ended.recv();
         });
         let (accepted, ready) = mpsc::channel();
-        let mut task = listener.for_each_async(move |event| {
-            if let NodeEvent::Network(NetEvent::Accepted(endpoint, _)) = event {
-                accepted.send(endpoint).unwrap();
+        let (settled, is_settled) = mpsc::channel();
+        let mut task = listener.for_each_async({
+            let handler = handler.clone();
+            // Between two timers the loop polls: it was told of the socket's first room by then, which
+            // would have it write a batch that is half put together.
+            let later = move |step| {
+                handler.signals().send_with_timer(Signal::Step(step), Duration::from_millis(1));
+            };
+            move |event| match event {
+                NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => {
+                    accepted.send(endpoint).unwrap();
+                    later(1);
+                }
+                NodeEvent::Signal(Signal::Step(1)) => later(2),
+                NodeEvent::Signal(Signal::Step(_)) => settled.send(()).unwrap(),
+                _ => {}
             }
         });
         let endpoint = ready.recv_timeout(DEADLINE).unwrap();
+        is_settled.recv_timeout(DEADLINE).unwrap();
         let (waits, is_waiting) = mpsc::channel();
         let (go_on, goes_on) = mpsc::channel::<()>();
         let network = handler.network().clone();
