@@ -138,8 +138,42 @@ fn connecting_synchronously() {
     });
 }
 
-fn dropping_what_never_ran() {
+/// A program that only sends drops the listener, or keeps it and never runs it.
+fn sending_without_a_listener() {
+    let (server, server_listener) = node::split::<()>();
+    let (_, addr) = server.network().listen(Transport::FramedTcp, "127.0.0.1:0").unwrap();
+    let (arrived, has_arrived) = std::sync::mpsc::channel();
+    let mut task = server_listener.for_each_async(move |event| {
+        if let StoredNetEvent::Message(_, message) = keep_network(event.network()) {
+            arrived.send(message).unwrap();
+        }
+    });
+    let message = vec![7; 8 << 20];
+
     let (handler, listener) = node::split::<()>();
+    let (endpoint, _) = handler.network().connect_sync(Transport::FramedTcp, addr).unwrap();
+    assert_eq!(handler.network().send(endpoint, &message), SendStatus::Sent);
+    assert_eq!(has_arrived.recv().unwrap(), message);
     drop(listener);
-    assert!(!handler.is_running());
+    assert!(handler.is_running());
+    assert_eq!(handler.network().send(endpoint, &message), SendStatus::Sent);
+    assert_eq!(has_arrived.recv().unwrap(), message);
+
+    // `connect`, `send`, `stop`, and nobody ever runs the loop.
+    let (handler, _listener) = node::split::<()>();
+    let (endpoint, _) = handler.network().connect(Transport::FramedTcp, addr).unwrap();
+    assert_eq!(handler.network().send(endpoint, b"hello"), SendStatus::Sent);
+    handler.stop();
+    assert_eq!(has_arrived.recv().unwrap(), b"hello");
+
+    // Readiness is polled before the loop runs.
+    let (handler, _listener) = node::split::<()>();
+    let (endpoint, _) = handler.network().connect(Transport::FramedTcp, addr).unwrap();
+    while handler.network().is_ready(endpoint.resource_id()) == Some(false) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(handler.network().send(endpoint, b"ready"), SendStatus::Sent);
+    assert_eq!(has_arrived.recv().unwrap(), b"ready");
+    server.stop();
+    task.wait();
 }

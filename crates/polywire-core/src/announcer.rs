@@ -33,6 +33,10 @@ pub(crate) struct Announcements {
     runner: AtomicU64,
     /// A thread has been told to run the loop, and is about to unless it does already.
     awaits_runner: AtomicBool,
+    /// The program runs the loop by some thread, or did and may again.
+    has_runner: AtomicBool,
+    /// The half that runs the loop was dropped: events have nobody to go to.
+    abandoned: AtomicBool,
     /// The node is to end after the event in hand.
     stopping: AtomicBool,
     /// The node is to end once nothing waits to be sent.
@@ -77,6 +81,8 @@ impl Announcements {
             waker,
             runner: AtomicU64::new(NOBODY),
             awaits_runner: AtomicBool::new(false),
+            has_runner: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             last_runner: AtomicU64::new(NOBODY),
@@ -187,13 +193,37 @@ impl Announcements {
         result
     }
 
-    /// The current thread runs the loop from now on, or no thread does.
+    /// The current thread runs the loop for the program from now on, or no thread does.
     pub(crate) fn set_running(&self, running: bool) {
-        let runner = if running { current_thread() } else { NOBODY };
-        self.runner.store(runner, Ordering::Release);
         if running {
-            self.last_runner.store(runner, Ordering::Relaxed);
+            self.set_borrowed();
+            self.last_runner.store(current_thread(), Ordering::Relaxed);
+            self.has_runner.store(true, Ordering::Relaxed);
+        } else {
+            self.runner.store(NOBODY, Ordering::Release);
         }
+    }
+
+    /// The current thread runs the loop for a moment, on behalf of one call.
+    pub(crate) fn set_borrowed(&self) {
+        self.runner.store(current_thread(), Ordering::Release);
+    }
+
+    /// Nobody will run the loop for the program any more.
+    pub(crate) fn set_abandoned(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        self.has_runner.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Whether the program runs the loop, has begun to, or did and may again: else whoever acts has to
+    /// see to what the loop would do.
+    #[inline]
+    pub(crate) fn has_runner(&self) -> bool {
+        self.has_runner.load(Ordering::Relaxed)
     }
 
     /// Whether another thread runs the loop, or is about to, or did until now.
@@ -205,6 +235,7 @@ impl Announcements {
     /// A thread will run the loop soon, until its end; or that thread does not any more.
     pub(crate) fn set_awaits_runner(&self, awaits: bool) {
         self.awaits_runner.store(awaits, Ordering::Release);
+        self.has_runner.store(true, Ordering::Relaxed);
     }
 
     /// Whether a thread will run the loop soon.

@@ -19,7 +19,7 @@ mod time_slice;
 mod timeouts;
 mod transfer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ pub(crate) struct EventLoop {
     /// not read, so that the kernel keeps what they carry.
     holding: bool,
     backlog: VecDeque<StoredNetEvent>,
-    held: Vec<ResourceId>,
+    held: BTreeSet<ResourceId>,
 }
 
 impl EventLoop {
@@ -141,7 +141,7 @@ impl EventLoop {
             polled: Vec::new(),
             holding: false,
             backlog: VecDeque::new(),
-            held: Vec::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -211,13 +211,13 @@ impl EventLoop {
     }
 
     /// Runs the loop without telling the program anything until `done` or `until`: events wait in
-    /// the backlog, messages in the kernel.
-    pub(crate) fn turn_holding(
+    /// the backlog, messages in the kernel, unless nobody will ever ask for them.
+    pub(crate) fn run_unheard(
         &mut self,
         until: Option<Instant>,
         done: impl Fn() -> bool,
     ) -> io::Result<()> {
-        self.holding = true;
+        self.holding = !self.shared.announcements.is_abandoned();
         // A connect may be refused, and so done, before there is anything to wait for.
         let wait = || match until {
             _ if done() => Wait::No,
@@ -241,8 +241,8 @@ impl EventLoop {
     }
 
     /// Serves what is ready now without telling the program anything, while nobody runs the loop.
-    pub(crate) fn go_on_holding(&mut self) {
-        self.holding = true;
+    pub(crate) fn go_on_unheard(&mut self) {
+        self.holding = !self.shared.announcements.is_abandoned();
         if let Err(error) = self.turn(&|| Wait::No, &mut |_: NetEvent<'_>| {}) {
             tracing::debug!(%error, "the network can't be polled"); // Whoever runs the loop is told.
         }
@@ -411,13 +411,15 @@ impl EventLoop {
         Some((id, resource.stage, resource.pending.take()))
     }
 
-    /// Keeps readiness until the program can be told of what it brings.
+    /// Keeps readiness until the program can be told of what it brings. What waits to be sent is written.
     #[inline(never)]
     fn hold(&mut self, id: ResourceId, readiness: Readiness) {
-        if let Some(resource) = self.resource(id) {
-            resource.pending.merge(readiness);
-            self.held.push(id);
+        let Some(resource) = self.resource(id) else { return };
+        resource.pending.merge(readiness);
+        if let Some(sender) = resource.entry.sender.as_ref().filter(|_| readiness.writable) {
+            sender.flush();
         }
+        self.held.insert(id);
     }
 
     /// Serves what connects or ends.

@@ -39,6 +39,7 @@ use crate::poller::{AnyPoller, Clock, LoopWaker, MioPoller};
 use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
 
+use processor::LoopOwner;
 use shared::{Command, New, Shared};
 
 pub use net_event::{NetEvent, StoredNetEvent};
@@ -76,7 +77,8 @@ pub(crate) fn split_on(
     shared.announcements.set_node(Arc::downgrade(&shared));
     let event_loop = EventLoop::new(Arc::clone(&shared), poller);
     shared.seat.put_back(Box::new(event_loop));
-    (NetworkController { shared: Arc::clone(&shared) }, NetworkProcessor::new(shared))
+    let owner = Arc::new(LoopOwner(Arc::clone(&shared)));
+    (NetworkController { shared, _owner: Arc::clone(&owner) }, NetworkProcessor::new(owner))
 }
 
 /// The handle by which a program acts on its network.
@@ -86,6 +88,7 @@ pub(crate) fn split_on(
 #[derive(Clone)]
 pub struct NetworkController {
     pub(crate) shared: Arc<Shared>,
+    _owner: Arc<LoopOwner>,
 }
 
 impl NetworkController {
@@ -227,15 +230,30 @@ impl NetworkController {
     /// sends. A peer that takes nothing for [`Limits::stall_timeout`] ends with
     /// [`CloseReason::Stalled`].
     ///
+    /// Where the program does not run the loop, it writes until the system has taken the message: not
+    /// longer than 50 ms beside a peer that takes nothing while the program may still run the loop, and up
+    /// to [`Limits::stall_timeout`] once the half that runs it was dropped. While the endpoint connects,
+    /// nothing is waited for: [`is_ready`](Self::is_ready) and [`connect_sync`](Self::connect_sync) go on with that.
+    ///
     /// Inside the callback it queues up to [`Limits::outbox_hard_limit`] (64 MiB). There
     /// [`Limits::when_full`] decides: a connection that the program opened is waited for, for 5 s in
     /// all, unless this node holds its other end, too; an accepted one ends.
     #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
-        self.give(endpoint, message, |entry| {
+        let status = self.give(endpoint, message, |entry| {
             let sender = entry.sender.as_ref()?;
             Some(sender.send(endpoint.addr(), message))
-        })
+        });
+        self.write_unless_loop_does(endpoint);
+        status
+    }
+
+    /// Sees to the rest of what was sent, unless the loop will.
+    #[inline]
+    fn write_unless_loop_does(&self, endpoint: Endpoint) {
+        if !self.shared.announcements.has_runner() {
+            processor::write_where_nobody_runs(&self.shared, endpoint.resource_id());
+        }
     }
 
     /// As [`send`](Self::send), but never waits: [`SendStatus::Full`], with nothing taken, while

@@ -156,7 +156,11 @@ impl<S> fmt::Debug for NodeHandler<S> {
 /// The half of a node that runs its loop: exactly one of its three methods does.
 ///
 /// Until then nothing runs on any thread; what happens meanwhile is delivered first, in order.
-/// Dropping the listener stops the node.
+///
+/// Once it is dropped without having run, nobody gets events any more, and what the loop does happens
+/// only while a handle acts: a handler goes on sending and connecting by
+/// [`connect_sync`](NetworkController::connect_sync), and `send` returns when the system has taken the
+/// message. When the last handle is dropped too, the node ends.
 pub struct NodeListener<S: Send + 'static> {
     shared: Arc<Shared>,
     processor: NetworkProcessor,

@@ -30,7 +30,6 @@ fn live(transport: Transport, end: impl FnOnce(&Handler, NodeListener<Signal>)) 
     // One that never says a word.
     let _silent = transport.is_connection_oriented().then(|| RawPeer::open(transport, own));
     end(&handler, listener);
-    assert!(!handler.is_running());
 }
 
 /// Runs the node until an echo came back to a connection made inside the callback.
@@ -47,12 +46,14 @@ fn run_for_a_while(handler: &Handler, listener: NodeListener<Signal>, transport:
         NodeEvent::Network(NetEvent::Message(from, _)) if Some(from) == inside => handler.stop(),
         NodeEvent::Network(_) => {}
     });
+    assert!(!handler.is_running());
 }
 
 fn panic_in_the_callback(handler: &Handler, listener: NodeListener<Signal>) {
     handler.signals().send(Signal::Step(0));
     let run = || listener.for_each(|_| std::panic::resume_unwind(Box::new("on purpose")));
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+    assert!(!handler.is_running());
 }
 
 fn live_and_die_in_every_way() {

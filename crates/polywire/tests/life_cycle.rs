@@ -11,6 +11,8 @@ use common::*;
 
 /// Less than anybody would wait for a node that goes on.
 const SOON: Duration = Duration::from_secs(5);
+/// Bytes, more than all buffers between two ends of a connection hold.
+const MUCH: usize = 6 << 20;
 
 #[test]
 fn a_task_whose_last_owner_is_the_callback_is_dropped_there() {
@@ -80,6 +82,21 @@ fn an_early_return_beside_a_task_that_stops_on_drop_ends_the_node() {
     });
 }
 
+/// Connects to a server that reads nothing.
+fn connect_to_silent(
+    server: &mut Watched,
+    handler: &Handler,
+    transport: Transport,
+    limits: Limits,
+) -> Endpoint {
+    let (_, addr) = server.listen(transport);
+    let connect = connecting(transport, limits);
+    let (endpoint, _) = handler.network().connect_sync(&*connect, addr).unwrap();
+    let peer = server.accepted().resource_id();
+    server.handler.network().pause(peer);
+    endpoint
+}
+
 over_transports! {
     [tcp framed_tcp udp ws]
     fn a_drop_that_removes_while_its_thread_panics_leaves_the_node_running(transport) {
@@ -119,6 +136,115 @@ over_transports! {
         let from = server.accepted();
         assert_eq!(server.message(), (from, b"hello".to_vec()));
         assert_eq!(server.disconnected(), from);
+    }
+
+    [tcp framed_tcp udp ws]
+    fn a_handle_goes_on_sending_after_its_listener_was_dropped(transport) {
+        let mut server = Watched::start();
+        let (_, addr) = server.listen(transport);
+        let (handler, listener) = split();
+        drop(listener);
+        assert!(handler.is_running());
+        let (endpoint, _) = handler.network().connect_sync(transport, addr).unwrap();
+        if transport.is_connection_oriented() {
+            server.accepted();
+        }
+        for number in 0..3_u8 {
+            assert_eq!(handler.network().send(endpoint, &[number]), SendStatus::Sent);
+            assert_eq!(server.message().1, [number]);
+        }
+        if transport.is_connection_oriented() {
+            drop(handler);
+            server.disconnected();
+        }
+    }
+
+    // One message is more than all buffers between two ends hold.
+    [tcp framed_tcp ws]
+    fn what_the_system_does_not_take_at_once_is_written_though_nobody_runs_the_loop(transport) {
+        for has_listener in [true, false] {
+            let mut server = Watched::start();
+            let (_, addr) = server.listen(transport);
+            let (handler, listener) = split();
+            let listener = Some(listener).filter(|_| has_listener);
+            let (endpoint, _) = handler.network().connect_sync(transport, addr).unwrap();
+            server.accepted();
+            for byte in 0..3 {
+                let status = handler.network().send(endpoint, &vec![byte; MUCH]);
+                assert_eq!(status, SendStatus::Sent);
+                let mut left = MUCH;
+                while left > 0 {
+                    let (_, part) = server.message();
+                    assert!(part.iter().all(|it| *it == byte));
+                    left -= part.len();
+                }
+            }
+            drop(listener);
+        }
+    }
+
+    [tcp framed_tcp ws]
+    fn what_several_threads_send_is_written_though_nobody_runs_the_loop(transport) {
+        let mut server = Watched::start();
+        let (_, addr) = server.listen(transport);
+        let (handler, _listener) = split();
+        let sending = (0..4).map(|_| {
+            let handler = handler.clone();
+            thread::spawn(move || {
+                let (endpoint, _) = handler.network().connect_sync(transport, addr).unwrap();
+                let status = handler.network().send(endpoint, &vec![7; MUCH]);
+                assert_eq!(status, SendStatus::Sent);
+            })
+        });
+        let sending: Vec<_> = sending.collect();
+        let mut left = 4 * MUCH;
+        while left > 0 {
+            if let StoredNetEvent::Message(_, part) = server.next("Message") {
+                left -= part.len();
+            }
+        }
+        sending.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    [tcp framed_tcp ws]
+    fn a_peer_that_reads_nothing_ends_where_nobody_will_ever_run_the_loop(transport) {
+        let mut server = Watched::start();
+        let (handler, listener) = split();
+        drop(listener);
+        let limits = Limits::default().with_stall_timeout(Duration::from_millis(200));
+        let endpoint = connect_to_silent(&mut server, &handler, transport, limits);
+        in_time(move || {
+            handler.network().send(endpoint, &vec![7; MUCH]);
+            assert_eq!(handler.network().send(endpoint, b"more"), SendStatus::ResourceNotFound);
+            let reason = handler.network().close_reason(endpoint);
+            assert_eq!(reason, Some(CloseReason::Stalled));
+        });
+    }
+
+    [tcp framed_tcp ws]
+    fn a_send_before_the_loop_runs_does_not_wait_for_a_peer_that_reads_nothing(transport) {
+        let mut server = Watched::start();
+        let (handler, listener) = split();
+        let endpoint = connect_to_silent(&mut server, &handler, transport, Limits::default());
+        let since = Instant::now();
+        assert_eq!(handler.network().send(endpoint, &vec![7; MUCH]), SendStatus::Sent);
+        assert!(since.elapsed() < SOON);
+        assert_eq!(handler.network().close_reason(endpoint), None);
+        drop(listener);
+    }
+
+    [tcp framed_tcp ws]
+    fn a_node_that_is_stopped_while_a_send_runs_its_loop_ends(transport) {
+        let mut server = Watched::start();
+        let (handler, listener) = split();
+        drop(listener);
+        let endpoint = connect_to_silent(&mut server, &handler, transport, Limits::default());
+        let network = handler.network().clone();
+        let sender = thread::spawn(move || network.send(endpoint, &vec![7; MUCH]));
+        eventually("it waits", || handler.network().stats().queued_bytes > 0);
+        handler.stop();
+        in_time(move || assert!(sender.join().is_ok()));
+        eventually("nothing is left", || handler.network().stats().endpoints == 0);
     }
 
     [tcp framed_tcp ws]

@@ -226,7 +226,7 @@ fn drop_the_loop(transport: Transport) -> Duration {
         });
     }
     let watch = Stopwatch::start();
-    drop(processor);
+    drop((processor, network));
     let took = watch.elapsed();
     peers.join().unwrap();
     took

@@ -38,7 +38,8 @@ impl EventLoop {
         let budget = match entry.sender {
             Some(_) if self.holding => {
                 pending.merge(readiness);
-                return self.held.push(id);
+                self.held.insert(id);
+                return;
             }
             Some(_) => entry.limits().read_budget.min(self.share),
             None => ACCEPTS_PER_TURN,

@@ -7,7 +7,8 @@ use std::time::Instant;
 use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
-use crate::network::seat::{Found, Runner};
+use crate::network::processor::borrow;
+use crate::network::seat::Found;
 use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::poller::{Clock, MioPoller, Poller, Readiness};
 use crate::registry::{Entry, SharedEntry};
@@ -54,11 +55,9 @@ fn drive_or_wait(shared: &Arc<Shared>, entry: &SharedEntry, new: New) -> Result<
     loop {
         match shared.seat.take(until, || outcome.result.get().is_some()) {
             Found::Free(event_loop) => {
-                let mut runner = Runner::new(shared, event_loop);
                 let done = || outcome.result.get().is_some() || shared.seat.is_wanted();
-                if let Err(error) = runner.event_loop().turn_holding(until, done) {
-                    return Err((&error).into());
-                }
+                borrow(shared, event_loop, |it| it.run_unheard(until, done))
+                    .map_err(|error| CloseReason::from(&error))?;
                 let is_over = until.is_some_and(|until| until <= Instant::now());
                 if is_over && outcome.result.get().is_none() && !goes_on(&mut until) {
                     return give_up(shared, entry);

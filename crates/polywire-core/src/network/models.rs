@@ -9,6 +9,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::network::pair::{connect, connected};
+use crate::network::processor::{end_where_nobody_runs, execute_where_nobody_runs};
 use crate::network::{NetEvent, SendStatus};
 
 /// As `loom::model`, for runs so long that a third switch would take many minutes.
@@ -73,6 +74,7 @@ fn after_a_removal_no_event_but_the_one_just_entered_comes() {
 fn of_a_removal_and_the_peers_end_one_is_told() {
     model(|| {
         let (mut client, server) = connected(|| {});
+        server.network.shared.stop();
         drop(server.processor);
         let remover = {
             let (network, peer) = (client.network.clone(), client.peer);
@@ -102,9 +104,27 @@ fn a_connection_opened_beside_a_stop_outlives_it_not() {
             let (network, node) = (client.network.clone(), client.node.clone());
             thread::spawn(move || drop(connect(&network, &node)))
         };
+        client.network.shared.stop();
         drop(client.processor);
         opener.join().unwrap();
         assert_eq!(client.network.stats().endpoints, 0);
         assert_eq!(client.node.open_sockets(), 0);
+    });
+}
+
+#[test]
+fn a_loop_that_is_borrowed_while_the_node_is_stopped_ends() {
+    model(|| {
+        let (client, server) = connected(|| {});
+        server.network.shared.stop();
+        drop(server.processor);
+        let borrower = {
+            let network = client.network.clone();
+            thread::spawn(move || execute_where_nobody_runs(&network.shared))
+        };
+        client.network.shared.stop();
+        end_where_nobody_runs(&client.network.shared);
+        borrower.join().unwrap();
+        assert!(client.network.shared.seat.has_ended());
     });
 }

@@ -1,28 +1,40 @@
-//! The loop, driven by hand.
+//! The loop, driven by hand, and by whoever acts where nobody else drives it.
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::event_loop::Wait;
+use crate::endpoint::ResourceId;
+use crate::event_loop::{EventLoop, Wait};
 use crate::network::NetEvent;
-use crate::network::seat::Runner;
+use crate::network::seat::{Found, Runner};
 use crate::network::shared::Shared;
+use crate::registry::Stage;
+
+/// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The half of a network that waits for events and hands them out.
 ///
-/// Nothing happens on any thread but the one that calls. Dropping it ends the network: what was
-/// accepted for sending still goes out, within the linger time.
+/// Nothing happens on any thread but the one that calls. Once it is dropped nobody gets events any more, and
+/// what the loop does happens only while a handle acts: a [`NetworkController`] goes on connecting
+/// by [`connect_sync`] and sending, and `send` returns when the system has taken the message. When the last
+/// controller is dropped too, the network ends: what was accepted for sending still goes out, within
+/// the linger time.
+///
+/// [`NetworkController`]: crate::network::NetworkController
+/// [`connect_sync`]: crate::network::NetworkController::connect_sync
 pub struct NetworkProcessor {
     shared: Arc<Shared>,
+    _owner: Arc<LoopOwner>,
     /// In a row, of the poller.
     failures: u32,
 }
 
 impl NetworkProcessor {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, failures: 0 }
+    pub(crate) fn new(owner: Arc<LoopOwner>) -> Self {
+        Self { shared: Arc::clone(&owner.0), _owner: owner, failures: 0 }
     }
 
     /// Waits for something to happen, at most for `timeout` (without end if `None`, not at all if
@@ -94,9 +106,23 @@ impl NetworkProcessor {
 
 impl Drop for NetworkProcessor {
     fn drop(&mut self) {
-        self.shared.stop();
-        if let Some(runner) = self.enter() {
-            runner.end();
+        self.shared.announcements.set_abandoned();
+        if self.shared.is_stopping() {
+            if let Some(runner) = self.enter() {
+                runner.end();
+            }
+        }
+    }
+}
+
+/// Ends the network when both the processor and the last controller are gone.
+pub(crate) struct LoopOwner(pub(crate) Arc<Shared>);
+
+impl Drop for LoopOwner {
+    fn drop(&mut self) {
+        self.0.stop();
+        if let Some(event_loop) = self.0.seat.try_take() {
+            Runner::new(&self.0, event_loop).end();
         }
     }
 }
@@ -116,12 +142,28 @@ pub(crate) fn end_where_nobody_runs(shared: &Shared) {
     }
 }
 
+/// Runs the loop on behalf of one call, and ends it if the node was stopped meanwhile: whoever stopped it
+/// found it taken.
+pub(crate) fn borrow<R>(
+    shared: &Shared,
+    event_loop: Box<EventLoop>,
+    run: impl FnOnce(&mut EventLoop) -> R,
+) -> R {
+    let mut runner = Runner::borrowed(shared, event_loop);
+    let result = run(runner.event_loop());
+    drop(runner);
+    if shared.is_stopping() {
+        end_where_nobody_runs(shared);
+    }
+    result
+}
+
 /// Has the loop do what it can without waiting, if nobody runs it: connections go on to be ready, and
 /// what waits is written. Events wait for who will.
 pub(crate) fn go_on_where_nobody_runs(shared: &Shared) {
     if !shared.announcements.awaits_runner() {
         if let Some(event_loop) = shared.seat.try_take() {
-            Runner::new(shared, event_loop).event_loop().go_on_holding();
+            borrow(shared, event_loop, EventLoop::go_on_unheard);
         }
     }
 }
@@ -130,7 +172,40 @@ pub(crate) fn go_on_where_nobody_runs(shared: &Shared) {
 /// at once.
 pub(crate) fn execute_where_nobody_runs(shared: &Shared) {
     if let Some(event_loop) = shared.seat.try_take() {
-        let mut runner = Runner::new(shared, event_loop);
-        runner.event_loop().drain_commands_holding();
+        borrow(shared, event_loop, EventLoop::drain_commands_holding);
+    }
+}
+
+/// Writes what the system did not take at once of a message to that endpoint, as the program does not run
+/// the loop. Gives up when the program comes to run it, and while it may, when the peer takes nothing.
+#[cold]
+pub(crate) fn write_where_nobody_runs(shared: &Shared, id: ResourceId) {
+    // Bytes that the system took so far, while something waits.
+    let taken = || {
+        shared.registry.with(id, |entry| {
+            let sender = entry.sender.as_ref().filter(|_| entry.stage() == Stage::Ready)?;
+            (sender.queued() > 0).then(|| sender.taken())
+        })
+    };
+    let is_done = || taken().flatten().is_none() || shared.announcements.has_runner();
+    let mut before = taken();
+    // What is run when there is room may send, on the thread that has the loop.
+    while !is_done() && !shared.announcements.runs_here() {
+        let until = Instant::now().checked_add(PATIENCE);
+        match shared.seat.take(until, is_done) {
+            Found::Free(event_loop) => {
+                let is_over = || is_done() || shared.seat.is_wanted();
+                if borrow(shared, event_loop, |it| it.run_unheard(until, is_over)).is_err() {
+                    return;
+                }
+            }
+            Found::Happened | Found::Ended => return,
+            Found::TimedOut => {}
+        }
+        let now = taken();
+        if now == before && !shared.announcements.is_abandoned() {
+            return;
+        }
+        before = now;
     }
 }

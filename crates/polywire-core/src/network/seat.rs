@@ -160,8 +160,15 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
+    /// Runs the loop for the program.
     pub(crate) fn new(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
         shared.announcements.set_running(true);
+        Self::borrowed(shared, event_loop)
+    }
+
+    /// Runs the loop on behalf of one call.
+    pub(crate) fn borrowed(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
+        shared.announcements.set_borrowed();
         let was_panicking = std::thread::panicking();
         Self { shared, event_loop: Some(event_loop), was_panicking }
     }

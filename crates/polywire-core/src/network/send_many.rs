@@ -4,6 +4,7 @@ use crate::adapter::Sender;
 use crate::endpoint::Endpoint;
 use crate::loop_thread::{as_one_of_many, is_left_to_loop};
 use crate::network::{NetworkController, SendStatus};
+use crate::registry::Entry;
 
 /// What became of the messages given to [`send_many`](NetworkController::send_many).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl NetworkController {
         endpoint: Endpoint,
         messages: impl IntoIterator<Item = M>,
     ) -> SentMany {
-        let sent = self.shared.registry.with(endpoint.resource_id(), |entry| {
+        let send = |entry: &Entry| {
             let sender = entry.sender.as_deref().filter(|_| entry.takes(endpoint))?;
             let is_left_to_loop = is_left_to_loop(self.shared.announcements.runs_here());
             let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
@@ -53,7 +54,9 @@ impl NetworkController {
                 batch.bytes += message.len();
             }
             Some(SentMany { taken: batch.taken, status: SendStatus::Sent })
-        });
+        };
+        let sent = self.shared.registry.with(endpoint.resource_id(), send);
+        self.write_unless_loop_does(endpoint);
         let nobody = SentMany { taken: 0, status: SendStatus::ResourceNotFound };
         sent.flatten().unwrap_or(nobody)
     }

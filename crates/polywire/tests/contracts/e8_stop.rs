@@ -172,11 +172,13 @@ over_transports! {
     }
 
     [tcp framed_tcp udp ws]
-    fn a_listener_that_is_dropped_stops_the_node(transport) {
+    fn a_node_is_stopped_though_its_listener_was_dropped(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
         let (endpoint, _) = handler.network().connect(transport, addr).unwrap();
         drop(listener);
+        assert!(handler.is_running());
+        handler.stop();
         assert_refuses_everything(&handler, transport, endpoint);
     }
 }

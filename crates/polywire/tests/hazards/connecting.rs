@@ -66,6 +66,7 @@ fn connect_sync_briefly(handler: &Handler, transport: Transport, addr: SocketAdd
 fn in_every_place(check: impl Fn(&Handler) + Clone + Send + 'static) {
     let (handler, listener) = node::split();
     check(&handler);
+    handler.stop();
     drop(listener);
     assert_eq!(handler.network().stats().endpoints, 0);
 
