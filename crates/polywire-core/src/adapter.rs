@@ -151,6 +151,13 @@ pub trait Remote: Send {
         Arc::default()
     }
 
+    /// The peer's socket address as the system knows it, if the transport has any: asked once `open` of a
+    /// connection that was opened here has returned [`Opening::Ready`], for the endpoint to name the
+    /// address that answered. Default: none, which is the one that [`Connection::new`] was given.
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// Registers what tells readiness, for reading and writing, edge-triggered: with
     /// [`Registration::register`] for a mio source, by keeping an
     /// [`announcer`](Registration::announcer) for anything else.

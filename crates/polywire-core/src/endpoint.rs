@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// Bits of the transport tag an adapter gives its resources.
@@ -182,11 +183,12 @@ impl From<AddrWords> for SocketAddr {
 
 /// Where a message goes to or came from: a resource and the address of the peer behind it.
 ///
-/// Plain data, cheap to copy, good as a key of maps. For a connection the address never changes
-/// while the endpoint lives, even where a host name's second address turned out to be the one that
-/// answered. For a listener without connections (UDP) each peer has an endpoint of the listener's
-/// resource and its own address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Plain data, cheap to copy, good as a key of maps. A connection is one endpoint while it lives: the
+/// resource alone decides whether two are equal. Its address is the one it is connected to, and what
+/// `connect` returned before may have another one, where a later address of a host's answered. For a
+/// listener without connections (UDP) each peer has an endpoint of the listener's resource and its own
+/// address.
+#[derive(Clone, Copy)]
 pub struct Endpoint {
     resource_id: ResourceId,
     addr: AddrWords,
@@ -228,6 +230,26 @@ impl Endpoint {
     }
 }
 
+impl PartialEq for Endpoint {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.resource_id == other.resource_id
+            && (self.resource_id.is_remote() || self.addr == other.addr)
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl Hash for Endpoint {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.resource_id.hash(state);
+        if self.resource_id.is_local() {
+            self.addr.hash(state);
+        }
+    }
+}
+
 impl PartialOrd for Endpoint {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -235,9 +257,10 @@ impl PartialOrd for Endpoint {
 }
 
 impl Ord for Endpoint {
-    /// By resource, then by address.
+    /// By resource, then, of a listener's peers, by address.
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.resource_id, self.addr()).cmp(&(other.resource_id, other.addr()))
+        let addr = |it: &Self| it.resource_id.is_local().then(|| it.addr());
+        self.resource_id.cmp(&other.resource_id).then_with(|| addr(self).cmp(&addr(other)))
     }
 }
 
@@ -256,6 +279,17 @@ impl fmt::Debug for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endpoints_of_a_connection_are_one_and_those_of_a_listener_differ_by_address() {
+        let addrs = ["127.0.0.1:1", "127.0.0.1:2"].map(|addr| addr.parse().unwrap());
+        for (kind, count) in [(ResourceType::Remote, 1), (ResourceType::Local, 2)] {
+            let id = ResourceId::new(3, kind, 1, 1);
+            let endpoints = addrs.map(|addr| Endpoint::new(id, addr));
+            assert_eq!(std::collections::HashSet::from(endpoints).len(), count);
+            assert_eq!(std::collections::BTreeSet::from(endpoints).len(), count);
+        }
+    }
 
     #[test]
     fn an_id_keeps_its_four_parts_apart() {

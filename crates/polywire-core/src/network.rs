@@ -113,7 +113,7 @@ impl NetworkController {
         addr: impl ToRemoteAddr,
     ) -> io::Result<(Endpoint, SocketAddr)> {
         let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
-        let endpoint = entry.endpoint();
+        let endpoint = self.shared.registry.endpoint(&entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
         self.shared.command(Command::Connect(entry, connection, None));
         Ok((endpoint, local))
@@ -153,7 +153,7 @@ impl NetworkController {
     ) -> io::Result<(Endpoint, SocketAddr)> {
         let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
         connect_sync::wait_until_ready(&self.shared, &entry, connection)?;
-        Ok((entry.endpoint(), local))
+        Ok((self.shared.registry.endpoint(&entry), local))
     }
 
     /// The same as [`connect_sync`](Self::connect_sync), under the name that programs use with a
@@ -357,7 +357,10 @@ impl NetworkController {
         if id.is_local() {
             return Some(RemoteAddr::Socket(endpoint.addr()));
         }
-        self.shared.registry.with(id, |entry| entry.addr.to_remote_addr())
+        self.shared.registry.with(id, |entry| match entry.addr.to_remote_addr() {
+            RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
+            name => name,
+        })
     }
 
     /// The bounds that a connection is kept to, while it lives.
@@ -457,7 +460,9 @@ impl NetworkController {
         message: &[u8],
         send: impl FnOnce(&Entry) -> Option<SendStatus>,
     ) -> SendStatus {
-        let send = |entry: &Entry| if entry.takes(endpoint) { send(entry) } else { None };
+        let send = |entry: &Entry| {
+            if self.shared.registry.takes(entry, endpoint) { send(entry) } else { None }
+        };
         let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
         if status == Some(SendStatus::Sent) {
             self.shared.count_sent(1, message.len());

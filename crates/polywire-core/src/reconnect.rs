@@ -11,6 +11,7 @@ use arc_swap::ArcSwapOption;
 use crate::adapter::{Connect, Connection, Sender};
 use crate::address::RemoteAddr;
 use crate::announcer::Announcer;
+use crate::close_reason::CloseReason;
 use crate::network::SendStatus;
 
 /// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
@@ -223,12 +224,20 @@ impl Sender for Relay {
         self.with(|sender| sender.queued()).unwrap_or(0)
     }
 
+    fn taken(&self) -> Option<u64> {
+        self.with(|sender| sender.taken()).flatten()
+    }
+
     fn flush(&self) {
         self.with(|sender| sender.flush());
     }
 
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
         self.with(|sender| sender.when_writable(tell));
+    }
+
+    fn abort(&self, reason: CloseReason) {
+        self.with(|sender| sender.abort(reason));
     }
 
     fn end(&self) {

@@ -2,6 +2,7 @@
 
 mod current;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
@@ -12,7 +13,7 @@ use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use crate::sync::{ArcSwapOption, Mutex, SegQueue, SharedVec, SlimArc};
+use crate::sync::{ArcSwapOption, Mutex, MutexGuard, SegQueue, SharedVec, SlimArc};
 
 pub(crate) use current::Held;
 
@@ -45,6 +46,8 @@ pub(crate) struct Entry {
     /// Bytes kept of messages that have begun to arrive, at least 1 inside of one; written by the loop,
     /// and by whoever gives the endpoint up.
     half_received: AtomicU32,
+    /// It is connected to another address than `addr`; the registry knows which.
+    is_elsewhere: AtomicBool,
 }
 
 /// An entry, shared by the registry, the loop and whoever looks it up. Nobody needs it weakly, and so
@@ -76,28 +79,21 @@ impl Entry {
         self.half_received.swap(bytes, Ordering::Relaxed)
     }
 
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere.load(Ordering::Acquire)
+    }
+
     /// Bytes that the node holds for it.
     pub(crate) fn held(&self) -> usize {
         let queued = self.sender.as_ref().map_or(0, |sender| sender.queued());
         queued.saturating_add(self.half_received() as usize)
     }
 
-    /// The endpoint of this connection.
-    #[inline]
-    pub(crate) fn endpoint(&self) -> Endpoint {
-        Endpoint::new(self.id, self.addr.socket_addr())
-    }
-
     /// The endpoint of the peer at `addr` that this listener heard of.
     #[inline]
     pub(crate) fn endpoint_of(&self, addr: SocketAddr) -> Endpoint {
         Endpoint::new(self.id, addr)
-    }
-
-    /// Whether messages for `endpoint` may be sent by it.
-    #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
-    pub(crate) fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || self.addr.is_of(&endpoint))
     }
 
     #[inline]
@@ -180,6 +176,8 @@ pub(crate) struct Registry {
     /// Slots to be used again, with the generation of the last entry there.
     free: SegQueue<(u32, u32)>,
     count: AtomicUsize,
+    /// Whom those are connected to that are connected to another address than their entry's.
+    elsewhere: Mutex<HashMap<ResourceId, SocketAddr>>,
 }
 
 impl Registry {
@@ -200,6 +198,7 @@ impl Registry {
             stage: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
             half_received: AtomicU32::new(0),
+            is_elsewhere: AtomicBool::new(false),
         });
         self.slot(entry.id)?.store(Some(SharedEntry::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -237,10 +236,56 @@ impl Registry {
     pub(crate) fn remove(&self, id: ResourceId) {
         let Some(slot) = self.slot(id) else { return };
         if slot.load().as_ref().is_some_and(|entry| entry.id == id) {
+            if slot.load().as_ref().is_some_and(|entry| entry.is_elsewhere()) {
+                self.elsewhere().remove(&id);
+            }
             slot.store(None);
             self.count.fetch_sub(1, Ordering::Relaxed);
             self.free.push((id.slot() as u32, id.generation()));
         }
+    }
+
+    /// The endpoint of a connection.
+    #[inline]
+    pub(crate) fn endpoint(&self, entry: &Entry) -> Endpoint {
+        Endpoint::new(entry.id, self.peer_addr(entry))
+    }
+
+    /// The address that a connection is connected to, or is to be.
+    #[inline]
+    pub(crate) fn peer_addr(&self, entry: &Entry) -> SocketAddr {
+        match entry.is_elsewhere() {
+            false => entry.addr.socket_addr(),
+            true => self.other_addr(entry),
+        }
+    }
+
+    #[cold]
+    fn other_addr(&self, entry: &Entry) -> SocketAddr {
+        let addr = self.elsewhere().get(&entry.id).copied();
+        addr.unwrap_or_else(|| entry.addr.socket_addr())
+    }
+
+    /// A connection is connected to that address, if it has any.
+    pub(crate) fn note_peer_addr(&self, entry: &Entry, addr: Option<SocketAddr>) {
+        let Some(addr) = addr else { return };
+        let is_elsewhere = addr != entry.addr.socket_addr();
+        if is_elsewhere {
+            self.elsewhere().insert(entry.id, addr);
+        }
+        entry.is_elsewhere.store(is_elsewhere, Ordering::Release);
+    }
+
+    /// Whether messages for `endpoint` may be sent by this entry.
+    #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
+    pub(crate) fn takes(&self, entry: &Entry, endpoint: Endpoint) -> bool {
+        let is_of = || entry.id.is_local() || entry.addr.is_of(&endpoint);
+        !entry.is_over()
+            && (is_of() || entry.is_elsewhere() && self.other_addr(entry) == endpoint.addr())
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, HashMap<ResourceId, SocketAddr>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Entries alive, those included that still drain after their end.
@@ -257,7 +302,7 @@ impl Registry {
     /// Whether the other end of the connection `id`, whose own address is `local`, is among the entries:
     /// accepted, or about to be by a listener. Walks all entries.
     pub(crate) fn holds_other_end(&self, id: ResourceId, local: SocketAddr) -> bool {
-        let Some(peer) = self.with(id, |entry| entry.addr.socket_addr()) else { return false };
+        let Some(peer) = self.with(id, |entry| self.peer_addr(entry)) else { return false };
         let (local, peer) = (canonical(local), canonical(peer));
         let is_other_end = |entry: &Entry| {
             let addr = canonical(entry.addr.socket_addr());

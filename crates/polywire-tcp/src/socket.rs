@@ -94,6 +94,10 @@ impl Stream for TcpSocket {
         self.0.local_addr().ok()
     }
 
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer_addr().ok()
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
         if SockRef::from(&self.0).linger()? == Some(Duration::ZERO) {
             // Closing resets such a connection, unless its end was sent before.

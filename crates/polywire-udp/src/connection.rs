@@ -35,6 +35,10 @@ impl Remote for UdpConnection {
         Arc::clone(&self.limits)
     }
 
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.socket.register(registration)
     }

@@ -263,6 +263,12 @@ impl Source for &SharedSocket {
     }
 }
 
+impl SharedSocket {
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        self.read().as_ref()?.peer_addr().ok()
+    }
+}
+
 impl Sender for SharedSocket {
     /// Sends one datagram, with a status as told in the crate's docs.
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {

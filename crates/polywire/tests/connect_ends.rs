@@ -15,12 +15,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polywire::network::Transport;
+use polywire::network::{NetEvent, RemoteAddr, SendStatus, Transport};
 use polywire::{Backoff, CloseReason, Reconnecting};
 
 use faults::Library;
 use support::peers::{self, STREAMS};
-use support::{Node, StoredNetEvent, eventually, in_time};
+use support::{DEADLINE, Node, StoredNetEvent, eventually, in_time};
 
 /// How long the resolver of `faults/resolver.c` is silent.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -172,4 +172,42 @@ fn row_17_a_look_up_that_hangs_holds_up_nobody_but_its_caller() {
     let Some(library) = Library::compile("resolver") else { return };
     let said = library.run("row_17_a_look_up_that_hangs_holds_up_nobody_but_its_caller");
     said.lines().filter(|line| line.contains("echoes")).for_each(|line| println!("{line}"));
+}
+
+/// Nobody listens at the first address of the name.
+fn connect_to_the_second_address() {
+    for transport in STREAMS {
+        let server = Node::new();
+        let (_, addr) = server.listen(transport);
+        let name = format!("two.test:{}", addr.port());
+        let client = Node::new();
+        let (endpoint, _) = client.network().connect(transport, &*name).unwrap();
+        let StoredNetEvent::Connected(connected, true) = client.next() else { panic!() };
+        let (synchronous, _) = client.network().connect_sync(transport, &*name).unwrap();
+        assert_eq!((connected, connected.addr()), (endpoint, addr), "{transport}");
+        assert_eq!(synchronous.addr(), addr, "{transport}");
+        let network = client.network();
+        for endpoint in [endpoint, connected, synchronous] {
+            assert_eq!(network.remote_addr(endpoint), Some(RemoteAddr::Socket(addr)));
+            assert_eq!(network.send(endpoint, b"hello"), SendStatus::Sent);
+        }
+        let (told, is_told) = mpsc::channel();
+        let inside = Node::with(move |handler, event| {
+            if let NetEvent::Accepted(..) = event {
+                told.send(handler.network().connect_sync(transport, &*name).unwrap().0).unwrap();
+            }
+        });
+        let (_, own) = inside.listen(transport);
+        client.connect(transport, own);
+        assert_eq!(is_told.recv_timeout(DEADLINE).unwrap().addr(), addr, "{transport}");
+    }
+}
+
+#[test]
+fn the_endpoint_names_the_address_that_answered() {
+    if alone::is_alone() {
+        return connect_to_the_second_address();
+    }
+    let Some(library) = Library::compile("resolver") else { return };
+    library.run("the_endpoint_names_the_address_that_answered");
 }

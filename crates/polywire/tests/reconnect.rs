@@ -3,15 +3,17 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polywire::adapter::Connect;
+use polywire::adapter::{Connect, Connection};
+use polywire::adapters::framed_tcp::FramedTcpConnectConfig;
 use polywire::adapters::tcp::TcpConnectConfig;
-use polywire::network::{Endpoint, Limits, SendStatus, Transport};
+use polywire::adapters::ws::WsConnectConfig;
+use polywire::network::{Endpoint, Limits, NetEvent, RemoteAddr, SendStatus, Transport};
 use polywire::{Backoff, CloseReason, Reconnecting};
 
 use support::peers::{self, STREAMS};
@@ -249,4 +251,82 @@ fn a_host_name_is_looked_up_again_without_holding_the_node_up() {
     let server = restart(Transport::FramedTcp, addr);
     await_connection(&client, endpoint);
     server.accepted();
+}
+
+/// Each attempt is made to the next of these addresses.
+#[derive(Clone)]
+struct Moving(Transport, Arc<Mutex<Vec<SocketAddr>>>);
+
+impl Connect for Moving {
+    fn connect(&self, _: &RemoteAddr) -> io::Result<Connection> {
+        let addr = self.1.lock().unwrap().remove(0);
+        self.0.connect(&RemoteAddr::Socket(addr))
+    }
+}
+
+#[test]
+fn the_endpoint_names_the_address_that_it_is_connected_to_again() {
+    for transport in STREAMS {
+        let mut first = Node::new();
+        let second = Node::new();
+        let addrs = [first.listen(transport).1, second.listen(transport).1];
+        let client = Node::new();
+        let moving = Moving(transport, Arc::new(Mutex::new(addrs.to_vec())));
+        let again = Reconnecting::new(moving).with_backoff(quick());
+        let endpoint = client.connect_ready(again, addrs[0]);
+        assert_eq!(endpoint.addr(), addrs[0]);
+        first.stop();
+        assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e.addr() == addrs[0]));
+        let StoredNetEvent::Connected(now, true) = client.next() else { panic!("{transport}") };
+        assert_eq!((now, now.addr()), (endpoint, addrs[1]), "{transport}");
+        let remote_addr = client.network().remote_addr(endpoint);
+        assert_eq!(remote_addr, Some(RemoteAddr::Socket(addrs[1])));
+        second.accepted();
+        for to in [endpoint, now] {
+            assert_eq!(client.network().send(to, b"hello"), SendStatus::Sent);
+            assert_eq!(second.message().1, b"hello");
+        }
+        let elsewhere =
+            Endpoint::from_listener(endpoint.resource_id(), "1.2.3.4:5".parse().unwrap());
+        assert_eq!(client.network().send(elsewhere, b"?"), SendStatus::ResourceNotFound);
+    }
+}
+
+fn again_with(transport: Transport, limits: Limits) -> Box<dyn Connect> {
+    match transport {
+        Transport::Tcp => {
+            let config = TcpConnectConfig::default().with_limits(limits);
+            Box::new(Reconnecting::new(config).with_backoff(quick()))
+        }
+        Transport::FramedTcp => {
+            let config = FramedTcpConnectConfig::default().with_limits(limits);
+            Box::new(Reconnecting::new(config).with_backoff(quick()))
+        }
+        _ => {
+            let config = WsConnectConfig::default().with_limits(limits);
+            Box::new(Reconnecting::new(config).with_backoff(quick()))
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_ends_and_is_connected_to_again() {
+    for transport in STREAMS {
+        let server = Node::with(|handler, event| {
+            if let NetEvent::Accepted(endpoint, _) = event {
+                handler.network().pause(endpoint.resource_id());
+            }
+        });
+        let (_, addr) = server.listen(transport);
+        let limits = Limits::default().with_stall_timeout(Duration::from_millis(200));
+        let client = Node::with(|handler, event| {
+            if let NetEvent::Connected(endpoint, true) = event {
+                handler.network().send(*endpoint, &vec![7; 16 << 20]);
+            }
+        });
+        let endpoint = client.connect(&*again_with(transport, limits), addr);
+        await_connection(&client, endpoint);
+        assert_eq!(client.disconnected(endpoint), CloseReason::Stalled, "{transport}");
+        await_connection(&client, endpoint);
+    }
 }

@@ -31,7 +31,7 @@ impl EventLoop {
         self.shared.reasons.replace(entry.id, reason.clone());
         self.shared.counters.count_end(&reason);
         self.close(resource, reason);
-        self.emit(NetEvent::Disconnected(entry.endpoint()), callback);
+        self.emit(NetEvent::Disconnected(self.shared.registry.endpoint(&entry)), callback);
     }
 
     /// Ends what was given up, for want of room.

@@ -30,7 +30,7 @@ impl<'a, H> ConnectionSink<'a, H> {
         slice: &'a mut TimeSlice,
     ) -> Self {
         let current = shared.registry.hold_current(entry);
-        let (endpoint, gather) = (entry.endpoint(), GatherForLoop::default());
+        let (endpoint, gather) = (shared.registry.endpoint(entry), GatherForLoop::default());
         Self { shared, entry, endpoint, callback, gather, slice, _current: current }
     }
 }

@@ -122,7 +122,10 @@ impl EventLoop {
             let entry = SharedEntry::clone(&resource.entry);
             entry.set_paused(false);
             self.mark_ready(id, Readiness::READABLE);
-            self.emit(NetEvent::Accepted(entry.endpoint(), listener), callback);
+            self.emit(
+                NetEvent::Accepted(self.shared.registry.endpoint(&entry), listener),
+                callback,
+            );
         }
     }
 

@@ -93,6 +93,9 @@ impl EventLoop {
         if let Some(redial) = resource.redial() {
             redial.note_ready(self.shared.clock.now());
         }
+        if let (Origin::Connected(_), Some(remote)) = (&origin, &resource.remote) {
+            self.shared.registry.note_peer_addr(&entry, remote.peer_addr());
+        }
         resource.stage = Stage::Ready;
         resource.set_deadline(None);
         resource.settle();
@@ -105,14 +108,15 @@ impl EventLoop {
         }
         // What came along with the last of the handshake waits already.
         self.mark_ready(entry.id, Readiness::READABLE);
-        let endpoint = entry.endpoint();
+        let endpoint = self.shared.registry.endpoint(&entry);
         match origin {
             Origin::Accepted(listener) => {
                 tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %listener, "accepted");
                 self.emit(NetEvent::Accepted(endpoint, listener), callback);
             }
             Origin::Connected(outcome) => {
-                tracing::debug!(endpoint = %entry.id, peer = %entry.addr, "connected");
+                let peer = endpoint.addr();
+                tracing::debug!(endpoint = %entry.id, %peer, "connected");
                 if let Some(outcome) = outcome {
                     let _ = outcome.result.set(Ok(()));
                     self.shared.seat.notify();
@@ -138,7 +142,10 @@ impl EventLoop {
                 self.shared.seat.notify();
             }
             Origin::Connected(None) if was_known => {
-                self.emit(NetEvent::Connected(entry.endpoint(), false), callback);
+                self.emit(
+                    NetEvent::Connected(self.shared.registry.endpoint(&entry), false),
+                    callback,
+                );
             }
             Origin::Connected(None) => {}
             Origin::Accepted(listener) => {

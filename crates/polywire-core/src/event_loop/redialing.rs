@@ -40,7 +40,7 @@ impl EventLoop {
         self.shared.reasons.replace(entry.id, reason.clone());
         self.arm(&mut resource, delay);
         self.put_back(resource);
-        let endpoint = entry.endpoint();
+        let endpoint = self.shared.registry.endpoint(&entry);
         let event = match failed {
             true => NetEvent::Connected(endpoint, false),
             false => NetEvent::Disconnected(endpoint),

@@ -102,6 +102,7 @@ fn drive_alone(
     match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
         Ok(()) => {
             // The program is told so on return, before the loop is.
+            shared.registry.note_peer_addr(entry, remote.peer_addr());
             entry.become_ready();
             shared.command(Command::Adopt(SharedEntry::clone(entry), New { remote, redial }));
             Ok(())

@@ -39,8 +39,9 @@ impl NetworkController {
         endpoint: Endpoint,
         messages: impl IntoIterator<Item = M>,
     ) -> SentMany {
+        let registry = &self.shared.registry;
         let send = |entry: &Entry| {
-            let sender = entry.sender.as_deref().filter(|_| entry.takes(endpoint))?;
+            let sender = entry.sender.as_deref().filter(|_| registry.takes(entry, endpoint))?;
             let is_left_to_loop = is_left_to_loop(self.shared.announcements.runs_here());
             let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
             for message in messages {
@@ -55,7 +56,7 @@ impl NetworkController {
             }
             Some(SentMany { taken: batch.taken, status: SendStatus::Sent })
         };
-        let sent = self.shared.registry.with(endpoint.resource_id(), send);
+        let sent = registry.with(endpoint.resource_id(), send);
         self.write_unless_loop_does(endpoint);
         let nobody = SentMany { taken: 0, status: SendStatus::ResourceNotFound };
         sent.flatten().unwrap_or(nobody)

@@ -8,6 +8,7 @@ mod seldom;
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::adapter::{Closing, Flow, Io, Opening, Received, Registration, Remote, Sender, Sink};
@@ -217,6 +218,11 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         Arc::clone(self.outbox.limits())
     }
 
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        let own = self.seldom.as_ref().and_then(|seldom| seldom.socket.as_ref());
+        own.or_else(|| self.outbox.socket())?.peer_addr()
+    }
+
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.outbox.set_announcer(registration.announcer());
         self.sole_socket()?.register(registration)?;
@@ -281,11 +287,11 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
         self.set_announcer(announcer);
     }
 
-    fn send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
+    fn send(&self, _to: SocketAddr, message: &[u8]) -> SendStatus {
         Self::send(self, message, true)
     }
 
-    fn try_send(&self, _to: std::net::SocketAddr, message: &[u8]) -> SendStatus {
+    fn try_send(&self, _to: SocketAddr, message: &[u8]) -> SendStatus {
         Self::send(self, message, false)
     }
 

@@ -65,6 +65,12 @@ pub trait Stream: Send + Sync + 'static {
         None
     }
 
+    /// The peer's address, if it has a socket address. Default: none. See
+    /// [`Remote::peer_addr`](crate::adapter::Remote::peer_addr).
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// Ends the sending side; the peer reads the end of the stream after the last byte.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 /* A resolver that does not answer. Loaded before the C library (LD_PRELOAD).
  *
  * "silent.test" is looked up for two seconds, in vain. "later.test" is this machine the first time
- * it is asked for, and silent from then on. All other names are left to the system. */
+ * it is asked for, and silent from then on. "two.test" is 127.0.0.2 and 127.0.0.1. All other names are
+ * left to the system. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
@@ -21,6 +22,13 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     if (is_later || (node && !strcmp(node, "silent.test"))) {
         sleep(2);
         return EAI_AGAIN;
+    }
+    if (node && !strcmp(node, "two.test")) {
+        int failed = next("127.0.0.2", service, hints, result);
+        struct addrinfo *last = failed ? NULL : *result;
+        while (last && last->ai_next)
+            last = last->ai_next;
+        return failed ? failed : next("127.0.0.1", service, hints, &last->ai_next);
     }
     return next(node, service, hints, result);
 }
