@@ -68,7 +68,8 @@ fn build<E>(
 
 /// Where events are sent from. Clones send to the same receiver.
 ///
-/// No method waits for the receiver. Once the receiver is gone, what is sent is dropped.
+/// No method waits for the receiver. Once the receiver is gone, and so once the node whose signals
+/// these are has ended, what is sent is dropped; [`try_send`](Self::try_send) gives it back instead.
 pub struct EventSender<E> {
     queue: Arc<Queue<E>>,
 }
@@ -78,6 +79,35 @@ impl<E> EventSender<E> {
     #[inline]
     pub fn send(&self, event: E) {
         self.queue.push_to(&self.queue.ordinary, event);
+    }
+
+    /// As [`send`](Self::send), but gives the event back if nobody will receive it, because the receiver
+    /// is gone. `Ok` does not promise that it is received: the receiver may go before it gets there.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, listener) = node::split::<&str>();
+    /// let mut task = listener.for_each_async(|_| {});
+    /// handler.stop();
+    /// task.wait();
+    /// assert_eq!(handler.signals().try_send("too late"), Err("too late"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The event, if the receiver is gone.
+    pub fn try_send(&self, event: E) -> Result<(), E> {
+        if self.is_closed() {
+            return Err(event);
+        }
+        self.send(event);
+        Ok(())
+    }
+
+    /// Whether the receiver is gone, and so the node whose signals these are has ended.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Sends an event ahead of all others, but behind those sent in this way before.
