@@ -240,12 +240,10 @@ impl NetworkController {
     /// all, unless this node holds its other end, too; an accepted one ends.
     #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
-        let status = self.give(endpoint, message, |entry| {
+        self.give(endpoint, message, true, |entry| {
             let sender = entry.sender.as_ref()?;
             Some(sender.send(endpoint.addr(), message))
-        });
-        self.write_unless_loop_does(endpoint);
-        status
+        })
     }
 
     /// Sees to the rest of what was sent, unless the loop will.
@@ -259,7 +257,7 @@ impl NetworkController {
     /// As [`send`](Self::send), but never waits: [`SendStatus::Full`], with nothing taken, while
     /// more than [`Limits::outbox_soft_mark`] bytes wait.
     pub fn try_send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
-        self.give(endpoint, message, |entry| {
+        self.give(endpoint, message, false, |entry| {
             let sender = entry.sender.as_ref()?;
             Some(sender.try_send(endpoint.addr(), message))
         })
@@ -458,6 +456,7 @@ impl NetworkController {
         &self,
         endpoint: Endpoint,
         message: &[u8],
+        may_wait: bool,
         send: impl FnOnce(&Entry) -> Option<SendStatus>,
     ) -> SendStatus {
         let send = |entry: &Entry| {
@@ -465,7 +464,10 @@ impl NetworkController {
         };
         let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
         if status == Some(SendStatus::Sent) {
-            self.shared.count_sent(1, message.len());
+            let runs_here = self.shared.count_sent(1, message.len());
+            if may_wait && !runs_here {
+                self.write_unless_loop_does(endpoint);
+            }
         }
         status.unwrap_or(SendStatus::ResourceNotFound)
     }

@@ -79,6 +79,12 @@ impl Entry {
         self.half_received.swap(bytes, Ordering::Relaxed)
     }
 
+    /// Whether messages for `endpoint` may be sent by it, at the address that it was made with.
+    #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
+    fn takes(&self, endpoint: Endpoint) -> bool {
+        !self.is_over() && (self.id.is_local() || self.addr.is_of(&endpoint))
+    }
+
     #[inline]
     fn is_elsewhere(&self) -> bool {
         self.is_elsewhere.load(Ordering::Acquire)
@@ -277,11 +283,14 @@ impl Registry {
     }
 
     /// Whether messages for `endpoint` may be sent by this entry.
-    #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
+    #[inline]
     pub(crate) fn takes(&self, entry: &Entry, endpoint: Endpoint) -> bool {
-        let is_of = || entry.id.is_local() || entry.addr.is_of(&endpoint);
-        !entry.is_over()
-            && (is_of() || entry.is_elsewhere() && self.other_addr(entry) == endpoint.addr())
+        entry.takes(endpoint) || self.takes_elsewhere(entry, endpoint)
+    }
+
+    #[cold]
+    fn takes_elsewhere(&self, entry: &Entry, endpoint: Endpoint) -> bool {
+        !entry.is_over() && entry.is_elsewhere() && self.other_addr(entry) == endpoint.addr()
     }
 
     fn elsewhere(&self) -> MutexGuard<'_, HashMap<ResourceId, SocketAddr>> {

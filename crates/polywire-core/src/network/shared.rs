@@ -225,12 +225,13 @@ impl Shared {
         self.announcements.budget().set_max(limits.max_buffered);
     }
 
-    /// Counts messages that were taken to be sent.
+    /// Counts messages that were taken to be sent. Returns whether the current thread runs the loop.
     #[inline]
-    pub(crate) fn count_sent(&self, messages: usize, bytes: usize) {
+    pub(crate) fn count_sent(&self, messages: usize, bytes: usize) -> bool {
         let is_loop = self.announcements.runs_here();
         self.counters.messages_out.add(is_loop, messages);
         self.counters.bytes_out.add(is_loop, bytes);
+        is_loop
     }
 
     pub(crate) fn set_busy_poll(&self, time: Duration) {
