@@ -195,6 +195,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    #[inline]
     pub(crate) fn new(resource_id: ResourceId, addr: SocketAddr) -> Self {
         Self { resource_id, addr: addr.into() }
     }
