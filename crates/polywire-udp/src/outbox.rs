@@ -70,27 +70,32 @@ impl Outbox {
         state.is_watched = false;
     }
 
-    /// Sends a datagram by `write`, which makes one system call, or keeps it.
+    /// Whether a datagram of so many bytes leaves by itself: nothing waits that it would have to join, or
+    /// to stay behind.
     #[inline(always)]
+    pub(crate) fn leaves_alone(&self, len: usize, gathering: Gathering) -> bool {
+        let is_lone = gathering == Gathering::No || !self.joining.suits(len);
+        is_lone && len <= MAX_LOCAL_PAYLOAD_LEN && !self.is_used.load(Ordering::Acquire)
+    }
+
+    /// Sends a datagram by `write`, which makes one system call, or keeps it.
     pub(crate) fn send(
         &self,
         to: SocketAddr,
         message: &[u8],
         gathering: Gathering,
-        write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
+        mut write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
     ) -> SendStatus {
         if message.len() > MAX_LOCAL_PAYLOAD_LEN {
             return SendStatus::MaxPacketSizeExceeded;
         }
-        let may_wait = gathering != Gathering::No && self.joining.suits(message.len());
-        if !may_wait && !self.is_used.load(Ordering::Acquire) {
-            let mut write = write;
+        if self.leaves_alone(message.len(), gathering) {
             return send_datagram(|| write(to, message, None));
         }
+        let may_wait = self.joining.suits(message.len());
         self.queue(to, message, if may_wait { gathering } else { Gathering::No }, write)
     }
 
-    #[inline(never)] // Not in the way of lone datagrams.
     fn queue(
         &self,
         to: SocketAddr,

@@ -180,17 +180,23 @@ impl SharedSocket {
         result
     }
 
-    /// As [`send`](Sender::send), from where the peer has asked.
-    #[inline(never)] // Not in the way of others.
-    fn send_from(
-        &self,
-        asked: &Asked,
-        socket: &UdpSocket,
-        (to, message): (SocketAddr, &[u8]),
-    ) -> SendStatus {
-        self.outbox.send(to, message, gathering(), |to, bytes, len| {
-            Self::transmit_from(asked, socket, (to, bytes, len))
-        })
+    /// As [`send`](Sender::send), of a datagram that may have to wait, or that the system has refused once.
+    #[inline(never)] // Not in the way of lone datagrams.
+    fn send_or_keep(&self, socket: &UdpSocket, to: SocketAddr, message: &[u8]) -> SendStatus {
+        let status = match &self.bound {
+            Bound::AllAddrs(asked) => {
+                self.outbox.send(to, message, gathering(), |to, bytes, len| {
+                    Self::transmit_from(asked, socket, (to, bytes, len))
+                })
+            }
+            _ => self.outbox.send(to, message, gathering(), |to, bytes, len| {
+                self.transmit(socket, to, bytes, len)
+            }),
+        };
+        if status == SendStatus::ResourceNotAvailable {
+            self.look_for_own_addr(socket);
+        }
+        status
     }
 
     // A panic can't leave the socket half changed, so a poisoned lock is as good as any.
@@ -274,16 +280,13 @@ impl Sender for SharedSocket {
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return SendStatus::ResourceNotFound };
-        if let Bound::AllAddrs(asked) = &self.bound {
-            return self.send_from(asked, socket, (to, message));
-        }
-        let status = self
-            .outbox
-            .send(to, message, gathering(), |to, bytes, len| self.transmit(socket, to, bytes, len));
-        if status == SendStatus::ResourceNotAvailable {
-            self.look_for_own_addr(socket);
-        }
-        status
+        let sent = match &self.bound {
+            _ if !self.outbox.leaves_alone(message.len(), gathering()) => None,
+            Bound::Peer(_) => calls::send(socket, message).ok(),
+            Bound::OneAddr => calls::send_to(socket, message, to).ok(),
+            Bound::AllAddrs(_) => None,
+        };
+        if sent.is_some() { SendStatus::Sent } else { self.send_or_keep(socket, to, message) }
     }
 
     fn queued(&self) -> usize {
