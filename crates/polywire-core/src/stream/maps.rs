@@ -68,14 +68,16 @@ impl Map {
     /// So many bytes are about to be written. Page by page it would take the system longer to give
     /// memory for them than it takes to write them.
     pub(super) fn touch(&mut self, end: usize) {
-        let Some(Bytes { map, touched }) = &mut self.bytes else { return };
-        if end > *touched {
+        let Some(bytes) = &mut self.bytes else { return };
+        let touched = bytes.touched;
+        if end > touched {
             #[cfg(target_os = "linux")]
-            if end - *touched >= MANY {
+            if end - touched >= MANY {
                 // Before Linux 5.14 it is page by page.
-                let _ = map.advise_range(memmap2::Advice::PopulateWrite, *touched, end - *touched);
+                let _ =
+                    bytes.map.advise_range(memmap2::Advice::PopulateWrite, touched, end - touched);
             }
-            *touched = end;
+            bytes.touched = end;
         }
     }
 }
