@@ -21,8 +21,8 @@ use polywire::network::{Endpoint, Limits, NetEvent, Transport};
 
 use support::peers::{self, MESSAGE_STREAMS, STREAMS, Unanswering};
 #[cfg(target_os = "linux")]
-use support::{DEADLINE, system};
-use support::{Node, SLACK, StoredNetEvent, eventually};
+use support::system;
+use support::{DEADLINE, Node, SLACK, StoredNetEvent, eventually};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SHORT: Duration = Duration::from_millis(300);
