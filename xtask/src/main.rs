@@ -20,6 +20,7 @@ mod simulate;
 mod tidy;
 mod torture;
 mod transfer;
+mod wine;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ usage: cargo xtask COMMAND
   models [--schedules N]                 what threads do to each other, in every order
   sanitize address|thread [OPTIONS]      the tests under a sanitizer; OPTIONS as cargo's
   platforms                              compiles for Windows, macOS, FreeBSD and the oldest Rust
+  wine                                   runs tests of every transport as Windows programs
 
 --skip-missing passes over peers that can't be had here, instead of failing.";
 
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Some("crowd") => crowd::run(&args[1..]),
         Some("models") => models::run(&args[1..]),
         Some("platforms") => platforms::run(),
+        Some("wine") => wine::run(),
         Some("sanitize") => {
             sanitize::run(args.get(1).map(String::as_str), args.get(2..).unwrap_or(&[]))
         }
