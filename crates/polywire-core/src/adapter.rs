@@ -303,6 +303,13 @@ pub trait Sender: Send + Sync {
     /// Sends `message` whole, or takes it whole to be sent later, in the order of the calls of one
     /// thread.
     ///
+    /// A sender that keeps messages waits here while more than [`Limits::outbox_soft_mark`] bytes are
+    /// queued, where [`Announcer::loop_is_of_another_thread`] is true. It returns when there is room, the
+    /// endpoint ends or the node stops ([`Announcer::is_stopping`]), and ends a connection whose peer
+    /// takes nothing for [`Limits::stall_timeout`]. Elsewhere it queues up to
+    /// [`Limits::outbox_hard_limit`]. Before it keeps a message it asks [`Announcer::has_room`], and then
+    /// calls [`Announcer::change_queued`].
+    ///
     /// `to` is the address of the endpoint, for listeners without connections. Ask [`gathering`]
     /// whether the message may wait for those that follow it.
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus;

@@ -340,8 +340,10 @@ impl Announcer {
         }
     }
 
-    /// Whether the loop is a matter of another thread, which may run it just now or not.
-    pub(crate) fn is_of_another_thread(&self) -> bool {
+    /// Whether another thread runs the loop, or is about to, or ran it last. Only then may a
+    /// [`send`](crate::adapter::Sender::send) wait for room: where no thread has run the loop yet, the
+    /// current one may be the one that will.
+    pub fn loop_is_of_another_thread(&self) -> bool {
         self.announcements.is_of_another_thread()
     }
 
@@ -351,7 +353,10 @@ impl Announcer {
         self.announcements.dropped.add(datagrams);
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
+    /// Whether the node has been stopped. A [`send`](crate::adapter::Sender::send) that waits for room must
+    /// then return [`ResourceNotFound`](crate::network::SendStatus::ResourceNotFound), for the loop may be
+    /// inside a callback that waits for the very thread. Nobody announces it: look every few milliseconds.
+    pub fn is_stopping(&self) -> bool {
         self.announcements.is_stopping()
     }
 
@@ -362,9 +367,21 @@ impl Announcer {
         node.is_some_and(|node| node.holds_other_end(self.id, local))
     }
 
-    /// Has the node give up who holds most, so that there is room for so many bytes more. To be called
-    /// without any outbox's lock.
-    pub(crate) fn make_room(&self, more: usize) {
+    /// Whether the node may hold `more` bytes besides what it holds, by
+    /// [`NodeLimits::max_buffered`](crate::NodeLimits). A [`Sender`](crate::adapter::Sender) that keeps
+    /// messages must ask before it keeps one.
+    #[inline]
+    pub fn has_room(&self, more: usize) -> bool {
+        self.budget().has_room(more)
+    }
+
+    /// Has the node end the connections that hold most, with
+    /// [`CloseReason::NodeMemory`](crate::CloseReason), until it has room for `more` bytes; ask
+    /// [`has_room`](Self::has_room) afterwards. Does nothing where there is room.
+    ///
+    /// It calls [`queued`](crate::adapter::Sender::queued) and [`abort`](crate::adapter::Sender::abort) of
+    /// any connection, the caller's own among them: hold no lock that these take.
+    pub fn make_room(&self, more: usize) {
         if let Some(node) = self.announcements.node.0.get() {
             node.make_room(more);
         }

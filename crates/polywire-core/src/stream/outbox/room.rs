@@ -41,7 +41,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             return Err(SendStatus::Full);
         }
         let Some(announcer) = &state.announcer else { return Ok(state) };
-        if announcer.is_of_another_thread() {
+        if announcer.loop_is_of_another_thread() {
             let announcer = announcer.clone();
             return self.wait_beside_loop(state, &announcer, len);
         }

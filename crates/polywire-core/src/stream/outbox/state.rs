@@ -290,7 +290,7 @@ impl State {
     /// Whether the node may hold so many bytes more.
     #[inline]
     pub(super) fn node_has_room(&self, more: usize) -> bool {
-        self.announcer.as_ref().is_none_or(|announcer| announcer.budget().has_room(more))
+        self.announcer.as_ref().is_none_or(|announcer| announcer.has_room(more))
     }
 
     /// Whether no message is taken any more.
