@@ -6,7 +6,7 @@ use polywire_core::address::Name;
 use polywire_core::network::{NetEvent, SendStatus};
 use polywire_core::node::{self, NodeEvent};
 use polywire_tcp::Tcp;
-use third_party::Mem;
+use third_party::mem::Mem;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
