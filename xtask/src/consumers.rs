@@ -7,9 +7,10 @@ use std::process::Command;
 use crate::Result;
 use crate::process::{cargo, execute, is_installed, output, root, target_dir};
 
-/// Lines of code that an adapter of one's own may take, blanks and comments not counted: a whole one, in
-/// two files.
-const MAX_ADAPTER_LINES: &[(&[&str], usize)] = &[(&["mem.rs", "mem/pipe.rs"], 420)];
+/// Lines of code that an adapter of one's own may take, blanks and comments not counted: one on the engine
+/// with its test, and a whole one, in two files.
+const MAX_ADAPTER_LINES: &[(&[&str], usize)] =
+    &[(&["unix.rs"], 150), (&["mem.rs", "mem/pipe.rs"], 420)];
 const ADAPTERS: &str = "consumers/third-party/src";
 
 /// What each program must not pull in.
