@@ -116,9 +116,6 @@ impl Pipe {
         let (before, mark) = (state.queued, self.limits.outbox_soft_mark);
         state.set_queued(before - bytes);
         state.taken += bytes as u64;
-        if state.is_over && bytes > 0 && state.messages.is_empty() {
-            announce(state.writer.as_ref(), Readiness::WRITABLE); // It waits to close.
-        }
         if before > mark && state.queued <= mark {
             let told = std::mem::take(&mut state.when_writable);
             drop(state);
@@ -143,7 +140,7 @@ impl Pipe {
         }
     }
 
-    /// The reader is gone.
+    /// The reader is gone. A writer that closes waits for that, too: whoever has read all ends.
     pub(super) fn abandon(&self) {
         let mut state = lock(&self.state);
         state.is_abandoned = true;
