@@ -35,6 +35,8 @@ pub(crate) fn run() -> Result {
         execute(&mut run_consumer(name))?;
         println!("consumers: {name} builds and runs");
     }
+    execute(&mut consumer("test", "third-party"))?;
+    println!("consumers: third-party keeps what every transport promises");
     run_hosted()
 }
 
@@ -81,7 +83,11 @@ fn check_tree(name: &str, unwanted: &[&str]) -> Result {
 
 /// Builds and runs one of the programs, all built into one folder.
 pub(crate) fn run_consumer(name: &str) -> Command {
-    let mut command = cargo(["run", "--quiet", "--manifest-path"]);
+    consumer("run", name)
+}
+
+fn consumer(verb: &str, name: &str) -> Command {
+    let mut command = cargo([verb, "--quiet", "--manifest-path"]);
     command.arg(format!("consumers/{name}/Cargo.toml"));
     command.arg("--target-dir").arg(target_dir().join("consumers"));
     command

@@ -33,7 +33,7 @@ usage: cargo xtask COMMAND
   ci [--skip-missing]                    everything the gate checks, in its order
   features                               every set of features of every published crate builds
   tidy                                   the rules of the house that no compiler knows
-  consumers                              three programs outside the workspace build and run
+  consumers                              programs outside the workspace build, run and pass their tests
   simulate [--seeds N] [--from S]        random worlds on every stream transport, in release
   bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
                                          polywire beside its peers: tables, and charts with --out

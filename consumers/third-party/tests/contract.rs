@@ -1,0 +1,24 @@
+//! What every endpoint and every node promises: one body for each promise, run over every adapter.
+//!
+//! To hold an adapter of yours against it, implement `kit::Adapter` and name it in `over_adapters`.
+
+#[path = "contract/kit.rs"]
+#[macro_use]
+mod kit;
+
+#[path = "contract/callback.rs"]
+mod callback;
+#[path = "contract/connecting.rs"]
+mod connecting;
+#[path = "contract/delivery.rs"]
+mod delivery;
+#[path = "contract/ends.rs"]
+mod ends;
+#[path = "contract/full.rs"]
+mod full;
+#[path = "contract/memory.rs"]
+mod memory;
+#[path = "contract/order.rs"]
+mod order;
+#[path = "contract/writable.rs"]
+mod writable;
