@@ -66,5 +66,5 @@ pub use polywire_core::{
 };
 
 #[cfg(all(doctest, feature = "tcp", feature = "udp", feature = "ws"))]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct ReadmeDoctests;
