@@ -11,6 +11,7 @@ mod fuzz;
 mod instructions;
 mod interop;
 mod manifest;
+mod minimal_versions;
 mod models;
 mod peers;
 mod platforms;
@@ -47,7 +48,8 @@ usage: cargo xtask COMMAND
   crowd [--connections N]                19,900 connections that come and go, in release
   models [--schedules N]                 what threads do to each other, in every order
   sanitize address|thread [OPTIONS]      the tests under a sanitizer; OPTIONS as cargo's
-  platforms                              compiles for Windows, macOS, FreeBSD and the oldest Rust
+  platforms                              compiles for Windows, macOS, FreeBSD, and with the oldest
+                                         Rust and the oldest dependencies
   wine                                   runs tests of every transport as Windows programs
 
 --skip-missing passes over peers that can't be had here, instead of failing.";

@@ -1,4 +1,5 @@
-//! Checks what compiles where this machine is not: on other systems, and with the oldest compiler.
+//! Checks what compiles where this machine is not: on other systems, with the oldest compiler, and
+//! with the oldest dependencies.
 
 use std::fs;
 use std::time::Instant;
@@ -6,6 +7,7 @@ use std::time::Instant;
 use crate::Result;
 use crate::debian_rust::DebianRust;
 use crate::manifest::published;
+use crate::minimal_versions;
 use crate::process::{execute, root, target_dir};
 
 const TARGETS: &[&str] =
@@ -14,6 +16,7 @@ const TARGETS: &[&str] =
 /// Checks the types of all published crates with all features, and their tests for the other
 /// systems.
 pub(crate) fn run() -> Result {
+    step("oldest dependencies", minimal_versions::check)?;
     let packages: Vec<String> =
         published()?.into_iter().flat_map(|manifest| ["--package".into(), manifest.name]).collect();
     let rust = DebianRust::with_sources()?;
