@@ -1,0 +1,45 @@
+use polywire::adapter::{Connect, Connection};
+use polywire::adapters::tcp::{TcpConnectConfig, connect_stream};
+use polywire::network::{CloseReason, RemoteAddr};
+use polywire::stream::{Decoded, Encoder, Item, Protocol};
+use std::io;
+
+const MAX_LINE: usize = 8 << 10;
+struct Lines; // each message one line of text
+
+impl Connect for Lines {
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        connect_stream(&TcpConnectConfig::default(), addr, Self)
+    }
+}
+
+impl Protocol for Lines {
+    type Encoder = Self;
+
+    fn encoder(&self) -> Self {
+        Self
+    }
+    fn open(&mut self, _out: &mut Vec<u8>) -> bool {
+        true // There is no handshake.
+    }
+    fn decode<'a>(&'a mut self, input: &'a mut [u8], _out: &mut Vec<u8>) -> Result<Decoded<'a>, CloseReason> {
+        let end = input.iter().position(|byte| *byte == b'\n');
+        if end.unwrap_or(input.len()) > MAX_LINE {
+            return Err(CloseReason::ProtocolViolation("line too long".into()));
+        }
+        Ok(match end {
+            Some(len) => Decoded { consumed: len + 1, item: Item::Message(&input[..len]) },
+            None => Decoded { consumed: 0, item: Item::Incomplete { needed: input.len() + 1 } },
+        })
+    }
+}
+
+impl Encoder for Lines {
+    fn max_message_size(&self) -> usize {
+        MAX_LINE
+    }
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(message);
+        out.push(b'\n');
+    }
+}
