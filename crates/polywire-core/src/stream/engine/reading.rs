@@ -235,7 +235,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Item::Incomplete { needed } => {
                     break Ok((position, Stop::Needs(needed.max(len + 1))));
                 }
-                Item::Skip => {}
+                Item::Skip if out.is_empty() => {}
+                // Not with an answer behind it, which a later one may replace.
+                Item::Skip => self.outbox.push(std::mem::take(&mut out)),
                 Item::Answer => self.outbox.push_answer(std::mem::take(&mut out)),
                 Item::Ready => break Ok((position, Stop::Ready)),
                 Item::Message(message) => {

@@ -1,8 +1,9 @@
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::io::{IoSlice, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::adapter::{Opening, Received, Remote};
+use crate::adapter::{Opening, Received, Registration, Remote};
 use crate::limits::Limits;
 use crate::stream::Encoder;
 use crate::stream::engine::fixture::{Flood, with_io};
@@ -142,4 +143,83 @@ fn a_protocol_that_takes_nothing_or_too_much_is_named_and_ends_its_endpoint() {
         let told = end_of(consumed, is_message);
         assert!(told.contains("Wrong") && told.contains("Protocol::decode"), "{told}");
     }
+}
+
+/// The socket to a peer that says `says`, and takes nothing while `is_full`.
+#[derive(Default)]
+struct Peer {
+    says: Mutex<&'static [u8]>,
+    took: Mutex<Vec<u8>>,
+    is_full: AtomicBool,
+}
+
+impl Stream for Arc<Peer> {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.says.lock().unwrap().read(buffer)? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            len => Ok(len),
+        }
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buffers.iter().for_each(|buffer| self.took.lock().unwrap().extend_from_slice(buffer));
+        Ok(buffers.iter().map(|buffer| buffer.len()).sum())
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Each byte is a thing of its own: `?` is answered at length, `!` confirmed by itself.
+struct Asked;
+
+impl Protocol for Asked {
+    type Encoder = Sized;
+
+    fn encoder(&self) -> Sized {
+        Sized(1)
+    }
+
+    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+        true
+    }
+
+    fn decode<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Decoded<'a>, CloseReason> {
+        let item = if input[0] == b'?' { Item::Answer } else { Item::Skip };
+        out.resize(if item == Item::Answer { 2000 } else { 1 }, input[0]);
+        Ok(Decoded { consumed: 1, item })
+    }
+}
+
+#[test]
+fn what_is_sent_by_itself_is_not_replaced_along_with_an_answer() {
+    let peer = Arc::new(Peer { says: Mutex::new(b"???!???"), ..Peer::default() });
+    let mut engine = Engine::accepted(Arc::clone(&peer), Asked, Limits::default());
+    with_io(1000, 1 << 20, |io| {
+        engine.register(&io.registration).unwrap();
+        assert_eq!(engine.open(io), Opening::Ready);
+        peer.is_full.store(true, Ordering::Relaxed);
+        assert_eq!(engine.receive(io, &mut Count(0)), Received::Drained);
+        peer.is_full.store(false, Ordering::Relaxed);
+        engine.flush(&io.registration).unwrap();
+    });
+    let took = peer.took.lock().unwrap();
+    assert_eq!(took.iter().filter(|byte| **byte == b'!').count(), 1);
+    assert_eq!(took.iter().filter(|byte| **byte == b'?').count(), 3 * 2000, "the latest replaced");
 }
