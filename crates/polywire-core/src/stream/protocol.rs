@@ -5,9 +5,21 @@ use crate::close_reason::CloseReason;
 /// The protocol of one connection, as the loop's thread sees it: finds messages in what was read,
 /// shakes hands, answers what the protocol itself asks.
 ///
-/// No sockets, no clock, no threads: everything goes through the arguments. Bytes put into `out`
-/// are sent in that order, between two messages of the program, also when the call returns an
-/// error: a protocol's last words go there.
+/// No sockets, no clock, no threads: everything goes through the arguments.
+///
+/// # Where bytes put into `out` go
+///
+/// They are queued when the call returns, in the order of the calls, never inside a message of the
+/// program, and also when the call returns an error: a protocol's last words go there.
+///
+/// * Until the protocol is ready, those of the call that makes it ready included: before all messages of
+///   the program, which wait until then.
+/// * From then on: behind the messages that were sent before, by any thread, and before those that
+///   are sent later. So what [`decode`](Self::decode) puts there goes behind what the callback sent
+///   about earlier messages, even those of the same read; with an [`Item::Message`] it goes before
+///   what the callback sends about that message.
+/// * An [`Item::Answer`] may go later, or not at all, while the peer does not read.
+/// * Those of [`close`](Self::close) go last.
 pub trait Protocol: Send + 'static {
     /// The part that frames the messages of the program.
     type Encoder: Encoder;
@@ -96,7 +108,7 @@ pub enum Item<'a> {
         /// Bytes from the front of the input that the next thing takes, as far as is known.
         needed: usize,
     },
-    /// Something of the protocol's own, dealt with.
+    /// Something of the protocol's own, dealt with. What was put into `out` is never replaced.
     Skip,
     /// The same, and what was put into `out` answers it, such as a pong. While a peer does not read,
     /// some 4 KiB of answers wait at most: then the latest replaces the one before it.
@@ -108,6 +120,8 @@ pub enum Item<'a> {
 }
 
 /// Frames the messages of the program. Shared by all threads that send; no I/O.
+///
+/// It must not depend on the messages before: see [`encode`](Self::encode).
 pub trait Encoder: Send + Sync + 'static {
     /// Bytes a message may have at most; a longer one is refused with
     /// [`SendStatus::MaxPacketSizeExceeded`](crate::network::SendStatus) before anything is sent.
@@ -123,7 +137,12 @@ pub trait Encoder: Send + Sync + 'static {
         None
     }
 
-    /// Appends the whole frame of `message` to `out`.
+    /// Appends the whole frame of `message` to `out`, which may hold other frames already.
+    ///
+    /// Called on the thread that sends. Calls for one connection may come from several threads at
+    /// the same time, and the order of the calls is not the order in which the frames are sent: no
+    /// frame may depend on another one, such as by a sequence number or by compression with a shared
+    /// dictionary. The same holds for [`prefix`](Self::prefix).
     fn encode(&self, message: &[u8], out: &mut Vec<u8>);
 }
 
