@@ -161,7 +161,23 @@ impl fmt::Display for CloseReason {
 impl Error for CloseReason {}
 
 impl From<&io::Error> for CloseReason {
-    /// The reason an operating system's error amounts to.
+    /// The reason an operating system's error amounts to: what an adapter returns for a read or a write
+    /// that failed.
+    ///
+    /// | error | [kind](io::Error::kind) | reason |
+    /// |---|---|---|
+    /// | one made of a reason | | that reason |
+    /// | `ECONNREFUSED` | `ConnectionRefused` | [`Refused`](Self::Refused) |
+    /// | `ECONNRESET` | `ConnectionReset` | [`Reset`](Self::Reset) |
+    /// | `ECONNABORTED` | `ConnectionAborted` | [`Reset`](Self::Reset) |
+    /// | `EPIPE` | `BrokenPipe` | [`Reset`](Self::Reset) |
+    /// | `ETIMEDOUT` | `TimedOut` | [`TimedOut`](Self::TimedOut) |
+    /// | any other | any other | [`Io`](Self::Io) with the kind and the text |
+    ///
+    /// While a connection is being opened the [`Engine`](crate::stream::Engine) makes
+    /// [`ConnectTimeout`](Self::ConnectTimeout) of `TimedOut`. `WouldBlock` and `Interrupted` end no
+    /// connection: do not ask for their reason. For the errors of accept(2) see
+    /// [`AcceptError`](crate::adapter::AcceptError).
     fn from(error: &io::Error) -> Self {
         if let Some(reason) = Self::of(error) {
             return reason.clone();
@@ -222,8 +238,16 @@ mod tests {
 
     #[test]
     fn errors_of_the_system_become_reasons() {
-        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
-        assert_eq!(CloseReason::from(&reset), CloseReason::Reset);
+        let cases = [
+            (io::ErrorKind::ConnectionRefused, CloseReason::Refused),
+            (io::ErrorKind::ConnectionReset, CloseReason::Reset),
+            (io::ErrorKind::ConnectionAborted, CloseReason::Reset),
+            (io::ErrorKind::BrokenPipe, CloseReason::Reset),
+            (io::ErrorKind::TimedOut, CloseReason::TimedOut),
+        ];
+        for (kind, reason) in cases {
+            assert_eq!(CloseReason::from(&io::Error::from(kind)), reason);
+        }
         let other = io::Error::from(io::ErrorKind::PermissionDenied);
         assert!(matches!(
             CloseReason::from(&other),
