@@ -29,6 +29,7 @@ use crate::network::SendStatus;
 use crate::poller::{Readiness, token_of};
 use crate::reconnect::Redial;
 
+pub use crate::accept_error::AcceptError;
 pub use crate::loop_thread::{Gathering, gathering};
 pub use crate::writer::Writer;
 
@@ -270,7 +271,8 @@ pub trait Local: Send {
     /// sink says [`Flow::Stop`], or [`Accepting::MaybeMore`]. [`Accepting::Exhausted`] tells that
     /// the system is out of descriptors or memory: the loop calls again a little later, whatever the
     /// poller says.
-    /// An error of a single peer is not one of the listener: skip it and go on.
+    /// An error of a single peer is not one of the listener: skip it and go on. [`AcceptError`] tells
+    /// which errors are which; none ends a listener.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting;
 
     /// As [`Remote::flush`]. Only listeners with a [`sender`](Self::sender) that queues need it.

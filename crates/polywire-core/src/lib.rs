@@ -17,6 +17,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept_error;
 pub mod adapter;
 pub mod address;
 mod announcer;

@@ -27,7 +27,6 @@
 //! # }
 //! ```
 
-mod accept_error;
 mod connect;
 mod connect_config;
 mod keepalive;

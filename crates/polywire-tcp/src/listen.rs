@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use polywire_core::adapter::{
-    Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local, Registration,
+    AcceptError, Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local,
+    Registration,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
 use polywire_core::stream::{Engine, Protocol};
 use socket2::SockRef;
 
-use crate::accept_error::AcceptError;
 use crate::listen_config::TcpListenConfig;
 use crate::options::{StreamOptions, because, refused, set_reuse_port};
 use crate::socket::TcpSocket;
@@ -132,11 +132,11 @@ impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
                     }
                 }
                 Err(error) => match AcceptError::of(&error) {
-                    AcceptError::Nobody => return Accepting::Drained,
+                    AcceptError::Drained => return Accepting::Drained,
                     AcceptError::Peer => {
                         tracing::debug!(addr = %self.addr, %error, "a connection was not accepted");
                     }
-                    AcceptError::System => {
+                    AcceptError::Exhausted => {
                         tracing::debug!(addr = %self.addr, %error, "accepting has to wait");
                         return Accepting::Exhausted;
                     }

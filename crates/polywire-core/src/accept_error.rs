@@ -2,23 +2,40 @@
 
 use std::io::{self, ErrorKind};
 
-/// What to do about an error of accept(2).
+/// What a [`Local`](crate::adapter::Local) does about an error of accept(2). None ends the listener.
+///
+/// ```
+/// use polywire_core::adapter::{AcceptError, Accepting};
+///
+/// /// What `Local::ready` returns for the error, or `None` to accept the next connection.
+/// fn outcome(error: &std::io::Error) -> Option<Accepting> {
+///     match AcceptError::of(error) {
+///         AcceptError::Drained => Some(Accepting::Drained),
+///         AcceptError::Peer => None,
+///         AcceptError::Exhausted => Some(Accepting::Exhausted),
+///     }
+/// }
+/// # assert_eq!(outcome(&std::io::ErrorKind::ConnectionAborted.into()), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AcceptError {
-    /// Nobody waits any more.
-    Nobody,
-    /// The peer went away, or may not come in: the next one may.
+pub enum AcceptError {
+    /// Nobody waits any more (`EAGAIN`): return [`Accepting::Drained`](crate::adapter::Accepting).
+    Drained,
+    /// The peer went away, may not come in, or a signal interrupted the call: accept the next one at
+    /// once. `ECONNABORTED`, `ECONNRESET`, `EHOSTUNREACH`, `EINTR`, `ENETDOWN`, `ENETUNREACH`,
+    /// `EPERM`, `EACCES`; on Linux also `ENONET`, `EPROTO`, `ENOPROTOOPT`, `EOPNOTSUPP`, `EHOSTDOWN`.
     Peer,
-    /// The system is out of descriptors or memory. Also whatever is not known, because trying again
-    /// a little later is never wrong.
-    System,
+    /// The system is out of descriptors or memory (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`): return
+    /// [`Accepting::Exhausted`](crate::adapter::Accepting), and the loop calls again after 100 ms. Also
+    /// whatever is not known, because trying again a little later is never wrong.
+    Exhausted,
 }
 
 impl AcceptError {
     /// As accept(2) tells under "Error handling" and "Errors".
-    pub(crate) fn of(error: &io::Error) -> Self {
+    pub fn of(error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::WouldBlock => Self::Nobody,
+            ErrorKind::WouldBlock => Self::Drained,
             ErrorKind::ConnectionAborted
             | ErrorKind::ConnectionReset
             | ErrorKind::HostUnreachable
@@ -27,7 +44,7 @@ impl AcceptError {
             | ErrorKind::NetworkUnreachable
             | ErrorKind::PermissionDenied => Self::Peer,
             _ if is_network_error(error) => Self::Peer,
-            _ => Self::System,
+            _ => Self::Exhausted,
         }
     }
 }
@@ -59,12 +76,12 @@ mod tests {
 
     #[test]
     fn an_empty_queue_is_no_error() {
-        assert_eq!(AcceptError::of(&ErrorKind::WouldBlock.into()), AcceptError::Nobody);
+        assert_eq!(AcceptError::of(&ErrorKind::WouldBlock.into()), AcceptError::Drained);
     }
 
     #[test]
     fn an_unknown_error_is_tried_again_later() {
-        assert_eq!(AcceptError::of(&io::Error::other("unknown")), AcceptError::System);
+        assert_eq!(AcceptError::of(&io::Error::other("unknown")), AcceptError::Exhausted);
     }
 
     #[test]
@@ -79,7 +96,7 @@ mod tests {
         // EMFILE, ENFILE, ENOBUFS, ENOMEM, EINVAL.
         for errno in [24, 23, 105, 12, 22] {
             let error = io::Error::from_raw_os_error(errno);
-            assert_eq!(AcceptError::of(&error), AcceptError::System, "{error}");
+            assert_eq!(AcceptError::of(&error), AcceptError::Exhausted, "{error}");
         }
     }
 }
