@@ -293,11 +293,28 @@ pub trait Close: Send + Sync {
 ///
 /// Called by many threads at once, the loop's among them, and from inside the callback. Must not
 /// block, save for [`send`](Self::send) on a thread that is not the loop's.
+///
+/// # How a sender ends its own endpoint
+///
+/// A sender whose write fails has no call that ends the endpoint: the loop does, on its thread. Keep the
+/// reason where the [`Remote`] finds it, return [`SendStatus::ResourceNotFound`] from now on, and
+/// announce [`Readiness::WRITABLE`] with the [`Announcer`]. The loop then calls [`Remote::flush`], and
+/// the endpoint ends with the reason that this returns (before it is ready: with the
+/// [`Opening::Failed`] of [`Remote::open`]). To deliver first what the peer sent before it went,
+/// announce [`Readiness::READABLE`] with `ended` instead, and return [`Received::Ended`] after the
+/// last message; a paused endpoint then ends when it is resumed. A listener does not end by itself.
 pub trait Sender: Send + Sync {
     /// Tells how the loop that will drive the connection is called, and whether it runs. Called
     /// once by `connect`, before anything is sent; the loop itself may come to know the connection
     /// only later, by [`Remote::register`]. The default does nothing, which suits a sender that
     /// neither waits nor keeps anything.
+    ///
+    /// Not called for a connection that a listener accepted or that
+    /// [`Reconnecting`](crate::Reconnecting) opened again, nor for the sender of a listener: these get
+    /// their announcer from [`Registration::announcer`] in [`Remote::register`] or [`Local::register`].
+    /// An accepted connection has it before the program knows the endpoint; the other two may be
+    /// sent to before. Use the one of the latest `register` in any case: it is of the loop that
+    /// drives the connection now.
     fn attach(&self, announcer: Announcer) {
         let _ = announcer;
     }
