@@ -46,6 +46,14 @@ pub use close_reason::{CloseReason, Text};
 pub use endpoint::{Endpoint, ResourceId, ResourceType};
 pub use limits::{Limits, NodeLimits, WhenFull};
 /// The poller underneath, whose sources adapters register.
+///
+/// This crate turns on its feature `os-poll` alone, and `os-ext` on Linux and Android. An adapter that
+/// uses the sockets of `mio::net` has to turn on `net` itself, and one that registers a raw descriptor
+/// (`mio::unix::SourceFd`) `os-ext`, by a dependency of its own on the same version:
+///
+/// ```toml
+/// mio = { version = "1.2", default-features = false, features = ["net"] }
+/// ```
 pub use mio;
 pub use poller::Readiness;
 pub use reconnect::{Backoff, Reconnecting};
