@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polywire_core::network::{SendStatus, StoredNetEvent};
 use polywire_core::simulation::{Faults, World};
-use polywire_core::{Backoff, CloseReason, Endpoint, Limits, Reconnecting};
+use polywire_core::{Backoff, CloseReason, Endpoint, Limits, NodeLimits, Reconnecting};
 use polywire_framed_tcp::Framed;
 
 use super::{BLACK_HOLE, Node, PORT, TICK, ends_exactly_after};
@@ -158,4 +158,42 @@ fn a_first_attempt_that_nobody_answers_is_followed_by_others() {
         ends_exactly_after(&world, &mut client, Duration::from_secs(3), end);
     }
     assert_eq!(world.open_sockets(), 0);
+}
+
+#[test]
+fn a_peer_that_takes_nothing_ends_the_connection_after_the_stall_timeout() {
+    let world = World::new(1, Faults::default());
+    let (_server, mut client, endpoint) = reconnecting(&world, Backoff::default());
+    while client.network.try_send(endpoint, &[7; 64 << 10]) == SendStatus::Sent {
+        client.assert_silent();
+    }
+    // In steps: the deadlines of a process that was stopped for long count for nothing.
+    let ended_after = (1..60).find(|_| {
+        world.advance(Duration::from_secs(1));
+        client.turn().iter().any(|event| matches!(event, StoredNetEvent::Disconnected(_)))
+    });
+    // Of 30 s; an eighth later at most.
+    assert!(ended_after.is_some_and(|seconds| (30..=34).contains(&seconds)), "{ended_after:?}");
+    assert_eq!(client.network.close_reason(endpoint), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn where_the_node_is_full_what_it_holds_is_thrown_away_for_others() {
+    const MAX_BUFFERED: usize = 1 << 20;
+    let world = World::new(1, Faults::default());
+    let (mut server, mut client, endpoint) = reconnecting(&world, Backoff::default());
+    client.network.set_limits(&NodeLimits::default().with_max_buffered(MAX_BUFFERED));
+    let other = client.connect(Limits::default(), PORT);
+    client.assert_silent();
+    assert!(matches!(server.turn_for_one(), StoredNetEvent::Accepted(..)));
+    assert!(matches!(client.turn_for_one(), StoredNetEvent::Connected(_, true)));
+
+    while client.network.stats().queued_bytes < MAX_BUFFERED - (128 << 10) {
+        assert_eq!(client.network.try_send(endpoint, &[7; 64 << 10]), SendStatus::Sent);
+    }
+    assert_eq!(client.network.send(other, &[7; 8 << 10]), SendStatus::Sent);
+    assert_eq!(client.network.send(other, &[7; 512 << 10]), SendStatus::Sent);
+    assert!(matches!(client.turn_for_one(), StoredNetEvent::Disconnected(e) if e == endpoint));
+    assert_eq!(client.network.close_reason(endpoint), Some(CloseReason::NodeMemory));
+    assert_eq!(client.network.close_reason(other), None);
 }
