@@ -32,7 +32,6 @@ use crate::loop_thread::begin_callback;
 use crate::network::shared::Shared;
 use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
-use crate::registry::Entry;
 
 use admission::Admissions;
 use deadlines::Deadlines;
@@ -57,14 +56,14 @@ const UNPOLLED: usize = 16;
 pub(crate) type Callback<'a> = &'a mut dyn Handle;
 
 pub(crate) trait Handle {
-    /// Called before an event: delivers what goes ahead of it. Returns whether an event is still wanted.
+    /// Called before an event is taken from where it waits: delivers what goes ahead of it, which may
+    /// remove or pause what the event is about. Returns whether an event is still wanted.
     fn prepare(&mut self) -> bool;
 
     fn event(&mut self, event: NetEvent<'_>);
 
-    /// A message of `entry`, which is not over: the event is made where the closure takes it, and not
-    /// carried there.
-    fn message(&mut self, entry: &Entry, endpoint: &Endpoint, message: &[u8]);
+    /// A message: the event is made where the closure takes it, and not carried there.
+    fn message(&mut self, endpoint: &Endpoint, message: &[u8]);
 }
 
 impl<F: FnMut(NetEvent<'_>)> Handle for F {
@@ -76,7 +75,7 @@ impl<F: FnMut(NetEvent<'_>)> Handle for F {
         self(event);
     }
 
-    fn message(&mut self, _: &Entry, endpoint: &Endpoint, message: &[u8]) {
+    fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
         self(NetEvent::Message(*endpoint, message));
     }
 }

@@ -384,9 +384,10 @@ impl NetworkController {
 
     /// Reads nothing more from a connection (or, for a listener, takes nothing more in) until
     /// [`resume`](Self::resume): what the peer sends fills the system's buffers, and then makes the
-    /// peer wait. A message that another thread's callback is just getting still comes. The end of a
-    /// paused connection is not noticed either, but for a failing write. Returns whether there is
-    /// such a resource.
+    /// peer wait. Inside the callback, no message follows once this has returned; a message that another
+    /// thread's callback is just getting still comes. `Connected` is told all the same. So is
+    /// `Disconnected`, but the end of a paused connection is noticed only by a timeout or a failing
+    /// write. Returns whether there is such a resource.
     pub fn pause(&self, resource_id: ResourceId) -> bool {
         self.set_paused(resource_id, true)
     }

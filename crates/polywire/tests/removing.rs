@@ -118,6 +118,34 @@ over_transports! {
         }
     }
 
+    // The message behind it has arrived already.
+    [framed_tcp ws]
+    fn what_a_signal_just_before_pauses_is_told_of_when_it_goes_on(transport) {
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+        let frames: Vec<_> = [b"1", b"2", b"3"].map(|text| frame(transport, text)).concat();
+        let _peer = RawPeer::connect_with(transport, addr, &frames);
+        let (mut paused, mut heard) = (None, Vec::new());
+        run(&handler, listener, "three messages", |event| match event {
+            NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => paused = Some(endpoint.resource_id()),
+            NodeEvent::Network(NetEvent::Message(_, message)) => {
+                heard.extend_from_slice(message);
+                match heard.len() {
+                    1 => handler.signals().send_with_priority(Signal::Step(0)),
+                    2 => assert_eq!(paused, None, "a message while it is paused"),
+                    _ => handler.stop(),
+                }
+            }
+            NodeEvent::Signal(Signal::Step(0)) => {
+                assert!(handler.network().pause(paused.unwrap()));
+                handler.signals().send_with_timer(Signal::Step(1), WHILE);
+            }
+            NodeEvent::Signal(_) => assert!(handler.network().resume(paused.take().unwrap())),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(heard, b"123");
+    }
+
     [tcp framed_tcp udp ws]
     fn the_address_of_a_listener_is_free_when_remove_returns(transport) {
         const TIMES: usize = 250;

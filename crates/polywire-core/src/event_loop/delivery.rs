@@ -96,8 +96,9 @@ impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
 }
 
 /// Runs the callback, unless the program removed the resource or stopped the node: the callback before
-/// may have, and other threads do that at any time. Pausing is asked for after it only: the message
-/// at hand must not be lost.
+/// may have, and other threads do that at any time. Whether it is paused counts after the callback only:
+/// the message at hand must not be lost. So the signals that go ahead of the next message, which may
+/// pause, are delivered here, before that message is taken.
 #[inline(always)]
 fn deliver<H: Handle>(
     shared: &Shared,
@@ -111,6 +112,7 @@ fn deliver<H: Handle>(
     begin_callback();
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.len());
-    callback.message(entry, endpoint, message);
+    callback.message(endpoint, message);
+    callback.prepare();
     if entry.is_paused() || shared.is_reading_held() { Flow::Stop } else { Flow::Continue }
 }

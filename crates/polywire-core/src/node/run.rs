@@ -9,7 +9,6 @@ use crate::loop_thread::begin_callback;
 use crate::network::shared::Shared;
 use crate::network::{NetEvent, NetworkProcessor};
 use crate::node::NodeEvent;
-use crate::registry::Entry;
 
 /// Signals delivered between two looks at the network, and priority ones before each of its
 /// events: enough to be fast, too few to starve the rest.
@@ -119,6 +118,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F> {
+    #[inline]
     fn prepare(&mut self) -> bool {
         if self.has_priority() {
             self.deliver_priority();
@@ -131,11 +131,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F>
     }
 
     #[inline(always)]
-    fn message(&mut self, entry: &Entry, endpoint: &Endpoint, message: &[u8]) {
-        // What goes ahead may end the endpoint, or the node.
-        if self.has_priority() && (!self.prepare() || entry.is_over()) {
-            return;
-        }
+    fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
         (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
     }
 }
