@@ -29,8 +29,8 @@ use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::loop_thread::begin_callback;
+use crate::network::NetEvent;
 use crate::network::shared::Shared;
-use crate::network::{NetEvent, StoredNetEvent};
 use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 
 use admission::Admissions;
@@ -116,7 +116,8 @@ pub(crate) struct EventLoop {
     /// Set while the program can't be told: events are kept, and connections that are ready are
     /// not read, so that the kernel keeps what they carry.
     holding: bool,
-    backlog: VecDeque<StoredNetEvent>,
+    /// Whether events may be kept of the time that ended with this.
+    has_kept_events: bool,
     held: BTreeSet<ResourceId>,
 }
 
@@ -139,7 +140,7 @@ impl EventLoop {
             share: TURN,
             polled: Vec::new(),
             holding: false,
-            backlog: VecDeque::new(),
+            has_kept_events: false,
             held: BTreeSet::new(),
         }
     }
@@ -156,8 +157,8 @@ impl EventLoop {
         wait: &dyn Fn() -> Wait,
         callback: &mut H,
     ) -> io::Result<()> {
-        if !self.backlog.is_empty() {
-            self.deliver_backlog(callback);
+        if self.has_kept_events {
+            self.deliver_kept_events(callback);
         }
         self.drain_commands(callback);
         if self.must_stop() {
@@ -210,7 +211,7 @@ impl EventLoop {
     }
 
     /// Runs the loop without telling the program anything until `done` or `until`: events wait in
-    /// the backlog, messages in the kernel, unless nobody will ever ask for them.
+    /// the node, messages in the kernel, unless nobody will ever ask for them.
     pub(crate) fn run_unheard(
         &mut self,
         until: Option<Instant>,
@@ -234,7 +235,7 @@ impl EventLoop {
 
     /// Does what handles asked for while nobody runs the loop.
     pub(crate) fn drain_commands_holding(&mut self) {
-        self.holding = true;
+        self.holding = !self.shared.announcements.is_abandoned();
         self.drain_commands(&mut |_: NetEvent<'_>| {});
         self.stop_holding();
     }
@@ -262,11 +263,18 @@ impl EventLoop {
     }
 
     #[inline(never)] // Only behind a `connect_sync`.
-    fn deliver_backlog(&mut self, callback: Callback<'_>) {
+    fn deliver_kept_events(&mut self, callback: Callback<'_>) {
         while !self.holding && !self.must_stop() {
-            let Some(event) = self.backlog.pop_front() else { return };
             self.become_busy();
-            self.emit(event.borrow(), callback);
+            // Before an event is taken, for a signal may remove what it is about.
+            if !callback.prepare() {
+                return;
+            }
+            let Some(event) = self.shared.kept_events.pop() else {
+                self.has_kept_events = false;
+                return;
+            };
+            self.tell(event.borrow(), callback);
         }
     }
 
@@ -432,12 +440,26 @@ impl EventLoop {
         }
     }
 
-    /// Tells the program of something, unless it has removed by now what that is about.
+    /// Delivers what goes ahead of an event, which is of something that lives, and then the event.
     fn emit(&mut self, event: NetEvent<'_>, callback: Callback<'_>) {
-        if self.holding {
-            return self.backlog.push_back(event.into());
+        if self.prepare(callback) {
+            self.tell(event, callback);
         }
-        if self.must_stop() || !callback.prepare() || self.is_obsolete(&event) {
+    }
+
+    /// Delivers the signals that go ahead of an event. What ends is ended after that only: while it
+    /// lives, the program may remove it, and is told nothing then.
+    fn prepare(&self, callback: Callback<'_>) -> bool {
+        self.holding || callback.prepare()
+    }
+
+    /// Tells the program of something, unless it has removed by now what that is about.
+    fn tell(&mut self, event: NetEvent<'_>, callback: Callback<'_>) {
+        if self.holding {
+            self.has_kept_events = true;
+            return self.shared.kept_events.push(event);
+        }
+        if self.must_stop() || self.is_obsolete(&event) {
             return;
         }
         if let NetEvent::Accepted(endpoint, listener) = event {
@@ -502,15 +524,6 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-/// The endpoint that an event is about.
-fn id_of(event: &StoredNetEvent) -> ResourceId {
-    let (StoredNetEvent::Connected(endpoint, _)
-    | StoredNetEvent::Accepted(endpoint, _)
-    | StoredNetEvent::Message(endpoint, _)
-    | StoredNetEvent::Disconnected(endpoint)) = event;
-    endpoint.resource_id()
 }
 
 /// What an adapter may use for one call.

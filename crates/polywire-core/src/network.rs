@@ -7,6 +7,7 @@
 mod close_reasons;
 mod connect_sync;
 mod dialers;
+mod kept_events;
 #[cfg(all(test, polywire_loom))]
 mod models;
 mod net_event;
@@ -295,8 +296,13 @@ impl NetworkController {
             }
             before
         });
+        let has_kept = self.shared.kept_events.remove(resource_id);
         if !matches!(before, Some(Stage::Opening | Stage::Ready)) {
-            return false;
+            if has_kept {
+                // It ended while nobody ran the loop, and the program does not know.
+                self.shared.reasons.replace(resource_id, CloseReason::Removed);
+            }
+            return has_kept;
         }
         if let Some(closer) = self.shared.take_closer(resource_id) {
             closer.close();

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
+use polywire::network;
 
 const CLIENTS: usize = 6;
 /// Long enough for an event that must not come.
@@ -146,6 +147,37 @@ over_transports! {
         assert_eq!(heard, b"123");
     }
 
+    // Each signal sends the next; one of them removes, at another moment each time.
+    [tcp framed_tcp ws]
+    fn the_end_of_what_a_signal_just_before_removes_is_not_told(transport) {
+        const SIGNALS: usize = 100;
+        for number in 0..SIGNALS {
+            let (handler, listener) = split();
+            let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
+            // All that it says, and its end, has arrived when the loop begins.
+            drop(RawPeer::connect_with(transport, addr, &frame(transport, b"bye")));
+            let (mut accepted, mut is_removed) = (None, false);
+            run(&handler, listener, "the last signal", |event| match event {
+                NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => accepted = Some(endpoint),
+                NodeEvent::Network(NetEvent::Message(..)) => {
+                    handler.signals().send_with_priority(Signal::Step(0));
+                }
+                NodeEvent::Network(NetEvent::Disconnected(_)) => {
+                    assert!(!is_removed, "told of after signal {number} removed it");
+                }
+                NodeEvent::Signal(Signal::Step(SIGNALS)) => handler.stop(),
+                NodeEvent::Signal(Signal::Step(step)) => {
+                    if step == number {
+                        handler.network().remove(accepted.unwrap().resource_id());
+                        is_removed = true;
+                    }
+                    handler.signals().send_with_priority(Signal::Step(step + 1));
+                }
+                other => panic!("{other:?}"),
+            });
+        }
+    }
+
     [tcp framed_tcp udp ws]
     fn the_address_of_a_listener_is_free_when_remove_returns(transport) {
         const TIMES: usize = 250;
@@ -178,4 +210,18 @@ over_transports! {
         handler.stop();
         task.wait();
     }
+}
+
+/// Nobody runs the loop while it fails, and so the program has not been told.
+#[test]
+fn a_connect_that_failed_unseen_can_be_removed() {
+    in_time(|| {
+        let (network, mut processor) = network::split();
+        let addr = TcpListener::bind(LOCALHOST).unwrap().local_addr().unwrap();
+        let (endpoint, _) = network.connect(Transport::Tcp, addr).unwrap();
+        eventually("the refusal", || network.is_ready(endpoint.resource_id()).is_none());
+        assert!(network.remove(endpoint.resource_id()));
+        assert!(!network.remove(endpoint.resource_id()));
+        processor.process_poll_event(Some(Duration::ZERO), |event| panic!("{event:?}"));
+    });
 }

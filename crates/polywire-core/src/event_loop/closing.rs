@@ -19,6 +19,7 @@ const FAREWELL: Duration = Duration::from_millis(3);
 impl EventLoop {
     /// A connection that was ready is over.
     pub(super) fn end(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
+        self.prepare(callback);
         let Some(resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
@@ -31,7 +32,7 @@ impl EventLoop {
         self.shared.reasons.replace(entry.id, reason.clone());
         self.shared.counters.count_end(&reason);
         self.close(resource, reason);
-        self.emit(NetEvent::Disconnected(self.shared.registry.endpoint(&entry)), callback);
+        self.tell(NetEvent::Disconnected(self.shared.registry.endpoint(&entry)), callback);
     }
 
     /// Ends what was given up, for want of room.

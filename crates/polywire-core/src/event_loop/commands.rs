@@ -1,7 +1,7 @@
 //! Executing the commands of handles, and serving the resources that were announced.
 
 use crate::event_loop::resource::Resource;
-use crate::event_loop::{Callback, EventLoop, id_of};
+use crate::event_loop::{Callback, EventLoop};
 use crate::network::shared::Command;
 use crate::poller::Readiness;
 
@@ -61,7 +61,7 @@ impl EventLoop {
                 self.put_back(resource);
             }
             Command::Remove(id) => {
-                self.backlog.retain(|event| id_of(event) != id);
+                self.shared.kept_events.remove(id);
                 self.remove(id);
             }
             Command::GiveUp(id, reason) => self.give_up(id, reason, callback),

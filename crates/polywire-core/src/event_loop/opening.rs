@@ -128,6 +128,7 @@ impl EventLoop {
 
     /// The connection did not come to be.
     pub(super) fn fail(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
+        self.prepare(callback);
         let Some(mut resource) = self.redial_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
         let was_known = entry.end() != registry::Stage::Over;
@@ -142,10 +143,8 @@ impl EventLoop {
                 self.shared.seat.notify();
             }
             Origin::Connected(None) if was_known => {
-                self.emit(
-                    NetEvent::Connected(self.shared.registry.endpoint(&entry), false),
-                    callback,
-                );
+                let endpoint = self.shared.registry.endpoint(&entry);
+                self.tell(NetEvent::Connected(endpoint, false), callback);
             }
             Origin::Connected(None) => {}
             Origin::Accepted(listener) => {

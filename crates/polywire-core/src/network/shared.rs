@@ -15,6 +15,7 @@ use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::network::close_reasons::CloseReasons;
 use crate::network::dialers::Dialers;
+use crate::network::kept_events::KeptEvents;
 use crate::network::seat::Seat;
 use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) announcements: Arc<Announcements>,
     pub(crate) waker: Arc<LoopWaker>,
     pub(crate) reasons: CloseReasons,
+    pub(crate) kept_events: KeptEvents,
     pub(crate) counters: Counters,
     pub(crate) warnings: Warnings,
     pub(crate) clock: Clock,
@@ -100,6 +102,7 @@ impl Shared {
             announcements: Arc::new(Announcements::new(Arc::clone(&waker), clock.clone())),
             waker,
             reasons: CloseReasons::default(),
+            kept_events: KeptEvents::default(),
             counters: Counters::default(),
             warnings: Warnings::default(),
             max_resources: AtomicUsize::new(NodeLimits::default().max_resources),
