@@ -1,4 +1,4 @@
-//! Random worlds by the thousand: property 30 on every stream transport.
+//! Random worlds by the thousand on every stream transport.
 
 use crate::Result;
 use crate::process::{cargo, execute};
@@ -6,7 +6,10 @@ use crate::process::{cargo, execute};
 const TRANSPORTS: [&str; 3] = ["polywire-tcp", "polywire-framed-tcp", "polywire-ws"];
 const DEFAULT: u64 = 10_000;
 
-/// Runs the worlds of so many seeds, split over the transports, in release. `args` may hold
+/// By the beginnings of their names: the tests that take as many seeds as they are given.
+const TESTS: [&str; 2] = ["property_30", "what_is_removed_or_paused"];
+
+/// Runs the worlds of so many seeds of each test, split over the transports, in release. `args` may hold
 /// `--seeds N` (10,000 unless told) and `--from S`, the first seed of each transport.
 pub(crate) fn run(args: &[String]) -> Result {
     let seeds = number_after(args, "--seeds")?.unwrap_or(DEFAULT);
@@ -16,7 +19,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     for transport in TRANSPORTS {
         command.args(["--package", transport]);
     }
-    command.args(["property_30", "--", "--nocapture"]);
+    command.arg("--").args(TESTS).arg("--nocapture");
     command.env("POLYWIRE_SEEDS", each.to_string()).env("POLYWIRE_FROM", from.to_string());
     execute(&mut command)
 }

@@ -8,9 +8,9 @@
 //! Time stands still unless the test moves it. One seed is one run, bit for bit, as long as the
 //! test itself uses one thread.
 //!
-//! Two tests that every stream transport can run stand on that: [`every_errno`] fails each call of
+//! Three tests that every stream transport can run stand on that: [`every_errno`] fails each call of
 //! a script with each error, [`random_world`] lets several nodes do anything while everything goes
-//! wrong.
+//! wrong, [`removal_world`] has one node remove and pause at any moment what it has events of.
 
 mod adapter;
 mod calls;
@@ -19,6 +19,7 @@ mod errno;
 mod host;
 mod random;
 mod records;
+mod removal;
 mod seeds;
 mod socket;
 mod wire;
@@ -42,6 +43,7 @@ pub use adapter::{SimConnect, SimListen};
 pub use calls::Call;
 pub use chaos::random_world;
 pub use errno::every_errno;
+pub use removal::removal_world;
 pub use seeds::{Seeds, for_each_seed};
 pub use socket::SimStream;
 pub use wire::Wire;

@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor, StoredNetEvent};
-use polywire_core::simulation::{Faults, SimNode, Wire, World, for_each_seed, random_world};
+use polywire_core::simulation::{
+    Faults, SimNode, Wire, World, for_each_seed, random_world, removal_world,
+};
 use polywire_core::{CloseReason, Endpoint, Limits};
 use polywire_framed_tcp::Framed;
 
@@ -155,6 +157,13 @@ fn the_same_seed_is_the_same_run() {
 
 fn wire() -> Wire {
     Wire::new(Framed::default, Framed::default, true)
+}
+
+#[test]
+fn what_is_removed_or_paused_is_named_by_no_event() {
+    for_each_seed(300, |seed| {
+        removal_world(&wire(), seed);
+    });
 }
 
 #[test]

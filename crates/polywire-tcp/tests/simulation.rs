@@ -1,7 +1,7 @@
 //! Byte streams in simulated worlds: the real loop, engine and protocol on fake sockets, fake
 //! readiness and fake time. A failure prints its seed and how to repeat it.
 
-use polywire_core::simulation::{Wire, every_errno, for_each_seed, random_world};
+use polywire_core::simulation::{Wire, every_errno, for_each_seed, random_world, removal_world};
 use polywire_tcp::Raw;
 
 fn wire() -> Wire {
@@ -13,6 +13,13 @@ fn property_29_no_error_of_any_call_panics_hangs_or_leaks() {
     let (runs, failures) = every_errno(&wire());
     println!("{runs} runs: {failures:?}");
     assert!(runs > 1000);
+}
+
+#[test]
+fn what_is_removed_or_paused_is_named_by_no_event() {
+    for_each_seed(300, |seed| {
+        removal_world(&wire(), seed);
+    });
 }
 
 #[test]

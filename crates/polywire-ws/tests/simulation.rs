@@ -2,7 +2,7 @@
 //! fake readiness and fake time. A failure prints its seed and how to repeat it.
 
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::simulation::{Wire, for_each_seed, random_world};
+use polywire_core::simulation::{Wire, for_each_seed, random_world, removal_world};
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
 
 fn wire() -> Wire {
@@ -10,6 +10,13 @@ fn wire() -> Wire {
     let url = WsUrl::parse(&address).unwrap();
     let client = move || WsProtocol::client(&url, &WsConnectConfig::default()).unwrap();
     Wire::new(client, || WsProtocol::server(&WsListenConfig::default()).unwrap(), true)
+}
+
+#[test]
+fn what_is_removed_or_paused_is_named_by_no_event() {
+    for_each_seed(300, |seed| {
+        removal_world(&wire(), seed);
+    });
 }
 
 #[test]

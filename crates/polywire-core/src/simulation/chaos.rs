@@ -88,10 +88,7 @@ impl<'a> Chaos<'a> {
     fn come_to_rest(&mut self) {
         self.world.set_faults(Faults::default());
         for host in &self.hosts {
-            let host = lock(host);
-            for track in host.endpoints.values() {
-                host.network.resume(track.endpoint.resource_id());
-            }
+            lock(host).resume_all();
         }
         for _ in 0..4 {
             self.settle();

@@ -71,8 +71,7 @@ fn run(wire: &Wire, closer: Closer, kind: ErrorKind, number: u64) -> Option<Call
     let world = World::new(number, Faults::default());
     world.fail_call(number, kind);
     let (mut server, mut client) = (Host::new(&world, wire), Host::new(&world, wire));
-    let node = (&server.adapters, &server.network);
-    let _ = wire.listen(node, Limits::default(), PORT);
+    let _ = server.listen(wire, Limits::default(), PORT);
     let endpoint = client.connect(wire, (Limits::default(), PORT), None);
     settle(&world, &mut server, &mut client);
     for len in [200, 10_000, 0] {

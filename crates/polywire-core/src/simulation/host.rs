@@ -1,6 +1,7 @@
 //! A node of a simulated world that checks each event as it comes.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(super) struct Host {
     processor: Option<NetworkProcessor>,
     pub(super) adapters: SimNode,
     pub(super) endpoints: BTreeMap<usize, Track>,
+    pub(super) listeners: BTreeMap<usize, Listening>,
     keeps_messages: bool,
     /// Set inside the callback: no event may follow.
     pub(super) stopped: bool,
@@ -32,13 +34,24 @@ pub(super) struct Track {
     pub(super) endpoint: Endpoint,
     pub(super) stage: Stage,
     pub(super) is_accepted: bool,
+    /// It was there when it was removed.
     pub(super) is_removed: bool,
+    /// `remove` was called, whether it found something or not.
+    is_silent: bool,
+    is_paused: bool,
     pub(super) reconnects: bool,
     /// Messages taken for sending.
     pub(super) sent: u32,
     pub(super) received: Received,
     /// The other end, once the connection is ready: its node and its id there.
     pub(super) peer: Option<(usize, ResourceId)>,
+}
+
+/// What is known of one listener.
+pub(super) struct Listening {
+    pub(super) id: ResourceId,
+    pub(super) is_removed: bool,
+    is_paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +64,23 @@ pub(super) enum Stage {
 impl Host {
     pub(super) fn new(world: &World, wire: &Wire) -> Self {
         let (network, processor, adapters) = world.network();
+        let mut host = Self::run_elsewhere(network, adapters, wire);
+        host.processor = Some(processor);
+        host
+    }
+
+    /// One whose loop is run by other means than [`turn`](Self::turn).
+    pub(super) fn run_elsewhere(
+        network: NetworkController,
+        adapters: SimNode,
+        wire: &Wire,
+    ) -> Self {
         Self {
             network,
-            processor: Some(processor),
+            processor: None,
             adapters,
             endpoints: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             keeps_messages: wire.keeps_messages,
             stopped: false,
             log: Vec::new(),
@@ -91,12 +116,21 @@ impl Host {
         }
     }
 
+    pub(super) fn listen(&mut self, wire: &Wire, limits: Limits, port: u16) -> io::Result<()> {
+        let id = wire.listen((&self.adapters, &self.network), limits, port)?;
+        self.note(format!("{id} listens on {port}"));
+        self.listeners.insert(id.raw(), Listening { id, is_removed: false, is_paused: false });
+        Ok(())
+    }
+
     fn track(&mut self, endpoint: Endpoint, stage: Stage, reconnects: bool) {
         let track = Track {
             endpoint,
             stage,
             is_accepted: stage == Stage::Ready,
             is_removed: false,
+            is_silent: false,
+            is_paused: false,
             reconnects,
             sent: 0,
             received: Received::default(),
@@ -139,11 +173,49 @@ impl Host {
         let found = self.network.remove(endpoint.resource_id());
         self.note(format!("{endpoint} removed: {found}"));
         let Some(track) = self.endpoints.get_mut(&endpoint.resource_id().raw()) else { return };
+        track.is_silent = true;
         if found {
             track.is_removed = true;
         } else {
             assert!(track.is_removed || track.stage != Stage::Ready || !self.is_told(endpoint));
         }
+    }
+
+    pub(super) fn remove_listener(&mut self, id: ResourceId) {
+        let found = self.network.remove(id);
+        self.note(format!("{id} removed: {found}"));
+        let Some(listening) = self.listeners.get_mut(&id.raw()) else { return };
+        assert_eq!(found, !listening.is_removed, "{id} is removed once");
+        listening.is_removed = true;
+    }
+
+    /// Pauses an endpoint or a listener, alive or not.
+    pub(super) fn pause(&mut self, id: ResourceId) {
+        let found = self.network.pause(id);
+        self.note(format!("{id} paused: {found}"));
+        self.set_paused(id, found);
+    }
+
+    pub(super) fn resume(&mut self, id: ResourceId) {
+        let found = self.network.resume(id);
+        self.note(format!("{id} resumed: {found}"));
+        self.set_paused(id, false);
+    }
+
+    fn set_paused(&mut self, id: ResourceId, is_paused: bool) {
+        if let Some(track) = self.endpoints.get_mut(&id.raw()) {
+            track.is_paused = is_paused;
+        }
+        if let Some(listening) = self.listeners.get_mut(&id.raw()) {
+            listening.is_paused = is_paused;
+        }
+    }
+
+    /// Resumes all that may be paused.
+    pub(super) fn resume_all(&mut self) {
+        let endpoints = self.endpoints.values().map(|track| track.endpoint.resource_id());
+        let ids: Vec<_> = endpoints.chain(self.listeners.values().map(|it| it.id)).collect();
+        ids.into_iter().for_each(|id| self.resume(id));
     }
 
     /// Whether the end of an endpoint was told by its close reason.
@@ -191,7 +263,7 @@ impl Host {
         self.stopped = true;
     }
 
-    fn check(&mut self, event: &NetEvent<'_>) {
+    pub(super) fn check(&mut self, event: &NetEvent<'_>) {
         assert!(!self.stopped, "an event after stop: {event:?}");
         match *event {
             NetEvent::Connected(endpoint, ok) => {
@@ -210,6 +282,10 @@ impl Host {
             }
             NetEvent::Accepted(endpoint, listener) => {
                 self.note(format!("{endpoint} accepted by {listener}"));
+                let listening = self.listeners.get(&listener.raw());
+                let listening = listening.expect("accepted by a listener that never was");
+                assert!(!listening.is_removed, "{listener} accepts after its removal");
+                assert!(!listening.is_paused, "{listener} accepts while it is paused");
                 self.track(endpoint, Stage::Ready, false);
                 self.meet(endpoint);
             }
@@ -218,6 +294,7 @@ impl Host {
                 let is_record = self.keeps_messages;
                 let track = self.track_of(endpoint);
                 assert_eq!(track.stage, Stage::Ready, "{endpoint}: a message");
+                assert!(!track.is_paused, "{endpoint}: a message while it is paused");
                 track.received.take(message, is_record);
             }
             NetEvent::Disconnected(endpoint) => {
@@ -237,7 +314,7 @@ impl Host {
     fn track_of(&mut self, endpoint: Endpoint) -> &mut Track {
         let track = self.endpoints.get_mut(&endpoint.resource_id().raw());
         let track = track.expect("an event of an endpoint that never was");
-        assert!(!track.is_removed, "{endpoint}: an event after its removal");
+        assert!(!track.is_silent, "{endpoint}: an event after its removal");
         track
     }
 

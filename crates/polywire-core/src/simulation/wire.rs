@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::limits::Limits;
@@ -18,9 +19,10 @@ type Listen =
     dyn Fn(&SimNode, &NetworkController, Limits, u16) -> io::Result<ResourceId> + Send + Sync;
 
 /// A stream protocol in a simulated world: how its two ends are made, and what it keeps.
+#[derive(Clone)]
 pub struct Wire {
-    connect: Box<Connect>,
-    listen: Box<Listen>,
+    connect: Arc<Connect>,
+    listen: Arc<Listen>,
     /// Whether a message arrives as it was sent; otherwise only the order of the bytes is kept.
     pub(super) keeps_messages: bool,
 }
@@ -34,7 +36,7 @@ impl Wire {
         server: impl Fn() -> Q + Clone + Send + Sync + 'static,
         keeps_messages: bool,
     ) -> Self {
-        let connect: Box<Connect> = Box::new(move |node, network, limits, port, backoff| {
+        let connect: Arc<Connect> = Arc::new(move |node, network, limits, port, backoff| {
             let (adapter, addr) = (node.connect_by(client.clone(), limits), address(port));
             let ids = match backoff {
                 Some(backoff) => {
@@ -44,7 +46,7 @@ impl Wire {
             };
             ids.map(|(endpoint, _)| endpoint)
         });
-        let listen: Box<Listen> = Box::new(move |node, network, limits, port| {
+        let listen: Arc<Listen> = Arc::new(move |node, network, limits, port| {
             let ids = network.listen(node.listen_by(server.clone(), limits), address(port));
             ids.map(|(id, _)| id)
         });

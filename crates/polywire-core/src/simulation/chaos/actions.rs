@@ -37,13 +37,8 @@ impl Chaos<'_> {
             }),
             70..80 => self.connect(index),
             80..82 => self.act(index, |host, _, endpoint| host.remove(endpoint)),
-            82..85 => self.act(index, |host, _, endpoint| {
-                host.note(format!("{endpoint} paused"));
-                host.network.pause(endpoint.resource_id());
-            }),
-            85..90 => self.act(index, |host, _, endpoint| {
-                host.network.resume(endpoint.resource_id());
-            }),
+            82..85 => self.act(index, |host, _, endpoint| host.pause(endpoint.resource_id())),
+            85..90 => self.act(index, |host, _, endpoint| host.resume(endpoint.resource_id())),
             90 => self.listen(index),
             91 => self.act(index, |host, _, endpoint| host.network.flush(endpoint)),
             92..97 => self.world.advance(Duration::from_millis(self.world.choose(20) as u64)),
@@ -82,9 +77,8 @@ impl Chaos<'_> {
 
     /// Listens, or ceases to.
     pub(super) fn listen(&mut self, index: usize) {
-        let host = self.host(index);
-        let node = (&host.adapters, &host.network);
-        if let Err(error) = self.wire.listen(node, self.limits.clone(), PORT + index as u16) {
+        let mut host = self.host(index);
+        if let Err(error) = host.listen(self.wire, self.limits.clone(), PORT + index as u16) {
             let is_expected = !host.is_running() || error.kind() == std::io::ErrorKind::AddrInUse;
             assert!(is_expected, "{error}");
         }
@@ -122,9 +116,7 @@ impl Chaos<'_> {
         }
         match world.choose(400) {
             0..4 => host.remove(endpoint),
-            4..6 => {
-                host.network.pause(endpoint.resource_id());
-            }
+            4..6 => host.pause(endpoint.resource_id()),
             6..10 if host.endpoints.len() < CONNECTS => connect(host, self),
             10..14 => {
                 if let Some(other) = some_endpoint(host, world) {
