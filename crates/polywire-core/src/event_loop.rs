@@ -9,6 +9,7 @@ mod closing;
 mod commands;
 mod deadlines;
 mod delivery;
+pub(crate) mod faults;
 mod gathering;
 mod listening;
 mod opening;
@@ -35,6 +36,7 @@ use crate::poller::{AnyPoller, Poller, Readiness, token_of};
 
 use admission::Admissions;
 use deadlines::Deadlines;
+use faults::{Culprit, NoteOnPanic, blame};
 use gathering::Gathering;
 use pending::Pending;
 use resource::{Resource, Stage};
@@ -72,11 +74,11 @@ impl<F: FnMut(NetEvent<'_>)> Handle for F {
     }
 
     fn event(&mut self, event: NetEvent<'_>) {
-        self(event);
+        blame(Culprit::Program, || self(event));
     }
 
     fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
-        self(NetEvent::Message(*endpoint, message));
+        blame(Culprit::Program, || self(NetEvent::Message(*endpoint, message)));
     }
 }
 
@@ -227,7 +229,7 @@ impl EventLoop {
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let mut result = Ok(());
         while result.is_ok() && !done() && !is_over() && !self.shared.is_stopping() {
-            result = self.turn(&wait, &mut |_: NetEvent<'_>| {});
+            result = self.turn_unheard(&wait);
         }
         self.stop_holding();
         result
@@ -236,17 +238,24 @@ impl EventLoop {
     /// Does what handles asked for while nobody runs the loop.
     pub(crate) fn drain_commands_holding(&mut self) {
         self.holding = !self.shared.announcements.is_abandoned();
-        self.drain_commands(&mut |_: NetEvent<'_>| {});
+        self.outlive_adapters(&mut |_: NetEvent<'_>| {}, |it, callback| {
+            it.drain_commands(callback)
+        });
         self.stop_holding();
     }
 
     /// Serves what is ready now without telling the program anything, while nobody runs the loop.
     pub(crate) fn go_on_unheard(&mut self) {
         self.holding = !self.shared.announcements.is_abandoned();
-        if let Err(error) = self.turn(&|| Wait::No, &mut |_: NetEvent<'_>| {}) {
+        if let Err(error) = self.turn_unheard(&|| Wait::No) {
             tracing::debug!(%error, "the network can't be polled"); // Whoever runs the loop is told.
         }
         self.stop_holding();
+    }
+
+    /// One turn, of which the program is told nothing.
+    fn turn_unheard(&mut self, wait: &dyn Fn() -> Wait) -> io::Result<()> {
+        self.outlive_adapters(&mut |_: NetEvent<'_>| {}, |it, callback| it.turn(wait, callback))
     }
 
     fn stop_holding(&mut self) {
@@ -377,12 +386,14 @@ impl EventLoop {
                 None => self.take_listed(),
             };
             let Some((id, stage, readiness)) = next else { continue };
+            let guard = NoteOnPanic(Culprit::Adapter(id));
             match stage {
                 Stage::Ready if self.holding => self.hold(id, readiness),
                 Stage::Ready => self.transfer(id, readiness, callback),
                 Stage::Listening { .. } => self.listen(id, readiness, callback),
                 _ => self.serve_seldom(id, readiness, callback),
             }
+            std::mem::forget(guard);
             self.drain_commands(callback);
             self.slice.count(&self.shared.clock);
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 use crate::limits::Limits;
@@ -185,14 +186,15 @@ impl EventLoop {
             .end(&limits, now)
             .filter(|reason| *reason != CloseReason::Stalled || resource.is_crowded());
         resource.seldom().activity = Some(activity);
-        match (reason, late) {
-            (Some(reason), None) => self.end(resource, reason, callback),
-            (Some(_), Some(late)) => {
-                self.send_heartbeat(&mut resource);
-                self.extend(resource, late);
-            }
-            (None, _) => {
-                self.send_heartbeat(&mut resource);
+        if let (Some(reason), None) = (&reason, late) {
+            return self.end(resource, reason.clone(), callback);
+        }
+        if let Err(fault) = self.send_heartbeat(&mut resource) {
+            return self.end(resource, fault, callback);
+        }
+        match late {
+            Some(late) if reason.is_some() => self.extend(resource, late),
+            _ => {
                 self.arm_watch(&mut resource, now);
                 self.put_back(resource);
             }
@@ -200,11 +202,11 @@ impl EventLoop {
     }
 
     /// Asks a peer for a sign of life that has given none for so long, if that is wanted.
-    pub(super) fn send_heartbeat(&self, resource: &mut Resource) {
+    fn send_heartbeat(&self, resource: &mut Resource) -> Result<(), CloseReason> {
         let heartbeat = resource.entry.limits().heartbeat;
         let (Some(heartbeat), Some(mut activity)) = (heartbeat, resource.activity().copied())
         else {
-            return;
+            return Ok(());
         };
         let now = self.shared.clock.now();
         let unasked = now.saturating_duration_since(activity.last_received.max(activity.last_ping));
@@ -212,9 +214,10 @@ impl EventLoop {
             activity.last_ping = now;
             resource.seldom().activity = Some(activity);
             if let Some(remote) = &mut resource.remote {
-                remote.heartbeat();
+                return call_adapter(|| remote.heartbeat());
             }
         }
+        Ok(())
     }
 
     /// Sees to it that the connection is looked at in time. What is to be seen sooner than so far moves

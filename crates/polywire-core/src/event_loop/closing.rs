@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::adapter::Closing;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::network::NetEvent;
@@ -110,7 +111,8 @@ impl EventLoop {
             (&mut self.buffer, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
-        let closing = remote.close(&mut io, reason);
+        let closing =
+            call_adapter(|| remote.close(&mut io, reason)).unwrap_or_else(Closing::Failed);
         *flushing = closing == Closing::Flushing;
         if let Closing::Failed(failure) = &closing {
             if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {
@@ -127,8 +129,8 @@ impl EventLoop {
     /// Ends every resource: first politely, at most for their linger times, then anyway. No event
     /// is delivered any more.
     pub(crate) fn shut_down(&mut self) {
+        self.drain_commands_holding();
         self.holding = true;
-        self.drain_commands(&mut |_: NetEvent<'_>| {});
         self.stop_all();
         let mut farewell = None;
         while self.live().next().is_some() {
@@ -140,7 +142,7 @@ impl EventLoop {
                 }
             }
             let next_look = farewell.unwrap_or(now + FAREWELL);
-            if self.turn(&|| Wait::Until(next_look), &mut |_: NetEvent<'_>| {}).is_err() {
+            if self.turn_unheard(&|| Wait::Until(next_look)).is_err() {
                 break;
             }
             #[cfg(feature = "simulation")]
@@ -190,6 +192,7 @@ impl EventLoop {
             }
         }
         self.shared.refuse_commands();
+        self.shared.kept_events.clear();
         // One whose adapter panicked while it connected or ended was in none of these places. Its
         // sender holds its socket.
         for id in self.shared.registry.ids() {

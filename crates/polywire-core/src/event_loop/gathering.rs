@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
 use crate::event_loop::EventLoop;
+use crate::event_loop::faults::{Culprit, blame};
 
 /// How long outboxes may fill: some thousand messages, and as long as a thread takes to be woken.
 const TIME: Duration = Duration::from_micros(50);
@@ -74,7 +75,8 @@ impl EventLoop {
         for id in &ids {
             if let Some(resource) = self.resource(*id) {
                 // A failure is told like any other, when the others are written.
-                resource.entry.sender.iter().for_each(|sender| sender.flush());
+                let sender = resource.entry.sender.iter();
+                blame(Culprit::Adapter(*id), || sender.for_each(|sender| sender.flush()));
             }
         }
         ids.clear();

@@ -5,6 +5,7 @@ use std::io;
 use crate::adapter::{Opening, Registration};
 use crate::close_reason::CloseReason;
 use crate::event_loop::activity::Read;
+use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::network::NetEvent;
@@ -30,10 +31,12 @@ impl EventLoop {
             is_provisional: false,
         };
         if let Some(remote) = &mut resource.remote {
-            remote.register(&registration)?;
+            call_adapter(|| remote.register(&registration))
+                .unwrap_or_else(|reason| Err(reason.into()))?;
         }
         if let Some(local) = resource.local() {
-            local.register(&registration)?;
+            call_adapter(|| local.register(&registration))
+                .unwrap_or_else(|reason| Err(reason.into()))?;
         }
         Ok(())
     }
@@ -54,7 +57,7 @@ impl EventLoop {
             (&mut self.buffer, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
-        let opening = remote.open(&mut io);
+        let opening = call_adapter(|| remote.open(&mut io)).unwrap_or_else(Opening::Failed);
         self.shared.change_half_received(entry, io.half_received);
         match opening {
             Opening::Connecting => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Sender};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::network::NetEvent;
@@ -55,7 +56,7 @@ impl EventLoop {
         if let Some(remote) = &mut resource.remote {
             let parts = (&mut *self.buffer, &self.poller, &*self.shared);
             let mut io = lend(parts, (id, budget, Readiness::BOTH));
-            let _ = remote.close(&mut io, reason);
+            let _ = call_adapter(|| remote.close(&mut io, reason));
         }
     }
 

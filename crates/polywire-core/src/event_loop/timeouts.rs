@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::adapter::Registration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 use crate::poller::{Poller, Readiness};
@@ -113,7 +114,7 @@ impl EventLoop {
             is_provisional: false,
         };
         let Some(remote) = &mut resource.remote else { return false };
-        let turned = remote.next_address(&registration);
+        let turned = call_adapter(|| remote.next_address(&registration)).unwrap_or(false);
         if turned {
             resource.note_given_up();
             self.arm(resource, resource.entry.limits().connect_timeout);

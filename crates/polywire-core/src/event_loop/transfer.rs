@@ -5,6 +5,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Read;
 use crate::event_loop::delivery::ConnectionSink;
+use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
 use crate::poller::Readiness;
@@ -82,7 +83,9 @@ impl EventLoop {
         let registration = registration((&self.poller, &self.shared), id);
         match (resource.stage, &mut resource.remote) {
             (Stage::Ready, Some(remote)) => {
-                if let Err(reason) = remote.flush(&registration) {
+                if let Err(reason) =
+                    call_adapter(|| remote.flush(&registration)).unwrap_or_else(Err)
+                {
                     self.end_at(id, reason, callback);
                 }
             }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::announcer::Announcements;
 use crate::close_reason::CloseReason;
+use crate::event_loop::faults::call_adapter;
 use crate::network::processor::borrow;
 use crate::network::seat::Found;
 use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
@@ -144,7 +145,7 @@ fn open(
             readiness: Readiness { ended: true, ..Readiness::BOTH },
             registration: alone(poller, entry, announcements),
         };
-        match remote.open(&mut io) {
+        match call_adapter(|| remote.open(&mut io)).unwrap_or_else(Opening::Failed) {
             Opening::Ready => return Ok(()),
             Opening::Failed(reason) => return Err(reason),
             Opening::Handshaking if !handshaking => {

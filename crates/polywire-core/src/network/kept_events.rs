@@ -21,6 +21,11 @@ impl KeptEvents {
         self.lock().pop_front()
     }
 
+    /// Drops all of them: nobody will be told.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// Drops the events of an endpoint. Returns whether there were any.
     pub(crate) fn remove(&self, id: ResourceId) -> bool {
         let mut events = self.lock();

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
+use crate::event_loop::faults::{Culprit, blame};
 use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::loop_thread::begin_callback;
@@ -41,7 +42,19 @@ pub(super) fn run<S: Send + 'static>(
         let deadline = earlier(signals.next_deadline(), drained);
         deadline.map_or(Wait::Forever, Wait::Until)
     };
-    let event_loop = runner.event_loop();
+    runner.event_loop().outlive_adapters(&mut program, |event_loop, program| {
+        turn_until_stopped(event_loop, program, &wait);
+    });
+    runner.end();
+}
+
+#[inline(never)] // What a closure shares with its surroundings would cost each turn.
+fn turn_until_stopped<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)>(
+    event_loop: &mut EventLoop,
+    program: &mut Program<'_, S, F>,
+    wait: &dyn Fn() -> Wait,
+) {
+    let shared = program.shared;
     let mut failures = 0;
     while !shared.is_stopping() {
         program.deliver_signals(event_loop);
@@ -49,7 +62,7 @@ pub(super) fn run<S: Send + 'static>(
         if shared.is_stopping() {
             break;
         }
-        match event_loop.turn(&wait, &mut program) {
+        match event_loop.turn(wait, program) {
             Ok(()) => failures = 0,
             Err(error) => {
                 failures += 1;
@@ -57,7 +70,6 @@ pub(super) fn run<S: Send + 'static>(
             }
         }
     }
-    runner.end();
 }
 
 /// The callback, and the signals that it gets among the network's events.
@@ -92,7 +104,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
                 self.slice.begin(&self.shared.clock);
             }
             begin_callback();
-            (self.callback)(NodeEvent::Signal(signal));
+            blame(Culprit::Program, || (self.callback)(NodeEvent::Signal(signal)));
             if self.slice.count(&self.shared.clock) {
                 return;
             }
@@ -107,7 +119,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
             }
             let Some(signal) = self.signals.borrow_mut().pop_priority() else { return };
             begin_callback();
-            (self.callback)(NodeEvent::Signal(signal));
+            blame(Culprit::Program, || (self.callback)(NodeEvent::Signal(signal)));
         }
     }
 
@@ -127,12 +139,14 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F>
     }
 
     fn event(&mut self, event: NetEvent<'_>) {
-        (self.callback)(NodeEvent::Network(event));
+        blame(Culprit::Program, || (self.callback)(NodeEvent::Network(event)));
     }
 
     #[inline(always)]
     fn message(&mut self, endpoint: &Endpoint, message: &[u8]) {
-        (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
+        blame(Culprit::Program, || {
+            (self.callback)(NodeEvent::Network(NetEvent::Message(*endpoint, message)));
+        });
     }
 }
 

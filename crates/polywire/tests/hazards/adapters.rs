@@ -1,22 +1,23 @@
-//! A panic of somebody else's adapter ends the node as one of the callback does.
+//! A panic of somebody else's adapter ends its endpoint, and nothing else.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use polywire::CloseReason;
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening,
     Received, Registration, Remote, Sender, Sink,
 };
-use polywire::network::{Endpoint, Name, NetEvent, RemoteAddr, SendStatus, Transport};
-use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
+use polywire::network::{
+    self, Endpoint, Name, NetEvent, NetworkController, RemoteAddr, SendStatus, Transport,
+};
+use polywire::{CloseReason, Limits};
 use polywire_core::Readiness;
 
-use crate::support::peers::{self, Unanswering};
-use crate::support::{ANY_PORT, DEADLINE, Node, assert_free, eventually, in_time};
+use crate::support::peers;
+use crate::support::{DEADLINE, Node, StoredNetEvent, eventually};
 
 const PAYLOAD: &str = "the adapter's own panic";
 
@@ -26,6 +27,8 @@ enum Place {
     Register,
     Open,
     Receive,
+    Flush,
+    Heartbeat,
     Close,
     Accept,
     Send,
@@ -67,9 +70,23 @@ impl Remote for Faulty {
         Arc::new(*self)
     }
 
-    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+    fn limits(&self) -> Arc<Limits> {
+        Arc::new(Limits::default().with_heartbeat(Duration::from_millis(10)))
+    }
+
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.panic_at(Place::Register);
+        registration.announcer().announce(Readiness::WRITABLE);
         Ok(())
+    }
+
+    fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
+        self.panic_at(Place::Flush);
+        Ok(())
+    }
+
+    fn heartbeat(&mut self) {
+        self.panic_at(Place::Heartbeat);
     }
 
     fn open(&mut self, _: &mut Io<'_>) -> Opening {
@@ -100,69 +117,110 @@ impl Local for Faulty {
     }
 }
 
-/// A node with one guest, whom the callback tells of.
-fn host() -> (NodeHandler<()>, NodeTask, SocketAddr, mpsc::Receiver<Endpoint>) {
-    let (handler, listener) = node::split::<()>();
-    let (_, addr) = handler.network().listen(Transport::FramedTcp, ANY_PORT).unwrap();
-    let (tell, accepted) = mpsc::channel();
-    let task = listener.for_each_async(move |event| {
-        if let NodeEvent::Network(NetEvent::Accepted(endpoint, _)) = event {
-            tell.send(endpoint).unwrap();
+/// Has the node call the adapter there. Returns what ends.
+fn provoke(network: &NetworkController, place: Place) -> Endpoint {
+    if place == Place::Accept {
+        let (id, addr) = network.listen(Faulty(place), Name("faulty")).unwrap();
+        return Endpoint::from_listener(id, addr);
+    }
+    network.connect(Faulty(place), "faulty").unwrap().0
+}
+
+/// What the program is told of an endpoint whose adapter panics there.
+fn expected(place: Place, endpoint: Endpoint) -> Vec<StoredNetEvent> {
+    let connected = |ok| StoredNetEvent::Connected(endpoint, ok);
+    match place {
+        Place::Register | Place::Open => vec![connected(false)],
+        Place::Receive | Place::Flush | Place::Heartbeat => {
+            vec![connected(true), StoredNetEvent::Disconnected(endpoint)]
+        }
+        Place::Close => vec![connected(true)], // Then the program removes it.
+        Place::Accept | Place::Send => vec![],
+    }
+}
+
+const ON_THE_LOOP: [Place; 7] = [
+    Place::Register,
+    Place::Open,
+    Place::Receive,
+    Place::Flush,
+    Place::Heartbeat,
+    Place::Close,
+    Place::Accept,
+];
+
+fn assert_ended(network: &NetworkController, place: Place, endpoint: Endpoint) {
+    match network.close_reason(endpoint) {
+        Some(CloseReason::AdapterFault(text)) => assert!(text.contains(PAYLOAD), "{text}"),
+        other => panic!("{place:?}: {other:?}"),
+    }
+    assert_eq!(network.send(endpoint, b"?"), SendStatus::ResourceNotFound, "{place:?}");
+}
+
+#[test]
+fn a_panic_in_an_adapter_ends_its_endpoint_and_the_node_goes_on() {
+    let node = Node::echo();
+    let (_, addr) = node.listen(Transport::FramedTcp);
+    let mut peer = peers::open(Transport::FramedTcp, addr);
+    node.accepted();
+    for place in ON_THE_LOOP {
+        let endpoint = provoke(node.network(), place);
+        for event in expected(place, endpoint) {
+            assert_eq!(format!("{:?}", node.next()), format!("{event:?}"), "{place:?}");
+        }
+        if place == Place::Close {
+            assert!(node.network().remove(endpoint.resource_id()));
+        }
+        let others = 2; // The listener and its connection.
+        eventually("it is gone", || node.network().stats().endpoints == others);
+        assert_ended(node.network(), place, endpoint);
+        peer.write_all(&peers::frame(Transport::FramedTcp, b"hello")).unwrap();
+        assert_eq!(peers::read_message(Transport::FramedTcp, &mut peer), b"hello");
+        assert_eq!(node.message().1, b"hello");
+    }
+    node.assert_silent();
+}
+
+#[test]
+fn a_panic_in_an_adapter_ends_its_endpoint_in_a_loop_that_is_driven_by_hand() {
+    for place in ON_THE_LOOP {
+        let (network, mut processor) = network::split();
+        let endpoint = provoke(&network, place);
+        let mut told = Vec::new();
+        let start = Instant::now();
+        while network.stats().endpoints > 0 {
+            assert!(start.elapsed() < DEADLINE, "{place:?}");
+            processor.process_poll_event(Some(Duration::from_millis(1)), |event| {
+                told.push(StoredNetEvent::from(event));
+                if place == Place::Close {
+                    assert!(network.remove(endpoint.resource_id()));
+                }
+            });
+        }
+        let expected = expected(place, endpoint);
+        assert_eq!(format!("{told:?}"), format!("{expected:?}"), "{place:?}");
+        assert_ended(&network, place, endpoint);
+    }
+}
+
+#[test]
+fn a_panic_in_an_adapter_is_the_error_of_connect_sync() {
+    let inside = Node::with(|handler, event| {
+        if let NetEvent::Connected(..) = event {
+            let result = handler.network().connect_sync(Faulty(Place::Open), "faulty");
+            let reason = CloseReason::of(&result.unwrap_err()).cloned();
+            assert!(matches!(reason, Some(CloseReason::AdapterFault(_))), "{reason:?}");
         }
     });
-    (handler, task, addr, accepted)
-}
-
-/// Has the node call the adapter there.
-fn provoke(handler: &NodeHandler<()>, place: Place) {
-    let network = handler.network();
-    if place == Place::Accept {
-        network.listen(Faulty(place), Name("faulty")).unwrap();
-        return;
-    }
-    let (endpoint, _) = network.connect(Faulty(place), "faulty").unwrap();
-    if place == Place::Close {
-        network.remove(endpoint.resource_id());
-    }
+    let outside = inside.network().connect_sync(Faulty(Place::Open), "faulty");
+    let reason = CloseReason::of(&outside.unwrap_err()).cloned();
+    assert!(matches!(reason, Some(CloseReason::AdapterFault(_))), "{reason:?}");
+    let endpoint = inside.connect_ready(Transport::Udp, "127.0.0.1:9".parse().unwrap());
+    assert_eq!(inside.network().close_reason(endpoint), None);
 }
 
 #[test]
-fn row_24_a_panic_in_an_adapter_ends_the_node_and_lets_everybody_go() {
-    let unanswering = Unanswering::new();
-    for place in [Place::Register, Place::Open, Place::Receive, Place::Close, Place::Accept] {
-        let (handler, mut task, addr, accepted) = host();
-        let mut guest = peers::open(Transport::FramedTcp, addr);
-        let endpoint = accepted.recv_timeout(DEADLINE).unwrap();
-        let (inner, message) = (handler.clone(), vec![0; 1 << 20]);
-        let send =
-            thread::spawn(
-                move || {
-                    while inner.network().send(endpoint, &message) == SendStatus::Sent {}
-                },
-            );
-        let (inner, nobody) = (handler.clone(), unanswering.addr);
-        let connect =
-            thread::spawn(move || inner.network().connect_sync(Transport::Tcp, nobody).is_err());
-        eventually("both wait", || {
-            let stats = handler.network().stats();
-            stats.endpoints == 3 && stats.queued_bytes > 1 << 20
-        });
-
-        provoke(&handler, place);
-        let panic = in_time(move || catch_unwind(AssertUnwindSafe(|| task.wait())).unwrap_err());
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&PAYLOAD), "{place:?}");
-        in_time(move || send.join().unwrap());
-        assert!(in_time(move || connect.join().unwrap()), "{place:?}: nobody can have answered");
-        assert!(!handler.is_running());
-        assert_eq!(handler.network().stats().endpoints, 0, "{place:?}");
-        peers::read_to_the_end(&mut guest);
-        drop(guest);
-        assert_free(Transport::FramedTcp, addr);
-    }
-}
-
-#[test]
-fn row_24_a_panic_in_an_adapters_send_is_its_callers_own() {
+fn a_panic_in_an_adapters_send_is_its_callers_own() {
     let node = Node::echo();
     let (_, addr) = node.listen(Transport::FramedTcp);
     let (faulty, _) = node.network().connect(Faulty(Place::Send), "faulty").unwrap();
