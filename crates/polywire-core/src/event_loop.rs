@@ -239,7 +239,7 @@ impl EventLoop {
     pub(crate) fn drain_commands_holding(&mut self) {
         self.holding = !self.shared.announcements.is_abandoned();
         self.outlive_adapters(&mut |_: NetEvent<'_>| {}, |it, callback| {
-            it.drain_commands(callback)
+            it.drain_commands(callback);
         });
         self.stop_holding();
     }

@@ -82,11 +82,12 @@ impl Encoder for Framed {
         self.max_message_size
     }
 
+    #[inline(always)] // Into the send of each message.
     fn prefix(&self, message: &[u8]) -> Option<Prefix> {
         if message.len() < 0x80 {
             return Prefix::new(&[message.len() as u8]); // As most are.
         }
-        Prefix::new(write_size(message, &mut [0; MAX_ENCODED_SIZE]))
+        long_prefix(message)
     }
 
     fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
@@ -97,6 +98,11 @@ impl Encoder for Framed {
         }
         out.extend_from_slice(message);
     }
+}
+
+#[inline(never)]
+fn long_prefix(message: &[u8]) -> Option<Prefix> {
+    Prefix::new(write_size(message, &mut [0; MAX_ENCODED_SIZE]))
 }
 
 /// The size at the front of `input` and the bytes it takes there; `None` while it is not whole.

@@ -31,13 +31,17 @@ impl Encoder for WsEncoder {
 
     /// A server's frame is a header and the message as it is; a client's message changes, because
     /// it is masked.
+    #[inline(always)] // Into the send of each message.
     fn prefix(&self, message: &[u8]) -> Option<Prefix> {
-        match self.0.role {
-            Role::Server => Some(frame::header(self.opcode(message), message.len(), None)),
-            Role::Client => None,
+        match (self.0.role, message.len()) {
+            (Role::Client, _) => None,
+            // As most are.
+            (_, len @ 0..=125) => Prefix::new(&[0x80 | self.opcode(message) as u8, len as u8]),
+            (_, len) => Some(frame::header(self.opcode(message), len, None)),
         }
     }
 
+    #[inline(always)]
     fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
         frame::write(self.0.role, self.opcode(message), message, out);
     }

@@ -104,6 +104,7 @@ fn parse_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, End> {
 }
 
 /// The header of an unfragmented frame to be sent.
+#[inline(never)] // Of short ones it is put together where it is needed.
 pub(crate) fn header(opcode: OpCode, payload: usize, mask: Option<[u8; 4]>) -> Prefix {
     let mut bytes = [0; Prefix::CAPACITY];
     bytes[0] = 0x80 | opcode as u8;
@@ -132,6 +133,7 @@ pub(crate) fn header(opcode: OpCode, payload: usize, mask: Option<[u8; 4]>) -> P
 }
 
 /// Appends an unfragmented frame, masked if `role` is the one that masks.
+#[inline(always)]
 pub(crate) fn write(role: Role, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     let key = role.mask_key();
     match (u8::try_from(payload.len()), key) {

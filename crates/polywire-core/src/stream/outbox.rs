@@ -165,10 +165,13 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         is_far_from_full.then(|| state.queue_behind(&self.encoder, message, outbox_hard_limit))
     }
 
-    /// The encoder took away what others had put into the memory it was to append to.
+    /// The encoder took away what others had put into the memory it was to append to, or appended what its
+    /// own prefix contradicts.
     #[cold]
     fn fail_by_encoder(&self, state: MutexGuard<'_, State>) -> SendStatus {
-        self.fail(state, misuse::<E>("`Encoder::encode` only appends to what it is given"));
+        let rule = "`Encoder::encode` only appends, and what it appends is the prefix and the message \
+                    wherever `Encoder::prefix` gives one";
+        self.fail(state, misuse::<E>(rule));
         SendStatus::ResourceNotFound
     }
 

@@ -131,7 +131,9 @@ pub trait Encoder: Send + Sync + 'static {
 
     /// The bytes that go before `message`, if the frame is just these followed by the message as
     /// it is: the engine then sends both without copying the message. `None`, the default, if the
-    /// message itself changes on the way.
+    /// message itself changes on the way. It must agree with [`encode`](Self::encode), which is called
+    /// where messages are put together: one that does not ends its connection with
+    /// [`CloseReason::AdapterFault`].
     fn prefix(&self, message: &[u8]) -> Option<Prefix> {
         let _ = message;
         None

@@ -104,6 +104,31 @@ impl Waiting {
     }
 }
 
+/// Whether a frame that was encoded is the one that the encoder's prefix, if it gives any, begins.
+#[inline(never)]
+fn is_frame_of(encoder: &impl Encoder, message: &[u8], frame: &[u8]) -> bool {
+    encoder.prefix(message).is_none_or(|prefix| {
+        let prefix = prefix.as_slice();
+        frame.len() == prefix.len() + message.len() && frame.starts_with(prefix)
+    })
+}
+
+impl Chunk {
+    /// Appends the frame of `message`, which takes `room` mostly. Returns its length, unless the encoder
+    /// took away what was there, or in a debug build contradicts its own prefix.
+    #[inline(always)]
+    fn append(&mut self, encoder: &impl Encoder, message: &[u8], room: usize) -> Option<usize> {
+        self.reserve(room);
+        let before = self.bytes.len();
+        encoder.encode(message, &mut self.bytes);
+        let added = self.bytes.len().checked_sub(before)?;
+        if cfg!(debug_assertions) && !is_frame_of(encoder, message, &self.bytes[before..]) {
+            return None;
+        }
+        Some(added)
+    }
+}
+
 impl State {
     pub(super) fn new() -> Self {
         Self {
@@ -353,20 +378,26 @@ impl State {
         }
         let room = message.len() + LONGEST_HEADER;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let chunk = match waiting.frames.back_mut() {
-            Some(last) if last.bytes.len() + room <= CHUNK => last,
-            _ => {
-                let bytes = waiting.ahead.memory(room.max(LEAST_CHUNK));
-                waiting.frames.push_back(Piece::Heap(Chunk { bytes, start: 0 }));
-                waiting.frames.back_mut().expect("pushed just before")
-            }
-        };
-        chunk.reserve(room);
-        let before = chunk.bytes.len();
-        encoder.encode(message, &mut chunk.bytes);
-        let Some(added) = chunk.bytes.len().checked_sub(before) else { return false };
+        let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK);
+        let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
+        let Some(added) = last.append(encoder, message, room) else { return false };
         waiting.add(added, hard_limit, self.announcer.as_ref());
         true
+    }
+
+    /// The same in a chunk of its own. So it is of some in many messages that the encoder is held against
+    /// its own prefix: two framings must not be mixed.
+    #[inline(never)]
+    fn queue_first(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) -> bool {
+        let room = message.len() + LONGEST_HEADER;
+        let waiting = self.waiting.get_or_insert_with(Waiting::empty);
+        let bytes = waiting.ahead.memory(room.max(LEAST_CHUNK));
+        let mut chunk = Chunk { bytes, start: 0 };
+        let added = chunk.append(encoder, message, room);
+        let is_frame = is_frame_of(encoder, message, &chunk.bytes);
+        waiting.frames.push_back(Piece::Heap(chunk));
+        waiting.add(added.unwrap_or(0), hard_limit, self.announcer.as_ref());
+        is_frame && added.is_some()
     }
 
     #[inline(never)]

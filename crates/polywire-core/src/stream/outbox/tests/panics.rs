@@ -97,22 +97,48 @@ impl Encoder for Clearing {
     }
 }
 
-#[test]
-fn an_encoder_that_takes_others_messages_away_ends_its_connection() {
+/// Frames whose prefix says one thing and whose encoding another, for that message.
+struct Contradicting;
+
+const OTHERWISE: &[u8] = b"otherwise";
+
+impl Encoder for Contradicting {
+    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
+        Prefix::new(&[message.len() as u8])
+    }
+
+    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
+        out.push(if message == OTHERWISE { 0 } else { message.len() as u8 });
+        out.extend_from_slice(message);
+    }
+}
+
+/// Sends `faulty`, behind so many messages that wait.
+fn assert_fault<E: Encoder>(encoder: E, waiting: usize, faulty: &[u8]) {
     let announcements =
         Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let pipe = Arc::new(Pipe::default());
-    let outbox = Outbox::new(Clearing, Arc::new(Limits::default()));
+    let outbox = Outbox::new(encoder, Arc::new(Limits::default()));
     outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
-    for _ in 0..3 {
+    for _ in 0..waiting {
         outbox.send(b"others", true); // The pipe has no room, so they wait.
     }
     // A debug build panics, and names the encoder.
-    let sending = catch_unwind(AssertUnwindSafe(|| outbox.send(CLEAR, true)));
+    let sending = catch_unwind(AssertUnwindSafe(|| outbox.send(faulty, true)));
     assert!(!sending.is_ok_and(|status| status == SendStatus::Sent));
     let reason = outbox.failure();
     let is_fault = matches!(reason, Some(CloseReason::Panicked | CloseReason::AdapterFault(_)));
     assert!(is_fault, "{reason:?}");
     assert_eq!((outbox.queued(), announcements.budget().queued()), (0, 0));
+}
+
+#[test]
+fn an_encoder_that_takes_others_messages_away_ends_its_connection() {
+    assert_fault(Clearing, 3, CLEAR);
+}
+
+#[test]
+fn an_encoder_that_contradicts_its_own_prefix_ends_its_connection() {
+    assert_fault(Contradicting, 1, OTHERWISE);
 }
