@@ -1,6 +1,8 @@
 //! What is removed or paused is told of no more, and what listened leaves its address at once.
 
 mod common;
+#[path = "removing/datagrams.rs"]
+mod datagrams;
 
 use std::net::{TcpListener, UdpSocket};
 use std::sync::mpsc;
