@@ -100,6 +100,8 @@ pub(crate) struct EventLoop {
     ready: VecDeque<ResourceId>,
     /// Whether none of them was told to be ready: an adapter said that there may be more.
     only_maybe: bool,
+    /// Times in a row that an adapter took nothing and had not finished.
+    unfinished: usize,
     /// Times in a row that the loop read on without asking the poller.
     unpolled: usize,
     /// Whether turns are for a program that goes on as soon as it has one event.
@@ -131,6 +133,7 @@ impl EventLoop {
             resources: Vec::new(),
             ready: VecDeque::new(),
             only_maybe: false,
+            unfinished: 0,
             unpolled: 0,
             is_one_enough: false,
             deadlines: Deadlines::default(),

@@ -11,6 +11,10 @@ use std::thread_local;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::{EventLoop, Handle};
+use crate::network::warnings::Warning;
+
+/// Times in a row that an adapter may take nothing and say that it has not finished.
+const MAX_UNFINISHED: usize = 1000;
 
 /// Whose code panicked.
 #[derive(Clone, Copy)]
@@ -81,6 +85,19 @@ impl EventLoop {
         }
     }
 
+    /// An adapter says that it has not finished what it was called for, and took something meanwhile or did
+    /// not: again and again, that makes the loop spin.
+    pub(super) fn note_unfinished(&mut self, id: ResourceId, took_something: bool) {
+        self.unfinished = if took_something { 0 } else { self.unfinished + 1 };
+        if self.unfinished >= MAX_UNFINISHED && self.shared.warnings.may_warn(Warning::Spinning) {
+            tracing::warn!(
+                resource = %id,
+                "the adapter returns Unfinished again and again and takes nothing: return Drained \
+                 and announce readiness when there is more"
+            );
+        }
+    }
+
     #[cold]
     fn end_faulty(&mut self, id: ResourceId, reason: CloseReason, callback: &mut dyn Handle) {
         if id.is_remote() {
@@ -91,5 +108,72 @@ impl EventLoop {
         }
         self.shared.reasons.replace(id, reason);
         self.remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::adapter::{Connect, Connection, Io, Opening, Received, Registration, Remote};
+    use crate::adapter::{Sender, Sink};
+    use crate::address::RemoteAddr;
+    use crate::network::{self, SendStatus};
+    use crate::poller::Readiness;
+
+    /// Never finished, though there is nothing to take; or there is a message each time.
+    #[derive(Clone, Copy)]
+    struct Unfinished {
+        has_messages: bool,
+    }
+
+    impl Connect for Unfinished {
+        fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+            Ok(Connection::new(*self, addr.clone(), addr.clone()))
+        }
+    }
+
+    impl Sender for Unfinished {
+        fn send(&self, _: SocketAddr, _: &[u8]) -> SendStatus {
+            SendStatus::Sent
+        }
+    }
+
+    impl Remote for Unfinished {
+        fn sender(&self) -> Arc<dyn Sender> {
+            Arc::new(*self)
+        }
+
+        fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+            registration.announcer().announce(Readiness::READABLE);
+            Ok(())
+        }
+
+        fn open(&mut self, _: &mut Io<'_>) -> Opening {
+            Opening::Ready
+        }
+
+        fn receive(&mut self, _: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
+            if self.has_messages {
+                let _ = sink.message(b"one", false);
+            }
+            Received::Unfinished
+        }
+    }
+
+    #[test]
+    fn an_adapter_that_makes_the_loop_spin_is_warned_of() {
+        for (has_messages, is_warned_of) in [(false, true), (true, false)] {
+            let (network, mut processor) = network::split();
+            network.connect(Unfinished { has_messages }, "nowhere").unwrap();
+            for _ in 0..MAX_UNFINISHED + 10 {
+                processor.process_poll_event(Some(Duration::ZERO), |_| {});
+            }
+            assert_eq!(!network.shared.warnings.may_warn(Warning::Spinning), is_warned_of);
+        }
     }
 }

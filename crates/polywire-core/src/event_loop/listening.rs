@@ -51,11 +51,16 @@ impl EventLoop {
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
         io.is_one_enough = self.is_one_enough;
         let mut sink = DatagramSink::new(&self.shared, entry, callback, &mut self.slice);
+        let messages = self.shared.counters.messages_in.get();
         let accepting = local.ready(&mut io, &mut sink);
         let accepted = sink.into_accepted();
         match accepting {
             Accepting::Exhausted => self.accept_later(id),
-            Accepting::Unfinished => self.mark_ready(id, readiness),
+            Accepting::Unfinished => {
+                let has_messages = self.shared.counters.messages_in.get() != messages;
+                self.note_unfinished(id, has_messages || !accepted.is_empty());
+                self.mark_ready(id, readiness);
+            }
             Accepting::MaybeMore => self.mark_maybe_ready(id),
             Accepting::Drained => {}
         }

@@ -28,7 +28,7 @@ impl EventLoop {
                 received = Received::Ended(reason);
             }
         }
-        let mut read = Read::default();
+        let (mut read, messages) = (Read::default(), self.shared.counters.messages_in.get());
         if entry.is_paused() || self.shared.is_reading_held() {
             // Kept until the program wants to read again.
             pending.merge(Readiness { writable: false, ..readiness });
@@ -39,7 +39,7 @@ impl EventLoop {
             );
             io.is_one_enough = self.is_one_enough;
             let mut sink = ConnectionSink::new(&self.shared, entry, callback, &mut self.slice);
-            let (budget, messages) = (io.budget, self.shared.counters.messages_in.get());
+            let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
             read.bytes = budget - io.budget;
             if io.half_received > 0 || entry.half_received() > 0 {
@@ -56,6 +56,8 @@ impl EventLoop {
         }
         match received {
             Received::Unfinished => {
+                let has_messages = self.shared.counters.messages_in.get() != messages;
+                self.note_unfinished(id, read.bytes > 0 || has_messages);
                 self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
             }
             Received::MaybeMore => self.mark_maybe_ready(id),

@@ -12,13 +12,14 @@ pub(crate) enum Warning {
     TurnedAway,
     AcceptExhausted,
     Handshakes,
+    Spinning,
 }
 
 /// When each kind was warned of last, in seconds since the first.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
     start: OnceLock<Instant>,
-    next: [AtomicU64; 5],
+    next: [AtomicU64; 6],
 }
 
 impl Warnings {
