@@ -25,9 +25,10 @@ use crate::announcer::{Announcements, Announcer};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::Limits;
-use crate::network::SendStatus;
-use crate::poller::{Readiness, token_of};
+use crate::poller::token_of;
+use crate::readiness::Readiness;
 use crate::reconnect::Redial;
+use crate::send_status::SendStatus;
 
 pub use crate::accept_error::AcceptError;
 pub use crate::loop_thread::{Gathering, gathering};

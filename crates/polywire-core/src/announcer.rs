@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::counter::Counter;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::loop_thread::current_thread;
-use crate::network::stats::Counter;
-use crate::poller::{Clock, LoopWaker, Poller, Readiness};
+use crate::poller::{LoopWaker, Poller};
+use crate::readiness::Readiness;
 use crate::sync::SegQueue;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -354,7 +356,7 @@ impl Announcer {
     }
 
     /// Whether the node has been stopped. A [`send`](crate::adapter::Sender::send) that waits for room must
-    /// then return [`ResourceNotFound`](crate::network::SendStatus::ResourceNotFound), for the loop may be
+    /// then return [`ResourceNotFound`](crate::send_status::SendStatus::ResourceNotFound), for the loop may be
     /// inside a callback that waits for the very thread. Nobody announces it: look every few milliseconds.
     pub fn is_stopping(&self) -> bool {
         self.announcements.is_stopping()

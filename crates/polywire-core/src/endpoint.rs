@@ -205,7 +205,7 @@ impl Endpoint {
     ///
     /// Of use for listeners without connections, such as UDP. With any other id the endpoint
     /// names nobody: sending to it returns
-    /// [`SendStatus::ResourceNotFound`](crate::network::SendStatus).
+    /// [`SendStatus::ResourceNotFound`](crate::send_status::SendStatus).
     pub fn from_listener(id: ResourceId, addr: SocketAddr) -> Self {
         Self::new(id, addr)
     }

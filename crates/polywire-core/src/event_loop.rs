@@ -30,9 +30,10 @@ use crate::adapter::{Io, Registration};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::loop_thread::begin_callback;
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::network::shared::Shared;
-use crate::poller::{AnyPoller, Poller, Readiness, token_of};
+use crate::poller::{AnyPoller, Poller, token_of};
+use crate::readiness::Readiness;
 
 use admission::Admissions;
 use deadlines::Deadlines;

@@ -26,7 +26,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::poller::{Clock, LoopWaker};
+use crate::clock::Clock;
+use crate::poller::LoopWaker;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Condvar, Mutex, MutexGuard, SegQueue};
 use timers::SharedTimers;

@@ -22,17 +22,22 @@ pub mod adapter;
 pub mod address;
 mod announcer;
 mod budget;
+mod clock;
 mod close_reason;
+mod counter;
 pub mod endpoint;
 mod event_loop;
 pub mod events;
 pub mod limits;
 mod loop_thread;
+mod net_event;
 pub mod network;
 pub mod node;
 mod poller;
+mod readiness;
 pub mod reconnect;
 mod registry;
+mod send_status;
 #[cfg(feature = "simulation")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
 pub mod simulation;
@@ -55,5 +60,5 @@ pub use limits::{Limits, NodeLimits, WhenFull};
 /// mio = { version = "1.2", default-features = false, features = ["net"] }
 /// ```
 pub use mio;
-pub use poller::Readiness;
+pub use readiness::Readiness;
 pub use reconnect::{Backoff, Reconnecting};

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::poller::Clock;
+use crate::clock::Clock;
 use crate::sync::thread_local;
 
 thread_local! {

@@ -10,7 +10,6 @@ mod dialers;
 mod kept_events;
 #[cfg(all(test, polywire_loom))]
 mod models;
-mod net_event;
 #[cfg(all(test, any(polywire_loom, polywire_shuttle)))]
 mod pair;
 pub(crate) mod processor;
@@ -18,7 +17,6 @@ pub(crate) mod processor;
 mod schedules;
 pub(crate) mod seat;
 mod send_many;
-mod send_status;
 pub(crate) mod shared;
 pub(crate) mod stats;
 pub(crate) mod warnings;
@@ -32,21 +30,22 @@ use std::time::Duration;
 use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
 use crate::announcer::Announcer;
+use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
-use crate::poller::{AnyPoller, Clock, LoopWaker, MioPoller};
+use crate::poller::{AnyPoller, LoopWaker, MioPoller};
 use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
 
 use processor::LoopOwner;
 use shared::{Command, New, Shared};
 
-pub use net_event::{NetEvent, StoredNetEvent};
+pub use crate::net_event::{NetEvent, StoredNetEvent};
+pub use crate::send_status::SendStatus;
 pub use processor::NetworkProcessor;
 pub use send_many::SentMany;
-pub use send_status::SendStatus;
 pub use stats::{Ended, Stats};
 
 /// A network without a node: the handle, and the loop to be driven by hand.

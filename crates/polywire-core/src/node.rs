@@ -37,7 +37,7 @@ use crate::network::shared::Shared;
 use crate::network::{self, NetworkController, NetworkProcessor};
 use backlog::Backlog;
 
-pub use crate::network::StoredNetEvent;
+pub use crate::net_event::StoredNetEvent;
 pub use event::{NodeEvent, StoredNodeEvent};
 pub use task::NodeTask;
 

@@ -18,44 +18,15 @@ mod precise_wait;
 mod waker;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::endpoint::ResourceId;
+use crate::readiness::Readiness;
 
 use calls::Events;
 use precise_wait::PreciseWait;
 
 pub(crate) use waker::LoopWaker;
-
-/// What a source is ready for. Hints only: they may be spurious, and are often merged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// A read may find bytes, a connection to accept, the peer's end, or an error.
-    pub readable: bool,
-    /// A write may find room, or a connect may have ended.
-    pub writable: bool,
-    /// The peer ended its side, sent urgent data, or the source failed: read on until that shows,
-    /// even where a short read would mean drained, because no further readiness will tell.
-    pub ended: bool,
-}
-
-impl Readiness {
-    /// Ready to be read only.
-    pub const READABLE: Self = Self { readable: true, writable: false, ended: false };
-    /// Ready to be written only.
-    pub const WRITABLE: Self = Self { readable: false, writable: true, ended: false };
-    /// Ready for both.
-    pub const BOTH: Self = Self { readable: true, writable: true, ended: false };
-
-    #[cfg(any(test, feature = "simulation"))]
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.readable |= other.readable;
-        self.writable |= other.writable;
-        self.ended |= other.ended;
-    }
-}
 
 /// The number a poller knows a resource by: the whole id where `usize` has 64 bits. Where it has
 /// fewer the generation is cut off, and a stale event may reach a younger resource: spurious
@@ -184,60 +155,6 @@ impl Poller for AnyPoller {
     }
 }
 
-/// What time it is: the system's monotonic clock, or a test's.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Clock(Option<Arc<ManualTime>>);
-
-#[derive(Debug)]
-struct ManualTime {
-    start: Instant,
-    passed_nanos: AtomicU64,
-}
-
-impl ManualTime {
-    fn advance(&self, by: Duration) {
-        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX / 2);
-        self.passed_nanos.fetch_add(nanos, Ordering::AcqRel);
-    }
-}
-
-impl Clock {
-    /// A clock that only [`advance`](Self::advance) moves.
-    #[cfg(feature = "simulation")]
-    pub(crate) fn manual() -> Self {
-        // One start for the whole process, so that the same seed sees the same differences.
-        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-        let start = *START.get_or_init(Instant::now);
-        Self(Some(Arc::new(ManualTime { start, passed_nanos: AtomicU64::new(0) })))
-    }
-
-    #[inline]
-    pub(crate) fn now(&self) -> Instant {
-        match &self.0 {
-            None => Instant::now(),
-            Some(time) => {
-                time.start + Duration::from_nanos(time.passed_nanos.load(Ordering::Acquire))
-            }
-        }
-    }
-
-    /// Lets `time` pass: waits, or moves a manual clock.
-    pub(crate) fn sleep(&self, time: Duration) {
-        match &self.0 {
-            None => std::thread::sleep(time),
-            Some(manual) => manual.advance(time),
-        }
-    }
-
-    /// Moves a manual clock forward; nothing for the system's.
-    #[cfg(feature = "simulation")]
-    pub(crate) fn advance(&self, by: Duration) {
-        if let Some(manual) = &self.0 {
-            manual.advance(by);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,14 +174,5 @@ mod tests {
         });
         waker.awake();
         assert!(ready.is_empty());
-    }
-
-    #[test]
-    fn a_manual_clock_moves_only_when_told() {
-        let clock = Clock::manual();
-        let before = clock.now();
-        assert_eq!(clock.now(), before);
-        clock.advance(Duration::from_secs(3));
-        assert_eq!(clock.now() - before, Duration::from_secs(3));
     }
 }

@@ -12,7 +12,7 @@ use crate::adapter::{Connect, Connection, Sender};
 use crate::address::RemoteAddr;
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
-use crate::network::SendStatus;
+use crate::send_status::SendStatus;
 
 /// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
 /// is drawn from a range around that, so that the clients of a server that restarts do not all come

@@ -30,9 +30,11 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::network::{NetworkController, NetworkProcessor, split_on};
-use crate::poller::{AnyPoller, Clock, LoopWaker, Poller, Readiness, token_of};
+use crate::poller::{AnyPoller, LoopWaker, Poller, token_of};
+use crate::readiness::Readiness;
 use crate::sync::{Mutex, MutexGuard};
 
 use calls::Calls;

@@ -8,9 +8,9 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::network::warnings::Warning;
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 use crate::registry::{self, Entry, SharedEntry};
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer

@@ -3,7 +3,7 @@
 use crate::event_loop::resource::Resource;
 use crate::event_loop::{Callback, EventLoop};
 use crate::network::shared::Command;
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 
 /// Commands executed in one turn, and announcements served, so that a flood of them starves nobody.
 const COMMANDS_PER_TURN: usize = 4096;

@@ -122,8 +122,9 @@ mod tests {
     use crate::adapter::{Connect, Connection, Io, Opening, Received, Registration, Remote};
     use crate::adapter::{Sender, Sink};
     use crate::address::RemoteAddr;
-    use crate::network::{self, SendStatus};
-    use crate::poller::Readiness;
+    use crate::network;
+    use crate::readiness::Readiness;
+    use crate::send_status::SendStatus;
 
     /// Never finished, though there is nothing to take; or there is a message each time.
     #[derive(Clone, Copy)]

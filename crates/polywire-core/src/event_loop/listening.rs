@@ -8,9 +8,9 @@ use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::network::warnings::Warning;
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 use crate::registry::{NewEntry, SharedEntry};
 
 /// Connections a listener may accept in one turn.

@@ -8,8 +8,9 @@ use crate::event_loop::activity::Read;
 use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
-use crate::network::NetEvent;
-use crate::poller::{Poller, Readiness};
+use crate::net_event::NetEvent;
+use crate::poller::Poller;
+use crate::readiness::Readiness;
 use crate::registry::{self, SharedEntry};
 
 impl EventLoop {

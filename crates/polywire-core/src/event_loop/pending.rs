@@ -1,6 +1,6 @@
 //! Readiness that waits to be served, in a byte, for every idle connection has one.
 
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 
 const READABLE: u8 = 1;
 const WRITABLE: u8 = 1 << 1;

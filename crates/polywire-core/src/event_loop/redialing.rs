@@ -8,9 +8,9 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::network::shared::Command;
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 use crate::registry::SharedEntry;
 
 impl EventLoop {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::poller::Clock;
+use crate::clock::Clock;
 
 /// The slice. Signals have one in each turn, and the network another, so that a timer is late by two
 /// of them at most, and what is gathered inside a read leaves after one.

@@ -8,7 +8,8 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
-use crate::poller::{Poller, Readiness};
+use crate::poller::Poller;
+use crate::readiness::Readiness;
 
 /// From when on a deadline comes up late.
 const LATE: Duration = Duration::from_millis(5);

@@ -8,7 +8,7 @@ use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 
 impl EventLoop {
     /// Reads and writes a connection that is ready. It stays in its place meanwhile.

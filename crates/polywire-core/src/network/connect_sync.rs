@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::announcer::Announcements;
+use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::event_loop::faults::call_adapter;
 use crate::network::processor::borrow;
 use crate::network::seat::Found;
 use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
-use crate::poller::{Clock, MioPoller, Poller, Readiness};
+use crate::poller::{MioPoller, Poller};
+use crate::readiness::Readiness;
 use crate::registry::{Entry, SharedEntry};
 use crate::sync::atomic::Ordering;
 

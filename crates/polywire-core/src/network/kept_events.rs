@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::PoisonError;
 
 use crate::endpoint::ResourceId;
-use crate::network::{NetEvent, StoredNetEvent};
+use crate::net_event::{NetEvent, StoredNetEvent};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Events that wait for whoever runs the loop next, the oldest first. Any thread may take out those of

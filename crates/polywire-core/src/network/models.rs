@@ -8,9 +8,10 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
+use crate::net_event::NetEvent;
 use crate::network::pair::{connect, connected};
 use crate::network::processor::{end_where_nobody_runs, execute_where_nobody_runs};
-use crate::network::{NetEvent, SendStatus};
+use crate::send_status::SendStatus;
 
 /// As `loom::model`, for runs so long that a third switch would take many minutes.
 fn model(run: impl Fn() + Send + Sync + 'static) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
-use crate::network::{NetEvent, NetworkController, NetworkProcessor};
+use crate::net_event::NetEvent;
+use crate::network::{NetworkController, NetworkProcessor};
 use crate::simulation::{Faults, SimNode, World};
 use crate::stream::{Decoded, Encoder, Item, Protocol};
 

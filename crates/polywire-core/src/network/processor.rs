@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::ResourceId;
 use crate::event_loop::{EventLoop, Wait};
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::network::seat::{Found, Runner};
 use crate::network::shared::Shared;
 use crate::registry::Stage;

@@ -11,8 +11,10 @@ use shuttle::thread;
 
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::net_event::NetEvent;
+use crate::network::NetworkController;
 use crate::network::pair::{Side, connected};
-use crate::network::{NetEvent, NetworkController, SendStatus};
+use crate::send_status::SendStatus;
 
 /// Messages of each thread that sends.
 const MESSAGES: u8 = 4;

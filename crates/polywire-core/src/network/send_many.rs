@@ -3,8 +3,9 @@
 use crate::adapter::Sender;
 use crate::endpoint::Endpoint;
 use crate::loop_thread::{as_one_of_many, is_left_to_loop};
-use crate::network::{NetworkController, SendStatus};
+use crate::network::NetworkController;
 use crate::registry::Entry;
+use crate::send_status::SendStatus;
 
 /// What became of the messages given to [`send_many`](NetworkController::send_many).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::adapter::{Close, Connection, Local, Remote};
 use crate::announcer::{self, Announcements};
+use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
@@ -19,7 +20,7 @@ use crate::network::kept_events::KeptEvents;
 use crate::network::seat::Seat;
 use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
-use crate::poller::{Clock, LoopWaker};
+use crate::poller::LoopWaker;
 use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

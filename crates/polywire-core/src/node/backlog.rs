@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::network::StoredNetEvent;
+use crate::net_event::StoredNetEvent;
 use crate::network::shared::Shared;
 use crate::node::StoredNodeEvent;
 

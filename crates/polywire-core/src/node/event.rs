@@ -1,6 +1,6 @@
 //! What the callback of a node gets.
 
-use crate::network::{NetEvent, StoredNetEvent};
+use crate::net_event::{NetEvent, StoredNetEvent};
 
 /// One event of a node, borrowed from the loop for the time of the callback.
 #[derive(Debug)]

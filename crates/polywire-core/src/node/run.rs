@@ -7,8 +7,9 @@ use crate::event_loop::faults::{Culprit, blame};
 use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::loop_thread::begin_callback;
+use crate::net_event::NetEvent;
+use crate::network::NetworkProcessor;
 use crate::network::shared::Shared;
-use crate::network::{NetEvent, NetworkProcessor};
 use crate::node::NodeEvent;
 
 /// Signals delivered between two looks at the network, and priority ones before each of its

@@ -13,7 +13,8 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventFlags};
 use rustix::io::Errno;
 
-use crate::poller::{EVENTS, Readiness};
+use crate::poller::EVENTS;
+use crate::readiness::Readiness;
 
 /// What a wait brings; on the stack, since an event of the system's may be a pointer, and those do not
 /// go from thread to thread.

@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::poller::{EVENTS, Readiness};
+use crate::poller::EVENTS;
+use crate::readiness::Readiness;
 
 /// What a wait brings.
 pub(super) struct Events(mio::Events);

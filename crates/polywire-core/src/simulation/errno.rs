@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::simulation::host::{Host, Stage};
 use crate::simulation::{Call, Faults, Wire, World};
 

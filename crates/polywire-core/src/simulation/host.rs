@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::limits::Limits;
-use crate::network::{NetEvent, NetworkController, NetworkProcessor, SendStatus};
+use crate::net_event::NetEvent;
+use crate::network::{NetworkController, NetworkProcessor};
 use crate::reconnect::Backoff;
+use crate::send_status::SendStatus;
 use crate::simulation::records::{Received, record};
 use crate::simulation::{SimNode, Wire, World};
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::limits::Limits;
-use crate::network::SendStatus;
 use crate::node::{self, NodeEvent};
+use crate::send_status::SendStatus;
 use crate::simulation::host::Host;
 use crate::simulation::{Faults, Wire, World};
 

@@ -6,7 +6,8 @@ use std::io::{self, IoSlice};
 
 use crate::adapter::Registration;
 use crate::endpoint::ResourceId;
-use crate::poller::{Readiness, token_of};
+use crate::poller::token_of;
+use crate::readiness::Readiness;
 use crate::simulation::{Call, State, World};
 use crate::stream::Stream;
 

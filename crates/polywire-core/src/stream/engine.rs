@@ -15,7 +15,7 @@ use crate::adapter::{Closing, Flow, Io, Opening, Received, Registration, Remote,
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
-use crate::network::SendStatus;
+use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
 use crate::stream::{Encoder, Protocol, Stream};
 

@@ -124,7 +124,7 @@ pub enum Item<'a> {
 /// It must not depend on the messages before: see [`encode`](Self::encode).
 pub trait Encoder: Send + Sync + 'static {
     /// Bytes a message may have at most; a longer one is refused with
-    /// [`SendStatus::MaxPacketSizeExceeded`](crate::network::SendStatus) before anything is sent.
+    /// [`SendStatus::MaxPacketSizeExceeded`](crate::send_status::SendStatus) before anything is sent.
     fn max_message_size(&self) -> usize {
         usize::MAX
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
-use crate::network::{NetEvent, SendStatus};
+use crate::net_event::NetEvent;
 use crate::reconnect::Backoff;
+use crate::send_status::SendStatus;
 use crate::simulation::World;
 use crate::simulation::chaos::{Chaos, HOSTS, lock};
 use crate::simulation::host::{Host, LONGEST, Stage};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::events::EventSender;
 use crate::limits::Limits;
-use crate::network::NetEvent;
+use crate::net_event::NetEvent;
 use crate::reconnect::Backoff;
 use crate::simulation::host::Host;
 use crate::simulation::removal::{Phase, peers, send_last_words};

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::adapter::{Io, Registration};
 use crate::announcer::Announcements;
+use crate::clock::Clock;
 use crate::endpoint::ResourceId;
-use crate::poller::{Clock, LoopWaker, Readiness};
+use crate::poller::LoopWaker;
+use crate::readiness::Readiness;
 use crate::stream::Stream;
 
 /// The socket to a peer that never ends what it says.

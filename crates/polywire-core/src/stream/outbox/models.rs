@@ -7,8 +7,9 @@ use loom::thread;
 use super::*;
 use crate::adapter::Registration;
 use crate::announcer::Announcements;
+use crate::clock::Clock;
 use crate::endpoint::ResourceId;
-use crate::poller::{Clock, LoopWaker};
+use crate::poller::LoopWaker;
 
 /// Frames that are the message, which tests choose so that it tells its own length.
 struct Bare;

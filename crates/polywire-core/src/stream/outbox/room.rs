@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
-use crate::network::SendStatus;
+use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::state::State;
 use crate::stream::{Encoder, Stream};

@@ -6,7 +6,7 @@ use std::thread_local;
 use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::loop_thread::{current_callback, note_sent};
-use crate::poller::Readiness;
+use crate::readiness::Readiness;
 use crate::stream::Encoder;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
 use crate::stream::outbox::writing::with_frame;

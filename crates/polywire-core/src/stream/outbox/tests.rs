@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::*;
 use crate::adapter::Registration;
 use crate::announcer::Announcements;
+use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::loop_thread::{GatherForLoop, as_one_of_many, begin_callback};
-use crate::poller::{Clock, LoopWaker};
+use crate::poller::LoopWaker;
 use crate::stream::Prefix;
 
 /// Frames of one length byte and the message.

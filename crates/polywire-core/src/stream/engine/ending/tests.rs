@@ -5,7 +5,7 @@ use super::*;
 use crate::adapter::{Opening, Remote};
 use crate::endpoint::NO_SOCKET_ADDR;
 use crate::limits::Limits;
-use crate::network::SendStatus;
+use crate::send_status::SendStatus;
 use crate::stream::engine::fixture::{Flood, with_io};
 use crate::stream::{Decoded, Encoder, Item};
 

@@ -1,0 +1,73 @@
+//! Time, the system's or a test's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What time it is: the system's monotonic clock, or a test's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock(Option<Arc<ManualTime>>);
+
+#[derive(Debug)]
+struct ManualTime {
+    start: Instant,
+    passed_nanos: AtomicU64,
+}
+
+impl ManualTime {
+    fn advance(&self, by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX / 2);
+        self.passed_nanos.fetch_add(nanos, Ordering::AcqRel);
+    }
+}
+
+impl Clock {
+    /// A clock that only [`advance`](Self::advance) moves.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn manual() -> Self {
+        // One start for the whole process, so that the same seed sees the same differences.
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        let start = *START.get_or_init(Instant::now);
+        Self(Some(Arc::new(ManualTime { start, passed_nanos: AtomicU64::new(0) })))
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        match &self.0 {
+            None => Instant::now(),
+            Some(time) => {
+                time.start + Duration::from_nanos(time.passed_nanos.load(Ordering::Acquire))
+            }
+        }
+    }
+
+    /// Lets `time` pass: waits, or moves a manual clock.
+    pub(crate) fn sleep(&self, time: Duration) {
+        match &self.0 {
+            None => std::thread::sleep(time),
+            Some(manual) => manual.advance(time),
+        }
+    }
+
+    /// Moves a manual clock forward; nothing for the system's.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn advance(&self, by: Duration) {
+        if let Some(manual) = &self.0 {
+            manual.advance(by);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = Clock::manual();
+        let before = clock.now();
+        assert_eq!(clock.now(), before);
+        clock.advance(Duration::from_secs(3));
+        assert_eq!(clock.now() - before, Duration::from_secs(3));
+    }
+}
