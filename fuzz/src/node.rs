@@ -15,7 +15,7 @@ use polywire_core::address::RemoteAddr;
 use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor};
 use polywire_core::simulation::{Faults, World};
 use polywire_core::stream::Engine;
-use polywire_core::{Announcer, Limits, Readiness, ResourceId};
+use polywire_core::{Notifier, Limits, Readiness, ResourceId};
 
 use crate::peer::Pair;
 use crate::stream::{Bite, SharedWire};
@@ -180,10 +180,10 @@ impl<P: Pair> Node<P> {
         let conn = Conn::<P>::new(self.conns.len(), false);
         let mut door = self.door.lock().unwrap();
         door.waiting.push((self.conns.len(), conn.wire.clone()));
-        let announcer = door.announcer.clone();
+        let notifier = door.notifier.clone();
         drop(door);
-        if let Some(announcer) = announcer {
-            announcer.announce(Readiness::READABLE);
+        if let Some(notifier) = notifier {
+            notifier.notify(Readiness::READABLE);
         }
         self.conns.push(conn);
     }
@@ -309,7 +309,7 @@ impl<P: Pair> Connect for ScriptedConnect<P> {
 #[derive(Default)]
 struct Door {
     waiting: Vec<(usize, SharedWire)>,
-    announcer: Option<Announcer>,
+    notifier: Option<Notifier>,
 }
 
 #[derive(Clone)]
@@ -324,9 +324,9 @@ impl<P: Pair> Listen for ScriptedListen<P> {
 
 impl<P: Pair> Local for ScriptedListen<P> {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        let announcer = registration.announcer();
-        announcer.announce(Readiness::READABLE);
-        self.0.lock().unwrap().announcer = Some(announcer);
+        let notifier = registration.notifier();
+        notifier.notify(Readiness::READABLE);
+        self.0.lock().unwrap().notifier = Some(notifier);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use arbitrary::Arbitrary;
 use polywire_core::adapter::Registration;
 use polywire_core::stream::Stream;
-use polywire_core::{Announcer, Readiness};
+use polywire_core::{Notifier, Readiness};
 
 /// What becomes of one read or write.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub struct Wire {
     pub dropped: bool,
     /// Readiness that is due and was not told.
     edge: Readiness,
-    announcer: Option<Announcer>,
+    notifier: Option<Notifier>,
 }
 
 impl Wire {
@@ -54,7 +54,7 @@ impl Wire {
     }
 
     pub fn has_edge(&self) -> bool {
-        self.edge != Readiness::default() && self.announcer.is_some() && !self.dropped
+        self.edge != Readiness::default() && self.notifier.is_some() && !self.dropped
     }
 
     pub fn fail(&mut self, kind: io::ErrorKind) {
@@ -139,10 +139,10 @@ impl SharedWire {
         let mut told = std::mem::take(&mut wire.edge);
         told.readable |= besides.readable;
         told.writable |= besides.writable;
-        let announcer = wire.announcer.clone();
+        let notifier = wire.notifier.clone();
         drop(wire);
-        match announcer {
-            Some(announcer) if told != Readiness::default() => announcer.announce(told),
+        match notifier {
+            Some(notifier) if told != Readiness::default() => notifier.notify(told),
             Some(_) => {}
             None => self.lock().edge = told,
         }
@@ -156,12 +156,12 @@ impl Stream for Scripted {
     const SHORT_READ_DRAINS: bool = true;
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.0.lock().announcer = Some(registration.announcer());
+        self.0.lock().notifier = Some(registration.notifier());
         Ok(())
     }
 
     fn deregister(&mut self, _registration: &Registration<'_>) -> io::Result<()> {
-        self.0.lock().announcer = None;
+        self.0.lock().notifier = None;
         Ok(())
     }
 
@@ -192,6 +192,6 @@ impl Drop for Scripted {
     fn drop(&mut self) {
         let mut wire = self.0.lock();
         wire.dropped = true;
-        wire.announcer = None;
+        wire.notifier = None;
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use polywire_core::adapter::*;
 use polywire_core::address::RemoteAddr;
-use polywire_core::{Announcer, CloseReason, Limits, Readiness, WhenFull};
+use polywire_core::{Notifier, CloseReason, Limits, Readiness, WhenFull};
 
 use pipe::Pipe;
 
@@ -64,7 +64,7 @@ impl Connect for Mem {
         let back = Arc::new(Pipe::new(Arc::clone(&waiting.limits)));
         let theirs = End { incoming: Arc::clone(&there), outgoing: Arc::clone(&back) };
         waiting.ends.push_back(theirs);
-        waiting.announce();
+        waiting.notify();
         let ours = End { incoming: back, outgoing: there };
         Ok(Connection::new(ours, addr.clone(), nameless()))
     }
@@ -77,14 +77,14 @@ struct Backlog(Mutex<Waiting>);
 struct Waiting {
     ends: VecDeque<End>,
     is_open: bool,
-    listener: Option<Announcer>,
+    listener: Option<Notifier>,
     /// Of what the listener sends.
     limits: Arc<Limits>,
 }
 
 impl Waiting {
-    fn announce(&self) {
-        self.listener.iter().for_each(|listener| listener.announce(Readiness::READABLE));
+    fn notify(&self) {
+        self.listener.iter().for_each(|listener| listener.notify(Readiness::READABLE));
     }
 }
 
@@ -115,8 +115,8 @@ impl Local for Acceptor {
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let mut waiting = lock(&self.backlog.0);
-        waiting.listener = Some(registration.announcer());
-        waiting.announce(); // Some may have come before.
+        waiting.listener = Some(registration.notifier());
+        waiting.notify(); // Some may have come before.
         Ok(())
     }
 
@@ -155,8 +155,8 @@ impl Remote for End {
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outgoing.set_writer(registration.announcer());
-        self.incoming.set_reader(registration.announcer());
+        self.outgoing.set_writer(registration.notifier());
+        self.incoming.set_reader(registration.notifier());
         Ok(())
     }
 

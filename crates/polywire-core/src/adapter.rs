@@ -21,10 +21,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::address::RemoteAddr;
-use crate::announcer::{Announcements, Announcer};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::Limits;
+use crate::notifier::{Notifications, Notifier};
 use crate::poller::token_of;
 use crate::readiness::Readiness;
 use crate::reconnect::Redial;
@@ -162,7 +162,7 @@ pub trait Remote: Send {
 
     /// Registers what tells readiness, for reading and writing, edge-triggered: with
     /// [`Registration::register`] for a mio source, by keeping an
-    /// [`announcer`](Registration::announcer) for anything else.
+    /// [`notifier`](Registration::notifier) for anything else.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ pub trait Remote: Send {
 
     /// Undoes `register`, because the connection moves to another poller: after `open` returned
     /// [`Opening::Ready`], before any message was sent or received. A mio source must be removed
-    /// here; the default does nothing, which suits one that announces.
+    /// here; the default does nothing, which suits one that notifies.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ pub trait Remote: Send {
 
     /// Writes what waits to be sent, as far as it goes.
     ///
-    /// Called when the source became writable and when the [`Announcer`] says so. The default does
+    /// Called when the source became writable and when the [`Notifier`] says so. The default does
     /// nothing, which suits a [`Sender`] that keeps nothing. `registration` is for sources that ask
     /// to be told of room only while something waits.
     ///
@@ -299,10 +299,10 @@ pub trait Close: Send + Sync {
 ///
 /// A sender whose write fails has no call that ends the endpoint: the loop does, on its thread. Keep the
 /// reason where the [`Remote`] finds it, return [`SendStatus::ResourceNotFound`] from now on, and
-/// announce [`Readiness::WRITABLE`] with the [`Announcer`]. The loop then calls [`Remote::flush`], and
+/// notify [`Readiness::WRITABLE`] with the [`Notifier`]. The loop then calls [`Remote::flush`], and
 /// the endpoint ends with the reason that this returns (before it is ready: with the
 /// [`Opening::Failed`] of [`Remote::open`]). To deliver first what the peer sent before it went,
-/// announce [`Readiness::READABLE`] with `ended` instead, and return [`Received::Ended`] after the
+/// notify [`Readiness::READABLE`] with `ended` instead, and return [`Received::Ended`] after the
 /// last message; a paused endpoint then ends when it is resumed. A listener does not end by itself.
 pub trait Sender: Send + Sync {
     /// Tells how the loop that will drive the connection is called, and whether it runs. Called
@@ -312,23 +312,23 @@ pub trait Sender: Send + Sync {
     ///
     /// Not called for a connection that a listener accepted or that
     /// [`Reconnecting`](crate::Reconnecting) opened again, nor for the sender of a listener: these get
-    /// their announcer from [`Registration::announcer`] in [`Remote::register`] or [`Local::register`].
+    /// their notifier from [`Registration::notifier`] in [`Remote::register`] or [`Local::register`].
     /// An accepted connection has it before the program knows the endpoint; the other two may be
     /// sent to before. Use the one of the latest `register` in any case: it is of the loop that
     /// drives the connection now.
-    fn attach(&self, announcer: Announcer) {
-        let _ = announcer;
+    fn attach(&self, notifier: Notifier) {
+        let _ = notifier;
     }
 
     /// Sends `message` whole, or takes it whole to be sent later, in the order of the calls of one
     /// thread.
     ///
     /// A sender that keeps messages waits here while more than [`Limits::outbox_soft_mark`] bytes are
-    /// queued, where [`Announcer::loop_is_of_another_thread`] is true. It returns when there is room, the
-    /// endpoint ends or the node stops ([`Announcer::is_stopping`]), and ends a connection whose peer
+    /// queued, where [`Notifier::loop_is_of_another_thread`] is true. It returns when there is room, the
+    /// endpoint ends or the node stops ([`Notifier::is_stopping`]), and ends a connection whose peer
     /// takes nothing for [`Limits::stall_timeout`]. Elsewhere it queues up to
-    /// [`Limits::outbox_hard_limit`]. Before it keeps a message it asks [`Announcer::has_room`], and then
-    /// calls [`Announcer::change_queued`].
+    /// [`Limits::outbox_hard_limit`]. Before it keeps a message it asks [`Notifier::has_room`], and then
+    /// calls [`Notifier::change_queued`].
     ///
     /// `to` is the address of the endpoint, for listeners without connections. Ask [`gathering`]
     /// whether the message may wait for those that follow it.
@@ -349,7 +349,7 @@ pub trait Sender: Send + Sync {
     /// nothing waits or nobody counts.
     ///
     /// By two answers the loop tells whether the peer takes anything ([`Limits::stall_timeout`]). Once
-    /// more than [`Limits::outbox_soft_mark`] waits, the sender announces `Readiness::default()` for
+    /// more than [`Limits::outbox_soft_mark`] waits, the sender notifies `Readiness::default()` for
     /// the loop to begin.
     fn taken(&self) -> Option<u64> {
         None
@@ -404,7 +404,7 @@ pub struct Io<'a> {
 pub struct Registration<'a> {
     pub(crate) registry: Option<&'a mio::Registry>,
     pub(crate) id: ResourceId,
-    pub(crate) announcements: &'a Arc<Announcements>,
+    pub(crate) notifications: &'a Arc<Notifications>,
     /// The connection moves to another loop once it is ready.
     pub(crate) is_provisional: bool,
 }
@@ -447,8 +447,8 @@ impl Registration<'_> {
     }
 
     /// A handle by which a source without a descriptor tells its readiness, from any thread.
-    pub fn announcer(&self) -> Announcer {
-        Announcer::new(Arc::clone(self.announcements), self.id)
+    pub fn notifier(&self) -> Notifier {
+        Notifier::new(Arc::clone(self.notifications), self.id)
     }
 
     fn registry(&self) -> io::Result<&mio::Registry> {

@@ -223,7 +223,7 @@ impl EventLoop {
         until: Option<Instant>,
         done: impl Fn() -> bool,
     ) -> io::Result<()> {
-        self.holding = !self.shared.announcements.is_abandoned();
+        self.holding = !self.shared.notifications.is_abandoned();
         // A connect may be refused, and so done, before there is anything to wait for.
         let wait = || match until {
             _ if done() => Wait::No,
@@ -241,7 +241,7 @@ impl EventLoop {
 
     /// Does what handles asked for while nobody runs the loop.
     pub(crate) fn drain_commands_holding(&mut self) {
-        self.holding = !self.shared.announcements.is_abandoned();
+        self.holding = !self.shared.notifications.is_abandoned();
         self.outlive_adapters(&mut |_: NetEvent<'_>| {}, |it, callback| {
             it.drain_commands(callback);
         });
@@ -250,7 +250,7 @@ impl EventLoop {
 
     /// Serves what is ready now without telling the program anything, while nobody runs the loop.
     pub(crate) fn go_on_unheard(&mut self) {
-        self.holding = !self.shared.announcements.is_abandoned();
+        self.holding = !self.shared.notifications.is_abandoned();
         if let Err(error) = self.turn_unheard(&|| Wait::No) {
             tracing::debug!(%error, "the network can't be polled"); // Whoever runs the loop is told.
         }
@@ -566,7 +566,7 @@ fn registration<'a>(
     Registration {
         registry: poller.registry(),
         id,
-        announcements: &shared.announcements,
+        notifications: &shared.notifications,
         is_provisional: false,
     }
 }

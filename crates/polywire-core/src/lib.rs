@@ -20,7 +20,6 @@
 mod accept_error;
 pub mod adapter;
 pub mod address;
-mod announcer;
 mod budget;
 mod clock;
 mod close_reason;
@@ -33,6 +32,7 @@ mod loop_thread;
 mod net_event;
 pub mod network;
 pub mod node;
+mod notifier;
 mod poller;
 mod readiness;
 pub mod reconnect;
@@ -46,7 +46,6 @@ mod sync;
 pub mod util;
 mod writer;
 
-pub use announcer::Announcer;
 pub use close_reason::{CloseReason, Text};
 pub use endpoint::{Endpoint, ResourceId, ResourceType};
 pub use limits::{Limits, NodeLimits, WhenFull};
@@ -60,5 +59,6 @@ pub use limits::{Limits, NodeLimits, WhenFull};
 /// mio = { version = "1.2", default-features = false, features = ["net"] }
 /// ```
 pub use mio;
+pub use notifier::Notifier;
 pub use readiness::Readiness;
 pub use reconnect::{Backoff, Reconnecting};

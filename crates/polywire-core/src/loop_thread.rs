@@ -78,7 +78,7 @@ pub enum Gathering {
     /// It is on its own and leaves at once.
     No,
     /// More will be sent soon, by the callback, for which more messages of the same read wait. The
-    /// sender may keep it, and then announces [`WRITABLE`](crate::Readiness::WRITABLE), once: the
+    /// sender may keep it, and then notifies [`WRITABLE`](crate::Readiness::WRITABLE), once: the
     /// loop calls [`flush`](crate::adapter::Remote::flush) when that read is done.
     UntilLoop,
     /// More will be sent right after it, or else

@@ -29,12 +29,12 @@ use std::time::Duration;
 
 use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
-use crate::announcer::Announcer;
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
+use crate::notifier::Notifier;
 use crate::poller::{AnyPoller, LoopWaker, MioPoller};
 use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
@@ -74,7 +74,7 @@ pub(crate) fn split_on(
     clock: Clock,
 ) -> (NetworkController, NetworkProcessor) {
     let shared = Arc::new(Shared::new(Arc::new(waker), clock));
-    shared.announcements.set_node(Arc::downgrade(&shared));
+    shared.notifications.set_node(Arc::downgrade(&shared));
     let event_loop = EventLoop::new(Arc::clone(&shared), poller);
     shared.seat.put_back(Box::new(event_loop));
     let owner = Arc::new(LoopOwner(Arc::clone(&shared)));
@@ -249,7 +249,7 @@ impl NetworkController {
     /// Sees to the rest of what was sent, unless the loop will.
     #[inline]
     fn write_unless_loop_does(&self, endpoint: Endpoint) {
-        if !self.shared.announcements.has_runner() {
+        if !self.shared.notifications.has_runner() {
             processor::write_where_nobody_runs(&self.shared, endpoint.resource_id());
         }
     }
@@ -447,12 +447,12 @@ impl NetworkController {
             messages_out: counters.messages_out.get(),
             bytes_out: counters.bytes_out.get(),
             queued_bytes: registry.ids().into_iter().filter_map(queued).flatten().sum(),
-            half_received_bytes: self.shared.announcements.budget().half_received(),
+            half_received_bytes: self.shared.notifications.budget().half_received(),
             refused: counters.refused.get(),
             turned_away: counters.turned_away.get(),
             ended: counters.ended(),
             accept_exhausted: counters.accept_exhausted.get(),
-            dropped_datagrams: self.shared.announcements.dropped().get(),
+            dropped_datagrams: self.shared.notifications.dropped().get(),
             wake_ups: counters.wake_ups.get(),
         }
     }
@@ -498,7 +498,7 @@ impl NetworkController {
             limits: remote.limits(),
             sender: Some(Arc::clone(&sender)),
         })?;
-        sender.attach(Announcer::new(Arc::clone(&self.shared.announcements), entry.id));
+        sender.attach(Notifier::new(Arc::clone(&self.shared.notifications), entry.id));
         Ok((entry, New { remote, redial }, *local.socket_addr()))
     }
 

@@ -192,13 +192,13 @@ impl<S: Send + 'static> NodeListener<S> {
         event_callback: impl FnMut(NodeEvent<'_, S>) + Send + 'static,
     ) -> NodeTask {
         // From now on a `send` may wait for the loop, though the thread takes its time to start.
-        self.shared.announcements.set_awaits_runner(true);
+        self.shared.notifications.set_awaits_runner(true);
         NodeTask::spawn(Arc::clone(&self.shared), move || {
             /// Also when the callback panics.
             struct Over(Arc<Shared>);
             impl Drop for Over {
                 fn drop(&mut self) {
-                    self.0.announcements.set_awaits_runner(false);
+                    self.0.notifications.set_awaits_runner(false);
                 }
             }
             let _over = Over(Arc::clone(&self.shared));

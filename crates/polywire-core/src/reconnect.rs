@@ -10,8 +10,8 @@ use arc_swap::ArcSwapOption;
 
 use crate::adapter::{Connect, Connection, Sender};
 use crate::address::RemoteAddr;
-use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
+use crate::notifier::Notifier;
 use crate::send_status::SendStatus;
 
 /// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
@@ -208,8 +208,8 @@ fn available(status: Option<SendStatus>) -> SendStatus {
 }
 
 impl Sender for Relay {
-    fn attach(&self, announcer: Announcer) {
-        self.with(|sender| sender.attach(announcer));
+    fn attach(&self, notifier: Notifier) {
+        self.with(|sender| sender.attach(notifier));
     }
 
     fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {

@@ -42,9 +42,9 @@ pub fn decode_size(data: &[u8]) -> Option<(usize, usize)> {
 /// Puts messages together from the pieces in which a stream delivers them.
 ///
 /// Holds at most one frame that is not whole yet, in memory that grows with the bytes received and
-/// not with the length they announce.
+/// not with the length they notify.
 ///
-/// What breaks the framing, or announces more than
+/// What breaks the framing, or notifies more than
 /// [`DEFAULT_MAX_MESSAGE_SIZE`](crate::DEFAULT_MAX_MESSAGE_SIZE), leaves no way to find the next
 /// message: the decoder then drops what it holds and ignores everything that follows, and
 /// [`is_broken`](Self::is_broken) tells. The stream is to be closed.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use polywire_core::adapter::{Gathering, Writer};
 use polywire_core::network::SendStatus;
-use polywire_core::{Announcer, Readiness};
+use polywire_core::{Notifier, Readiness};
 
 use crate::MAX_LOCAL_PAYLOAD_LEN;
 use crate::runs::{Joining, Runs};
@@ -40,7 +40,7 @@ struct State {
     /// The loop is next when the system has room.
     waits_for_room: bool,
     /// `None` until the loop knows the socket.
-    announcer: Option<Announcer>,
+    notifier: Option<Notifier>,
     /// Bytes that the node knows to wait here.
     counted: usize,
     /// Whether the poller tells when the system has room.
@@ -53,16 +53,16 @@ impl Outbox {
             runs: Runs::default(),
             writer: Writer::None,
             waits_for_room: false,
-            announcer: None,
+            notifier: None,
             counted: 0,
             is_watched: false,
         };
         Self { joining, is_used: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
-    pub(crate) fn set_announcer(&self, announcer: Announcer) {
+    pub(crate) fn set_notifier(&self, notifier: Notifier) {
         let mut state = self.lock();
-        if let Some(before) = state.announcer.replace(announcer) {
+        if let Some(before) = state.notifier.replace(notifier) {
             before.change_queued(state.counted, 0);
             state.counted = 0;
             state.count();
@@ -177,9 +177,9 @@ impl Outbox {
     }
 
     /// Has the loop look at the socket.
-    pub(crate) fn announce(&self) {
-        if let Some(announcer) = &self.lock().announcer {
-            announcer.announce(Readiness::WRITABLE);
+    pub(crate) fn notify(&self) {
+        if let Some(notifier) = &self.lock().notifier {
+            notifier.notify(Readiness::WRITABLE);
         }
     }
 
@@ -214,15 +214,15 @@ impl State {
     /// Whether the callback that sends is that of the loop to be called: another node's may not come
     /// to it soon.
     fn loop_runs_here(&self) -> bool {
-        self.announcer.as_ref().is_some_and(Announcer::loop_runs_here)
+        self.notifier.as_ref().is_some_and(Notifier::loop_runs_here)
     }
 
     /// Has the loop write, unless somebody does or it was told.
     fn call_loop(&mut self) {
-        let Some(announcer) = &self.announcer else { return };
+        let Some(notifier) = &self.notifier else { return };
         if self.writer == Writer::None {
             self.writer = Writer::Loop;
-            announcer.announce(Readiness::WRITABLE);
+            notifier.notify(Readiness::WRITABLE);
         }
     }
 
@@ -230,22 +230,22 @@ impl State {
     fn wait_for_room(&mut self) {
         self.waits_for_room = true;
         self.count();
-        if let Some(announcer) = self.announcer.as_ref().filter(|_| !self.is_watched) {
-            announcer.announce(Readiness::WRITABLE);
+        if let Some(notifier) = self.notifier.as_ref().filter(|_| !self.is_watched) {
+            notifier.notify(Readiness::WRITABLE);
         }
     }
 
     /// Tells the node how much waits for room. What waits for the loop is told by its being called.
     fn count(&mut self) {
-        if let Some(announcer) = &self.announcer {
-            announcer.change_queued(self.counted, self.runs.queued());
+        if let Some(notifier) = &self.notifier {
+            notifier.change_queued(self.counted, self.runs.queued());
             self.counted = self.runs.queued();
         }
     }
 
     fn count_dropped(&self, datagrams: usize) {
-        if let Some(announcer) = self.announcer.as_ref().filter(|_| datagrams > 0) {
-            announcer.count_dropped(datagrams);
+        if let Some(notifier) = self.notifier.as_ref().filter(|_| datagrams > 0) {
+            notifier.count_dropped(datagrams);
         }
     }
 }

@@ -77,7 +77,7 @@ impl SharedSocket {
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
     pub(crate) fn register(&self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.set_announcer(registration.announcer());
+        self.outbox.set_notifier(registration.notifier());
         match self.write().as_mut() {
             Some(socket) => registration.register(socket, Interest::READABLE),
             None => Ok(()),
@@ -132,7 +132,7 @@ impl SharedSocket {
         if error.kind() == io::ErrorKind::AddrNotAvailable {
             let text = format!("{} is no address of this machine any more", own.ip());
             if self.failure.set(CloseReason::Io(error.kind(), text.into())).is_ok() {
-                self.outbox.announce();
+                self.outbox.notify();
             }
         }
     }

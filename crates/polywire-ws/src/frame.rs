@@ -42,7 +42,7 @@ pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) opcode: OpCode,
     pub(crate) mask: Option<[u8; 4]>,
-    /// Bytes of payload that the peer announces.
+    /// Bytes of payload that the peer notifies.
     pub(crate) payload: u64,
     /// Bytes of the header itself.
     pub(crate) size: usize,

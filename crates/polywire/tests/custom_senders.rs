@@ -12,7 +12,7 @@ use polywire::adapter::{
     Registration, Remote, Sender, Sink,
 };
 use polywire::network::{RemoteAddr, SendStatus};
-use polywire_core::{Announcer, Readiness};
+use polywire_core::{Notifier, Readiness};
 
 use support::{ANY_PORT, Node};
 
@@ -22,18 +22,18 @@ struct Broken(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// Who gave an announcer, in order.
+    /// Who gave an notifier, in order.
     given: Vec<&'static str>,
-    announcer: Option<Announcer>,
+    notifier: Option<Notifier>,
     failure: Option<CloseReason>,
     is_accepted: bool,
 }
 
 impl Broken {
-    fn give(&self, by: &'static str, announcer: Announcer) {
+    fn give(&self, by: &'static str, notifier: Notifier) {
         let mut state = self.0.lock().unwrap();
         state.given.push(by);
-        state.announcer = Some(announcer);
+        state.notifier = Some(notifier);
     }
 
     fn given(&self) -> Vec<&'static str> {
@@ -52,15 +52,15 @@ impl Connect for Broken {
 }
 
 impl Sender for Broken {
-    fn attach(&self, announcer: Announcer) {
-        self.give("attach", announcer);
+    fn attach(&self, notifier: Notifier) {
+        self.give("attach", notifier);
     }
 
     fn send(&self, _: SocketAddr, _: &[u8]) -> SendStatus {
         let mut state = self.0.lock().unwrap();
         if state.failure.is_none() {
             state.failure = Some(CloseReason::ProtocolViolation("the write failed".into()));
-            state.announcer.as_ref().unwrap().announce(Readiness::WRITABLE);
+            state.notifier.as_ref().unwrap().notify(Readiness::WRITABLE);
         }
         SendStatus::ResourceNotFound
     }
@@ -72,7 +72,7 @@ impl Remote for Broken {
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.give("register", registration.announcer());
+        self.give("register", registration.notifier());
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Listen for Accepts {
 
 impl Local for Accepts {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.announcer().announce(Readiness::READABLE);
+        registration.notifier().notify(Readiness::READABLE);
         Ok(())
     }
 
@@ -125,7 +125,7 @@ fn a_sender_ends_its_endpoint_by_what_flush_returns_to_the_loop() {
 }
 
 #[test]
-fn the_sender_of_an_accepted_connection_gets_its_announcer_by_register_alone() {
+fn the_sender_of_an_accepted_connection_gets_its_notifier_by_register_alone() {
     let (node, broken) = (Node::new(), Broken::default());
     node.listen(Accepts(broken.clone()));
     let endpoint = node.accepted();

@@ -165,7 +165,7 @@ fn silent_connections_of_one_address_shut_out_nobody_but_themselves() {
 }
 
 /// The header of a message of so many bytes, however many they are.
-fn announce(transport: Transport, size: u64) -> Vec<u8> {
+fn notify(transport: Transport, size: u64) -> Vec<u8> {
     match transport {
         Transport::FramedTcp => peers::varint(size),
         _ => [&[peers::BINARY, 0x80 | 127][..], &size.to_be_bytes(), &[1, 2, 3, 4]].concat(),
@@ -192,7 +192,7 @@ fn row_1_a_length_above_the_maximum_ends_the_connection_at_once_with_its_reason(
                 let mut peer = peers::open(transport, addr);
                 let endpoint = node.accepted();
                 let start = Instant::now();
-                peer.write_all(&announce(transport, size)).unwrap();
+                peer.write_all(&notify(transport, size)).unwrap();
                 let said = peers::read_to_the_end(&mut peer);
                 let took = start.elapsed();
                 if transport == Transport::Ws {
@@ -225,7 +225,7 @@ fn row_2_nothing_is_set_aside_for_what_was_announced() {
             peers.iter_mut().for_each(|peer| is_served(transport, peer));
             let before = memory();
             for peer in &mut peers {
-                let header = announce(transport, 16 << 20);
+                let header = notify(transport, 16 << 20);
                 peer.write_all(&[&header[..], &[1]].concat()).unwrap();
             }
             // Whoever comes last is served after those.

@@ -57,7 +57,7 @@ impl Remote for Endless {
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.announcer().announce(Readiness::READABLE);
+        registration.notifier().notify(Readiness::READABLE);
         Ok(())
     }
 

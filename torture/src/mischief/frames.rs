@@ -40,7 +40,7 @@ pub(crate) fn ws_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The header of a frame that announces `len` bytes in its longest form, mask included.
+/// The header of a frame that notifies `len` bytes in its longest form, mask included.
 pub(crate) fn ws_header(first: u8, len: u64) -> Vec<u8> {
     let mut header = vec![first, 0x80 | 127];
     header.extend_from_slice(&len.to_be_bytes());

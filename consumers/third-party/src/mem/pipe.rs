@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use polywire_core::adapter::{Closing, Received, Sender};
 use polywire_core::network::SendStatus;
-use polywire_core::{Announcer, CloseReason, Limits, Readiness};
+use polywire_core::{Notifier, CloseReason, Limits, Readiness};
 
 use super::lock;
 
@@ -39,8 +39,8 @@ struct State {
     is_abandoned: bool,
     /// Why what waited was thrown away, if it was.
     failure: Option<CloseReason>,
-    writer: Option<Announcer>,
-    reader: Option<Announcer>,
+    writer: Option<Notifier>,
+    reader: Option<Notifier>,
 }
 
 impl State {
@@ -76,7 +76,7 @@ impl Pipe {
     }
 
     /// What waits counts in the writer's node from now on. Called again when the connection moves.
-    pub(super) fn set_writer(&self, writer: Announcer) {
+    pub(super) fn set_writer(&self, writer: Notifier) {
         let mut state = lock(&self.state);
         writer.change_queued(0, state.queued);
         if let Some(before) = state.writer.replace(writer) {
@@ -84,8 +84,8 @@ impl Pipe {
         }
     }
 
-    pub(super) fn set_reader(&self, reader: Announcer) {
-        reader.announce(Readiness::READABLE); // Some may have been sent before.
+    pub(super) fn set_reader(&self, reader: Notifier) {
+        reader.notify(Readiness::READABLE); // Some may have been sent before.
         lock(&self.state).reader = Some(reader);
     }
 
@@ -151,8 +151,8 @@ impl Pipe {
     fn be_over(&self, mut state: MutexGuard<'_, State>) {
         state.is_over = true;
         let forgotten = std::mem::take(&mut state.when_writable);
-        announce(state.reader.as_ref(), Readiness::READABLE);
-        announce(state.writer.as_ref(), Readiness::WRITABLE);
+        notify(state.reader.as_ref(), Readiness::READABLE);
+        notify(state.writer.as_ref(), Readiness::WRITABLE);
         drop(state);
         self.room.notify_all();
         drop(forgotten); // Without the lock: it may hold anything of the program's.
@@ -193,12 +193,12 @@ impl Pipe {
         state.messages.push_back(message.into());
         state.set_queued(before + cost);
         if is_first {
-            announce(state.reader.as_ref(), Readiness::READABLE);
+            notify(state.reader.as_ref(), Readiness::READABLE);
         }
         let mark = self.limits.outbox_soft_mark;
         if before <= mark && state.queued > mark {
             // The loop watches from now on whether the peer takes anything.
-            announce(state.writer.as_ref(), Readiness::default());
+            notify(state.writer.as_ref(), Readiness::default());
         }
         SendStatus::Sent
     }
@@ -248,8 +248,8 @@ impl Pipe {
 }
 
 impl Sender for Pipe {
-    fn attach(&self, announcer: Announcer) {
-        self.set_writer(announcer);
+    fn attach(&self, notifier: Notifier) {
+        self.set_writer(notifier);
     }
 
     fn send(&self, _: SocketAddr, message: &[u8]) -> SendStatus {
@@ -290,8 +290,8 @@ impl Sender for Pipe {
     }
 }
 
-fn announce(who: Option<&Announcer>, readiness: Readiness) {
-    who.into_iter().for_each(|announcer| announcer.announce(readiness));
+fn notify(who: Option<&Notifier>, readiness: Readiness) {
+    who.into_iter().for_each(|notifier| notifier.notify(readiness));
 }
 
 /// What a message counts: an empty one takes memory, too.

@@ -1,11 +1,11 @@
-//! Executing the commands of handles, and serving the resources that were announced.
+//! Executing the commands of handles, and serving the resources that the loop was notified of.
 
 use crate::event_loop::resource::Resource;
 use crate::event_loop::{Callback, EventLoop};
 use crate::network::shared::Command;
 use crate::readiness::Readiness;
 
-/// Commands executed in one turn, and announcements served, so that a flood of them starves nobody.
+/// Commands executed in one turn, and notifications served, so that a flood of them starves nobody.
 const COMMANDS_PER_TURN: usize = 4096;
 
 impl EventLoop {
@@ -19,14 +19,14 @@ impl EventLoop {
 
     #[inline(never)] // Mostly there is none.
     fn drain_pending(&mut self, callback: Callback<'_>) {
-        self.shared.announcements.clear_pending();
+        self.shared.notifications.clear_pending();
         for _ in 0..COMMANDS_PER_TURN {
             let Some(command) = self.shared.next_command() else { break };
             self.become_busy();
             self.execute(command, callback);
         }
         for _ in 0..COMMANDS_PER_TURN {
-            let Some((id, readiness)) = self.shared.announcements.pop() else { break };
+            let Some((id, readiness)) = self.shared.notifications.pop() else { break };
             match readiness {
                 Readiness::WRITABLE => self.flush(id, callback),
                 Readiness { readable: false, writable: false, ended: false } => {
@@ -37,7 +37,7 @@ impl EventLoop {
         }
         self.note_gathering();
         if self.shared.has_more_pending() {
-            self.shared.announcements.mark_pending();
+            self.shared.notifications.mark_pending();
         }
     }
 

@@ -93,7 +93,7 @@ impl EventLoop {
             tracing::warn!(
                 resource = %id,
                 "the adapter returns Unfinished again and again and takes nothing: return Drained \
-                 and announce readiness when there is more"
+                 and notify readiness when there is more"
             );
         }
     }
@@ -150,7 +150,7 @@ mod tests {
         }
 
         fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-            registration.announcer().announce(Readiness::READABLE);
+            registration.notifier().notify(Readiness::READABLE);
             Ok(())
         }
 

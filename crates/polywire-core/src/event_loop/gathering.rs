@@ -30,7 +30,7 @@ impl Gathering {
 impl EventLoop {
     /// Takes notice of outboxes that are left to fill from now on.
     pub(super) fn note_gathering(&mut self) {
-        while let Some(id) = self.shared.announcements.pop_later() {
+        while let Some(id) = self.shared.notifications.pop_later() {
             self.gathering.ids.push(id);
             self.gathering.end.get_or_insert_with(|| self.shared.clock.now() + TIME);
         }
@@ -46,7 +46,7 @@ impl EventLoop {
 
     #[inline(never)] // Mostly nothing gathers.
     fn flush_gathered_in_time(&mut self) {
-        if self.shared.announcements.take_end_of_moment()
+        if self.shared.notifications.take_end_of_moment()
             || self.gathering.end.is_some_and(|end| end <= self.shared.clock.now())
         {
             self.flush_gathered_now();

@@ -28,7 +28,7 @@ impl EventLoop {
         let registration = Registration {
             registry: self.poller.registry(),
             id,
-            announcements: &self.shared.announcements,
+            notifications: &self.shared.notifications,
             is_provisional: false,
         };
         if let Some(remote) = &mut resource.remote {

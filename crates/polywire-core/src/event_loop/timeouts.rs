@@ -111,7 +111,7 @@ impl EventLoop {
         let registration = Registration {
             registry: self.poller.registry(),
             id: resource.entry.id,
-            announcements: &self.shared.announcements,
+            notifications: &self.shared.notifications,
             is_provisional: false,
         };
         let Some(remote) = &mut resource.remote else { return false };

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::adapter::{Io, Opening, Registration, Remote};
-use crate::announcer::Announcements;
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::event_loop::faults::call_adapter;
 use crate::network::processor::borrow;
 use crate::network::seat::Found;
 use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
+use crate::notifier::Notifications;
 use crate::poller::{MioPoller, Poller};
 use crate::readiness::Readiness;
 use crate::registry::{Entry, SharedEntry};
@@ -27,7 +27,7 @@ pub(super) fn wait_until_ready(
     entry: &SharedEntry,
     new: New,
 ) -> io::Result<()> {
-    let result = if shared.announcements.runs_here() {
+    let result = if shared.notifications.runs_here() {
         drive_alone(shared, entry, new)
     } else {
         drive_or_wait(shared, entry, new)
@@ -95,13 +95,13 @@ fn drive_alone(
         CloseReason::from(&error)
     };
     let (mut poller, waker) = MioPoller::new().map_err(failed)?;
-    let announcements = Arc::new(Announcements::new(Arc::new(waker), Clock::default()));
-    announcements.set_running(true);
-    remote.register(&alone(&poller, entry, &announcements)).map_err(failed)?;
-    let told = shared.tell_of_stop(&announcements);
-    let result = open(shared, &mut *remote, entry, &mut poller, &announcements);
+    let notifications = Arc::new(Notifications::new(Arc::new(waker), Clock::default()));
+    notifications.set_running(true);
+    remote.register(&alone(&poller, entry, &notifications)).map_err(failed)?;
+    let told = shared.tell_of_stop(&notifications);
+    let result = open(shared, &mut *remote, entry, &mut poller, &notifications);
     drop(told);
-    let registration = alone(&poller, entry, &announcements);
+    let registration = alone(&poller, entry, &notifications);
     match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
         Ok(()) => {
             // The program is told so on return, before the loop is.
@@ -120,10 +120,10 @@ fn drive_alone(
 fn alone<'a>(
     poller: &'a MioPoller,
     entry: &Entry,
-    announcements: &'a Arc<Announcements>,
+    notifications: &'a Arc<Notifications>,
 ) -> Registration<'a> {
     let registry = poller.registry();
-    Registration { registry, id: entry.id, announcements, is_provisional: true }
+    Registration { registry, id: entry.id, notifications, is_provisional: true }
 }
 
 /// Polls and opens until the connection is ready, has failed, or is out of time.
@@ -132,7 +132,7 @@ fn open(
     remote: &mut dyn Remote,
     entry: &Entry,
     poller: &mut MioPoller,
-    announcements: &Arc<Announcements>,
+    notifications: &Arc<Notifications>,
 ) -> Result<(), CloseReason> {
     let mut buffer = vec![0; BUFFER];
     let mut polled = Vec::new();
@@ -145,7 +145,7 @@ fn open(
             buffer: &mut buffer,
             budget: BUFFER,
             readiness: Readiness { ended: true, ..Readiness::BOTH },
-            registration: alone(poller, entry, announcements),
+            registration: alone(poller, entry, notifications),
         };
         match call_adapter(|| remote.open(&mut io)).unwrap_or_else(Opening::Failed) {
             Opening::Ready => return Ok(()),
@@ -161,7 +161,7 @@ fn open(
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            let registration = alone(poller, entry, announcements);
+            let registration = alone(poller, entry, notifications);
             if !handshaking && remote.next_address(&registration) {
                 deadline = Instant::now().checked_add(entry.limits().connect_timeout);
                 continue;
@@ -169,7 +169,7 @@ fn open(
             let (connect, handshake) = (CloseReason::ConnectTimeout, CloseReason::HandshakeTimeout);
             return Err(if handshaking { handshake } else { connect });
         }
-        announcements
+        notifications
             .wait_for_news(poller, &mut polled, left)
             .map_err(|e| CloseReason::from(&e))?;
     }

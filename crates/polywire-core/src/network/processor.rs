@@ -107,7 +107,7 @@ impl NetworkProcessor {
 
 impl Drop for NetworkProcessor {
     fn drop(&mut self) {
-        self.shared.announcements.set_abandoned();
+        self.shared.notifications.set_abandoned();
         if self.shared.is_stopping() {
             if let Some(runner) = self.enter() {
                 runner.end();
@@ -136,7 +136,7 @@ impl fmt::Debug for NetworkProcessor {
 
 /// Ends the stopped loop if nobody runs it, or will.
 pub(crate) fn end_where_nobody_runs(shared: &Shared) {
-    if !shared.announcements.awaits_runner() {
+    if !shared.notifications.awaits_runner() {
         if let Some(event_loop) = shared.seat.try_take() {
             Runner::new(shared, event_loop).end();
         }
@@ -162,7 +162,7 @@ pub(crate) fn borrow<R>(
 /// Has the loop do what it can without waiting, if nobody runs it: connections go on to be ready, and
 /// what waits is written. Events wait for who will.
 pub(crate) fn go_on_where_nobody_runs(shared: &Shared) {
-    if !shared.announcements.awaits_runner() {
+    if !shared.notifications.awaits_runner() {
         if let Some(event_loop) = shared.seat.try_take() {
             borrow(shared, event_loop, EventLoop::go_on_unheard);
         }
@@ -188,10 +188,10 @@ pub(crate) fn write_where_nobody_runs(shared: &Shared, id: ResourceId) {
             (sender.queued() > 0).then(|| sender.taken())
         })
     };
-    let is_done = || taken().flatten().is_none() || shared.announcements.has_runner();
+    let is_done = || taken().flatten().is_none() || shared.notifications.has_runner();
     let mut before = taken();
     // What is run when there is room may send, on the thread that has the loop.
-    while !is_done() && !shared.announcements.runs_here() {
+    while !is_done() && !shared.notifications.runs_here() {
         let until = Instant::now().checked_add(PATIENCE);
         match shared.seat.take(until, is_done) {
             Found::Free(event_loop) => {
@@ -204,7 +204,7 @@ pub(crate) fn write_where_nobody_runs(shared: &Shared, id: ResourceId) {
             Found::TimedOut => {}
         }
         let now = taken();
-        if now == before && !shared.announcements.is_abandoned() {
+        if now == before && !shared.notifications.is_abandoned() {
             return;
         }
         before = now;

@@ -162,13 +162,13 @@ pub(crate) struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// Runs the loop for the program.
     pub(crate) fn new(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
-        shared.announcements.set_running(true);
+        shared.notifications.set_running(true);
         Self::borrowed(shared, event_loop)
     }
 
     /// Runs the loop on behalf of one call.
     pub(crate) fn borrowed(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
-        shared.announcements.set_borrowed();
+        shared.notifications.set_borrowed();
         let was_panicking = std::thread::panicking();
         Self { shared, event_loop: Some(event_loop), was_panicking }
     }
@@ -193,7 +193,7 @@ impl Drop for Runner<'_> {
             Some(event_loop) if !has_panicked => event_loop.become_busy(),
             _ => self.shared.waker.become_busy(),
         }
-        self.shared.announcements.set_running(false);
+        self.shared.notifications.set_running(false);
         match event_loop {
             Some(event_loop) if !has_panicked => self.shared.seat.put_back(event_loop),
             event_loop => {

@@ -43,7 +43,7 @@ impl NetworkController {
         let registry = &self.shared.registry;
         let send = |entry: &Entry| {
             let sender = entry.sender.as_deref().filter(|_| registry.takes(entry, endpoint))?;
-            let is_left_to_loop = is_left_to_loop(self.shared.announcements.runs_here());
+            let is_left_to_loop = is_left_to_loop(self.shared.notifications.runs_here());
             let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
             for message in messages {
                 let message = message.as_ref();

@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::adapter::{Close, Connection, Local, Remote};
-use crate::announcer::{self, Announcements};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
@@ -20,6 +19,7 @@ use crate::network::kept_events::KeptEvents;
 use crate::network::seat::Seat;
 use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
+use crate::notifier::{self, Notifications};
 use crate::poller::LoopWaker;
 use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry, SharedEntry};
@@ -72,7 +72,7 @@ pub(crate) enum Command {
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) commands: SegQueue<Command>,
-    pub(crate) announcements: Arc<Announcements>,
+    pub(crate) notifications: Arc<Notifications>,
     pub(crate) waker: Arc<LoopWaker>,
     pub(crate) reasons: CloseReasons,
     pub(crate) kept_events: KeptEvents,
@@ -89,7 +89,7 @@ pub(crate) struct Shared {
     pub(crate) seat: Seat,
     pub(crate) dialers: Arc<Dialers>,
     /// Of connections that are driven alone, by a `connect_sync` inside the callback.
-    alone: Mutex<Vec<Arc<Announcements>>>,
+    alone: Mutex<Vec<Arc<Notifications>>>,
     /// Of listeners that any thread can close.
     closers: Mutex<HashMap<ResourceId, Arc<dyn Close>>>,
     failure: OnceLock<CloseReason>,
@@ -100,7 +100,7 @@ impl Shared {
         Self {
             registry: Registry::default(),
             commands: SegQueue::new(),
-            announcements: Arc::new(Announcements::new(Arc::clone(&waker), clock.clone())),
+            notifications: Arc::new(Notifications::new(Arc::clone(&waker), clock.clone())),
             waker,
             reasons: CloseReasons::default(),
             kept_events: KeptEvents::default(),
@@ -122,7 +122,7 @@ impl Shared {
 
     pub(crate) fn command(&self, command: Command) {
         self.commands.push(command);
-        self.announcements.mark_pending();
+        self.notifications.mark_pending();
         self.waker.ring();
         if self.is_stopping() && self.seat.has_ended() {
             self.refuse_commands();
@@ -163,13 +163,13 @@ impl Shared {
             _ => Some(deadline),
         };
         drop(draining);
-        self.announcements.set_draining();
+        self.notifications.set_draining();
     }
 
     /// Ends the node if it is draining and done with that; else tells when it must look again.
     #[inline]
     pub(crate) fn stop_if_drained(&self) -> Option<Instant> {
-        if self.announcements.is_draining() { self.look_if_drained() } else { None }
+        if self.notifications.is_draining() { self.look_if_drained() } else { None }
     }
 
     #[cold]
@@ -178,7 +178,7 @@ impl Shared {
         let deadline = deadline.flatten();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
         // What the loop was not told of yet is not counted.
-        if is_over || (!self.has_pending() && self.announcements.budget().queued() == 0) {
+        if is_over || (!self.has_pending() && self.notifications.budget().queued() == 0) {
             self.stop();
         }
         deadline
@@ -187,7 +187,7 @@ impl Shared {
     /// Makes room for so many bytes more under what the node may hold: whoever holds most is given up,
     /// and so on, until some room is left besides. Walks all endpoints, and locks those that send.
     pub(crate) fn make_room(&self, more: usize) {
-        let budget = self.announcements.budget();
+        let budget = self.notifications.budget();
         if budget.has_room(more) {
             return;
         }
@@ -220,19 +220,19 @@ impl Shared {
     pub(crate) fn change_half_received(&self, entry: &Entry, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let before = entry.set_half_received(bytes);
-        self.announcements.budget().change_half_received(before as usize, bytes as usize);
+        self.notifications.budget().change_half_received(before as usize, bytes as usize);
     }
 
     pub(crate) fn set_limits(&self, limits: &NodeLimits) {
         self.max_resources.store(limits.max_resources, Ordering::Relaxed);
         self.max_enqueued.store(limits.max_enqueued, Ordering::Relaxed);
-        self.announcements.budget().set_max(limits.max_buffered);
+        self.notifications.budget().set_max(limits.max_buffered);
     }
 
     /// Counts messages that were taken to be sent. Returns whether the current thread runs the loop.
     #[inline]
     pub(crate) fn count_sent(&self, messages: usize, bytes: usize) -> bool {
-        let is_loop = self.announcements.runs_here();
+        let is_loop = self.notifications.runs_here();
         self.counters.messages_out.add(is_loop, messages);
         self.counters.bytes_out.add(is_loop, bytes);
         is_loop
@@ -261,7 +261,7 @@ impl Shared {
 
     /// Whether less than a sixteenth of what the node may hold is left.
     pub(crate) fn is_nearly_full_of_bytes(&self) -> bool {
-        self.announcements.budget().is_nearly_full()
+        self.notifications.budget().is_nearly_full()
     }
 
     pub(crate) fn max_enqueued(&self) -> usize {
@@ -286,12 +286,12 @@ impl Shared {
     /// Whether queues may hold something the loop has not seen.
     #[inline]
     pub(crate) fn has_pending(&self) -> bool {
-        self.announcements.has_pending()
+        self.notifications.has_pending()
     }
 
     /// Whether the queues hold something.
     pub(crate) fn has_more_pending(&self) -> bool {
-        !self.commands.is_empty() || !self.announcements.is_empty()
+        !self.commands.is_empty() || !self.notifications.is_empty()
     }
 
     /// The poller has failed, so many times in a row. What may pass by is waited for a little; else the node
@@ -320,9 +320,9 @@ impl Shared {
             tracing::debug!("the node stops");
         }
 
-        self.announcements.set_stopping();
+        self.notifications.set_stopping();
         let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-        alone.iter().for_each(|announcements| announcements.nudge());
+        alone.iter().for_each(|notifications| notifications.nudge());
     }
 
     pub(crate) fn note_closer(&self, listener: ResourceId, closer: Arc<dyn Close>) {
@@ -334,23 +334,23 @@ impl Shared {
         self.closers.lock().unwrap_or_else(PoisonError::into_inner).remove(&listener)
     }
 
-    /// Has `announcements` nudged when the node is stopped, until what is returned is dropped.
-    pub(crate) fn tell_of_stop(&self, announcements: &Arc<Announcements>) -> impl Drop + '_ {
-        struct Told<'a>(&'a Shared, Arc<Announcements>);
+    /// Has `notifications` nudged when the node is stopped, until what is returned is dropped.
+    pub(crate) fn tell_of_stop(&self, notifications: &Arc<Notifications>) -> impl Drop + '_ {
+        struct Told<'a>(&'a Shared, Arc<Notifications>);
         impl Drop for Told<'_> {
             fn drop(&mut self) {
                 let mut alone = self.0.alone.lock().unwrap_or_else(PoisonError::into_inner);
-                alone.retain(|announcements| !Arc::ptr_eq(announcements, &self.1));
+                alone.retain(|notifications| !Arc::ptr_eq(notifications, &self.1));
             }
         }
         let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-        alone.push(Arc::clone(announcements));
-        Told(self, Arc::clone(announcements))
+        alone.push(Arc::clone(notifications));
+        Told(self, Arc::clone(notifications))
     }
 
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        self.announcements.is_stopping()
+        self.notifications.is_stopping()
     }
 
     /// The error of calls that need a running node.
@@ -359,7 +359,7 @@ impl Shared {
     }
 }
 
-impl announcer::Node for Weak<Shared> {
+impl notifier::Node for Weak<Shared> {
     fn holds_other_end(&self, id: ResourceId, local: SocketAddr) -> bool {
         self.upgrade().is_some_and(|shared| shared.registry.holds_other_end(id, local))
     }

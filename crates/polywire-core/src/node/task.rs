@@ -67,7 +67,7 @@ impl Drop for NodeTask {
         if self.stops_on_drop || thread::panicking() {
             self.shared.stop();
         }
-        if self.shared.announcements.runs_here() {
+        if self.shared.notifications.runs_here() {
             return;
         }
         let start = Instant::now();

@@ -256,7 +256,7 @@ impl Host {
 
     /// Bytes that count against the node's ceiling.
     pub(super) fn held(&self) -> usize {
-        self.network.shared.announcements.budget().held()
+        self.network.shared.notifications.budget().held()
     }
 
     /// From inside the callback: no event follows.

@@ -12,9 +12,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::adapter::{Closing, Flow, Io, Opening, Received, Registration, Remote, Sender, Sink};
-use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
+use crate::notifier::Notifier;
 use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
 use crate::stream::{Encoder, Protocol, Stream};
@@ -224,7 +224,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.set_announcer(registration.announcer());
+        self.outbox.set_notifier(registration.notifier());
         self.sole_socket()?.register(registration)?;
         if self.stage() == Stage::Open {
             self.open_outbox();
@@ -283,8 +283,8 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
 /// The half of an [`Engine`] that any thread sends through.
 impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
-    fn attach(&self, announcer: Announcer) {
-        self.set_announcer(announcer);
+    fn attach(&self, notifier: Notifier) {
+        self.set_notifier(notifier);
     }
 
     fn send(&self, _to: SocketAddr, message: &[u8]) -> SendStatus {

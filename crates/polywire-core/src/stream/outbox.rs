@@ -17,10 +17,10 @@ mod writing;
 use std::io;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
 use crate::loop_thread::{Gathering, Served, gathering, is_served, sends_in_a_row, serve};
+use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::send_status::SendStatus;
 use crate::stream::{Encoder, Stream, misuse};
@@ -82,8 +82,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         &self.limits
     }
 
-    pub(super) fn set_announcer(&self, announcer: Announcer) {
-        self.lock().set_announcer(announcer);
+    pub(super) fn set_notifier(&self, notifier: Notifier) {
+        self.lock().set_notifier(notifier);
     }
 
     /// Messages may flow from now on; those that waited for it go out.
@@ -241,8 +241,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Whether a message of a thread beside the loop's is left to the loop for a moment.
     #[inline]
     fn is_to_leave(&self, state: &State) -> bool {
-        let announcer = state.announcer.as_ref().filter(|_| state.is_idle());
-        announcer.is_some_and(|it| !it.is_loop_busy() && sends_in_a_row(it.clock()))
+        let notifier = state.notifier.as_ref().filter(|_| state.is_idle());
+        notifier.is_some_and(|it| !it.is_loop_busy() && sends_in_a_row(it.clock()))
     }
 
     /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
@@ -373,7 +373,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
         }
         // Others send as fast as this writes: the loop comes back to it when others were served.
-        self.lock().announce();
+        self.lock().notify();
         Ok(())
     }
 
@@ -398,8 +398,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Has the loop read once more: the peer's last words may lie before the failure.
     pub(super) fn tell_reader(&self) {
-        if let Some(announcer) = &self.lock().announcer {
-            announcer.announce(Readiness { ended: true, ..Readiness::READABLE });
+        if let Some(notifier) = &self.lock().notifier {
+            notifier.notify(Readiness { ended: true, ..Readiness::READABLE });
         }
     }
 
@@ -497,10 +497,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Has the node give up who holds most.
     #[cold]
     fn make_room<'a>(&'a self, state: MutexGuard<'a, State>, len: usize) -> MutexGuard<'a, State> {
-        let announcer = state.announcer.clone();
+        let notifier = state.notifier.clone();
         drop(state);
-        if let Some(announcer) = announcer {
-            announcer.make_room(len);
+        if let Some(notifier) = notifier {
+            notifier.make_room(len);
         }
         self.lock()
     }
@@ -531,7 +531,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         self.failed.store(true, Ordering::Release);
         self.waits.store(true, Ordering::Release);
         state.writer = Writer::Loop;
-        state.announce();
+        state.notify();
         drop(state);
         self.room.notify_all();
         drop(forgotten);

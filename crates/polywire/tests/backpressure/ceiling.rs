@@ -20,7 +20,7 @@ fn bounded(node: &Node, bytes: usize) {
     node.network().set_limits(&NodeLimits::default().with_max_buffered(bytes));
 }
 
-/// Announces 16 MiB and sends 15.
+/// Notifies 16 MiB and sends 15.
 fn half_a_message(transport: Transport, addr: SocketAddr) -> RawPeer {
     let mut peer = RawPeer::connect(transport, addr);
     // One that is ended meanwhile can't write all.

@@ -76,7 +76,7 @@ impl Remote for Faulty {
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.panic_at(Place::Register);
-        registration.announcer().announce(Readiness::WRITABLE);
+        registration.notifier().notify(Readiness::WRITABLE);
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Remote for Faulty {
 
 impl Local for Faulty {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.announcer().announce(Readiness::READABLE);
+        registration.notifier().notify(Readiness::READABLE);
         Ok(())
     }
 

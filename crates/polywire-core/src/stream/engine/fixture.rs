@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::adapter::{Io, Registration};
-use crate::announcer::Announcements;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
+use crate::notifier::Notifications;
 use crate::poller::LoopWaker;
 use crate::readiness::Readiness;
 use crate::stream::Stream;
@@ -48,11 +48,11 @@ impl Stream for Arc<Flood> {
 /// Runs `act` with what an engine may use for one call: so large a buffer, and so many bytes to read.
 pub(super) fn with_io(buffer: usize, budget: usize, act: impl FnOnce(&mut Io<'_>)) {
     let waker = Arc::new(LoopWaker::new(None));
-    let announcements = Arc::new(Announcements::new(waker, Clock::default()));
+    let notifications = Arc::new(Notifications::new(waker, Clock::default()));
     let registration = Registration {
         registry: None,
         id: ResourceId::from(1),
-        announcements: &announcements,
+        notifications: &notifications,
         is_provisional: false,
     };
     act(&mut Io {

@@ -6,9 +6,9 @@ use loom::thread;
 
 use super::*;
 use crate::adapter::Registration;
-use crate::announcer::Announcements;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
+use crate::notifier::Notifications;
 use crate::poller::LoopWaker;
 
 /// Frames that are the message, which tests choose so that it tells its own length.
@@ -64,10 +64,10 @@ impl Stream for Arc<Pipe> {
     }
 }
 
-/// An outbox, open on a pipe with so much room, and the announcements of its loop.
-fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
-    let announcements =
-        Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
+/// An outbox, open on a pipe with so much room, and the notifications of its loop.
+fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
+    let notifications =
+        Arc::new(Notifications::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let pipe = Arc::new(Pipe {
         room: Mutex::new(room),
         is_written: AtomicBool::new(false),
@@ -75,17 +75,17 @@ fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announ
         meanwhile: std::sync::Mutex::default(),
     });
     let outbox = Arc::new(Outbox::new(Bare, Arc::new(limits.clone())));
-    outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
+    outbox.set_notifier(Notifier::new(Arc::clone(&notifications), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
-    (outbox, pipe, announcements)
+    (outbox, pipe, notifications)
 }
 
-fn serve(outbox: &PipeOutbox, announcements: &Announcements) {
-    announcements.clear_pending();
-    while announcements.pop().is_some() {
+fn serve(outbox: &PipeOutbox, notifications: &Notifications) {
+    notifications.clear_pending();
+    while notifications.pop().is_some() {
         outbox.flush().unwrap();
     }
-    if announcements.pop_later().is_some() {
+    if notifications.pop_later().is_some() {
         outbox.flush().unwrap();
     }
 }
@@ -93,7 +93,7 @@ fn serve(outbox: &PipeOutbox, announcements: &Announcements) {
 #[test]
 fn frames_of_threads_and_the_loop_never_mix_and_none_stays() {
     loom::model(|| {
-        let (outbox, pipe, announcements) = open(100, &Limits::default());
+        let (outbox, pipe, notifications) = open(100, &Limits::default());
         let rows: [&'static [&'static [u8]]; 2] = [&[&[2, 2], &[1]], &[&[3, 3, 3]]];
         let senders: Vec<_> = rows
             .into_iter()
@@ -106,10 +106,10 @@ fn frames_of_threads_and_the_loop_never_mix_and_none_stays() {
                 })
             })
             .collect();
-        serve(&outbox, &announcements);
+        serve(&outbox, &notifications);
         senders.into_iter().for_each(|sender| sender.join().unwrap());
-        // The pipe never blocked, so that nothing but announcements calls the loop.
-        serve(&outbox, &announcements);
+        // The pipe never blocked, so that nothing but notifications calls the loop.
+        serve(&outbox, &notifications);
         assert_eq!(outbox.queued(), 0);
         let taken = pipe.taken.lock().unwrap();
         let orders = [[2, 2, 1, 3, 3, 3], [2, 2, 3, 3, 3, 1], [3, 3, 3, 2, 2, 1]];
@@ -121,9 +121,9 @@ fn frames_of_threads_and_the_loop_never_mix_and_none_stays() {
 #[test]
 fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
     loom::model(|| {
-        let (outbox, pipe, announcements) = open(100, &Limits::default());
-        announcements.set_running(true);
-        announcements.waker().awake();
+        let (outbox, pipe, notifications) = open(100, &Limits::default());
+        notifications.set_running(true);
+        notifications.waker().awake();
         let send = |messages: &'static [&'static [u8]]| {
             let outbox = Arc::clone(&outbox);
             move || {
@@ -134,16 +134,16 @@ fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
         };
         *pipe.meanwhile.lock().unwrap() = Some(Box::new(send(&[&[2, 2]])));
         outbox.push(vec![1]);
-        assert!(announcements.pop().is_some());
+        assert!(notifications.pop().is_some());
         outbox.flush().unwrap();
         assert_eq!(outbox.queued(), 2, "left to gather");
 
         let sender = thread::spawn(send(&[&[3, 3, 3], &[1]]));
-        serve(&outbox, &announcements);
+        serve(&outbox, &notifications);
         sender.join().unwrap();
         while outbox.queued() > 0 {
-            assert!(announcements.has_pending(), "the loop comes");
-            serve(&outbox, &announcements);
+            assert!(notifications.has_pending(), "the loop comes");
+            serve(&outbox, &notifications);
         }
         assert_eq!(pipe.taken.lock().unwrap()[..], [1, 2, 2, 3, 3, 3, 1]);
     });
@@ -152,7 +152,7 @@ fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
 #[test]
 fn a_frame_that_was_cut_goes_on_before_all_else() {
     loom::model(|| {
-        let (outbox, pipe, announcements) = open(1, &Limits::default());
+        let (outbox, pipe, notifications) = open(1, &Limits::default());
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {
@@ -160,9 +160,9 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
                 outbox.send(&[3, 3, 3], false);
             })
         };
-        serve(&outbox, &announcements);
+        serve(&outbox, &notifications);
         sender.join().unwrap();
-        serve(&outbox, &announcements);
+        serve(&outbox, &notifications);
         *pipe.room.lock().unwrap() = 100;
         outbox.flush().unwrap(); // The poller tells that there is room.
         assert_eq!(outbox.queued(), 0);
@@ -174,9 +174,9 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
 #[test]
 fn room_that_is_told_while_a_thread_writes_is_used_by_one_of_the_two() {
     loom::model(|| {
-        let (outbox, pipe, announcements) = open(1, &Limits::default());
+        let (outbox, pipe, notifications) = open(1, &Limits::default());
         outbox.send(&[3, 3, 3], false);
-        while announcements.pop().is_some() {}
+        while notifications.pop().is_some() {}
         let writer = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || outbox.flush().unwrap())
@@ -184,7 +184,7 @@ fn room_that_is_told_while_a_thread_writes_is_used_by_one_of_the_two() {
         *pipe.room.lock().unwrap() = 100;
         outbox.flush().unwrap();
         writer.join().unwrap();
-        assert!(announcements.pop().is_none());
+        assert!(notifications.pop().is_none());
         assert_eq!(outbox.queued(), 0, "nobody comes any more");
     });
 }
@@ -193,9 +193,9 @@ fn room_that_is_told_while_a_thread_writes_is_used_by_one_of_the_two() {
 #[test]
 fn a_loop_that_closes_is_called_when_a_thread_has_written_the_last() {
     loom::model(|| {
-        let (outbox, pipe, announcements) = open(1, &Limits::default());
+        let (outbox, pipe, notifications) = open(1, &Limits::default());
         outbox.send(&[2, 2], false);
-        while announcements.pop().is_some() {}
+        while notifications.pop().is_some() {}
         *pipe.room.lock().unwrap() = 100;
         let writer = {
             let outbox = Arc::clone(&outbox);
@@ -206,7 +206,7 @@ fn a_loop_that_closes_is_called_when_a_thread_has_written_the_last() {
         let is_seen = outbox.is_drained();
         writer.join().unwrap();
         assert!(outbox.is_drained());
-        assert!(is_seen || announcements.pop().is_some(), "it waits for its linger time");
+        assert!(is_seen || notifications.pop().is_some(), "it waits for its linger time");
     });
 }
 
@@ -215,8 +215,8 @@ fn a_loop_that_closes_is_called_when_a_thread_has_written_the_last() {
 fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
     loom::model(|| {
         let limits = Limits::default().with_outbox_soft_mark(1);
-        let (outbox, pipe, announcements) = open(0, &limits);
-        announcements.set_awaits_runner(true);
+        let (outbox, pipe, notifications) = open(0, &limits);
+        notifications.set_awaits_runner(true);
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {
@@ -228,7 +228,7 @@ fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
         *pipe.room.lock().unwrap() = 100;
         outbox.flush().unwrap();
         while outbox.queued() > 0 || pipe.taken.lock().unwrap().len() < 5 {
-            serve(&outbox, &announcements);
+            serve(&outbox, &notifications);
             thread::yield_now();
         }
         sender.join().unwrap();
@@ -240,8 +240,8 @@ fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
 fn a_sender_that_waits_for_room_is_let_go_at_the_end() {
     loom::model(|| {
         let limits = Limits::default().with_outbox_soft_mark(1);
-        let (outbox, _pipe, announcements) = open(0, &limits);
-        announcements.set_awaits_runner(true);
+        let (outbox, _pipe, notifications) = open(0, &limits);
+        notifications.set_awaits_runner(true);
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {

@@ -3,9 +3,9 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
+use crate::notifier::Notifier;
 use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::state::State;
@@ -40,14 +40,14 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if !wait {
             return Err(SendStatus::Full);
         }
-        let Some(announcer) = &state.announcer else { return Ok(state) };
-        if announcer.loop_is_of_another_thread() {
-            let announcer = announcer.clone();
-            return self.wait_beside_loop(state, &announcer, len);
+        let Some(notifier) = &state.notifier else { return Ok(state) };
+        if notifier.loop_is_of_another_thread() {
+            let notifier = notifier.clone();
+            return self.wait_beside_loop(state, &notifier, len);
         }
-        if announcer.loop_runs_here() {
-            let announcer = announcer.clone();
-            return Ok(self.room_in_callback(state, &announcer, len));
+        if notifier.loop_runs_here() {
+            let notifier = notifier.clone();
+            return Ok(self.room_in_callback(state, &notifier, len));
         }
         Ok(state)
     }
@@ -56,7 +56,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     fn room_in_callback<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
-        announcer: &Announcer,
+        notifier: &Notifier,
         len: usize,
     ) -> MutexGuard<'a, State> {
         if self.is_at_limit(&state, len) {
@@ -67,18 +67,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         let is_to_wait = self.limits.when_full == Some(WhenFull::Wait)
             && self.is_at_limit(&state, len)
             && !state.is_over();
-        if !is_to_wait || self.is_held_here(announcer) {
+        if !is_to_wait || self.is_held_here(notifier) {
             return state;
         }
         drop(state);
-        self.wait_in_callback(announcer, len);
+        self.wait_in_callback(notifier, len);
         self.lock()
     }
 
     /// Whether the other end is of this very node: it takes nothing while the callback waits.
-    fn is_held_here(&self, announcer: &Announcer) -> bool {
+    fn is_held_here(&self, notifier: &Notifier) -> bool {
         let local = self.socket().and_then(Stream::local_addr);
-        local.is_some_and(|local| announcer.is_held_here(local))
+        local.is_some_and(|local| notifier.is_held_here(local))
     }
 
     /// Whether a message of so many bytes can't be queued, not even by the callback.
@@ -100,28 +100,28 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     fn wait_beside_loop<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
-        announcer: &Announcer,
+        notifier: &Notifier,
         len: usize,
     ) -> Result<MutexGuard<'a, State>, SendStatus> {
-        let mut stall = Stall::new(announcer, &state);
+        let mut stall = Stall::new(notifier, &state);
         let mut pause = FIRST_LOOK;
-        let begun = announcer.clock().now();
+        let begun = notifier.clock().now();
         loop {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
             state = self.lock();
             let is_of_node = state.queued() <= self.limits.outbox_soft_mark;
-            if is_of_node && announcer.clock().now().duration_since(begun) >= FOR_OTHERS {
+            if is_of_node && notifier.clock().now().duration_since(begun) >= FOR_OTHERS {
                 state = self.make_room(state, len);
             }
             if !self.is_crowded(&state, len) || state.is_over() {
                 return Ok(state);
             }
-            if announcer.is_stopping() {
+            if notifier.is_stopping() {
                 return Err(SendStatus::ResourceNotFound);
             }
             // One that connects has other time-outs, but where nobody runs the loop that keeps them.
-            let may_stall = state.is_open || !announcer.loop_runs_elsewhere();
+            let may_stall = state.is_open || !notifier.loop_runs_elsewhere();
             if may_stall && stall.is_over(&state, self.limits.stall_timeout) {
                 self.fail(state, CloseReason::Stalled);
                 return Err(SendStatus::ResourceNotFound);
@@ -134,8 +134,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Writes until there is room, the connection or the node ends, or the time is over that the
     /// callback gives a peer: five seconds in all. The loop stands still meanwhile.
-    fn wait_in_callback(&self, announcer: &Announcer, len: usize) {
-        let mut stall = Stall::new(announcer, &self.lock());
+    fn wait_in_callback(&self, notifier: &Notifier, len: usize) {
+        let mut stall = Stall::new(notifier, &self.lock());
         let begun = stall.since;
         loop {
             if self.flush().is_err() {
@@ -143,34 +143,34 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             let state = self.lock();
             let may_go_on = !self.is_at_limit(&state, len) || state.is_over();
-            if may_go_on || !state.is_open || announcer.is_stopping() {
+            if may_go_on || !state.is_open || notifier.is_stopping() {
                 return;
             }
             let is_stalled = stall.is_over(&state, self.limits.stall_timeout);
-            if is_stalled || announcer.clock().now().duration_since(begun) >= IN_CALLBACK {
+            if is_stalled || notifier.clock().now().duration_since(begun) >= IN_CALLBACK {
                 return self.fail(state, CloseReason::Stalled);
             }
             drop(state);
-            announcer.clock().sleep(PAUSE);
+            notifier.clock().sleep(PAUSE);
         }
     }
 }
 
 /// Since when a peer has taken nothing.
 struct Stall<'a> {
-    announcer: &'a Announcer,
+    notifier: &'a Notifier,
     written: u64,
     since: Instant,
 }
 
 impl<'a> Stall<'a> {
-    fn new(announcer: &'a Announcer, state: &State) -> Self {
-        Self { announcer, written: state.written(), since: announcer.clock().now() }
+    fn new(notifier: &'a Notifier, state: &State) -> Self {
+        Self { notifier, written: state.written(), since: notifier.clock().now() }
     }
 
     /// Whether the peer has taken nothing for so long.
     fn is_over(&mut self, state: &State, timeout: Duration) -> bool {
-        let now = self.announcer.clock().now();
+        let now = self.notifier.clock().now();
         if state.written() != self.written {
             (self.written, self.since) = (state.written(), now);
         }

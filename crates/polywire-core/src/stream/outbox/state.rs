@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::thread_local;
 
-use crate::announcer::Announcer;
 use crate::close_reason::CloseReason;
 use crate::loop_thread::{current_callback, note_sent};
+use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::stream::Encoder;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
@@ -19,7 +19,7 @@ const LONGEST_HEADER: usize = 16;
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
     /// `None` until the connection belongs to a node.
-    pub(super) announcer: Option<Announcer>,
+    pub(super) notifier: Option<Notifier>,
     /// What waits, or why nothing will be written any more.
     waiting: Option<Box<Waiting>>,
     /// The callback of the loop that sent here last.
@@ -78,14 +78,14 @@ impl Waiting {
 
     /// So many bytes of one message were put behind.
     #[inline]
-    fn add(&mut self, bytes: usize, hard_limit: usize, announcer: Option<&Announcer>) {
+    fn add(&mut self, bytes: usize, hard_limit: usize, notifier: Option<&Notifier>) {
         let before = self.queued;
         self.queued += bytes;
         if bytes > hard_limit {
             self.oversize = bytes;
         }
-        if let Some(announcer) = announcer {
-            announcer.change_queued(before, before + bytes);
+        if let Some(notifier) = notifier {
+            notifier.change_queued(before, before + bytes);
         }
     }
 
@@ -132,7 +132,7 @@ impl Chunk {
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            announcer: None,
+            notifier: None,
             waiting: None,
             last_callback: LastCallback::default(),
             writer: Writer::None,
@@ -278,8 +278,8 @@ impl State {
         if queued == before {
             return;
         }
-        if let Some(announcer) = &self.announcer {
-            announcer.change_queued(before, queued);
+        if let Some(notifier) = &self.notifier {
+            notifier.change_queued(before, queued);
         }
         let waiting = self.waiting();
         // A message longer than the limit was taken while nothing waited, and so goes first.
@@ -291,7 +291,7 @@ impl State {
     #[inline]
     pub(super) fn add_queued(&mut self, bytes: usize, hard_limit: usize) {
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        waiting.add(bytes, hard_limit, self.announcer.as_ref());
+        waiting.add(bytes, hard_limit, self.notifier.as_ref());
     }
 
     /// Whether so many bytes more are more than may wait.
@@ -304,10 +304,10 @@ impl State {
     }
 
     /// Moves to another loop, and what waits to its node's sum.
-    pub(super) fn set_announcer(&mut self, announcer: Announcer) {
+    pub(super) fn set_notifier(&mut self, notifier: Notifier) {
         let queued = self.queued();
-        announcer.change_queued(0, queued);
-        if let Some(before) = self.announcer.replace(announcer) {
+        notifier.change_queued(0, queued);
+        if let Some(before) = self.notifier.replace(notifier) {
             before.change_queued(queued, 0);
         }
     }
@@ -315,7 +315,7 @@ impl State {
     /// Whether the node may hold so many bytes more.
     #[inline]
     pub(super) fn node_has_room(&self, more: usize) -> bool {
-        self.announcer.as_ref().is_none_or(|announcer| announcer.has_room(more))
+        self.notifier.as_ref().is_none_or(|notifier| notifier.has_room(more))
     }
 
     /// Whether no message is taken any more.
@@ -381,7 +381,7 @@ impl State {
         let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK);
         let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
         let Some(added) = last.append(encoder, message, room) else { return false };
-        waiting.add(added, hard_limit, self.announcer.as_ref());
+        waiting.add(added, hard_limit, self.notifier.as_ref());
         true
     }
 
@@ -396,7 +396,7 @@ impl State {
         let added = chunk.append(encoder, message, room);
         let is_frame = is_frame_of(encoder, message, &chunk.bytes);
         waiting.frames.push_back(Piece::Heap(chunk));
-        waiting.add(added.unwrap_or(0), hard_limit, self.announcer.as_ref());
+        waiting.add(added.unwrap_or(0), hard_limit, self.notifier.as_ref());
         is_frame && added.is_some()
     }
 
@@ -424,57 +424,57 @@ impl State {
     /// Notes a write by the current thread, for those that send one message after another.
     #[inline]
     pub(super) fn note_write(&self) {
-        if let Some(announcer) = self.announcer.as_ref().filter(|it| it.loop_runs_elsewhere()) {
-            note_sent(announcer.clock());
+        if let Some(notifier) = self.notifier.as_ref().filter(|it| it.loop_runs_elsewhere()) {
+            note_sent(notifier.clock());
         }
     }
 
     /// Has the loop watch whether the peer takes what waits, if that is much.
     #[inline]
     pub(super) fn tell_if_crowded(&mut self, soft_mark: usize) {
-        let (Some(waiting), Some(announcer)) = (&mut self.waiting, &self.announcer) else { return };
+        let (Some(waiting), Some(notifier)) = (&mut self.waiting, &self.notifier) else { return };
         if waiting.queued > soft_mark && !waiting.is_watched {
             waiting.is_watched = true;
-            announcer.announce(Readiness::default());
+            notifier.notify(Readiness::default());
         }
     }
 
     /// Has the loop look at the connection.
-    pub(super) fn announce(&self) {
-        if let Some(announcer) = &self.announcer {
-            announcer.announce(Readiness::WRITABLE);
+    pub(super) fn notify(&self) {
+        if let Some(notifier) = &self.notifier {
+            notifier.notify(Readiness::WRITABLE);
         }
     }
 
     /// Makes it the loop's turn, and tells it, unless it knows.
     #[inline]
     pub(super) fn hurry_loop(&mut self) {
-        let (Writer::None | Writer::LoopDelayed, Some(announcer)) = (self.writer, &self.announcer)
+        let (Writer::None | Writer::LoopDelayed, Some(notifier)) = (self.writer, &self.notifier)
         else {
             return;
         };
         self.writer = Writer::Loop;
-        announcer.announce(Readiness::WRITABLE);
+        notifier.notify(Readiness::WRITABLE);
     }
 
     /// All is written. The loop may have found that under way, and waits to shut the stream down.
     #[inline]
     pub(super) fn tell_closing_loop(&self) {
         if self.ended && !self.loop_runs_here() {
-            self.announce();
+            self.notify();
         }
     }
 
     #[inline]
     pub(super) fn loop_runs_here(&self) -> bool {
-        self.announcer.as_ref().is_some_and(Announcer::loop_runs_here)
+        self.notifier.as_ref().is_some_and(Notifier::loop_runs_here)
     }
 
     /// Leaves what waits to the loop for a moment. Returns whether it writes then.
     #[inline]
     pub(super) fn leave_for_a_moment(&mut self) -> bool {
         let before = std::mem::replace(&mut self.writer, Writer::LoopDelayed);
-        let is_left = self.announcer.as_ref().is_some_and(Announcer::leave_for_a_moment);
+        let is_left = self.notifier.as_ref().is_some_and(Notifier::leave_for_a_moment);
         if !is_left {
             self.writer = before;
         }
@@ -483,8 +483,8 @@ impl State {
 
     /// Enough for a write is left to the loop for a moment: which is over.
     pub(super) fn end_moment(&self) {
-        if let Some(announcer) = &self.announcer {
-            announcer.end_moment();
+        if let Some(notifier) = &self.notifier {
+            notifier.end_moment();
         }
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::adapter::Registration;
-use crate::announcer::Announcements;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::loop_thread::{GatherForLoop, as_one_of_many, begin_callback};
+use crate::notifier::Notifications;
 use crate::poller::LoopWaker;
 use crate::stream::Prefix;
 
@@ -99,55 +99,55 @@ impl Stream for Arc<Pipe> {
     }
 }
 
-fn outbox(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
-    let announcements =
-        Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
+fn outbox(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
+    let notifications =
+        Arc::new(Notifications::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let outbox = Arc::new(Outbox::new(OneByte, Arc::new(limits.clone())));
     let id = ResourceId::from(1);
-    outbox.set_announcer(Announcer::new(Arc::clone(&announcements), id));
+    outbox.set_notifier(Notifier::new(Arc::clone(&notifications), id));
     let pipe = Arc::new(Pipe::default());
     pipe.room.store(room, Ordering::Release);
-    (outbox, pipe, announcements)
+    (outbox, pipe, notifications)
 }
 
-fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
-    let (outbox, pipe, announcements) = outbox(room, limits);
+fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
+    let (outbox, pipe, notifications) = outbox(room, limits);
     outbox.open(Arc::clone(&pipe)).unwrap();
-    (outbox, pipe, announcements)
+    (outbox, pipe, notifications)
 }
 
 #[test]
 fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
-    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     assert_eq!(outbox.send(b"hello", true), SendStatus::Sent);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
-    assert!(announcements.is_empty(), "the loop is not called for nothing");
+    assert!(notifications.is_empty(), "the loop is not called for nothing");
     assert!(!outbox.has_filled());
 }
 
 /// An outbox whose loop, this thread, has left a message of another thread to gather.
-fn gathering_outbox() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
-    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
-    announcements.set_running(true);
-    announcements.waker().awake();
+fn gathering_outbox() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
+    notifications.set_running(true);
+    notifications.waker().awake();
     let sender = Arc::clone(&outbox);
     *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
         sender.send(b"meanwhile", true);
     }));
     outbox.push(vec![1]);
-    assert!(announcements.pop().is_some());
+    assert!(notifications.pop().is_some());
     outbox.flush().unwrap();
     assert_eq!(pipe.taken.lock().unwrap()[..], [1], "what is sent meanwhile waits for more");
     assert_eq!(outbox.queued(), 10);
-    (outbox, pipe, announcements)
+    (outbox, pipe, notifications)
 }
 
 #[test]
 fn what_gathers_is_written_when_the_loop_comes_again() {
-    let (outbox, pipe, announcements) = gathering_outbox();
-    assert!(announcements.pop_later().is_some(), "the loop is asked to come");
+    let (outbox, pipe, notifications) = gathering_outbox();
+    assert!(notifications.pop_later().is_some(), "the loop is asked to come");
     outbox.flush().unwrap();
     assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x01\x09meanwhile");
     assert_eq!(outbox.queued(), 0);
@@ -157,7 +157,7 @@ fn what_gathers_is_written_when_the_loop_comes_again() {
 
 #[test]
 fn a_sender_writes_what_has_gathered_if_it_is_enough() {
-    let (outbox, pipe, announcements) = gathering_outbox();
+    let (outbox, pipe, notifications) = gathering_outbox();
     let send = |messages: &[&[u8]]| {
         thread::scope(|scope| {
             let send =
@@ -167,20 +167,20 @@ fn a_sender_writes_what_has_gathered_if_it_is_enough() {
     };
     send(&[&[7; 99][..]; MUCH.div_ceil(100)]);
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 2);
-    assert!(announcements.is_empty(), "the loop is not called");
+    assert!(notifications.is_empty(), "the loop is not called");
     send(&[b"more"]);
     assert_eq!(outbox.queued(), 5, "and goes on gathering");
-    assert!(announcements.pop_later().is_some());
+    assert!(notifications.pop_later().is_some());
     outbox.flush().unwrap();
     assert_eq!(outbox.queued(), 0);
 }
 
 #[test]
 fn nothing_is_left_to_a_loop_that_runs_callbacks() {
-    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
-    announcements.set_running(true);
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
+    notifications.set_running(true);
     for is_busy in [false, true] {
-        let waker = announcements.waker();
+        let waker = notifications.waker();
         if is_busy {
             waker.become_busy();
         } else {
@@ -195,22 +195,22 @@ fn nothing_is_left_to_a_loop_that_runs_callbacks() {
         let writes = pipe.writes.load(Ordering::Relaxed) - writes;
         assert_eq!(outbox.queued() == 0, is_busy);
         assert_eq!(writes == 20, is_busy, "{writes}");
-        assert_eq!(announcements.pop_later().is_some(), !is_busy);
+        assert_eq!(notifications.pop_later().is_some(), !is_busy);
         outbox.flush().unwrap();
     }
 }
 
 #[test]
 fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
-    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
-    announcements.set_running(true);
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
+    notifications.set_running(true);
     let writes = |messages: usize| {
         begin_callback();
         let before = pipe.writes.load(Ordering::Relaxed);
         (0..messages).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent));
         let inside = pipe.writes.load(Ordering::Relaxed) - before;
         let mut called = 0;
-        while announcements.pop().is_some() {
+        while notifications.pop().is_some() {
             called += 1;
             outbox.flush().unwrap();
         }
@@ -229,12 +229,12 @@ fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
 
 #[test]
 fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
-    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     for _ in 0..3 {
         assert_eq!(as_one_of_many(false, || outbox.send(b"hello", true)), SendStatus::Sent);
     }
     assert!(pipe.taken.lock().unwrap().is_empty());
-    assert!(announcements.is_empty());
+    assert!(notifications.is_empty());
     // One of another call goes behind them, and takes them along.
     assert_eq!(outbox.send(b"other", true), SendStatus::Sent);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello\x05hello\x05hello\x05other");
@@ -244,7 +244,7 @@ fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
 
 #[test]
 fn many_messages_of_one_call_leave_before_they_take_much_memory() {
-    let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
+    let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     for _ in 0..10_000 {
         as_one_of_many(false, || outbox.send(&[7; 99], true));
         assert!(outbox.queued() < CHUNK + 100);
@@ -256,19 +256,19 @@ fn many_messages_of_one_call_leave_before_they_take_much_memory() {
 
 #[test]
 fn an_empty_message_is_a_message() {
-    let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
+    let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     assert_eq!(outbox.send(b"", true), SendStatus::Sent);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\0");
 }
 
 #[test]
 fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
-    let (outbox, pipe, announcements) = open(3, &Limits::default());
+    let (outbox, pipe, notifications) = open(3, &Limits::default());
     outbox.send(b"first", true);
     outbox.send(b"second", true);
     assert_eq!(outbox.queued(), 3 + 7);
-    assert!(announcements.pop().is_some(), "the loop was called");
-    assert!(announcements.pop().is_none(), "once");
+    assert!(notifications.pop().is_some(), "the loop was called");
+    assert!(notifications.pop().is_none(), "once");
     pipe.room.store(usize::MAX, Ordering::Release);
     outbox.flush().unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x06second");
@@ -278,7 +278,7 @@ fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
 
 #[test]
 fn messages_wait_for_the_connection_behind_its_handshake() {
-    let (outbox, pipe, _announcements) = outbox(usize::MAX, &Limits::default());
+    let (outbox, pipe, _notifications) = outbox(usize::MAX, &Limits::default());
     outbox.send(b"message", true);
     outbox.push(b"handshake ".to_vec());
     outbox.flush_to(&pipe).unwrap();
@@ -289,7 +289,7 @@ fn messages_wait_for_the_connection_behind_its_handshake() {
 
 #[test]
 fn a_message_too_long_for_the_protocol_is_refused_whole() {
-    let (outbox, pipe, _announcements) = open(usize::MAX, &Limits::default());
+    let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     assert_eq!(outbox.send(&[0; 256], true), SendStatus::MaxPacketSizeExceeded);
     assert!(pipe.taken.lock().unwrap().is_empty());
 }
@@ -297,7 +297,7 @@ fn a_message_too_long_for_the_protocol_is_refused_whole() {
 #[test]
 fn above_the_soft_mark_try_send_takes_nothing() {
     let limits = Limits::default().with_outbox_soft_mark(10);
-    let (outbox, _pipe, _announcements) = open(0, &limits);
+    let (outbox, _pipe, _notifications) = open(0, &limits);
     assert_eq!(outbox.send(&[0; 20], false), SendStatus::Sent);
     assert_eq!(outbox.send(b"x", false), SendStatus::Full);
     assert_eq!(outbox.queued(), 21);
@@ -306,11 +306,11 @@ fn above_the_soft_mark_try_send_takes_nothing() {
 #[test]
 fn at_the_hard_limit_the_connection_is_given_up() {
     let limits = Limits::default().with_outbox_hard_limit(100);
-    let (outbox, _pipe, announcements) = open(0, &limits);
+    let (outbox, _pipe, notifications) = open(0, &limits);
     assert_eq!(outbox.send(&[0; 60], true), SendStatus::Sent);
     assert_eq!(outbox.send(&[0; 38], true), SendStatus::Sent);
     assert_eq!(outbox.send(b"x", true), SendStatus::ResourceNotFound);
-    assert!(announcements.pop().is_some());
+    assert!(notifications.pop().is_some());
     assert_eq!(outbox.flush(), Err(CloseReason::OutboxLimit { queued: 100 }));
     assert_eq!(outbox.queued(), 0, "what waited is not kept for nobody");
 }
@@ -318,7 +318,7 @@ fn at_the_hard_limit_the_connection_is_given_up() {
 #[test]
 fn one_message_above_the_hard_limit_leaves_room_for_answers_of_the_protocol() {
     let limits = Limits::default().with_outbox_hard_limit(100);
-    let (outbox, pipe, _announcements) = open(50, &limits);
+    let (outbox, pipe, _notifications) = open(50, &limits);
     assert_eq!(outbox.send(&[0; 200], true), SendStatus::Sent);
     outbox.push(vec![1; 60]);
     assert_eq!(outbox.failure(), None);
@@ -331,10 +331,10 @@ fn one_message_above_the_hard_limit_leaves_room_for_answers_of_the_protocol() {
 
 #[test]
 fn a_failed_write_ends_sending_with_its_reason() {
-    let (outbox, pipe, announcements) = open(usize::MAX, &Limits::default());
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     pipe.broken.store(true, Ordering::Release);
     assert_eq!(outbox.send(b"lost", true), SendStatus::Sent);
-    assert!(announcements.pop().is_some(), "the loop ends the connection");
+    assert!(notifications.pop().is_some(), "the loop ends the connection");
     assert_eq!(outbox.failure(), Some(CloseReason::Reset));
     assert_eq!(outbox.send(b"late", true), SendStatus::ResourceNotFound);
 }
@@ -342,8 +342,8 @@ fn a_failed_write_ends_sending_with_its_reason() {
 /// Sends in a thread while this one plays the loop, until the sender is known to wait.
 fn with_parked_sender(end: impl FnOnce(&PipeOutbox, &Pipe), expected: SendStatus) {
     let limits = Limits::default().with_outbox_soft_mark(10);
-    let (outbox, pipe, announcements) = open(0, &limits);
-    announcements.set_running(true);
+    let (outbox, pipe, notifications) = open(0, &limits);
+    notifications.set_running(true);
     outbox.send(&[0; 20], true);
     thread::scope(|scope| {
         let sender = scope.spawn(|| outbox.send(b"later", true));
@@ -373,8 +373,8 @@ fn a_send_off_the_loop_waits_no_longer_than_the_connection_lives() {
 fn frames_of_many_threads_never_mix_and_keep_their_order() {
     const THREADS: u8 = 4;
     const EACH: u8 = 200;
-    let (outbox, pipe, announcements) = open(0, &Limits::default());
-    announcements.set_running(true);
+    let (outbox, pipe, notifications) = open(0, &Limits::default());
+    notifications.set_running(true);
     thread::scope(|scope| {
         let senders: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -456,10 +456,10 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
 
 #[test]
 fn an_outbox_that_is_served_does_not_call_the_loop() {
-    let (served, pipe, announcements) = open(usize::MAX, &Limits::default());
-    let (other, _, announcements_of_other) = open(usize::MAX, &Limits::default());
-    announcements.set_running(true);
-    announcements_of_other.set_running(true);
+    let (served, pipe, notifications) = open(usize::MAX, &Limits::default());
+    let (other, _, notifications_of_other) = open(usize::MAX, &Limits::default());
+    notifications.set_running(true);
+    notifications_of_other.set_running(true);
     let serving = served.serve();
     let mut gather = GatherForLoop::default();
     gather.set(true);
@@ -467,8 +467,8 @@ fn an_outbox_that_is_served_does_not_call_the_loop() {
     assert_eq!(other.send(b"elsewhere", true), SendStatus::Sent);
     gather.set(false);
     assert_eq!(served.send(b"last", true), SendStatus::Sent);
-    assert!(announcements.is_empty());
-    assert!(!announcements_of_other.is_empty());
+    assert!(notifications.is_empty());
+    assert!(!notifications_of_other.is_empty());
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 0);
     drop(serving);
 
@@ -479,7 +479,7 @@ fn an_outbox_that_is_served_does_not_call_the_loop() {
 
 #[test]
 fn answers_that_are_not_read_are_replaced_by_the_latest() {
-    let (outbox, pipe, announcements) = open(0, &Limits::default());
+    let (outbox, pipe, notifications) = open(0, &Limits::default());
     outbox.send(b"before", true);
     for number in 0..10_000_u32 {
         outbox.push_answer(number.to_be_bytes().to_vec());
@@ -488,7 +488,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     outbox.send(b"behind", true);
     pipe.make_room();
     outbox.flush().unwrap();
-    assert_eq!((outbox.queued(), announcements.budget().queued()), (0, 0));
+    assert_eq!((outbox.queued(), notifications.budget().queued()), (0, 0));
     let taken = std::mem::take(&mut *pipe.taken.lock().unwrap());
     assert_eq!(taken[..7 + 4], *b"\x06before\0\0\0\0");
     assert!(taken.ends_with(&9999_u32.to_be_bytes()));

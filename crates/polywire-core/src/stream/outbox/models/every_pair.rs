@@ -57,31 +57,31 @@ const FRAMES: [&[u8]; 3] = [&[1], &[2, 2], &[3, 3]];
 /// The loop, as far as the outbox has to do with it.
 struct LoopPart {
     outbox: Arc<PipeOutbox>,
-    announcements: Arc<Announcements>,
+    notifications: Arc<Notifications>,
 }
 
 impl LoopPart {
     fn drain_commands(&self) {
-        self.announcements.clear_pending();
-        while self.announcements.pop().is_some() {
+        self.notifications.clear_pending();
+        while self.notifications.pop().is_some() {
             let _ = self.outbox.flush(); // A failure ends it, below.
         }
     }
 
     fn become_busy(&self) {
-        self.announcements.waker().become_busy();
-        if self.announcements.pop_later().is_some() {
+        self.notifications.waker().become_busy();
+        if self.notifications.pop_later().is_some() {
             let _ = self.outbox.flush();
         }
     }
 
     /// A turn; returns whether it would have slept until it is rung.
     fn turn(&self) {
-        self.announcements.waker().awake();
+        self.notifications.waker().awake();
         self.drain_commands();
-        self.announcements.waker().fall_asleep(false);
+        self.notifications.waker().fall_asleep(false);
         // It has a command, or is rung, or the poller tells something: it wakes whatever it is.
-        self.announcements.waker().awake();
+        self.notifications.waker().awake();
         self.drain_commands();
         self.become_busy(); // And runs a callback.
     }
@@ -101,15 +101,15 @@ fn act(outbox: &PipeOutbox, act: Act) {
 }
 
 fn check(world: World) {
-    let (outbox, pipe, announcements) =
+    let (outbox, pipe, notifications) =
         open(if world.is_full { 0 } else { 100 }, &Limits::default());
-    let part = LoopPart { outbox: Arc::clone(&outbox), announcements: Arc::clone(&announcements) };
+    let part = LoopPart { outbox: Arc::clone(&outbox), notifications: Arc::clone(&notifications) };
     if world.is_full {
         outbox.send(FRAMES[0], false);
         part.drain_commands();
     }
     if world.run != Loop::Never {
-        announcements.set_running(true);
+        notifications.set_running(true);
         part.turn();
     }
     let other = {
@@ -135,21 +135,21 @@ fn check(world: World) {
             is_seen = outbox.is_drained();
         }
         End::Aborted => outbox.abort(CloseReason::NodeMemory),
-        End::Drains => announcements.set_draining(),
+        End::Drains => notifications.set_draining(),
     }
     if world.run == Loop::TurnsOnce {
         part.become_busy();
-        announcements.set_running(false);
+        notifications.set_running(false);
     }
     if world.end == End::Drains && world.run == Loop::Turns {
-        announcements.waker().fall_asleep(false);
-        is_seen = outbox.queued() == 0 || announcements.has_pending();
+        notifications.waker().fall_asleep(false);
+        is_seen = outbox.queued() == 0 || notifications.has_pending();
     }
     other.join().unwrap();
     settle(world, &part, is_seen);
 
     let taken = pipe.taken.lock().unwrap();
-    assert_eq!(announcements.budget().queued(), 0, "the node waits for nothing that is not there");
+    assert_eq!(notifications.budget().queued(), 0, "the node waits for nothing that is not there");
     let whole = taken.chunk_by(|one, other| one == other).all(|frame| FRAMES.contains(&frame));
     assert!(whole, "{taken:?} has half a frame");
     if matches!(world.end, End::No | End::Drains) && !matches!(world.act, Act::Flush) {
@@ -159,28 +159,28 @@ fn check(world: World) {
 
 /// The other thread is done. Nothing may be left that nobody has been told of.
 fn settle(world: World, part: &LoopPart, is_seen: bool) {
-    let LoopPart { outbox, announcements } = part;
+    let LoopPart { outbox, notifications } = part;
     if world.is_full && world.run == Loop::Waits {
         let _ = outbox.flush(); // Its callback is over, and the poller tells.
     }
     if world.end == End::Aborted {
         assert!(outbox.failure().is_some());
-        assert!(announcements.has_pending(), "the loop ends it");
+        assert!(notifications.has_pending(), "the loop ends it");
         return;
     }
     if world.end == End::Drains && world.run == Loop::Turns {
-        let is_woken = !announcements.waker().is_asleep();
+        let is_woken = !notifications.waker().is_asleep();
         assert!(is_seen || is_woken, "it sleeps, and the node is drained");
     }
     if !world.is_full && matches!(world.run, Loop::Waits | Loop::Never) {
         assert_eq!(outbox.queued(), 0, "left to a loop that may not come for long");
     }
     while outbox.queued() > 0 {
-        assert!(announcements.has_pending(), "nobody has been told");
+        assert!(notifications.has_pending(), "nobody has been told");
         part.turn();
     }
     if world.end == End::Ends {
-        let is_told = announcements.pop().is_some();
+        let is_told = notifications.pop().is_some();
         assert!(is_seen || is_told || world.run == Loop::Turns, "it waits for its linger time");
     }
 }

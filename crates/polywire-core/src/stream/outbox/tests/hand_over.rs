@@ -5,18 +5,18 @@ use std::time::Instant;
 use super::*;
 
 /// Three messages wait in an outbox whose pipe is full.
-fn full() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Announcements>) {
-    let (outbox, pipe, announcements) = open(0, &Limits::default());
+fn full() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
+    let (outbox, pipe, notifications) = open(0, &Limits::default());
     for _ in 0..3 {
         assert_eq!(outbox.send(b"abc", true), SendStatus::Sent);
     }
-    while announcements.pop().is_some() {}
-    (outbox, pipe, announcements)
+    while notifications.pop().is_some() {}
+    (outbox, pipe, notifications)
 }
 
 #[test]
 fn room_that_is_told_while_a_thread_finds_none_is_used() {
-    let (outbox, pipe, announcements) = full();
+    let (outbox, pipe, notifications) = full();
     let (teller, room) = (Arc::clone(&outbox), Arc::clone(&pipe));
     *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
         room.make_room();
@@ -24,12 +24,12 @@ fn room_that_is_told_while_a_thread_finds_none_is_used() {
     }));
     outbox.flush().unwrap();
     assert_eq!(outbox.queued(), 0, "the edge is gone, and nobody else will write");
-    assert!(announcements.pop().is_none());
+    assert!(notifications.pop().is_none());
 }
 
 #[test]
 fn a_loop_that_closes_hears_of_the_end_of_a_write_by_another_thread() {
-    let (outbox, pipe, announcements) = full();
+    let (outbox, pipe, notifications) = full();
     pipe.make_room();
     let closing = Arc::clone(&outbox);
     *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
@@ -39,7 +39,7 @@ fn a_loop_that_closes_hears_of_the_end_of_a_write_by_another_thread() {
     }));
     outbox.flush().unwrap();
     assert!(outbox.is_drained());
-    assert!(announcements.pop().is_some(), "the loop would wait until its linger time is over");
+    assert!(notifications.pop().is_some(), "the loop would wait until its linger time is over");
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn what_never_runs_may_send_on_the_same_connection_as_it_is_dropped() {
 }
 
 /// A thread that waits for room in an outbox whose loop does not move.
-fn beside_a_loop_that_stands_still(end: impl FnOnce(&Pipe, &Announcements), expected: SendStatus) {
+fn beside_a_loop_that_stands_still(end: impl FnOnce(&Pipe, &Notifications), expected: SendStatus) {
     let limits = Limits::default().with_outbox_soft_mark(2);
-    let (outbox, pipe, announcements) = open(0, &limits);
-    announcements.set_running(true);
+    let (outbox, pipe, notifications) = open(0, &limits);
+    notifications.set_running(true);
     let sender = Arc::clone(&outbox);
     let sender = thread::spawn(move || {
         assert_eq!(sender.send(b"first", true), SendStatus::Sent);
@@ -97,7 +97,7 @@ fn beside_a_loop_that_stands_still(end: impl FnOnce(&Pipe, &Announcements), expe
     while outbox.queued() == 0 {
         thread::yield_now();
     }
-    end(&pipe, &announcements);
+    end(&pipe, &notifications);
     let since = Instant::now();
     assert_eq!(sender.join().unwrap(), expected);
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
@@ -113,19 +113,19 @@ fn a_sender_beside_a_loop_that_stands_still_sees_the_end_of_the_stream_and_of_th
     let gone = SendStatus::ResourceNotFound;
     let break_it = |pipe: &Pipe| pipe.broken.store(true, Ordering::Release);
     beside_a_loop_that_stands_still(|pipe, _| break_it(pipe), gone);
-    beside_a_loop_that_stands_still(|_, announcements| announcements.set_stopping(), gone);
+    beside_a_loop_that_stands_still(|_, notifications| notifications.set_stopping(), gone);
 }
 
 #[test]
 fn a_sender_waits_no_longer_for_a_peer_that_takes_nothing_than_the_stall_time() {
     let limits =
         Limits::default().with_outbox_soft_mark(2).with_stall_timeout(Duration::from_millis(20));
-    let (outbox, _pipe, announcements) = open(0, &limits);
+    let (outbox, _pipe, notifications) = open(0, &limits);
     let looping = thread::spawn(move || {
-        announcements.set_running(true);
-        announcements
+        notifications.set_running(true);
+        notifications
     });
-    let _announcements = looping.join().unwrap();
+    let _notifications = looping.join().unwrap();
     assert_eq!(outbox.send(b"first", true), SendStatus::Sent);
     assert_eq!(outbox.send(b"second", true), SendStatus::ResourceNotFound);
     assert_eq!(outbox.failure(), Some(CloseReason::Stalled));

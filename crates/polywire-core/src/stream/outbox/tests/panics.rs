@@ -28,12 +28,12 @@ impl Encoder for Fragile {
 fn an_encoder_that_panics_ends_its_connection_and_leaves_no_half_frame() {
     // Idle or not, and with or without a prefix.
     for (room, has_prefix) in [(usize::MAX, true), (usize::MAX, false), (0, true), (0, false)] {
-        let announcements =
-            Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
+        let notifications =
+            Arc::new(Notifications::new(Arc::new(LoopWaker::new(None)), Clock::default()));
         let pipe = Arc::new(Pipe::default());
         pipe.room.store(room, Ordering::Release);
         let outbox = Outbox::new(Fragile { has_prefix }, Arc::new(Limits::default()));
-        outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
+        outbox.set_notifier(Notifier::new(Arc::clone(&notifications), ResourceId::from(1)));
         outbox.open(Arc::clone(&pipe)).unwrap();
         for _ in 0..3 {
             outbox.send(b"well", true);
@@ -41,8 +41,8 @@ fn an_encoder_that_panics_ends_its_connection_and_leaves_no_half_frame() {
         let sending = catch_unwind(AssertUnwindSafe(|| outbox.send(TOO_MUCH, true)));
         assert!(sending.is_err());
         assert_eq!(outbox.failure(), Some(CloseReason::Panicked));
-        assert_eq!((outbox.queued(), announcements.budget().queued()), (0, 0));
-        assert!(announcements.pop().is_some(), "the loop ends it");
+        assert_eq!((outbox.queued(), notifications.budget().queued()), (0, 0));
+        assert!(notifications.pop().is_some(), "the loop ends it");
         assert_eq!(outbox.send(b"late", true), SendStatus::ResourceNotFound);
         assert_eq!(outbox.flush(), Err(CloseReason::Panicked));
         let frames = pipe.taken.lock().unwrap();
@@ -115,11 +115,11 @@ impl Encoder for Contradicting {
 
 /// Sends `faulty`, behind so many messages that wait.
 fn assert_fault<E: Encoder>(encoder: E, waiting: usize, faulty: &[u8]) {
-    let announcements =
-        Arc::new(Announcements::new(Arc::new(LoopWaker::new(None)), Clock::default()));
+    let notifications =
+        Arc::new(Notifications::new(Arc::new(LoopWaker::new(None)), Clock::default()));
     let pipe = Arc::new(Pipe::default());
     let outbox = Outbox::new(encoder, Arc::new(Limits::default()));
-    outbox.set_announcer(Announcer::new(Arc::clone(&announcements), ResourceId::from(1)));
+    outbox.set_notifier(Notifier::new(Arc::clone(&notifications), ResourceId::from(1)));
     outbox.open(Arc::clone(&pipe)).unwrap();
     for _ in 0..waiting {
         outbox.send(b"others", true); // The pipe has no room, so they wait.
@@ -130,7 +130,7 @@ fn assert_fault<E: Encoder>(encoder: E, waiting: usize, faulty: &[u8]) {
     let reason = outbox.failure();
     let is_fault = matches!(reason, Some(CloseReason::Panicked | CloseReason::AdapterFault(_)));
     assert!(is_fault, "{reason:?}");
-    assert_eq!((outbox.queued(), announcements.budget().queued()), (0, 0));
+    assert_eq!((outbox.queued(), notifications.budget().queued()), (0, 0));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Readiness that is announced rather than polled.
+//! Readiness that the loop is notified of rather than polls for.
 
 use std::fmt;
 use std::io;
@@ -19,9 +19,9 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const NOBODY: u64 = 0;
 
-/// The announcements of a node that its loop has not seen yet.
+/// The notifications of a node that its loop has not seen yet.
 #[derive(Debug)]
-pub(crate) struct Announcements {
+pub(crate) struct Notifications {
     queue: SegQueue<(ResourceId, Readiness)>,
     /// Connections whose outboxes are left to fill for a moment.
     later: SegQueue<ResourceId>,
@@ -53,7 +53,7 @@ pub(crate) struct Announcements {
     node: NodeCell,
 }
 
-/// The node of the announcements, as far as they know it.
+/// The node of the notifications, as far as they know it.
 pub(crate) trait Node: Send + Sync {
     /// Whether the other end of that connection, from `local`, is of this node, too.
     fn holds_other_end(&self, id: ResourceId, local: SocketAddr) -> bool;
@@ -72,7 +72,7 @@ impl fmt::Debug for NodeCell {
     }
 }
 
-impl Announcements {
+impl Notifications {
     pub(crate) fn new(waker: Arc<LoopWaker>, clock: Clock) -> Self {
         let budget = Budget::new(NodeLimits::default().max_buffered);
         Self {
@@ -178,7 +178,7 @@ impl Announcements {
         self.queue.is_empty()
     }
 
-    /// Waits for readiness that `poller` tells or that is announced, and forgets what it was: for
+    /// Waits for readiness that `poller` tells or that the loop is notified of, and forgets what it was: for
     /// a resource that is polled alone.
     pub(crate) fn wait_for_news(
         &self,
@@ -263,63 +263,63 @@ impl Announcements {
 /// Tells the loop, from any thread, that a resource is ready.
 ///
 /// For sources without a descriptor: an in-process pipe, another library's thread. The loop treats
-/// an announcement as it treats a poller's event, in the same turn; one for a resource that is gone
-/// is ignored. Each call queues one small entry until the loop's next turn, so announce a change,
+/// an notification as it treats a poller's event, in the same turn; one for a resource that is gone
+/// is ignored. Each call queues one small entry until the loop's next turn, so notify a change,
 /// not a state.
 #[derive(Clone)]
-pub struct Announcer {
-    announcements: Arc<Announcements>,
+pub struct Notifier {
+    notifications: Arc<Notifications>,
     id: ResourceId,
 }
 
-impl Announcer {
-    pub(crate) fn new(announcements: Arc<Announcements>, id: ResourceId) -> Self {
-        Self { announcements, id }
+impl Notifier {
+    pub(crate) fn new(notifications: Arc<Notifications>, id: ResourceId) -> Self {
+        Self { notifications, id }
     }
 
-    /// Announces that the resource is ready for what `readiness` says, and wakes the loop if it
+    /// Notifies that the resource is ready for what `readiness` says, and wakes the loop if it
     /// sleeps.
-    pub fn announce(&self, readiness: Readiness) {
-        self.announcements.queue.push((self.id, readiness));
-        self.announcements.mark_pending();
-        self.announcements.waker.ring();
+    pub fn notify(&self, readiness: Readiness) {
+        self.notifications.queue.push((self.id, readiness));
+        self.notifications.mark_pending();
+        self.notifications.waker.ring();
     }
 
     /// Leaves what waits on the resource to the loop for a moment. Returns whether the loop writes it
     /// then; if not, it may be in a callback for long.
     pub(crate) fn leave_for_a_moment(&self) -> bool {
-        let Announcements { later, waker, .. } = &*self.announcements;
+        let Notifications { later, waker, .. } = &*self.notifications;
         if waker.is_busy() {
             return false;
         }
         later.push(self.id);
-        self.announcements.mark_pending();
+        self.notifications.mark_pending();
         waker.ring_unless_busy()
     }
 
     /// What was left to the loop for a moment is enough to be written now.
     #[inline(never)] // Once in many messages.
     pub(crate) fn end_moment(&self) {
-        self.announcements.is_moment_over.store(true, Ordering::Relaxed);
-        self.announcements.mark_pending();
-        self.announcements.waker.ring();
+        self.notifications.is_moment_over.store(true, Ordering::Relaxed);
+        self.notifications.mark_pending();
+        self.notifications.waker.ring();
     }
 
     /// Whether what is left to the loop for a moment would wait for callbacks.
     #[inline]
     pub(crate) fn is_loop_busy(&self) -> bool {
-        self.announcements.waker.is_busy()
+        self.notifications.waker.is_busy()
     }
 
-    /// Whether the current thread runs the loop: then the loop comes to what is announced soon, when
+    /// Whether the current thread runs the loop: then the loop comes to what it is notified of soon, when
     /// the callback has returned.
     #[inline]
     pub fn loop_runs_here(&self) -> bool {
-        self.announcements.runs_here()
+        self.notifications.runs_here()
     }
 
     pub(crate) fn budget(&self) -> &Budget {
-        &self.announcements.budget
+        &self.notifications.budget
     }
 
     /// Tells the node that so many bytes wait to be sent on this resource where `before` did:
@@ -337,8 +337,8 @@ impl Announcer {
     /// Nothing waits here. The loop looks by itself before it sleeps; it may sleep by now.
     #[inline(never)]
     fn tell_draining_loop(&self) {
-        if self.announcements.is_draining() {
-            self.announcements.waker.ring();
+        if self.notifications.is_draining() {
+            self.notifications.waker.ring();
         }
     }
 
@@ -346,26 +346,26 @@ impl Announcer {
     /// [`send`](crate::adapter::Sender::send) wait for room: where no thread has run the loop yet, the
     /// current one may be the one that will.
     pub fn loop_is_of_another_thread(&self) -> bool {
-        self.announcements.is_of_another_thread()
+        self.notifications.is_of_another_thread()
     }
 
     /// Counts datagrams that were taken to be sent and then could not be:
     /// [`Stats::dropped_datagrams`](crate::network::Stats::dropped_datagrams).
     pub fn count_dropped(&self, datagrams: usize) {
-        self.announcements.dropped.add(datagrams);
+        self.notifications.dropped.add(datagrams);
     }
 
     /// Whether the node has been stopped. A [`send`](crate::adapter::Sender::send) that waits for room must
     /// then return [`ResourceNotFound`](crate::send_status::SendStatus::ResourceNotFound), for the loop may be
-    /// inside a callback that waits for the very thread. Nobody announces it: look every few milliseconds.
+    /// inside a callback that waits for the very thread. Nobody notifies it: look every few milliseconds.
     pub fn is_stopping(&self) -> bool {
-        self.announcements.is_stopping()
+        self.notifications.is_stopping()
     }
 
     /// Whether the other end of this connection, from `local`, is of this very node. Walks all
     /// endpoints.
     pub(crate) fn is_held_here(&self, local: SocketAddr) -> bool {
-        let node = self.announcements.node.0.get();
+        let node = self.notifications.node.0.get();
         node.is_some_and(|node| node.holds_other_end(self.id, local))
     }
 
@@ -384,26 +384,26 @@ impl Announcer {
     /// It calls [`queued`](crate::adapter::Sender::queued) and [`abort`](crate::adapter::Sender::abort) of
     /// any connection, the caller's own among them: hold no lock that these take.
     pub fn make_room(&self, more: usize) {
-        if let Some(node) = self.announcements.node.0.get() {
+        if let Some(node) = self.notifications.node.0.get() {
             node.make_room(more);
         }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.announcements.clock
+        &self.notifications.clock
     }
 
     /// Whether another thread runs the loop just now: only then may the current one wait for what
     /// the loop does.
     #[inline]
     pub fn loop_runs_elsewhere(&self) -> bool {
-        self.announcements.runs_elsewhere()
+        self.notifications.runs_elsewhere()
     }
 }
 
-impl fmt::Debug for Announcer {
+impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Announcer").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Notifier").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
