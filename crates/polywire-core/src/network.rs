@@ -8,6 +8,7 @@ mod close_reasons;
 mod connect_sync;
 mod dialers;
 mod kept_events;
+pub(crate) mod loop_slot;
 #[cfg(all(test, polywire_loom))]
 mod models;
 #[cfg(all(test, any(polywire_loom, polywire_shuttle)))]
@@ -15,7 +16,6 @@ mod pair;
 pub(crate) mod processor;
 #[cfg(all(test, polywire_shuttle))]
 mod schedules;
-pub(crate) mod seat;
 mod send_many;
 pub(crate) mod shared;
 pub(crate) mod stats;
@@ -39,7 +39,7 @@ use crate::poller::{AnyPoller, LoopWaker, MioPoller};
 use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
 
-use processor::LoopOwner;
+use loop_slot::LoopSlot;
 use shared::{Command, New, Shared};
 
 pub use crate::net_event::{NetEvent, StoredNetEvent};
@@ -76,9 +76,8 @@ pub(crate) fn split_on(
     let shared = Arc::new(Shared::new(Arc::new(waker), clock));
     shared.notifications.set_node(Arc::downgrade(&shared));
     let event_loop = EventLoop::new(Arc::clone(&shared), poller);
-    shared.seat.put_back(Box::new(event_loop));
-    let owner = Arc::new(LoopOwner(Arc::clone(&shared)));
-    (NetworkController { shared, _owner: Arc::clone(&owner) }, NetworkProcessor::new(owner))
+    let slot = Arc::new(LoopSlot::new(Arc::clone(&shared), event_loop));
+    (NetworkController { shared, slot: Arc::clone(&slot) }, NetworkProcessor::new(slot))
 }
 
 /// The handle by which a program acts on its network.
@@ -88,7 +87,7 @@ pub(crate) fn split_on(
 #[derive(Clone)]
 pub struct NetworkController {
     pub(crate) shared: Arc<Shared>,
-    _owner: Arc<LoopOwner>,
+    pub(crate) slot: Arc<LoopSlot>,
 }
 
 impl NetworkController {
@@ -152,7 +151,7 @@ impl NetworkController {
         addr: impl ToRemoteAddr,
     ) -> io::Result<(Endpoint, SocketAddr)> {
         let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
-        connect_sync::wait_until_ready(&self.shared, &entry, connection)?;
+        connect_sync::wait_until_ready(&self.slot, &entry, connection)?;
         Ok((self.shared.registry.endpoint(&entry), local))
     }
 
@@ -250,7 +249,7 @@ impl NetworkController {
     #[inline]
     fn write_unless_loop_does(&self, endpoint: Endpoint) {
         if !self.shared.notifications.has_runner() {
-            processor::write_where_nobody_runs(&self.shared, endpoint.resource_id());
+            processor::write_where_nobody_runs(&self.slot, endpoint.resource_id());
         }
     }
 
@@ -307,7 +306,7 @@ impl NetworkController {
             closer.close();
         }
         self.shared.command(Command::Remove(resource_id));
-        processor::execute_where_nobody_runs(&self.shared);
+        processor::execute_where_nobody_runs(&self.slot);
         true
     }
 
@@ -333,7 +332,7 @@ impl NetworkController {
     /// go on.
     pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
         if self.shared.registry.with(resource_id, Entry::stage)? == Stage::Opening {
-            processor::go_on_where_nobody_runs(&self.shared);
+            processor::go_on_where_nobody_runs(&self.slot);
         }
         match self.shared.registry.with(resource_id, Entry::stage)? {
             Stage::Opening => Some(false),

@@ -103,7 +103,7 @@ impl<S> NodeHandler<S> {
     /// most the linger time: what was sent goes out.
     pub fn stop(&self) {
         self.0.network.shared.stop();
-        processor::end_where_nobody_runs(&self.0.network.shared);
+        processor::end_where_nobody_runs(&self.0.network.slot);
     }
 
     /// Sends the program's own signal to its callback once

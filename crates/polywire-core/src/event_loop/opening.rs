@@ -122,8 +122,7 @@ impl EventLoop {
                 let peer = endpoint.addr();
                 tracing::debug!(endpoint = %entry.id, %peer, "connected");
                 if let Some(outcome) = outcome {
-                    let _ = outcome.result.set(Ok(()));
-                    self.shared.seat.notify();
+                    outcome.set(Ok(()));
                 }
                 self.emit(NetEvent::Connected(endpoint, true), callback);
             }
@@ -143,8 +142,7 @@ impl EventLoop {
         self.close(resource, reason.clone());
         match origin {
             Origin::Connected(Some(outcome)) => {
-                let _ = outcome.result.set(Err(reason));
-                self.shared.seat.notify();
+                outcome.set(Err(reason));
             }
             Origin::Connected(None) if was_known => {
                 let endpoint = self.shared.registry.endpoint(&entry);

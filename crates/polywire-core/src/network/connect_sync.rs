@@ -8,8 +8,8 @@ use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::event_loop::faults::call_adapter;
+use crate::network::loop_slot::{Acquired, LoopSlot};
 use crate::network::processor::borrow;
-use crate::network::seat::Found;
 use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::notifier::Notifications;
 use crate::poller::{MioPoller, Poller};
@@ -23,14 +23,15 @@ const BUFFER: usize = 64 << 10;
 /// Drives a connection just begun, or has it driven, until it is ready. It is removed if this
 /// fails.
 pub(super) fn wait_until_ready(
-    shared: &Arc<Shared>,
+    slot: &Arc<LoopSlot>,
     entry: &SharedEntry,
     new: New,
 ) -> io::Result<()> {
+    let shared = &slot.shared;
     let result = if shared.notifications.runs_here() {
         drive_alone(shared, entry, new)
     } else {
-        drive_or_wait(shared, entry, new)
+        drive_or_wait(slot, entry, new)
     };
     result.map_err(|reason| {
         entry.end();
@@ -40,8 +41,15 @@ pub(super) fn wait_until_ready(
 }
 
 /// Runs the loop as long as nobody else does, else waits for who does.
-fn drive_or_wait(shared: &Arc<Shared>, entry: &SharedEntry, new: New) -> Result<(), CloseReason> {
-    let outcome = Outcome::default();
+fn drive_or_wait(slot: &Arc<LoopSlot>, entry: &SharedEntry, new: New) -> Result<(), CloseReason> {
+    let shared = &*slot.shared;
+    // Weak, for the loop in the slot holds what becomes of the connection.
+    let waiting = Arc::downgrade(slot);
+    let outcome = Outcome::new(Awaited::new(move || {
+        if let Some(slot) = waiting.upgrade() {
+            slot.notify();
+        }
+    }));
     // The loop keeps both timeouts, for each address of the host; this one is for a loop that is held up
     // by the callback.
     let connecting = entry.limits().connect_timeout.saturating_mul(2);
@@ -56,26 +64,26 @@ fn drive_or_wait(shared: &Arc<Shared>, entry: &SharedEntry, new: New) -> Result<
     let command = Command::Connect(SharedEntry::clone(entry), new, Some(Arc::clone(&outcome)));
     shared.command(command);
     loop {
-        match shared.seat.take(until, || outcome.result.get().is_some()) {
-            Found::Free(event_loop) => {
-                let done = || outcome.result.get().is_some() || shared.seat.is_wanted();
-                borrow(shared, event_loop, |it| it.run_unheard(until, done))
+        match slot.take(until, || outcome.get().is_some()) {
+            Acquired::Free(event_loop) => {
+                let done = || outcome.get().is_some() || slot.has_waiters();
+                borrow(slot, event_loop, |it| it.run_unheard(until, done))
                     .map_err(|error| CloseReason::from(&error))?;
                 let is_over = until.is_some_and(|until| until <= Instant::now());
-                if is_over && outcome.result.get().is_none() && !goes_on(&mut until) {
+                if is_over && outcome.get().is_none() && !goes_on(&mut until) {
                     return give_up(shared, entry);
                 }
             }
-            Found::Happened => return outcome_of(&outcome),
-            Found::Ended => return Err(CloseReason::NodeStopped),
-            Found::TimedOut if goes_on(&mut until) => {}
-            Found::TimedOut => return give_up(shared, entry),
+            Acquired::Happened => return outcome_of(&outcome),
+            Acquired::Ended => return Err(CloseReason::NodeStopped),
+            Acquired::TimedOut if goes_on(&mut until) => {}
+            Acquired::TimedOut => return give_up(shared, entry),
         }
     }
 }
 
 fn outcome_of(outcome: &Awaited) -> Result<(), CloseReason> {
-    outcome.result.get().cloned().unwrap_or(Err(CloseReason::NodeStopped))
+    outcome.get().cloned().unwrap_or(Err(CloseReason::NodeStopped))
 }
 
 fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {

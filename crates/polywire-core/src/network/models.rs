@@ -121,11 +121,11 @@ fn a_loop_that_is_borrowed_while_the_node_is_stopped_ends() {
         drop(server.processor);
         let borrower = {
             let network = client.network.clone();
-            thread::spawn(move || execute_where_nobody_runs(&network.shared))
+            thread::spawn(move || execute_where_nobody_runs(&network.slot))
         };
         client.network.shared.stop();
-        end_where_nobody_runs(&client.network.shared);
+        end_where_nobody_runs(&client.network.slot);
         borrower.join().unwrap();
-        assert!(client.network.shared.seat.has_ended());
+        assert!(client.network.shared.has_ended());
     });
 }

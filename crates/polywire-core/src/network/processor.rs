@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use crate::endpoint::ResourceId;
 use crate::event_loop::{EventLoop, Wait};
 use crate::net_event::NetEvent;
-use crate::network::seat::{Found, Runner};
-use crate::network::shared::Shared;
+use crate::network::loop_slot::{Acquired, LoopSlot, Runner};
 use crate::registry::Stage;
 
 /// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing.
@@ -26,15 +25,14 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// [`NetworkController`]: crate::network::NetworkController
 /// [`connect_sync`]: crate::network::NetworkController::connect_sync
 pub struct NetworkProcessor {
-    shared: Arc<Shared>,
-    _owner: Arc<LoopOwner>,
+    slot: Arc<LoopSlot>,
     /// In a row, of the poller.
     failures: u32,
 }
 
 impl NetworkProcessor {
-    pub(crate) fn new(owner: Arc<LoopOwner>) -> Self {
-        Self { shared: Arc::clone(&owner.0), _owner: owner, failures: 0 }
+    pub(crate) fn new(slot: Arc<LoopSlot>) -> Self {
+        Self { slot, failures: 0 }
     }
 
     /// Waits for something to happen, at most for `timeout` (without end if `None`, not at all if
@@ -52,7 +50,7 @@ impl NetworkProcessor {
             Some(Duration::ZERO) => Wait::No,
             // One that is too far to be told is never.
             Some(timeout) => {
-                self.shared.clock.now().checked_add(timeout).map_or(Wait::Forever, Wait::Until)
+                self.slot.shared.clock.now().checked_add(timeout).map_or(Wait::Forever, Wait::Until)
             }
         };
         // Events kept from before, or of a connect that is refused at once, come before the wait.
@@ -72,7 +70,7 @@ impl NetworkProcessor {
             Ok(()) => self.failures = 0,
             Err(error) => {
                 self.failures += 1;
-                self.shared.meet_failure(&error, self.failures);
+                self.slot.shared.meet_failure(&error, self.failures);
             }
         }
     }
@@ -85,13 +83,13 @@ impl NetworkProcessor {
     ) {
         loop {
             let mut events = 0_usize;
-            let until = self.shared.clock.now().checked_add(timeout);
+            let until = self.slot.shared.clock.now().checked_add(timeout);
             self.process_poll_event(Some(timeout), |event| {
                 events += 1;
                 event_callback(event);
             });
-            let is_over = until.is_some_and(|until| self.shared.clock.now() >= until);
-            if events == 0 && (is_over || timeout.is_zero() || self.shared.seat.has_ended()) {
+            let is_over = until.is_some_and(|until| self.slot.shared.clock.now() >= until);
+            if events == 0 && (is_over || timeout.is_zero() || self.slot.shared.has_ended()) {
                 return;
             }
         }
@@ -100,30 +98,18 @@ impl NetworkProcessor {
     /// Takes the loop to run it; a `connect_sync` on another thread that does hands it over. `None`
     /// if it ended.
     pub(crate) fn enter(&self) -> Option<Runner<'_>> {
-        let event_loop = self.shared.seat.take_to_run(|| self.shared.waker.ring())?;
-        Some(Runner::new(&self.shared, event_loop))
+        let event_loop = self.slot.take_to_run(|| self.slot.shared.waker.ring())?;
+        Some(Runner::new(&self.slot, event_loop))
     }
 }
 
 impl Drop for NetworkProcessor {
     fn drop(&mut self) {
-        self.shared.notifications.set_abandoned();
-        if self.shared.is_stopping() {
+        self.slot.shared.notifications.set_abandoned();
+        if self.slot.shared.is_stopping() {
             if let Some(runner) = self.enter() {
                 runner.end();
             }
-        }
-    }
-}
-
-/// Ends the network when both the processor and the last controller are gone.
-pub(crate) struct LoopOwner(pub(crate) Arc<Shared>);
-
-impl Drop for LoopOwner {
-    fn drop(&mut self) {
-        self.0.stop();
-        if let Some(event_loop) = self.0.seat.try_take() {
-            Runner::new(&self.0, event_loop).end();
         }
     }
 }
@@ -135,10 +121,10 @@ impl fmt::Debug for NetworkProcessor {
 }
 
 /// Ends the stopped loop if nobody runs it, or will.
-pub(crate) fn end_where_nobody_runs(shared: &Shared) {
-    if !shared.notifications.awaits_runner() {
-        if let Some(event_loop) = shared.seat.try_take() {
-            Runner::new(shared, event_loop).end();
+pub(crate) fn end_where_nobody_runs(slot: &LoopSlot) {
+    if !slot.shared.notifications.awaits_runner() {
+        if let Some(event_loop) = slot.try_take() {
+            Runner::new(slot, event_loop).end();
         }
     }
 }
@@ -146,65 +132,65 @@ pub(crate) fn end_where_nobody_runs(shared: &Shared) {
 /// Runs the loop on behalf of one call, and ends it if the node was stopped meanwhile: whoever stopped it
 /// found it taken.
 pub(crate) fn borrow<R>(
-    shared: &Shared,
+    slot: &LoopSlot,
     event_loop: Box<EventLoop>,
     run: impl FnOnce(&mut EventLoop) -> R,
 ) -> R {
-    let mut runner = Runner::borrowed(shared, event_loop);
+    let mut runner = Runner::borrowed(slot, event_loop);
     let result = run(runner.event_loop());
     drop(runner);
-    if shared.is_stopping() {
-        end_where_nobody_runs(shared);
+    if slot.shared.is_stopping() {
+        end_where_nobody_runs(slot);
     }
     result
 }
 
 /// Has the loop do what it can without waiting, if nobody runs it: connections go on to be ready, and
 /// what waits is written. Events wait for who will.
-pub(crate) fn go_on_where_nobody_runs(shared: &Shared) {
-    if !shared.notifications.awaits_runner() {
-        if let Some(event_loop) = shared.seat.try_take() {
-            borrow(shared, event_loop, EventLoop::go_on_unheard);
+pub(crate) fn go_on_where_nobody_runs(slot: &LoopSlot) {
+    if !slot.shared.notifications.awaits_runner() {
+        if let Some(event_loop) = slot.try_take() {
+            borrow(slot, event_loop, EventLoop::go_on_unheard);
         }
     }
 }
 
 /// Does what handles asked for if nobody runs the loop, so that a removed listener frees its port
 /// at once.
-pub(crate) fn execute_where_nobody_runs(shared: &Shared) {
-    if let Some(event_loop) = shared.seat.try_take() {
-        borrow(shared, event_loop, EventLoop::drain_commands_holding);
+pub(crate) fn execute_where_nobody_runs(slot: &LoopSlot) {
+    if let Some(event_loop) = slot.try_take() {
+        borrow(slot, event_loop, EventLoop::drain_commands_holding);
     }
 }
 
 /// Writes what the system did not take at once of a message to that endpoint, as the program does not run
 /// the loop. Gives up when the program comes to run it, and while it may, when the peer takes nothing.
 #[cold]
-pub(crate) fn write_where_nobody_runs(shared: &Shared, id: ResourceId) {
+pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     // Bytes that the system took so far, while something waits.
     let taken = || {
-        shared.registry.with(id, |entry| {
+        slot.shared.registry.with(id, |entry| {
             let sender = entry.sender.as_ref().filter(|_| entry.stage() == Stage::Ready)?;
             (sender.queued() > 0).then(|| sender.taken())
         })
     };
-    let is_done = || taken().flatten().is_none() || shared.notifications.has_runner();
+    let is_done = || taken().flatten().is_none() || slot.shared.notifications.has_runner();
     let mut before = taken();
     // What is run when there is room may send, on the thread that has the loop.
-    while !is_done() && !shared.notifications.runs_here() {
+    while !is_done() && !slot.shared.notifications.runs_here() {
         let until = Instant::now().checked_add(PATIENCE);
-        match shared.seat.take(until, is_done) {
-            Found::Free(event_loop) => {
-                let is_over = || is_done() || shared.seat.is_wanted();
-                if borrow(shared, event_loop, |it| it.run_unheard(until, is_over)).is_err() {
+        match slot.take(until, is_done) {
+            Acquired::Free(event_loop) => {
+                let is_over = || is_done() || slot.has_waiters();
+                if borrow(slot, event_loop, |it| it.run_unheard(until, is_over)).is_err() {
                     return;
                 }
             }
-            Found::Happened | Found::Ended => return,
-            Found::TimedOut => {}
+            Acquired::Happened | Acquired::Ended => return,
+            Acquired::TimedOut => {}
         }
         let now = taken();
-        if now == before && !shared.notifications.is_abandoned() {
+        if now == before && !slot.shared.notifications.is_abandoned() {
             return;
         }
         before = now;

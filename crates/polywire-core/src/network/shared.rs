@@ -16,7 +16,6 @@ use crate::limits::NodeLimits;
 use crate::network::close_reasons::CloseReasons;
 use crate::network::dialers::Dialers;
 use crate::network::kept_events::KeptEvents;
-use crate::network::seat::Seat;
 use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
 use crate::notifier::{self, Notifications};
@@ -33,11 +32,28 @@ const FAILURES: u32 = 100;
 const FAILURE_PAUSE: Duration = Duration::from_millis(10);
 
 /// What becomes of a connection that somebody waits for.
-#[derive(Default)]
 pub(crate) struct Awaited {
-    pub(crate) result: OnceLock<Result<(), CloseReason>>,
+    result: OnceLock<Result<(), CloseReason>>,
     /// Addresses that were given up so far, for the next one of the host's.
     pub(crate) given_up: AtomicUsize,
+    /// Wakes whoever waits.
+    notify: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Awaited {
+    /// `notify` is called once there is a result.
+    pub(crate) fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { result: OnceLock::new(), given_up: AtomicUsize::new(0), notify: Box::new(notify) }
+    }
+
+    pub(crate) fn set(&self, result: Result<(), CloseReason>) {
+        let _ = self.result.set(result); // The first counts.
+        (self.notify)();
+    }
+
+    pub(crate) fn get(&self) -> Option<&Result<(), CloseReason>> {
+        self.result.get()
+    }
 }
 
 pub(crate) type Outcome = Arc<Awaited>;
@@ -86,7 +102,8 @@ pub(crate) struct Shared {
     /// Nothing is read and nobody accepted while this is set.
     holds_reading: AtomicBool,
     draining: Mutex<Option<Option<Instant>>>,
-    pub(crate) seat: Seat,
+    /// The loop is gone for good.
+    ended: AtomicBool,
     pub(crate) dialers: Arc<Dialers>,
     /// Of connections that are driven alone, by a `connect_sync` inside the callback.
     alone: Mutex<Vec<Arc<Notifications>>>,
@@ -112,7 +129,7 @@ impl Shared {
             holds_reading: AtomicBool::new(false),
             draining: Mutex::new(None),
             clock,
-            seat: Seat::default(),
+            ended: AtomicBool::new(false),
             dialers: Arc::default(),
             alone: Mutex::default(),
             closers: Mutex::default(),
@@ -124,7 +141,7 @@ impl Shared {
         self.commands.push(command);
         self.notifications.mark_pending();
         self.waker.ring();
-        if self.is_stopping() && self.seat.has_ended() {
+        if self.is_stopping() && self.has_ended() {
             self.refuse_commands();
         }
     }
@@ -148,7 +165,7 @@ impl Shared {
             self.reasons.record(entry.id, CloseReason::NodeStopped);
             self.registry.remove(entry.id);
             if let Command::Connect(_, _, Some(outcome)) = &command {
-                let _ = outcome.result.set(Err(CloseReason::NodeStopped));
+                outcome.set(Err(CloseReason::NodeStopped));
             }
         }
     }
@@ -346,6 +363,16 @@ impl Shared {
         let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         alone.push(Arc::clone(notifications));
         Told(self, Arc::clone(notifications))
+    }
+
+    /// The loop is gone for good.
+    pub(crate) fn set_ended(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Whether the loop is gone for good.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     #[inline]

@@ -1,18 +1,19 @@
 //! Who runs the loop.
 //!
-//! A loop that nobody runs sits here. Whoever runs it takes it out and puts it back (or ends it),
+//! A loop that nobody runs lies here. Whoever runs it takes it out and puts it back (or ends it),
 //! so no lock is held while it runs.
 
 use std::fmt;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event_loop::EventLoop;
 use crate::network::shared::Shared;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-#[derive(Default)]
-pub(crate) struct Seat {
+/// What the handles of a node and its processor share. With the last of them the loop ends.
+pub(crate) struct LoopSlot {
+    pub(crate) shared: Arc<Shared>,
     state: Mutex<State>,
     /// Notified when the loop is put back or ends, and when an outcome that somebody waits for is
     /// there.
@@ -22,15 +23,14 @@ pub(crate) struct Seat {
 #[derive(Default)]
 struct State {
     event_loop: Option<Box<EventLoop>>,
-    ended: bool,
     /// Threads that wait to run it for the program.
-    wanted: usize,
+    waiters: usize,
     /// Threads that wait for a change: without any, nobody is notified, which is a system call.
     waiting: usize,
 }
 
 /// What a thread that waits for the loop finds.
-pub(crate) enum Found {
+pub(crate) enum Acquired {
     /// The loop: nobody runs it.
     Free(Box<EventLoop>),
     /// What it waits for has happened.
@@ -41,7 +41,13 @@ pub(crate) enum Found {
     TimedOut,
 }
 
-impl Seat {
+impl LoopSlot {
+    /// A slot that `event_loop` lies in.
+    pub(crate) fn new(shared: Arc<Shared>, event_loop: EventLoop) -> Self {
+        let state = State { event_loop: Some(Box::new(event_loop)), ..State::default() };
+        Self { shared, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     /// Takes the loop if nobody runs it.
     pub(crate) fn try_take(&self) -> Option<Box<EventLoop>> {
         self.lock().event_loop.take()
@@ -54,40 +60,40 @@ impl Seat {
         if let Some(event_loop) = state.event_loop.take() {
             return Some(event_loop);
         }
-        state.wanted += 1;
+        state.waiters += 1;
         drop(state);
         wake();
         let mut state = self.lock();
-        while state.event_loop.is_none() && !state.ended {
+        while state.event_loop.is_none() && !self.shared.has_ended() {
             state = self.wait(state, None);
         }
-        state.wanted -= 1;
+        state.waiters -= 1;
         state.event_loop.take()
     }
 
     /// Whether a thread waits to run the loop for the program.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.lock().wanted > 0
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.lock().waiters > 0
     }
 
     /// Waits until nobody runs the loop or wants to, or `happened` (asked again at each change), or `until`.
-    pub(crate) fn take(&self, until: Option<Instant>, happened: impl Fn() -> bool) -> Found {
+    pub(crate) fn take(&self, until: Option<Instant>, happened: impl Fn() -> bool) -> Acquired {
         let mut state = self.lock();
         loop {
             if happened() {
-                return Found::Happened;
+                return Acquired::Happened;
             }
-            if state.wanted == 0 {
+            if state.waiters == 0 {
                 if let Some(event_loop) = state.event_loop.take() {
-                    return Found::Free(event_loop);
+                    return Acquired::Free(event_loop);
                 }
             }
-            if state.ended {
-                return Found::Ended;
+            if self.shared.has_ended() {
+                return Acquired::Ended;
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
-                return Found::TimedOut;
+                return Acquired::TimedOut;
             }
             state = self.wait(state, left);
         }
@@ -116,8 +122,9 @@ impl Seat {
     }
 
     /// The loop is gone for good.
-    pub(crate) fn end(&self) {
-        self.change(|state| state.ended = true);
+    fn end(&self) {
+        self.shared.set_ended();
+        self.change(|_| {});
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -130,10 +137,6 @@ impl Seat {
         }
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.lock().ended
-    }
-
     /// Wakes those who wait for something the loop has just done.
     pub(crate) fn notify(&self) {
         self.change(|_| {});
@@ -144,16 +147,25 @@ impl Seat {
     }
 }
 
-impl fmt::Debug for Seat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat").finish_non_exhaustive()
+impl Drop for LoopSlot {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if let Some(event_loop) = self.try_take() {
+            Runner::new(self, event_loop).end();
+        }
     }
 }
 
-/// The loop while a thread runs it. It goes back to its seat on drop, or to its end if the thread
+impl fmt::Debug for LoopSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopSlot").finish_non_exhaustive()
+    }
+}
+
+/// The loop while a thread runs it. It goes back to its slot on drop, or to its end if the thread
 /// panics: then every socket is closed before the panic goes on.
 pub(crate) struct Runner<'a> {
-    shared: &'a Shared,
+    slot: &'a LoopSlot,
     event_loop: Option<Box<EventLoop>>,
     /// The thread unwinds for a reason that the loop has nothing to do with: this was made by a `Drop`.
     was_panicking: bool,
@@ -161,16 +173,16 @@ pub(crate) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     /// Runs the loop for the program.
-    pub(crate) fn new(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
-        shared.notifications.set_running(true);
-        Self::borrowed(shared, event_loop)
+    pub(crate) fn new(slot: &'a LoopSlot, event_loop: Box<EventLoop>) -> Self {
+        slot.shared.notifications.set_running(true);
+        Self::borrowed(slot, event_loop)
     }
 
     /// Runs the loop on behalf of one call.
-    pub(crate) fn borrowed(shared: &'a Shared, event_loop: Box<EventLoop>) -> Self {
-        shared.notifications.set_borrowed();
+    pub(crate) fn borrowed(slot: &'a LoopSlot, event_loop: Box<EventLoop>) -> Self {
+        slot.shared.notifications.set_borrowed();
         let was_panicking = std::thread::panicking();
-        Self { shared, event_loop: Some(event_loop), was_panicking }
+        Self { slot, event_loop: Some(event_loop), was_panicking }
     }
 
     pub(crate) fn event_loop(&mut self) -> &mut EventLoop {
@@ -191,16 +203,16 @@ impl Drop for Runner<'_> {
         let has_panicked = std::thread::panicking() && !self.was_panicking;
         match &mut event_loop {
             Some(event_loop) if !has_panicked => event_loop.become_busy(),
-            _ => self.shared.waker.become_busy(),
+            _ => self.slot.shared.waker.become_busy(),
         }
-        self.shared.notifications.set_running(false);
+        self.slot.shared.notifications.set_running(false);
         match event_loop {
-            Some(event_loop) if !has_panicked => self.shared.seat.put_back(event_loop),
+            Some(event_loop) if !has_panicked => self.slot.put_back(event_loop),
             event_loop => {
-                self.shared.stop();
+                self.slot.shared.stop();
                 drop(event_loop);
-                self.shared.seat.end();
-                self.shared.refuse_commands();
+                self.slot.end();
+                self.slot.shared.refuse_commands();
             }
         }
     }
