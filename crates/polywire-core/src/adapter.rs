@@ -19,6 +19,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
@@ -27,7 +28,6 @@ use crate::limits::Limits;
 use crate::notifier::{Notifications, Notifier};
 use crate::poller::token_of;
 use crate::readiness::Readiness;
-use crate::reconnect::Redial;
 use crate::send_status::SendStatus;
 
 pub use crate::accept_error::AcceptError;
@@ -99,13 +99,13 @@ pub struct Connection {
     pub(crate) remote: Box<dyn Remote>,
     pub(crate) peer: RemoteAddr,
     pub(crate) local: RemoteAddr,
-    pub(crate) redial: Option<Box<Redial>>,
+    pub(crate) reconnect: Option<Box<dyn Reconnect>>,
 }
 
 impl Connection {
     /// A connection to `peer` from the address `local` of this side.
     pub fn new(remote: impl Remote + 'static, peer: RemoteAddr, local: RemoteAddr) -> Self {
-        Self { remote: Box::new(remote), peer, local, redial: None }
+        Self { remote: Box::new(remote), peer, local, reconnect: None }
     }
 }
 
@@ -117,6 +117,31 @@ impl fmt::Debug for Connection {
             .finish_non_exhaustive()
     }
 }
+
+/// How a connection is opened again when it has ended, as an endpoint that outlives it.
+pub(crate) trait Reconnect: Send {
+    /// What the program sends through, whichever connection there is.
+    fn sender(&self) -> Arc<dyn Sender>;
+
+    /// Has that send through the connection that there is from now on, if there is one.
+    fn send_through(&self, sender: Option<Arc<dyn Sender>>);
+
+    /// The connection is ready.
+    fn note_ready(&mut self, now: Instant);
+
+    /// The delay before the next attempt, after an attempt that failed or a connection that ended;
+    /// `None` if there is to be none.
+    fn next_delay(&mut self, now: Instant) -> Option<Duration>;
+
+    /// What makes an attempt.
+    fn attempt(&self) -> Attempt;
+
+    /// Whether an attempt may look a name up.
+    fn may_block(&self) -> bool;
+}
+
+/// Begins to connect once more, on whatever thread.
+pub(crate) type Attempt = Arc<dyn Fn() -> io::Result<Connection> + Send + Sync>;
 
 /// A listener just opened, on its way to the loop.
 pub struct Listener {

@@ -14,7 +14,7 @@ mod gathering;
 mod listening;
 mod opening;
 mod pending;
-mod redialing;
+mod reconnecting;
 mod resource;
 mod time_slice;
 mod timeouts;

@@ -36,7 +36,6 @@ use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
 use crate::notifier::Notifier;
 use crate::poller::{AnyPoller, LoopWaker, MioPoller};
-use crate::reconnect::Relay;
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
 
 use loop_slot::LoopSlot;
@@ -485,9 +484,9 @@ impl NetworkController {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
-        let Connection { remote, peer, local, redial } = adapter.connect(addr)?;
-        let sender: Arc<dyn Sender> = match &redial {
-            Some(redial) => Arc::<Relay>::clone(&redial.relay),
+        let Connection { remote, peer, local, reconnect } = adapter.connect(addr)?;
+        let sender: Arc<dyn Sender> = match &reconnect {
+            Some(reconnect) => reconnect.sender(),
             None => remote.sender(),
         };
         let entry = self.insert(NewEntry {
@@ -498,7 +497,7 @@ impl NetworkController {
             sender: Some(Arc::clone(&sender)),
         })?;
         sender.attach(Notifier::new(Arc::clone(&self.shared.notifications), entry.id));
-        Ok((entry, New { remote, redial }, *local.socket_addr()))
+        Ok((entry, New { remote, reconnect }, *local.socket_addr()))
     }
 
     fn insert(&self, new: NewEntry) -> io::Result<SharedEntry> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
-use crate::adapter::{Connect, Connection, Sender};
+use crate::adapter::{Attempt, Connect, Connection, Reconnect, Sender};
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::notifier::Notifier;
@@ -139,39 +139,43 @@ impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         let mut connection = self.adapter.connect(addr)?;
         let (adapter, addr) = (self.adapter.clone(), addr.clone());
-        connection.redial = Some(Box::new(Redial {
+        connection.reconnect = Some(Box::new(Attempts {
             backoff: self.backoff.clone(),
             failures: 0,
             ready_at: None,
             may_block: addr.is_string(),
-            dial: Arc::new(move || adapter.connect(&addr)),
+            attempt: Arc::new(move || adapter.connect(&addr)),
             relay: Arc::new(Relay::to(connection.remote.sender())),
         }));
         Ok(connection)
     }
 }
 
-/// How a connection is opened again.
-pub(crate) struct Redial {
+/// The attempts of one endpoint.
+struct Attempts {
     backoff: Backoff,
     failures: u32,
     /// When the connection that is there became ready.
     ready_at: Option<Instant>,
-    /// Whether dialling may look a name up.
-    pub(crate) may_block: bool,
-    pub(crate) dial: Arc<dyn Fn() -> io::Result<Connection> + Send + Sync>,
-    pub(crate) relay: Arc<Relay>,
+    may_block: bool,
+    attempt: Attempt,
+    relay: Arc<Relay>,
 }
 
-impl Redial {
-    /// The connection is ready.
-    pub(crate) fn note_ready(&mut self, now: Instant) {
+impl Reconnect for Attempts {
+    fn sender(&self) -> Arc<dyn Sender> {
+        Arc::<Relay>::clone(&self.relay)
+    }
+
+    fn send_through(&self, sender: Option<Arc<dyn Sender>>) {
+        self.relay.set(sender);
+    }
+
+    fn note_ready(&mut self, now: Instant) {
         self.ready_at = Some(now);
     }
 
-    /// The delay before the next attempt, after an attempt that failed or a connection that ended;
-    /// `None` if there is to be none.
-    pub(crate) fn next_delay(&mut self, now: Instant) -> Option<Duration> {
+    fn next_delay(&mut self, now: Instant) -> Option<Duration> {
         let lived = self.ready_at.take().map(|ready_at| now.saturating_duration_since(ready_at));
         if lived.is_some_and(|lived| lived >= self.backoff.min_lifetime) {
             self.failures = 0;
@@ -180,17 +184,25 @@ impl Redial {
         self.failures = self.failures.saturating_add(1);
         delay
     }
+
+    fn attempt(&self) -> Attempt {
+        Arc::clone(&self.attempt)
+    }
+
+    fn may_block(&self) -> bool {
+        self.may_block
+    }
 }
 
 /// Sends through whichever connection an endpoint has just now.
-pub(crate) struct Relay(ArcSwapOption<Arc<dyn Sender>>);
+struct Relay(ArcSwapOption<Arc<dyn Sender>>);
 
 impl Relay {
     fn to(sender: Arc<dyn Sender>) -> Self {
         Self(ArcSwapOption::from_pointee(sender))
     }
 
-    pub(crate) fn set(&self, sender: Option<Arc<dyn Sender>>) {
+    fn set(&self, sender: Option<Arc<dyn Sender>>) {
         self.0.store(sender.map(Arc::new));
     }
 

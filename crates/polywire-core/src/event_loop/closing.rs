@@ -21,7 +21,7 @@ impl EventLoop {
     /// A connection that was ready is over.
     pub(super) fn end(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
         self.prepare(callback);
-        let Some(resource) = self.redial_later(resource, &reason, callback) else { return };
+        let Some(resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
         self.warn_of(&entry, &reason);

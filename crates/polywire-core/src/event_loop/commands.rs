@@ -46,7 +46,7 @@ impl EventLoop {
             Command::Connect(entry, new, outcome) => {
                 self.start(Resource::connecting(entry, new, outcome), callback);
             }
-            Command::Redialled(id, connection) => self.redialled(id, connection, callback),
+            Command::Reconnected(id, connection) => self.reconnected(id, connection, callback),
             Command::Adopt(entry, new) => {
                 let mut resource = Resource::connecting(entry, new, None);
                 match self.register(&mut resource) {

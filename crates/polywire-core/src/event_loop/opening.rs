@@ -94,8 +94,8 @@ impl EventLoop {
             return self.close(resource, reason);
         }
         let origin = resource.take_origin(&self.admissions);
-        if let Some(redial) = resource.redial() {
-            redial.note_ready(self.shared.clock.now());
+        if let Some(reconnect) = resource.reconnect() {
+            reconnect.note_ready(self.shared.clock.now());
         }
         if let (Origin::Connected(_), Some(remote)) = (&origin, &resource.remote) {
             self.shared.registry.note_peer_addr(&entry, remote.peer_addr());
@@ -132,7 +132,7 @@ impl EventLoop {
     /// The connection did not come to be.
     pub(super) fn fail(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
         self.prepare(callback);
-        let Some(mut resource) = self.redial_later(resource, &reason, callback) else { return };
+        let Some(mut resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
         let was_known = entry.end() != registry::Stage::Over;
         if was_known {

@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use crate::adapter::{Local, Remote};
+use crate::adapter::{Local, Reconnect, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Activity;
 use crate::event_loop::admission::{AdmissionId, Admissions};
 use crate::event_loop::pending::Pending;
 use crate::network::shared::{New, Outcome};
-use crate::reconnect::Redial;
 use crate::registry::SharedEntry;
 use crate::sync::atomic::Ordering;
 
@@ -43,7 +42,7 @@ pub(super) struct Seldom {
     /// Connections of a paused listener that are ready, and of which the program does not know.
     pub(super) untold: Vec<ResourceId>,
     /// How it is opened again, if it is to be.
-    pub(super) redial: Option<Box<Redial>>,
+    pub(super) reconnect: Option<Box<dyn Reconnect>>,
     /// Who waits for it to be ready.
     outcome: Option<Outcome>,
     /// Why it is closed.
@@ -82,13 +81,13 @@ impl Resource {
     /// A connection that the program opens; with an outcome if somebody waits for it.
     pub(super) fn connecting(
         entry: SharedEntry,
-        New { remote, redial }: New,
+        New { remote, reconnect }: New,
         outcome: Option<Outcome>,
     ) -> Self {
         let mut resource = Self::opening(entry, remote);
-        if redial.is_some() || outcome.is_some() {
+        if reconnect.is_some() || outcome.is_some() {
             let seldom = resource.seldom();
-            (seldom.redial, seldom.outcome) = (redial, outcome);
+            (seldom.reconnect, seldom.outcome) = (reconnect, outcome);
         }
         resource
     }
@@ -158,8 +157,8 @@ impl Resource {
         self.seldom.as_ref()?.activity.as_ref()
     }
 
-    pub(super) fn redial(&mut self) -> Option<&mut Redial> {
-        self.seldom.as_mut()?.redial.as_deref_mut()
+    pub(super) fn reconnect(&mut self) -> Option<&mut (dyn Reconnect + 'static)> {
+        self.seldom.as_mut()?.reconnect.as_deref_mut()
     }
 
     /// Where a listener counts whom it has accepted, once it has.
@@ -245,7 +244,7 @@ impl Seldom {
                 activity: None,
                 admits: None,
                 untold: _,
-                redial: None,
+                reconnect: None,
                 outcome: None,
                 reason: None
             }

@@ -94,7 +94,7 @@ impl EventLoop {
                 self.forget(resource);
             }
             Stage::Closing { .. } => self.forget(resource),
-            Stage::Waiting => self.redial(resource, callback),
+            Stage::Waiting => self.reconnect(resource, callback),
             Stage::Ready => self.check_activity(resource, late, callback),
             Stage::Listening { registered, .. } => {
                 if !registered {

@@ -96,7 +96,7 @@ fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
 fn drive_alone(
     shared: &Arc<Shared>,
     entry: &SharedEntry,
-    New { mut remote, redial }: New,
+    New { mut remote, reconnect }: New,
 ) -> Result<(), CloseReason> {
     let failed = |error: io::Error| {
         shared.registry.remove(entry.id);
@@ -115,7 +115,7 @@ fn drive_alone(
             // The program is told so on return, before the loop is.
             shared.registry.note_peer_addr(entry, remote.peer_addr());
             entry.become_ready();
-            shared.command(Command::Adopt(SharedEntry::clone(entry), New { remote, redial }));
+            shared.command(Command::Adopt(SharedEntry::clone(entry), New { remote, reconnect }));
             Ok(())
         }
         Err(reason) => {

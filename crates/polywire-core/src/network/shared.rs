@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::adapter::{Close, Connection, Local, Remote};
+use crate::adapter::{Close, Connection, Local, Reconnect, Remote};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
@@ -20,7 +20,6 @@ use crate::network::stats::Counters;
 use crate::network::warnings::Warnings;
 use crate::notifier::{self, Notifications};
 use crate::poller::LoopWaker;
-use crate::reconnect::Redial;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, SegQueue};
@@ -61,7 +60,7 @@ pub(crate) type Outcome = Arc<Awaited>;
 /// A connection begun, with how it is opened again if it is to be.
 pub(crate) struct New {
     pub(crate) remote: Box<dyn Remote>,
-    pub(crate) redial: Option<Box<Redial>>,
+    pub(crate) reconnect: Option<Box<dyn Reconnect>>,
 }
 
 /// What a handle asks of the loop.
@@ -69,7 +68,7 @@ pub(crate) enum Command {
     /// Drive this connection from now on. With an outcome, a failure is told there alone.
     Connect(SharedEntry, New, Option<Outcome>),
     /// An attempt to connect that endpoint again has begun, or could not.
-    Redialled(ResourceId, io::Result<Connection>),
+    Reconnected(ResourceId, io::Result<Connection>),
     /// The same for a connection that is ready already.
     Adopt(SharedEntry, New),
     /// Drive this listener from now on.

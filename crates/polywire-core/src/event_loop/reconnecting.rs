@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::adapter::{Connection, Sender};
+use crate::adapter::Connection;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::faults::call_adapter;
@@ -16,7 +16,7 @@ use crate::registry::SharedEntry;
 impl EventLoop {
     /// Has a connection that ended, or did not come to be, opened again later, and tells the
     /// program by `event` how this one went. Gives it back if it is to end for good.
-    pub(super) fn redial_later(
+    pub(super) fn reconnect_later(
         &mut self,
         mut resource: Resource,
         reason: &CloseReason,
@@ -27,8 +27,8 @@ impl EventLoop {
         let is_final =
             resource.is_awaited() || self.shared.is_stopping() || resource.entry.is_over();
         let now = self.shared.clock.now();
-        let delay = match resource.redial() {
-            Some(redial) if !is_final => redial.next_delay(now),
+        let delay = match resource.reconnect() {
+            Some(reconnect) if !is_final => reconnect.next_delay(now),
             _ => None,
         };
         let Some(delay) = delay else { return Some(resource) };
@@ -37,7 +37,7 @@ impl EventLoop {
             return Some(resource);
         }
         self.say_farewell(&mut resource, reason);
-        resource.wait_to_redial();
+        resource.wait_to_reconnect();
         self.shared.reasons.replace(entry.id, reason.clone());
         self.arm(&mut resource, delay);
         self.put_back(resource);
@@ -61,32 +61,32 @@ impl EventLoop {
     }
 
     /// The delay is over. An attempt that may look a name up is made on another thread.
-    pub(super) fn redial(&mut self, mut resource: Resource, callback: Callback<'_>) {
+    pub(super) fn reconnect(&mut self, mut resource: Resource, callback: Callback<'_>) {
         let id = resource.entry.id;
-        let Some(redial) = resource.redial() else { return self.put_back(resource) };
-        let (dial, may_block) = (Arc::clone(&redial.dial), redial.may_block);
+        let Some(reconnect) = resource.reconnect() else { return self.put_back(resource) };
+        let (attempt, may_block) = (reconnect.attempt(), reconnect.may_block());
         if !may_block {
             self.put_back(resource);
-            return self.redialled(id, dial(), callback);
+            return self.reconnected(id, attempt(), callback);
         }
         self.put_back(resource);
         let shared = Arc::downgrade(&self.shared);
         let started = self.shared.dialers.run(move || {
             // The node may be gone by now, and nobody needs an address.
             if shared.upgrade().is_some_and(|shared| !shared.is_stopping()) {
-                let connection = dial();
+                let connection = attempt();
                 if let Some(shared) = shared.upgrade() {
-                    shared.command(Command::Redialled(id, connection));
+                    shared.command(Command::Reconnected(id, connection));
                 }
             }
         });
         if let Err(error) = started {
-            self.redialled(id, Err(error), callback);
+            self.reconnected(id, Err(error), callback);
         }
     }
 
     /// An attempt has begun, or could not.
-    pub(super) fn redialled(
+    pub(super) fn reconnected(
         &mut self,
         id: ResourceId,
         connection: std::io::Result<Connection>,
@@ -98,8 +98,8 @@ impl EventLoop {
         }
         match connection {
             Ok(Connection { remote, .. }) => {
-                if let Some(redial) = resource.redial() {
-                    redial.relay.set(Some(remote.sender()));
+                if let Some(reconnect) = resource.reconnect() {
+                    reconnect.send_through(Some(remote.sender()));
                 }
                 resource.remote = Some(remote);
                 resource.stage = Stage::Opening { handshaking: false };
@@ -111,16 +111,16 @@ impl EventLoop {
 }
 
 impl Resource {
-    fn wait_to_redial(&mut self) {
+    fn wait_to_reconnect(&mut self) {
         self.remote = None;
         self.stage = Stage::Waiting;
         self.pending.forget();
         let seldom = self.seldom();
         (seldom.activity, seldom.deadline) = (None, None);
-        if let Some(redial) = &seldom.redial {
+        if let Some(reconnect) = &seldom.reconnect {
             // Whoever waits for room in the old connection waits no longer.
-            redial.relay.end();
-            redial.relay.set(None);
+            reconnect.sender().end();
+            reconnect.send_through(None);
         }
     }
 }
