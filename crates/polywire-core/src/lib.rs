@@ -17,7 +17,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod accept_error;
 pub mod adapter;
 pub mod address;
 mod budget;

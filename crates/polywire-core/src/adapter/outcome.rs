@@ -1,0 +1,69 @@
+//! What the calls of an adapter result in.
+
+use crate::close_reason::CloseReason;
+
+/// Whether to go on handing out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Hand out nothing more in this call: the endpoint was removed, or the node stopped.
+    Stop,
+}
+
+/// How far a connection is on its way to being ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Still connecting: the connect timeout applies.
+    Connecting,
+    /// Connected, still shaking hands: the handshake timeout applies.
+    Handshaking,
+    /// Messages may flow: the program is told by `Connected(_, true)` or `Accepted`.
+    Ready,
+    /// It failed: the program is told by `Connected(_, false)`; an accepted one is only counted.
+    /// The loop goes on to [`Remote::close`](crate::adapter::Remote::close), so that a refusal still reaches the peer.
+    Failed(CloseReason),
+}
+
+/// How a read ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing is left to read; the source will tell when there is.
+    Drained,
+    /// There may be more to read: call again after the others were served.
+    Unfinished,
+    /// Something was handed out, and whether there is more was not asked: see
+    /// [`Io::is_one_enough`](crate::adapter::Io::is_one_enough). The loop calls again before it waits, and up to 16 times in a row before
+    /// it asks the poller.
+    MaybeMore,
+    /// The connection is over.
+    Ended(CloseReason),
+}
+
+/// How an accept round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepting {
+    /// Nobody waits any more.
+    Drained,
+    /// There may be more: call again after the others were served.
+    Unfinished,
+    /// As [`Received::MaybeMore`].
+    MaybeMore,
+    /// The system refuses for want of descriptors or memory: call again a little later.
+    Exhausted,
+}
+
+/// How far a polite end is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Bytes accepted for sending are still to be written.
+    Flushing,
+    /// All is written; the peer's own end is awaited.
+    AwaitingPeer,
+    /// The socket may be closed.
+    Done,
+    /// The socket may be closed, and something accepted for sending did not go out: where the
+    /// program ended the connection, this becomes the reason that
+    /// [`close_reason`](crate::network::NetworkController::close_reason) tells.
+    Failed(CloseReason),
+}

@@ -1,0 +1,97 @@
+//! What the loop lends to an adapter.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::endpoint::ResourceId;
+use crate::notifier::{Notifications, Notifier};
+use crate::poller::token_of;
+use crate::readiness::Readiness;
+
+/// What the loop lends to an adapter for one call.
+#[derive(Debug)]
+pub struct Io<'a> {
+    /// Where to read to: one buffer for the whole loop, its content of no meaning between calls.
+    pub buffer: &'a mut [u8],
+    /// Bytes (or, for listeners with connections, connections) to take in this call at most.
+    /// Subtract what was taken: it tells the loop that the peer lives.
+    pub budget: usize,
+    /// What the resource became ready for since it was last served.
+    pub readiness: Readiness,
+    /// Bytes kept of a message that has begun to arrive and is not whole, or that the program does not
+    /// want yet: set it before returning from `open` and `receive`, to 1 at least inside a message. It is
+    /// 0 when they are called. They count against
+    /// [`NodeLimits::max_buffered`](crate::limits::NodeLimits), and while there are any
+    /// [`Limits::message_timeout`](crate::Limits::message_timeout) applies.
+    pub half_received: usize,
+    /// The program waits for any event rather than for all that is there: whoever has handed out a
+    /// message need not make a system call to find no other, but may return
+    /// [`Received::MaybeMore`](crate::adapter::Received::MaybeMore).
+    pub is_one_enough: bool,
+    /// How readiness of this resource is registered.
+    pub registration: Registration<'a>,
+}
+
+/// Ties a source to the loop that will be told of its readiness.
+#[derive(Clone, Copy)]
+pub struct Registration<'a> {
+    pub(crate) registry: Option<&'a mio::Registry>,
+    pub(crate) id: ResourceId,
+    pub(crate) notifications: &'a Arc<Notifications>,
+    /// The connection moves to another loop once it is ready.
+    pub(crate) is_provisional: bool,
+}
+
+impl Registration<'_> {
+    /// Registers a mio source.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`mio::Registry::register`]; `Unsupported` under a poller that is not mio's.
+    pub fn register(
+        &self,
+        source: &mut (impl mio::event::Source + ?Sized),
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        self.registry()?.register(source, mio::Token(token_of(self.id)), interest)
+    }
+
+    /// Changes what a registered mio source is polled for. What it is ready for already is told
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`register`](Self::register).
+    pub fn reregister(
+        &self,
+        source: &mut (impl mio::event::Source + ?Sized),
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        self.registry()?.reregister(source, mio::Token(token_of(self.id)), interest)
+    }
+
+    /// Removes a mio source.
+    ///
+    /// # Errors
+    ///
+    /// As for [`register`](Self::register).
+    pub fn deregister(&self, source: &mut (impl mio::event::Source + ?Sized)) -> io::Result<()> {
+        self.registry()?.deregister(source)
+    }
+
+    /// A handle by which a source without a descriptor tells its readiness, from any thread.
+    pub fn notifier(&self) -> Notifier {
+        Notifier::new(Arc::clone(self.notifications), self.id)
+    }
+
+    fn registry(&self) -> io::Result<&mio::Registry> {
+        self.registry.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
+impl fmt::Debug for Registration<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration").field("id", &self.id).finish_non_exhaustive()
+    }
+}
