@@ -31,9 +31,9 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::loop_thread::begin_callback;
 use crate::net_event::NetEvent;
-use crate::network::shared::Shared;
 use crate::poller::{AnyPoller, Poller, token_of};
 use crate::readiness::Readiness;
+use crate::shared::Shared;
 
 use admission::Admissions;
 use deadlines::Deadlines;

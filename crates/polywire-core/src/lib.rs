@@ -37,6 +37,7 @@ mod readiness;
 pub mod reconnect;
 mod registry;
 mod send_status;
+mod shared;
 #[cfg(feature = "simulation")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
 pub mod simulation;

@@ -78,7 +78,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// Of a listener: connections that may be shaking hands at a time. For one more, the oldest
     /// handshake of the address that has most is given up, never the newcomer; it is counted in
-    /// [`Stats::refused`](crate::network::Stats::refused). Default: 1024.
+    /// [`Stats::refused`](crate::shared::stats::Stats::refused). Default: 1024.
     pub max_handshakes: usize,
     /// Of a listener: connections that one IP address may have at a time; more are closed as they
     /// come. Default: no limit, for a proxy may stand for many.

@@ -4,10 +4,7 @@
 //! [`split`] gives the two halves without a node, for a game loop that looks at the network once a
 //! frame.
 
-mod close_reasons;
 mod connect_sync;
-mod dialers;
-mod kept_events;
 pub(crate) mod loop_slot;
 #[cfg(all(test, polywire_loom))]
 mod models;
@@ -17,9 +14,6 @@ pub(crate) mod processor;
 #[cfg(all(test, polywire_shuttle))]
 mod schedules;
 mod send_many;
-pub(crate) mod shared;
-pub(crate) mod stats;
-pub(crate) mod warnings;
 
 use std::fmt;
 use std::io;
@@ -37,15 +31,15 @@ use crate::limits::{Limits, NodeLimits};
 use crate::notifier::Notifier;
 use crate::poller::{AnyPoller, LoopWaker, MioPoller};
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
+use crate::shared::{Command, New, Shared};
 
 use loop_slot::LoopSlot;
-use shared::{Command, New, Shared};
 
 pub use crate::net_event::{NetEvent, StoredNetEvent};
 pub use crate::send_status::SendStatus;
+pub use crate::shared::stats::{Ended, Stats};
 pub use processor::NetworkProcessor;
 pub use send_many::SentMany;
-pub use stats::{Ended, Stats};
 
 /// A network without a node: the handle, and the loop to be driven by hand.
 ///

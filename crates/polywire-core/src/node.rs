@@ -33,8 +33,8 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::events::{self, EventReceiver, EventSender};
 use crate::network::processor;
-use crate::network::shared::Shared;
 use crate::network::{self, NetworkController, NetworkProcessor};
+use crate::shared::Shared;
 use backlog::Backlog;
 
 pub use crate::net_event::StoredNetEvent;

@@ -350,7 +350,7 @@ impl Notifier {
     }
 
     /// Counts datagrams that were taken to be sent and then could not be:
-    /// [`Stats::dropped_datagrams`](crate::network::Stats::dropped_datagrams).
+    /// [`Stats::dropped_datagrams`](crate::shared::stats::Stats::dropped_datagrams).
     pub fn count_dropped(&self, datagrams: usize) {
         self.notifications.dropped.add(datagrams);
     }

@@ -17,7 +17,7 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::EventLoop;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::limits::Limits;
-use crate::network::warnings::Warning;
+use crate::shared::warnings::Warning;
 
 /// The connections of one listener, counted.
 #[derive(Debug)]

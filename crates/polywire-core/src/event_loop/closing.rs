@@ -9,9 +9,9 @@ use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::net_event::NetEvent;
-use crate::network::warnings::Warning;
 use crate::readiness::Readiness;
 use crate::registry::{self, Entry, SharedEntry};
+use crate::shared::warnings::Warning;
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.

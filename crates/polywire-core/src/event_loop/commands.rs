@@ -2,8 +2,8 @@
 
 use crate::event_loop::resource::Resource;
 use crate::event_loop::{Callback, EventLoop};
-use crate::network::shared::Command;
 use crate::readiness::Readiness;
+use crate::shared::Command;
 
 /// Commands executed in one turn, and notifications served, so that a flood of them starves nobody.
 const COMMANDS_PER_TURN: usize = 4096;

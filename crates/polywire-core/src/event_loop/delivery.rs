@@ -7,8 +7,8 @@ use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
 use crate::event_loop::{Handle, TimeSlice};
 use crate::loop_thread::{GatherForLoop, begin_callback};
-use crate::network::shared::Shared;
 use crate::registry::{Entry, Held, SharedEntry};
+use crate::shared::Shared;
 
 /// Hands the messages of one connection to the callback.
 pub(super) struct ConnectionSink<'a, H> {

@@ -11,7 +11,7 @@ use std::thread_local;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::{EventLoop, Handle};
-use crate::network::warnings::Warning;
+use crate::shared::warnings::Warning;
 
 /// Times in a row that an adapter may take nothing and say that it has not finished.
 const MAX_UNFINISHED: usize = 1000;

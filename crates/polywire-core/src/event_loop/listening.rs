@@ -9,9 +9,9 @@ use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
 use crate::net_event::NetEvent;
-use crate::network::warnings::Warning;
 use crate::readiness::Readiness;
 use crate::registry::{NewEntry, SharedEntry};
+use crate::shared::warnings::Warning;
 
 /// Connections a listener may accept in one turn.
 const ACCEPTS_PER_TURN: usize = 256;

@@ -9,9 +9,9 @@ use crate::event_loop::faults::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::net_event::NetEvent;
-use crate::network::shared::Command;
 use crate::readiness::Readiness;
 use crate::registry::SharedEntry;
+use crate::shared::Command;
 
 impl EventLoop {
     /// Has a connection that ended, or did not come to be, opened again later, and tells the

@@ -8,8 +8,8 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Activity;
 use crate::event_loop::admission::{AdmissionId, Admissions};
 use crate::event_loop::pending::Pending;
-use crate::network::shared::{New, Outcome};
 use crate::registry::SharedEntry;
+use crate::shared::{New, Outcome};
 use crate::sync::atomic::Ordering;
 
 /// One connection or listener in the loop.

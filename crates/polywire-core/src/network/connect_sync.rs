@@ -10,11 +10,11 @@ use crate::close_reason::CloseReason;
 use crate::event_loop::faults::call_adapter;
 use crate::network::loop_slot::{Acquired, LoopSlot};
 use crate::network::processor::borrow;
-use crate::network::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::notifier::Notifications;
 use crate::poller::{MioPoller, Poller};
 use crate::readiness::Readiness;
 use crate::registry::{Entry, SharedEntry};
+use crate::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::sync::atomic::Ordering;
 
 /// Bytes read at a time from a connection that is driven alone.

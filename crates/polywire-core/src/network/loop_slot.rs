@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event_loop::EventLoop;
-use crate::network::shared::Shared;
+use crate::shared::Shared;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What the handles of a node and its processor share. With the last of them the loop ends.

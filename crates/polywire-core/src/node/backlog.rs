@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::net_event::StoredNetEvent;
-use crate::network::shared::Shared;
 use crate::node::StoredNodeEvent;
+use crate::shared::Shared;
 
 /// What an event costs at least, in bytes.
 const MIN_COST: usize = 128;

@@ -9,8 +9,8 @@ use crate::events::EventReceiver;
 use crate::loop_thread::begin_callback;
 use crate::net_event::NetEvent;
 use crate::network::NetworkProcessor;
-use crate::network::shared::Shared;
 use crate::node::NodeEvent;
+use crate::shared::Shared;
 
 /// Signals delivered between two looks at the network, and priority ones before each of its
 /// events: enough to be fast, too few to starve the rest.

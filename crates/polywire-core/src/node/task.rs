@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::network::shared::Shared;
+use crate::shared::Shared;
 use crate::util::thread::NamespacedThread;
 
 /// How long the end of a node is waited for before that is told.

@@ -1,5 +1,11 @@
 //! What the loop and the handles of a node share.
 
+mod close_reasons;
+mod dialers;
+mod kept_events;
+pub(crate) mod stats;
+pub(crate) mod warnings;
+
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
@@ -13,14 +19,14 @@ use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
-use crate::network::close_reasons::CloseReasons;
-use crate::network::dialers::Dialers;
-use crate::network::kept_events::KeptEvents;
-use crate::network::stats::Counters;
-use crate::network::warnings::Warnings;
 use crate::notifier::{self, Notifications};
 use crate::poller::LoopWaker;
 use crate::registry::{Entry, Registry, SharedEntry};
+use crate::shared::close_reasons::CloseReasons;
+use crate::shared::dialers::Dialers;
+use crate::shared::kept_events::KeptEvents;
+use crate::shared::stats::Counters;
+use crate::shared::warnings::Warnings;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, SegQueue};
 
