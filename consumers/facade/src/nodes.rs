@@ -32,7 +32,7 @@ pub fn run() {
     on_a_thread_of_its_own();
     queued_events();
     connecting_synchronously();
-    dropping_what_never_ran();
+    sending_without_a_listener();
 }
 
 /// `for_each` takes a closure that borrows and can't be sent.
