@@ -5,12 +5,15 @@
 
 mod activity;
 mod admission;
+mod admitting;
+pub(crate) mod blame;
 mod closing;
+mod coalescing;
 mod commands;
 mod deadlines;
 mod delivery;
-pub(crate) mod faults;
-mod gathering;
+mod faults;
+mod flushing;
 mod listening;
 mod opening;
 mod pending;
@@ -19,6 +22,7 @@ mod resource;
 mod time_slice;
 mod timeouts;
 mod transfer;
+mod watching;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -36,9 +40,9 @@ use crate::readiness::Readiness;
 use crate::shared::Shared;
 
 use admission::Admissions;
+use blame::{Culprit, NoteOnPanic, blame};
+use coalescing::Coalescing;
 use deadlines::Deadlines;
-use faults::{Culprit, NoteOnPanic, blame};
-use gathering::Gathering;
 use pending::Pending;
 use resource::{Resource, Stage};
 
@@ -109,7 +113,7 @@ pub(crate) struct EventLoop {
     is_one_enough: bool,
     deadlines: Deadlines,
     admissions: Admissions,
-    gathering: Gathering,
+    coalescing: Coalescing,
     /// When the poller told of `polled`, if there are deadlines.
     told_at: Option<Instant>,
     slice: TimeSlice,
@@ -139,7 +143,7 @@ impl EventLoop {
             is_one_enough: false,
             deadlines: Deadlines::default(),
             admissions: Admissions::default(),
-            gathering: Gathering::default(),
+            coalescing: Coalescing::default(),
             told_at: None,
             slice: TimeSlice::endless(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
@@ -180,7 +184,7 @@ impl EventLoop {
             let now = if is_left { self.told_at } else { self.time_for_deadlines() };
             self.told_at = now;
             self.drain_commands(callback);
-            self.flush_gathered();
+            self.flush_coalesced();
             self.serve_ready(callback);
             if self.polled.is_empty() {
                 self.fire_deadlines(now, callback);
@@ -328,7 +332,7 @@ impl EventLoop {
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.
     fn timeout(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
-        self.shared.waker.fall_asleep(self.gathering.end().is_some());
+        self.shared.waker.fall_asleep(self.coalescing.end().is_some());
         self.timeout_awake(wait)
     }
 
@@ -342,7 +346,7 @@ impl EventLoop {
             Wait::Forever => None,
             Wait::Until(until) => Some(until),
         };
-        let own = earlier(self.next_deadline(), self.gathering.end());
+        let own = earlier(self.next_deadline(), self.coalescing.end());
         let until = earlier(wanted, own)?;
         Some(until.saturating_duration_since(self.shared.clock.now()))
     }

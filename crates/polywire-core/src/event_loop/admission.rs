@@ -8,34 +8,30 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use slab::Slab;
 
 use crate::address::RemoteAddr;
 use crate::endpoint::ResourceId;
-use crate::event_loop::EventLoop;
-use crate::event_loop::resource::{Resource, Stage};
 use crate::limits::Limits;
-use crate::shared::warnings::Warning;
 
 /// The connections of one listener, counted.
 #[derive(Debug)]
-struct Admission {
+pub(super) struct Admission {
     listener: ResourceId,
     /// The listener is gone, and this goes with the last connection.
     is_closed: bool,
     connections: usize,
     /// Counted only where there is a limit.
     by_ip: HashMap<IpAddr, usize>,
-    handshakes: Handshakes,
+    pub(super) handshakes: Handshakes,
 }
 
 /// Handshakes under way, by address, the oldest first.
 #[derive(Debug, Default)]
-struct Handshakes {
+pub(super) struct Handshakes {
     by_ip: HashMap<IpAddr, VecDeque<(u64, ResourceId)>>,
-    count: usize,
+    pub(super) count: usize,
     /// Numbers them in the order of their beginnings.
     begun: u64,
 }
@@ -55,13 +51,13 @@ impl AdmissionId {
 }
 
 impl Admissions {
-    fn open(&mut self, listener: ResourceId) -> AdmissionId {
+    pub(super) fn open(&mut self, listener: ResourceId) -> AdmissionId {
         // No more than there are slots of resources, and the first is told from none.
         let index = self.0.insert(Admission::new(listener)) as u32;
         AdmissionId(NonZeroU32::MIN.saturating_add(index))
     }
 
-    fn get(&mut self, id: AdmissionId) -> &mut Admission {
+    pub(super) fn get(&mut self, id: AdmissionId) -> &mut Admission {
         &mut self.0[id.index()]
     }
 
@@ -71,13 +67,13 @@ impl Admissions {
     }
 
     /// The listener is gone.
-    fn close(&mut self, id: AdmissionId) {
+    pub(super) fn close(&mut self, id: AdmissionId) {
         self.get(id).is_closed = true;
         self.settle(id);
     }
 
     /// A connection from `peer` is gone.
-    fn release(&mut self, id: AdmissionId, peer: &SocketAddr) {
+    pub(super) fn release(&mut self, id: AdmissionId, peer: &SocketAddr) {
         self.get(id).release(peer);
         self.settle(id);
     }
@@ -92,7 +88,7 @@ impl Admissions {
 }
 
 impl Admission {
-    fn new(listener: ResourceId) -> Self {
+    pub(super) fn new(listener: ResourceId) -> Self {
         Self {
             listener,
             is_closed: false,
@@ -103,7 +99,7 @@ impl Admission {
     }
 
     /// Admits one more, if the limits allow.
-    fn try_admit(&mut self, peer: &RemoteAddr, limits: &Limits) -> bool {
+    pub(super) fn try_admit(&mut self, peer: &RemoteAddr, limits: &Limits) -> bool {
         if self.connections >= limits.max_connections {
             return false;
         }
@@ -119,7 +115,7 @@ impl Admission {
         true
     }
 
-    fn release(&mut self, peer: &SocketAddr) {
+    pub(super) fn release(&mut self, peer: &SocketAddr) {
         self.connections -= 1;
         let ip = ip_of(peer);
         if let Some(count) = self.by_ip.get_mut(&ip) {
@@ -132,14 +128,14 @@ impl Admission {
 }
 
 impl Handshakes {
-    fn begin(&mut self, peer: &SocketAddr, id: ResourceId) {
+    pub(super) fn begin(&mut self, peer: &SocketAddr, id: ResourceId) {
         self.begun += 1;
         self.count += 1;
         self.by_ip.entry(ip_of(peer)).or_default().push_back((self.begun, id));
     }
 
     /// The handshake of a connection is over, if it was under way.
-    fn end(&mut self, peer: &SocketAddr, id: ResourceId) {
+    pub(super) fn end(&mut self, peer: &SocketAddr, id: ResourceId) {
         let ip = ip_of(peer);
         let Some(ids) = self.by_ip.get_mut(&ip) else { return };
         let Some(position) = ids.iter().position(|(_, other)| *other == id) else { return };
@@ -151,7 +147,7 @@ impl Handshakes {
     }
 
     /// The oldest handshake of the address that has most.
-    fn to_give_up(&self) -> Option<ResourceId> {
+    pub(super) fn to_give_up(&self) -> Option<ResourceId> {
         let fronts = self.by_ip.values().filter_map(|ids| Some((ids.len(), *ids.front()?)));
         let worst = fronts.max_by_key(|(len, (begun, _))| (*len, Reverse(*begun)));
         worst.map(|(_, (_, id))| id)
@@ -161,92 +157,6 @@ impl Handshakes {
 /// What counts as one address.
 fn ip_of(peer: &SocketAddr) -> IpAddr {
     peer.ip().to_canonical()
-}
-
-impl EventLoop {
-    /// Admits a connection from `peer` to the listener, if there is a place.
-    pub(super) fn try_admit(
-        &mut self,
-        listener: ResourceId,
-        peer: &RemoteAddr,
-    ) -> Option<AdmissionId> {
-        if self.shared.is_full() {
-            return None;
-        }
-        let resource = self.resource(listener)?;
-        let limits = Arc::clone(resource.entry.limits());
-        let id = match resource.admits() {
-            Some(id) => id,
-            None => self.open_admission(listener)?,
-        };
-        self.admissions.get(id).try_admit(peer, &limits).then_some(id)
-    }
-
-    fn open_admission(&mut self, listener: ResourceId) -> Option<AdmissionId> {
-        let id = self.admissions.open(listener);
-        self.resource(listener)?.seldom().admits = Some(id);
-        Some(id)
-    }
-
-    /// An accepted connection has begun. If it shakes hands, it counts as doing so, and another makes
-    /// room for it if need be.
-    pub(super) fn begin_handshake(&mut self, id: ResourceId) {
-        let Some(resource) = self.resource(id).filter(|resource| resource.shakes_hands()) else {
-            return; // It is ready, or gone.
-        };
-        let Some(admission) = resource.admission else { return };
-        let (peer, limits) =
-            (resource.entry.addr.socket_addr(), Arc::clone(resource.entry.limits()));
-        let handshakes = &mut self.admissions.get(admission).handshakes;
-        handshakes.begin(&peer, id);
-        if handshakes.count > limits.max_handshakes {
-            if let Some(oldest) = handshakes.to_give_up() {
-                self.give_up_handshake(oldest);
-            }
-        }
-    }
-
-    /// The handshake of an accepted connection is over.
-    pub(super) fn end_handshake(&mut self, resource: &Resource) {
-        if let Some(admission) = resource.admission {
-            let entry = &resource.entry;
-            let handshakes = &mut self.admissions.get(admission).handshakes;
-            handshakes.end(&entry.addr.socket_addr(), entry.id);
-        }
-    }
-
-    /// Closes a connection that shakes hands, or whose handshake failed, at once.
-    fn give_up_handshake(&mut self, id: ResourceId) {
-        let Some(resource) = self.take_out(id) else { return };
-        if matches!(resource.stage, Stage::Opening { .. }) {
-            self.shared.counters.refused.add_alone(1);
-        }
-        let peer = &resource.entry.addr;
-        tracing::debug!(%peer, "gave up the oldest handshake of an address");
-        if self.shared.warnings.may_warn(Warning::Handshakes) {
-            tracing::warn!(%peer, "gives up handshakes: max_handshakes are under way");
-        }
-        resource.entry.end();
-        self.forget(resource);
-    }
-
-    /// The connection or listener is gone.
-    pub(super) fn release(&mut self, resource: &Resource) {
-        if let Some(admission) = resource.admission {
-            if resource.shakes_hands() {
-                self.end_handshake(resource);
-            }
-            self.admissions.release(admission, &resource.entry.addr.socket_addr());
-        }
-        if let Some(admission) = resource.admits() {
-            self.admissions.close(admission);
-        }
-    }
-
-    /// One that was admitted never came to be a connection.
-    pub(super) fn release_place(&mut self, id: AdmissionId, peer: &SocketAddr) {
-        self.admissions.release(id, peer);
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::adapter::Closing;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::faults::call_adapter;
+use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::net_event::NetEvent;

@@ -35,7 +35,7 @@ impl EventLoop {
                 _ => self.mark_ready(id, readiness),
             }
         }
-        self.note_gathering();
+        self.note_coalescing();
         if self.shared.has_more_pending() {
             self.shared.notifications.mark_pending();
         }

@@ -5,7 +5,7 @@ use std::io;
 use crate::adapter::{Opening, Registration};
 use crate::close_reason::CloseReason;
 use crate::event_loop::activity::Read;
-use crate::event_loop::faults::call_adapter;
+use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, lend};
 use crate::net_event::NetEvent;

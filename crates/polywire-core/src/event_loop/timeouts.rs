@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::adapter::Registration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::faults::call_adapter;
+use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 use crate::poller::Poller;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::adapter::{Io, Opening, Registration, Remote};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
-use crate::event_loop::faults::call_adapter;
+use crate::event_loop::blame::call_adapter;
 use crate::network::loop_slot::{Acquired, LoopSlot};
 use crate::network::processor::borrow;
 use crate::notifier::Notifications;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
-use crate::event_loop::faults::{Culprit, blame};
+use crate::event_loop::blame::{Culprit, blame};
 use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::loop_thread::begin_callback;

@@ -1,0 +1,64 @@
+//! Who caused a panic: the program in its callback, or an adapter.
+//!
+//! Both unwind through the same frames, as an adapter hands messages to the callback, so whoever calls
+//! either notes who it was.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread_local;
+
+use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
+
+/// Whose code panicked.
+#[derive(Clone, Copy)]
+pub(crate) enum Culprit {
+    /// The program, in its callback.
+    Program,
+    /// The adapter of that resource.
+    Adapter(ResourceId),
+}
+
+thread_local! {
+    /// Who caused the panic that unwinds the current thread.
+    static CULPRIT: Cell<Option<Culprit>> = const { Cell::new(None) };
+}
+
+/// Notes the culprit as it is dropped, which it is by a panic alone.
+pub(super) struct NoteOnPanic(pub(super) Culprit);
+
+impl Drop for NoteOnPanic {
+    fn drop(&mut self) {
+        // The innermost it is.
+        CULPRIT.set(CULPRIT.get().or(Some(self.0)));
+    }
+}
+
+/// Runs code of `culprit`. Costs nothing unless it panics.
+#[inline(always)]
+pub(crate) fn blame<R>(culprit: Culprit, run: impl FnOnce() -> R) -> R {
+    let guard = NoteOnPanic(culprit);
+    let result = run();
+    std::mem::forget(guard);
+    result
+}
+
+/// Makes one call of an adapter that runs no callback. A panic becomes the reason to end the endpoint.
+pub(crate) fn call_adapter<R>(call: impl FnOnce() -> R) -> Result<R, CloseReason> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| reason_of(&*panic))
+}
+
+#[cold]
+pub(super) fn reason_of(panic: &(dyn Any + Send)) -> CloseReason {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = format!("it panicked: {}", text.unwrap_or("with a value that is no text"));
+    tracing::error!("an adapter is at fault: {text}");
+    CloseReason::AdapterFault(text.into())
+}
+
+/// Who caused the panic that the current thread has just caught.
+pub(super) fn take_culprit() -> Option<Culprit> {
+    CULPRIT.take()
+}
