@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{self, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::alone;
 
@@ -14,7 +15,11 @@ impl Library {
     /// Compiles `faults/<name>.c`. Says so and gives nothing where there is no C compiler.
     pub fn compile(name: &str) -> Option<Self> {
         let source = format!("{}/tests/faults/{name}.c", env!("CARGO_MANIFEST_DIR"));
-        let library = format!("{}/{name}-{}.so", env!("CARGO_TARGET_TMPDIR"), process::id());
+        // Tests of one process must not write and delete each other's.
+        static COMPILED: AtomicUsize = AtomicUsize::new(0);
+        let number = COMPILED.fetch_add(1, Ordering::Relaxed);
+        let id = process::id();
+        let library = format!("{}/{name}-{id}-{number}.so", env!("CARGO_TARGET_TMPDIR"));
         let compiler = Command::new("cc")
             .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"])
             .args(["-o", &library, &source, "-ldl"])
