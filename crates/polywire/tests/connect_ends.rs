@@ -9,17 +9,19 @@ mod faults;
 mod namespace;
 mod support;
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polywire::network::{NetEvent, RemoteAddr, SendStatus, Transport};
+use polywire::adapters::tcp::TcpConnectConfig;
+use polywire::network::{Limits, NetEvent, NetworkController, RemoteAddr, SendStatus, Transport};
+use polywire::node::{self, NodeEvent};
 use polywire::{Backoff, CloseReason, Reconnecting};
 
 use faults::Library;
-use support::peers::{self, STREAMS};
+use support::peers::{self, STREAMS, Unanswering};
 use support::{DEADLINE, Node, StoredNetEvent, eventually, in_time};
 
 /// How long the resolver of `faults/resolver.c` is silent.
@@ -210,4 +212,75 @@ fn the_endpoint_names_the_address_that_answered() {
     }
     let Some(library) = Library::compile("resolver") else { return };
     library.run("the_endpoint_names_the_address_that_answered");
+}
+
+/// How long an address is waited for that does not answer.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Runs `check` inside the callback of a node.
+fn inside_the_callback(check: impl Fn(&NetworkController) + Send + 'static) {
+    let (handler, listener) = node::split::<()>();
+    let (done, is_done) = mpsc::channel();
+    let inner = handler.clone();
+    let mut task = listener.for_each_async(move |event| {
+        if let NodeEvent::Signal(()) = event {
+            check(inner.network());
+            done.send(()).unwrap();
+        }
+    });
+    handler.signals().send(());
+    is_done.recv_timeout(DEADLINE).expect("the callback comes to its end");
+    handler.stop();
+    task.wait();
+}
+
+/// A server, its address, and three more with the same port that do not answer.
+fn server_among_silence() -> (Node, SocketAddr, Vec<Unanswering>) {
+    loop {
+        let server = Node::new();
+        let (_, addr) = server.listen(Transport::Tcp);
+        let silent = [2, 3, 4].map(|last| Unanswering::at(([127, 0, 0, last], addr.port()).into()));
+        match silent.into_iter().collect() {
+            Ok(silent) => return (server, addr, silent),
+            Err(error) => assert_eq!(io::Error::kind(&error), ErrorKind::AddrInUse, "{error}"),
+        }
+    }
+}
+
+/// The first three addresses of the name do not answer.
+fn connect_to_the_fourth_address() {
+    let (_server, addr, _silent) = server_among_silence();
+    let (client, idle) = (Node::new(), node::split::<()>());
+    let network = client.network().clone();
+    let name = format!("four.test:{}", addr.port());
+    // Shorter together than three connect timeouts, so that no sum of limits hides a missing wait.
+    let limits = Limits::default().with_connect_timeout(PATIENCE);
+    let config =
+        TcpConnectConfig::default().with_limits(limits.with_handshake_timeout(PATIENCE / 2));
+
+    let start = Instant::now();
+    let (endpoint, _) = network.connect(config.clone(), &*name).unwrap();
+    let connect = move |network: &NetworkController| {
+        let start = Instant::now();
+        let (endpoint, _) = network.connect_sync(config.clone(), &*name).unwrap();
+        assert_eq!(endpoint.addr(), addr);
+        assert!(start.elapsed() >= 3 * PATIENCE, "each address has its time");
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| inside_the_callback(connect.clone()));
+        scope.spawn(|| connect(&network));
+        scope.spawn(|| connect(idle.0.network())); // Nobody else runs the loop.
+    });
+    let StoredNetEvent::Connected(connected, true) = client.next() else { panic!() };
+    assert_eq!((connected, connected.addr()), (endpoint, addr));
+    assert!(start.elapsed() >= 3 * PATIENCE, "each address has its time");
+}
+
+#[test]
+fn each_address_of_a_name_is_waited_for_in_its_turn() {
+    if alone::is_alone() {
+        return connect_to_the_fourth_address();
+    }
+    let Some(library) = Library::compile("resolver") else { return };
+    library.run("each_address_of_a_name_is_waited_for_in_its_turn");
 }

@@ -170,10 +170,14 @@ pub fn reset(stream: TcpStream) {
 
 /// An address at which nobody listens, as long as the socket lives.
 pub fn refusing() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&ANY_PORT.parse::<SocketAddr>().unwrap().into()).unwrap();
-    let addr = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, addr)
+    bound(ANY_PORT.parse().unwrap()).unwrap()
+}
+
+fn bound(addr: SocketAddr) -> io::Result<(Socket, SocketAddr)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&addr.into())?;
+    let addr = socket.local_addr()?.as_socket().unwrap();
+    Ok((socket, addr))
 }
 
 /// An address that does not answer: its queue of connections not accepted is full.
@@ -185,13 +189,17 @@ pub struct Unanswering {
 
 impl Unanswering {
     pub fn new() -> Self {
-        let (listener, addr) = refusing();
-        listener.listen(0).unwrap();
+        Self::at(ANY_PORT.parse().unwrap()).unwrap()
+    }
+
+    pub fn at(addr: SocketAddr) -> io::Result<Self> {
+        let (listener, addr) = bound(addr)?;
+        listener.listen(0)?;
         let mut waiting = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
             waiting.push(stream);
         }
-        Self { addr, _listener: listener, _waiting: waiting }
+        Ok(Self { addr, _listener: listener, _waiting: waiting })
     }
 }
 
