@@ -33,6 +33,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::network::{NetworkController, NetworkProcessor, split_on};
+use crate::node::{self, NodeHandler, NodeListener};
 use crate::poller::{AnyPoller, LoopWaker, Poller, token_of};
 use crate::readiness::Readiness;
 use crate::sync::{Mutex, MutexGuard};
@@ -118,6 +119,8 @@ struct State {
     nodes: usize,
     /// How long each node wanted to wait last.
     waits: HashMap<usize, Option<Duration>>,
+    /// How many polls of each node are still to fail, and how.
+    failing_polls: HashMap<usize, (u32, io::ErrorKind)>,
 }
 
 /// A port that somebody listens on.
@@ -140,6 +143,7 @@ impl World {
             listeners: BTreeMap::new(),
             nodes: 0,
             waits: HashMap::new(),
+            failing_polls: HashMap::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -184,6 +188,13 @@ impl World {
             self.clock.clone(),
         );
         (controller, processor, SimNode { world: self.clone(), node })
+    }
+
+    /// A node in this world, with signals.
+    pub fn node<S: Send>(&self) -> (NodeHandler<S>, NodeListener<S>, SimNode) {
+        let (controller, processor, adapters) = self.network();
+        let (handler, listener) = node::on_network((controller, processor));
+        (handler, listener, adapters)
     }
 
     /// Moves time forward, for all nodes.
@@ -256,6 +267,11 @@ impl SimNode {
         own.filter(|socket| !socket.closed).count()
     }
 
+    /// Has the next `times` polls of this node fail with `kind`.
+    pub fn fail_polls(&self, times: u32, kind: io::ErrorKind) {
+        self.world.lock().failing_polls.insert(self.node, (times, kind));
+    }
+
     /// The node at the other end of the last connection that `id` of this node had, and its id
     /// there.
     fn peer_of(&self, id: ResourceId) -> Option<(usize, ResourceId)> {
@@ -280,7 +296,11 @@ impl Poller for SimPoller {
         ready: &mut Vec<(usize, Readiness)>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        self.world.lock().waits.insert(self.node, timeout);
+        {
+            let mut state = self.world.lock();
+            state.waits.insert(self.node, timeout);
+            state.fail_poll(self.node)?;
+        }
         self.look(ready);
         if ready.is_empty() && timeout != Some(Duration::ZERO) {
             self.world.wait(timeout);
@@ -305,6 +325,17 @@ impl SimPoller {
 }
 
 impl State {
+    /// The error of a poll that is to fail.
+    fn fail_poll(&mut self, node: usize) -> io::Result<()> {
+        match self.failing_polls.get_mut(&node) {
+            Some((times @ 1.., kind)) => {
+                *times -= 1;
+                Err((*kind).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn tell_sockets(&mut self, node: usize, ready: &mut Vec<(usize, Readiness)>) {
         for socket in &mut self.sockets {
             let Some(token) = socket.token.filter(|_| socket.node == node) else { continue };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::limits::Limits;
-use crate::node::{self, NodeEvent};
+use crate::node::NodeEvent;
 use crate::send_status::SendStatus;
 use crate::simulation::host::Host;
 use crate::simulation::{Faults, Wire, World};
@@ -74,9 +74,8 @@ fn limits(world: &World) -> Limits {
 }
 
 fn run_by_for_each(world: &World, wire: &Wire, limits: &Limits) -> Host {
-    let (network, processor, adapters) = world.network();
-    let (handler, listener) = node::on_network((network.clone(), processor));
-    let mut host = Host::run_elsewhere(network, adapters, wire);
+    let (handler, listener, adapters) = world.node();
+    let mut host = Host::run_elsewhere(handler.network().clone(), adapters, wire);
     let signals = handler.signals().clone();
     let mut program = Program::new(world, (wire, limits), Some(signals.clone()));
     program.begin(&mut host);
