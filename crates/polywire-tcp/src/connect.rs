@@ -192,6 +192,23 @@ mod tests {
     }
 
     #[test]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    fn buffer_sizes_that_the_system_cannot_count_are_the_largest_it_grants() {
+        let (_listener, addr) = localhost();
+        let buffers = |size| {
+            let config = TcpConnectConfig::default()
+                .with_receive_buffer_size(size)
+                .with_send_buffer_size(size);
+            let stream = begin(&config, addr).unwrap();
+            let socket = SockRef::from(&stream);
+            (socket.recv_buffer_size().unwrap(), socket.send_buffer_size().unwrap())
+        };
+        for size in [1 << 32, usize::MAX] {
+            assert_eq!(buffers(size), buffers(i32::MAX as usize), "{size}");
+        }
+    }
+
+    #[test]
     fn the_defaults_switch_off_the_delay_of_small_writes_and_nothing_else() {
         let (_listener, addr) = localhost();
         let stream = begin(&TcpConnectConfig::default(), addr).unwrap();

@@ -225,6 +225,22 @@ mod tests {
     }
 
     #[test]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    fn buffer_sizes_that_the_system_cannot_count_are_the_largest_it_grants() {
+        let buffers = |size| {
+            let config = TcpListenConfig::default()
+                .with_receive_buffer_size(size)
+                .with_send_buffer_size(size);
+            let listener = bind(&config, any_port()).unwrap();
+            let socket = SockRef::from(&listener);
+            (socket.recv_buffer_size().unwrap(), socket.send_buffer_size().unwrap())
+        };
+        for size in [1 << 32, usize::MAX] {
+            assert_eq!(buffers(size), buffers(i32::MAX as usize), "{size}");
+        }
+    }
+
+    #[test]
     fn an_ipv6_listener_can_leave_ipv4_alone() {
         let addr: SocketAddr = "[::1]:0".parse().unwrap();
         let config = TcpListenConfig::default().with_only_v6(true);

@@ -179,6 +179,21 @@ fn options_reach_the_socket() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn buffer_sizes_that_the_system_cannot_count_are_the_largest_it_grants() {
+    let buffers = |size| {
+        let config =
+            UdpConnectConfig::default().with_receive_buffer_size(size).with_send_buffer_size(size);
+        let socket = config.open("127.0.0.1:9".parse().unwrap()).unwrap();
+        let socket = SockRef::from(&socket);
+        (socket.recv_buffer_size().unwrap(), socket.send_buffer_size().unwrap())
+    };
+    for size in [1 << 32, usize::MAX] {
+        assert_eq!(buffers(size), buffers(i32::MAX as usize), "{size}");
+    }
+}
+
+#[test]
 fn the_ttl_of_a_connection_to_a_group_is_the_groups() {
     let config = UdpConnectConfig::default()
         .with_ttl(9)

@@ -102,6 +102,19 @@ fn options_reach_the_socket() {
     assert_eq!(socket.multicast_hops_v6().unwrap(), 3);
 }
 
+#[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn buffer_sizes_that_the_system_cannot_count_are_the_largest_it_grants() {
+    let buffer = |size| {
+        let opened =
+            listen(&UdpListenConfig::default().with_receive_buffer_size(size), "127.0.0.1:0");
+        SockRef::from(&opened.socket).recv_buffer_size().unwrap()
+    };
+    for size in [1 << 32, usize::MAX] {
+        assert_eq!(buffer(size), buffer(i32::MAX as usize), "{size}");
+    }
+}
+
 /// A socket that sends to groups over loopback.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn group_sender() -> StdUdpSocket {
