@@ -49,7 +49,7 @@ pub(crate) trait Poller: Send {
     ///
     /// # Errors
     ///
-    /// Any but `Interrupted` ends the loop.
+    /// `OutOfMemory` and `Interrupted` are tried again for a while, any other ends the loop.
     fn poll(
         &mut self,
         ready: &mut Vec<(usize, Readiness)>,
