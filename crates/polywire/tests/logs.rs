@@ -1,0 +1,99 @@
+//! What a program that collects the log at `debug` reads: each step in the life of a connection, not
+//! each message.
+
+mod support;
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Mutex, Once, PoisonError};
+
+use polywire::network::{SendStatus, Transport};
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use support::{Node, StoredNetEvent};
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Collects what polywire logs at `debug` and above, as lines of level, text and fields.
+struct Collector;
+
+impl Subscriber for Collector {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::DEBUG && metadata.target().starts_with("polywire")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = event.metadata().level().to_string();
+        event.record(&mut |field: &Field, value: &dyn Debug| match field.name() {
+            "message" => write!(line, " {value:?}").unwrap(),
+            name => write!(line, " {name}={value:?}").unwrap(),
+        });
+        LINES.lock().unwrap().push(line);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// What is logged while `work` runs: that of one test at a time.
+fn logged(work: impl FnOnce()) -> Vec<String> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    static COLLECT: Once = Once::new();
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    COLLECT.call_once(|| tracing::subscriber::set_global_default(Collector).unwrap());
+    LINES.lock().unwrap().clear();
+    work();
+    std::mem::take(&mut LINES.lock().unwrap())
+}
+
+/// A connection by `transport` that carries `messages` and ends; what the log must have of it.
+fn live(transport: Transport, messages: usize) -> Vec<String> {
+    let (mut server, mut client) = (Node::new(), Node::new());
+    let (listener, addr) = server.listen(transport);
+    let (endpoint, local) = client.network().connect(transport, addr).unwrap();
+    assert!(matches!(client.next(), StoredNetEvent::Connected(_, true)));
+    let id = endpoint.resource_id();
+    let mut steps = vec![
+        format!("DEBUG listening listener={listener} addr={addr}"),
+        format!("DEBUG connecting endpoint={id} peer={addr} local={local}"),
+        format!("DEBUG connected endpoint={id} peer={addr}"),
+        "DEBUG the node stops".into(),
+    ];
+    let is_stream = transport.is_connection_oriented();
+    let accepted = is_stream.then(|| server.accepted());
+    for _ in 0..messages {
+        assert_eq!(client.network().send(endpoint, b"hello"), SendStatus::Sent);
+        server.message();
+    }
+    client.network().remove(id);
+    if let Some(accepted) = accepted {
+        let reason = server.disconnected(accepted);
+        let id = accepted.resource_id();
+        steps.push(format!("DEBUG accepted endpoint={id} peer={local} listener={listener}"));
+        steps.push(format!("DEBUG connection ended endpoint={id} peer={local} reason={reason}"));
+    }
+    client.stop();
+    server.stop();
+    steps
+}
+
+#[test]
+fn each_step_of_a_connection_is_logged_at_debug_and_its_messages_are_not() {
+    const MESSAGES: usize = 100;
+    for &transport in Transport::ALL {
+        let mut steps = Vec::new();
+        let lines = logged(|| steps = live(transport, MESSAGES));
+        for step in steps {
+            assert!(lines.contains(&step), "{transport}: no '{step}' in {lines:#?}");
+        }
+        assert!(lines.len() < MESSAGES / 2, "{transport}: {lines:#?}");
+        assert!(lines.iter().all(|line| line.starts_with("DEBUG")), "{transport}: {lines:#?}");
+    }
+}
