@@ -1,9 +1,11 @@
 //! What a program that collects the log at `debug` reads: each step in the life of a connection, not
-//! each message.
+//! each message, and no secret of a URL.
 
 mod support;
 
 use std::fmt::{Debug, Write as _};
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::{Mutex, Once, PoisonError};
 
 use polywire::network::{SendStatus, Transport};
@@ -11,7 +13,7 @@ use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use support::{Node, StoredNetEvent};
+use support::{Node, StoredNetEvent, peers};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -96,4 +98,45 @@ fn each_step_of_a_connection_is_logged_at_debug_and_its_messages_are_not() {
         assert!(lines.len() < MESSAGES / 2, "{transport}: {lines:#?}");
         assert!(lines.iter().all(|line| line.starts_with("DEBUG")), "{transport}: {lines:#?}");
     }
+}
+
+/// Answers a request of a handshake with a refusal.
+fn refuse_handshake(mut stream: TcpStream) {
+    peers::read_head(&mut stream);
+    stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").unwrap();
+    peers::read_to_the_end(&mut stream);
+}
+
+#[test]
+fn no_error_and_no_log_tells_the_query_or_the_user_of_a_url() {
+    let (_socket, refusing) = peers::refusing();
+    let mut told = String::new();
+    let lines = logged(|| {
+        let (mut server, mut client) = (Node::new(), Node::new());
+        let (_, addr) = server.listen(Transport::Ws);
+        let url = format!("ws://{addr}/?token=secret");
+        client.network().connect(Transport::Ws, &*url).unwrap();
+        assert!(matches!(client.next(), StoredNetEvent::Connected(_, true)));
+        for url in [
+            format!("ws://{refusing}/?token=secret"),
+            format!("ws://{}/?token=secret", peers::server(refuse_handshake)),
+            "ws://no-such-host.invalid/?token=secret".into(),
+            format!("wss://{refusing}/?token=secret"),
+            format!("http://{refusing}/?token=secret"),
+            format!("ws://user:secret@{refusing}/"),
+            format!("wss://user:secret@{refusing}/"),
+        ] {
+            let error = client.network().connect_sync(Transport::Ws, &*url).unwrap_err();
+            writeln!(told, "{error}\n{error:?}").unwrap();
+        }
+        client.stop();
+        server.stop();
+    });
+    assert!(
+        told.contains("401") && told.contains("no-such-host") && told.contains("TLS"),
+        "{told}"
+    );
+    assert!(!told.contains("secret"), "{told}");
+    assert!(lines.concat().contains("DEBUG connecting"), "{lines:#?}");
+    assert!(!lines.concat().contains("secret"), "{lines:#?}");
 }
