@@ -106,7 +106,6 @@ impl NetworkController {
     ) -> io::Result<(Endpoint, SocketAddr)> {
         let (entry, connection, local) = self.begin_connect(&adapter, &addr.to_remote_addr()?)?;
         let endpoint = self.shared.registry.endpoint(&entry);
-        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
         self.shared.command(Command::Connect(entry, connection, None));
         Ok((endpoint, local))
     }
@@ -491,7 +490,9 @@ impl NetworkController {
             sender: Some(Arc::clone(&sender)),
         })?;
         sender.attach(Notifier::new(Arc::clone(&self.shared.notifications), entry.id));
-        Ok((entry, New { remote, reconnect }, *local.socket_addr()))
+        let local = *local.socket_addr();
+        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
+        Ok((entry, New { remote, reconnect }, local))
     }
 
     fn insert(&self, new: NewEntry) -> io::Result<SharedEntry> {

@@ -140,6 +140,9 @@ impl EventLoop {
         }
         let origin = resource.take_origin(&self.admissions);
         self.close(resource, reason.clone());
+        if let Origin::Connected(_) = origin {
+            tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connect failed");
+        }
         match origin {
             Origin::Connected(Some(outcome)) => {
                 outcome.set(Err(reason));
