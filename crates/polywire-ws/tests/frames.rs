@@ -193,6 +193,15 @@ fn a_message_of_65536_fragments_may_end_by_an_empty_one() {
     server.feed(&masked(0x80, b""));
     assert_eq!(server.messages, [vec![7; 4 << 20]]);
 
+    // One more of them has bytes.
+    let mut server = self::server();
+    server.feed(&masked(0x02, b"a"));
+    for _ in 0..65_535 / 15 {
+        server.feed(&masked(0x00, b"a").repeat(15));
+    }
+    server.feed(&masked(0x80, b"a"));
+    assert_eq!(server.messages, [vec![b'a'; 65_537]]);
+
     // At the limit as well, where any other would be one too many.
     let limited = WsListenConfig::default().with_max_fragments(2);
     let two = [masked(0x02, b"a"), masked(0x00, b"b")].concat();

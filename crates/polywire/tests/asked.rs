@@ -6,6 +6,7 @@ mod common;
 mod namespace;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::mpsc;
 
 use common::*;
 
@@ -52,6 +53,50 @@ fn answers_leave_from_the_ipv4_address_that_was_asked() {
             peer.send_to(b"hello", to).unwrap();
             for _ in 0..3 {
                 assert_eq!(peer.recv_from(&mut [0; 64]).unwrap(), (5, to));
+            }
+        }
+    });
+}
+
+/// Their datagrams are received together.
+#[test]
+fn so_they_do_where_many_ask_at_once() {
+    in_time(|| {
+        let (handler, listener) = split();
+        let (_, addr) = handler.network().listen(Transport::Udp, "0.0.0.0:0").unwrap();
+        let network = handler.network().clone();
+        let (holds, is_held) = mpsc::channel();
+        let (go_on, waits) = mpsc::channel::<()>();
+        let _task = listener
+            .for_each_async(move |event| {
+                if let NodeEvent::Network(NetEvent::Message(endpoint, message)) = event {
+                    if message == b"hold" {
+                        holds.send(()).unwrap();
+                        waits.recv().unwrap();
+                    }
+                    network.send(endpoint, message);
+                }
+            })
+            .stop_on_drop();
+        let asking = |last: u8| {
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            client.set_read_timeout(Some(DEADLINE)).unwrap();
+            client.connect(SocketAddr::from(([127, 0, 0, last], addr.port()))).unwrap();
+            client
+        };
+        // The first ones have the loop expect more.
+        for _ in 0..2 {
+            let first = asking(1);
+            first.send(b"hold").unwrap();
+            is_held.recv_timeout(DEADLINE).unwrap();
+            let clients: Vec<_> = (0..40).map(|number| asking(2 + number % 3)).collect();
+            for client in &clients {
+                client.send(b"hello").unwrap();
+            }
+            go_on.send(()).unwrap();
+            for client in clients {
+                let answer = client.recv(&mut [0; 64]);
+                assert_eq!(answer.expect("an answer from the address that was asked"), 5);
             }
         }
     });

@@ -45,6 +45,7 @@ fn answers_are_taken_as_the_rfcs_say() {
         ("Connection: Upgrade\r\n", "", false, "RFC 6455 4.1"),
         ("Upgrade: websocket", "Upgrade: WebSocket", true, "RFC 6455 4.1"),
         ("Upgrade: websocket", "upgrade:websocket", true, "RFC 9112 5"),
+        ("Upgrade: websocket", "Upgrade: websocket, x", true, "RFC 9110 7.8"),
         ("Upgrade: websocket", "Upgrade: h2c", false, "RFC 6455 4.1"),
         ("Upgrade: websocket\r\n", "", false, "RFC 6455 4.1"),
         // What was asked for, and what was not.
