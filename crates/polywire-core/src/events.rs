@@ -23,13 +23,13 @@
 mod timers;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::poller::LoopWaker;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Condvar, Mutex, MutexGuard, SegQueue};
+use crate::sync::{Condvar, Mutex, SegQueue, lock};
 use timers::SharedTimers;
 pub use timers::TimerId;
 
@@ -432,12 +432,6 @@ impl Waiter {
             self.woken.notify_one();
         }
     }
-}
-
-/// Takes a lock, whether or not a thread panicked while it held it: what these locks protect is
-/// whole between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(all(test, polywire_loom))]

@@ -63,7 +63,7 @@ pub(crate) trait Poller: Send {
 /// mio's poll: epoll, kqueue or IOCP.
 pub(crate) struct MioPoller {
     poll: mio::Poll,
-    events: Events,
+    events: Events<EVENTS>,
     precise_wait: PreciseWait,
 }
 

@@ -5,15 +5,15 @@ mod current;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, PoisonError};
 
 use crate::adapter::Sender;
 use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use crate::sync::{ArcSwapOption, Mutex, MutexGuard, SegQueue, SharedVec, SlimArc};
+use crate::sync::{ArcSwapOption, Mutex, MutexGuard, SegQueue, SharedVec, SlimArc, lock};
 
 pub(crate) use current::Held;
 
@@ -218,7 +218,7 @@ impl Registry {
             return None;
         }
         if self.blocks.get(index / BLOCK).is_none() {
-            let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+            let _growing = lock(&self.growing);
             while self.blocks.get(index / BLOCK).is_none() {
                 self.blocks.push((0..BLOCK).map(|_| ArcSwapOption::default()).collect());
             }
@@ -294,7 +294,7 @@ impl Registry {
     }
 
     fn elsewhere(&self) -> MutexGuard<'_, HashMap<ResourceId, SocketAddr>> {
-        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.elsewhere)
     }
 
     /// Entries alive, those included that still drain after their end.

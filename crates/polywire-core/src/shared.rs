@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::adapter::{Close, Connection, Local, Reconnect, Remote};
@@ -28,7 +28,7 @@ use crate::shared::kept_events::KeptEvents;
 use crate::shared::stats::Counters;
 use crate::shared::warnings::Warnings;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, SegQueue};
+use crate::sync::{Mutex, SegQueue, lock};
 
 const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 
@@ -177,7 +177,7 @@ impl Shared {
 
     /// Has the node end once nothing waits to be sent, or at `deadline`; `None` is never.
     pub(crate) fn drain_until(&self, deadline: Option<Instant>) {
-        let mut draining = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut draining = lock(&self.draining);
         *draining = match *draining {
             Some(Some(before)) => {
                 Some(Some(deadline.map_or(before, |deadline| before.min(deadline))))
@@ -196,7 +196,7 @@ impl Shared {
 
     #[cold]
     fn look_if_drained(&self) -> Option<Instant> {
-        let deadline = *self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = *lock(&self.draining);
         let deadline = deadline.flatten();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
         // What the loop was not told of yet is not counted.
@@ -343,17 +343,17 @@ impl Shared {
         }
 
         self.notifications.set_stopping();
-        let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = lock(&self.alone);
         alone.iter().for_each(|notifications| notifications.nudge());
     }
 
     pub(crate) fn note_closer(&self, listener: ResourceId, closer: Arc<dyn Close>) {
-        self.closers.lock().unwrap_or_else(PoisonError::into_inner).insert(listener, closer);
+        lock(&self.closers).insert(listener, closer);
     }
 
     /// What closes a listener, for the one who asks first.
     pub(crate) fn take_closer(&self, listener: ResourceId) -> Option<Arc<dyn Close>> {
-        self.closers.lock().unwrap_or_else(PoisonError::into_inner).remove(&listener)
+        lock(&self.closers).remove(&listener)
     }
 
     /// Has `notifications` nudged when the node is stopped, until what is returned is dropped.
@@ -361,11 +361,11 @@ impl Shared {
         struct Told<'a>(&'a Shared, Arc<Notifications>);
         impl Drop for Told<'_> {
             fn drop(&mut self) {
-                let mut alone = self.0.alone.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut alone = lock(&self.0.alone);
                 alone.retain(|notifications| !Arc::ptr_eq(notifications, &self.1));
             }
         }
-        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alone = lock(&self.alone);
         alone.push(Arc::clone(notifications));
         Told(self, Arc::clone(notifications))
     }

@@ -4,6 +4,8 @@
 //! Only what a model looks into takes them from here. The cfgs have names of our own, since a
 //! dependency takes `loom` as meant for itself.
 
+use std::sync::PoisonError;
+
 #[cfg(all(test, polywire_loom))]
 #[path = "sync/loom.rs"]
 mod chosen;
@@ -28,3 +30,10 @@ pub(crate) use std::sync::Arc as SlimArc;
 pub(crate) use triomphe::Arc as SlimArc;
 
 pub(crate) use chosen::*;
+
+/// Takes a lock, whether or not a thread panicked while it held it: what these locks protect is
+/// whole between any two statements.
+#[inline]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,6 +1,6 @@
 //! Events that wait for their time.
 
-mod agenda;
+mod queue;
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use self::agenda::Agenda;
-use super::lock;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, lock};
+
+use queue::{Entry, Number, TimerQueue};
 
 /// Names one timer, to cancel it.
 ///
@@ -24,9 +24,6 @@ pub struct TimerId {
     slot: u32,
 }
 
-/// The number of a timer, in the order of setting. 64 bits of them are never used up.
-type Number = NonZero<u64>;
-
 /// No model looks into it.
 static LAST_NUMBER: Counter = Counter::new(0);
 
@@ -35,40 +32,30 @@ fn next_number() -> Number {
     NonZero::new(last.wrapping_add(1)).unwrap_or(Number::MAX)
 }
 
-/// Cancelled entries that the agenda may always hold: so few are not worth a rebuild.
+/// Cancelled entries that the queue may always hold: so few are not worth a rebuild.
 const DEAD_ALLOWED: usize = 64;
 
 /// Slots that may always be free.
 const SLOTS_ALLOWED: usize = 1024;
 
-/// Timers that are due which leave the agenda at a time.
+/// Timers that are due which leave the queue at a time.
 const TOGETHER: usize = 16;
 
 /// The time of a timer that has none. None fires within the 584 years that 64 bits of nanoseconds
 /// count.
 const NEVER: u64 = u64::MAX;
 
-/// When a timer is due, in nanoseconds; which of those of the same instant comes first; and where its
-/// event is. Packed, for there may be a million of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(Rust, packed(4))]
-struct Entry {
-    at: u64,
-    number: Number,
-    slot: u32,
-}
-
 /// Timers in the order of their time, and of their setting where the time is the same.
 ///
-/// An agenda of the times beside a slab of the events. Most timers are cancelled and few fire, so
-/// cancelling only frees the slot and leaves the agenda's entry dead, to be dropped when it comes up
-/// or when more than half of the agenda is dead. The earliest entry is never a dead one.
+/// An queue of the times beside a slab of the events. Most timers are cancelled and few fire, so
+/// cancelling only frees the slot and leaves the queue's entry dead, to be dropped when it comes up
+/// or when more than half of the queue is dead. The earliest entry is never a dead one.
 ///
-/// Those that are due leave the agenda some at a time, and their slots, which are anywhere in memory, are
+/// Those that are due leave the queue some at a time, and their slots, which are anywhere in memory, are
 /// looked at one right after the other: so the memory brings them all in the time of one.
 pub(crate) struct Timers<E> {
     /// With `due` an entry for each slot, and the dead ones.
-    agenda: Agenda,
+    queue: TimerQueue,
     /// Entries that are due, in their order. What is set now may yet come before them.
     due: VecDeque<Entry>,
     slots: Slab<(Number, E)>,
@@ -78,7 +65,7 @@ pub(crate) struct Timers<E> {
 
 impl<E> Default for Timers<E> {
     fn default() -> Self {
-        Self { agenda: Agenda::default(), due: VecDeque::new(), slots: Slab::new(), ended: 0 }
+        Self { queue: TimerQueue::default(), due: VecDeque::new(), slots: Slab::new(), ended: 0 }
     }
 }
 
@@ -88,7 +75,7 @@ impl<E> Timers<E> {
         let number = next_number();
         let slot = self.slots.insert((number, event));
         let slot = u32::try_from(slot).expect("so many timers take more memory than there is");
-        self.agenda.push(Entry { at, number, slot });
+        self.queue.push(Entry { at, number, slot });
         TimerId { number, slot }
     }
 
@@ -110,7 +97,7 @@ impl<E> Timers<E> {
         if self.due.is_empty() {
             self.take_due(now);
         }
-        let entry = if self.is_agenda_first() { self.agenda.pop() } else { self.due.pop_front() };
+        let entry = if self.is_queue_first() { self.queue.pop() } else { self.due.pop_front() };
         let event = self.remove(entry?.slot);
         self.drop_dead_entries();
         Some(event)
@@ -134,39 +121,39 @@ impl<E> Timers<E> {
 
     /// When the earliest timer is due.
     pub(crate) fn next_deadline(&self) -> u64 {
-        let on_agenda = self.agenda.peek().map_or(NEVER, |entry| entry.at);
-        self.due.front().map_or(on_agenda, |entry| on_agenda.min(entry.at))
+        let on_queue = self.queue.peek().map_or(NEVER, |entry| entry.at);
+        self.due.front().map_or(on_queue, |entry| on_queue.min(entry.at))
     }
 
-    /// Takes some that are due off the agenda, if any are.
+    /// Takes some that are due off the queue, if any are.
     fn take_due(&mut self, now: u64) {
-        let Self { agenda, due, slots, .. } = self;
-        while due.len() < TOGETHER && agenda.peek().is_some_and(|entry| entry.at <= now) {
-            due.extend(agenda.pop());
+        let Self { queue, due, slots, .. } = self;
+        while due.len() < TOGETHER && queue.peek().is_some_and(|entry| entry.at <= now) {
+            due.extend(queue.pop());
         }
         due.retain(|entry| is_live(slots, entry.slot, entry.number));
     }
 
-    /// Whether the earliest entry is on the agenda.
-    fn is_agenda_first(&self) -> bool {
-        match (self.agenda.peek(), self.due.front()) {
-            (Some(on_agenda), Some(due)) => on_agenda < due,
+    /// Whether the earliest entry is on the queue.
+    fn is_queue_first(&self) -> bool {
+        match (self.queue.peek(), self.due.front()) {
+            (Some(on_queue), Some(due)) => on_queue < due,
             (_, due) => due.is_none(),
         }
     }
 
     fn drop_dead_entries(&mut self) {
-        let Self { agenda, due, slots, .. } = self;
-        if agenda.len() > 2 * slots.len() + DEAD_ALLOWED {
-            agenda.retain(|entry| is_live(slots, entry.slot, entry.number));
+        let Self { queue, due, slots, .. } = self;
+        if queue.len() > 2 * slots.len() + DEAD_ALLOWED {
+            queue.retain(|entry| is_live(slots, entry.slot, entry.number));
         }
         let is_dead = |entry: &Entry| !is_live(slots, entry.slot, entry.number);
         // Without dead ones their slots are not looked at.
-        while agenda.len() + due.len() > slots.len() {
+        while queue.len() + due.len() > slots.len() {
             if due.front().is_some_and(is_dead) {
                 due.pop_front();
-            } else if agenda.peek().is_some_and(is_dead) {
-                agenda.pop();
+            } else if queue.peek().is_some_and(is_dead) {
+                queue.pop();
             } else {
                 break;
             }
@@ -362,22 +349,22 @@ mod tests {
     }
 
     #[test]
-    fn the_agenda_stays_within_twice_the_live_timers() {
+    fn the_queue_stays_within_twice_the_live_timers() {
         let mut timers = Timers::default();
         timers.schedule(0, 0); // The earliest lives, so none below it comes up.
         for number in 1..10_000 {
             let id = timers.schedule(1, number);
             timers.cancel(id);
-            assert!(timers.agenda.len() <= 2 + DEAD_ALLOWED);
+            assert!(timers.queue.len() <= 2 + DEAD_ALLOWED);
         }
         let ids: Vec<_> = (0..10_000).map(|number| timers.schedule(1, number)).collect();
         for id in &ids[1..] {
             timers.cancel(*id);
         }
-        assert!(timers.agenda.len() <= 4 + DEAD_ALLOWED);
+        assert!(timers.queue.len() <= 4 + DEAD_ALLOWED);
         assert_eq!(timers.pop_due(1), Some(0));
         assert_eq!(timers.pop_due(1), Some(0));
-        assert!(timers.agenda.len() == 0);
+        assert!(timers.queue.len() == 0);
     }
 
     #[test]

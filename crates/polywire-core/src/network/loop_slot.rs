@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::event_loop::EventLoop;
 use crate::shared::Shared;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// What the handles of a node and its processor share. With the last of them the loop ends.
 pub(crate) struct LoopSlot {
@@ -143,7 +143,7 @@ impl LoopSlot {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

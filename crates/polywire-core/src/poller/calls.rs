@@ -13,14 +13,13 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventFlags};
 use rustix::io::Errno;
 
-use crate::poller::EVENTS;
 use crate::readiness::Readiness;
 
-/// What a wait brings; on the stack, since an event of the system's may be a pointer, and those do not
+/// Up to so many events that a wait brings; on the stack, since an event of the system's may be a pointer, and those do not
 /// go from thread to thread.
-pub(super) struct Events;
+pub(super) struct Events<const CAPACITY: usize>;
 
-impl Events {
+impl<const CAPACITY: usize> Events<CAPACITY> {
     pub(super) fn new() -> Self {
         Self
     }
@@ -34,7 +33,7 @@ impl Events {
         mut tell: impl FnMut(mio::Token, Readiness),
     ) -> io::Result<()> {
         let timeout = timeout.map(to_timespec);
-        let mut events = [MaybeUninit::uninit(); EVENTS];
+        let mut events = [MaybeUninit::uninit(); CAPACITY];
         let mut result = epoll::wait(poll.registry(), &mut events[..], timeout.as_ref());
         if let Err(Errno::INTR) = result {
             // Nothing was looked at. Whoever waited goes on as if the time were over, and must know what

@@ -39,11 +39,11 @@ fn check(act: impl FnOnce(&TcpStream, TcpStream) -> Option<TcpStream>, expected:
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, _) = listener.accept().unwrap();
     let _peer = act(&socket, peer);
-    let mut events = plain_calls::Events::new();
+    let mut events = plain_calls::Events::<4>::new();
     while told(&socket, |poll, tell| events.wait(poll, None, tell)) != expected {
         thread::yield_now(); // Until it has arrived.
     }
-    assert_eq!(told(&socket, |poll, tell| Events::new().wait(poll, None, tell)), expected);
+    assert_eq!(told(&socket, |poll, tell| Events::<4>::new().wait(poll, None, tell)), expected);
 }
 
 #[test]
@@ -77,12 +77,14 @@ fn a_wait_ends_with_its_time_and_takes_any() {
     let mut poll = Poll::new().unwrap();
     for timeout in [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(2)] {
         let begun = std::time::Instant::now();
-        Events::new().wait(&mut poll, Some(timeout), |_, _| panic!("nothing is there")).unwrap();
+        Events::<4>::new()
+            .wait(&mut poll, Some(timeout), |_, _| panic!("nothing is there"))
+            .unwrap();
         assert!(begun.elapsed() >= timeout);
     }
     let waker = mio::Waker::new(poll.registry(), TOKEN).unwrap();
     waker.wake().unwrap();
     let mut tokens = Vec::new();
-    Events::new().wait(&mut poll, Some(Duration::MAX), |token, _| tokens.push(token)).unwrap();
+    Events::<4>::new().wait(&mut poll, Some(Duration::MAX), |token, _| tokens.push(token)).unwrap();
     assert_eq!(tokens, [TOKEN]);
 }

@@ -3,15 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use crate::poller::EVENTS;
 use crate::readiness::Readiness;
 
-/// What a wait brings.
-pub(super) struct Events(mio::Events);
+/// Up to so many events that a wait brings.
+pub(super) struct Events<const CAPACITY: usize>(mio::Events);
 
-impl Events {
+impl<const CAPACITY: usize> Events<CAPACITY> {
     pub(super) fn new() -> Self {
-        Self(mio::Events::with_capacity(EVENTS))
+        Self(mio::Events::with_capacity(CAPACITY))
     }
 
     /// Waits for at most `timeout` and hands out what is ready.

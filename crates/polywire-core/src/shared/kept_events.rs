@@ -1,11 +1,10 @@
 //! Events that happened while nobody ran the loop with the program's callback.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 
 use crate::endpoint::ResourceId;
 use crate::net_event::{NetEvent, StoredNetEvent};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Events that wait for whoever runs the loop next, the oldest first. Any thread may take out those of
 /// an endpoint: it may be over, and so unknown to the loop, before the program is told of that.
@@ -35,7 +34,7 @@ impl KeptEvents {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<StoredNetEvent>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -4,7 +4,8 @@ mod ending;
 #[cfg(test)]
 mod fixture;
 mod reading;
-mod seldom;
+mod stop;
+mod transient;
 
 use std::fmt;
 use std::io;
@@ -19,8 +20,8 @@ use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
 use crate::stream::{Encoder, Protocol, Stream};
 
-use reading::Stop;
-use seldom::Seldom;
+use stop::Stop;
+use transient::{Stage, Transient};
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -32,20 +33,7 @@ pub struct Engine<S, P: Protocol> {
     /// With the socket, once messages may flow.
     outbox: Arc<Outbox<S, P::Encoder>>,
     /// What an open connection between two messages has no use for.
-    seldom: Option<Box<Seldom<S>>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Connecting,
-    /// The stream is up, the protocol has not begun.
-    Connected,
-    Handshaking,
-    Open,
-    /// The protocol has said its last words, or may not say any.
-    Finished,
-    /// The sending side of the stream is shut down as well.
-    ShutDown,
+    transient: Option<Box<Transient<S>>>,
 }
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
@@ -68,8 +56,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             });
         }
         let outbox = Arc::new(Outbox::new(protocol.encoder(), limits));
-        let seldom = Seldom { stage, socket: Some(socket), ..Seldom::default() };
-        Self { protocol, outbox, seldom: Some(Box::new(seldom)) }
+        let transient = Transient { stage, socket: Some(socket), ..Transient::default() };
+        Self { protocol, outbox, transient: Some(Box::new(transient)) }
     }
 
     /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
@@ -79,7 +67,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         mut self,
         next: impl FnMut() -> Option<io::Result<S>> + Send + 'static,
     ) -> Self {
-        self.seldom().fallback = Some(Box::new(next));
+        self.transient_mut().fallback = Some(Box::new(next));
         self
     }
 
@@ -99,11 +87,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         registration: &Registration<'_>,
         mut error: io::Error,
     ) -> Result<(), CloseReason> {
-        while let Some(next) = self.seldom.as_mut().and_then(|seldom| seldom.next_socket()) {
+        while let Some(next) = self.transient.as_mut().and_then(|transient| transient.next_socket())
+        {
             match next {
                 Ok(mut socket) => {
                     socket.register(registration).map_err(|error| CloseReason::from(&error))?;
-                    self.seldom().socket = Some(socket);
+                    self.transient_mut().socket = Some(socket);
                     return Ok(());
                 }
                 Err(next_error) => error = next_error,
@@ -116,17 +105,17 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn start_protocol(&mut self, registration: &Registration<'_>) -> Result<Opening, CloseReason> {
-        self.seldom().fallback = None;
+        self.transient_mut().fallback = None;
         let mut out = Vec::new();
         let ready = self.protocol.open(&mut out);
-        self.seldom().stage = Stage::Handshaking;
+        self.transient_mut().stage = Stage::Handshaking;
         self.outbox.push(out);
         self.flush_ahead()?;
         if ready { Ok(self.become_ready(registration)) } else { Ok(Opening::Handshaking) }
     }
 
     fn become_ready(&mut self, registration: &Registration<'_>) -> Opening {
-        self.seldom().stage = Stage::Open;
+        self.transient_mut().stage = Stage::Open;
         if !registration.is_provisional {
             self.open_outbox();
         }
@@ -141,18 +130,18 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     /// Gives the socket to the outbox: from now on other threads write as well.
     fn open_outbox(&mut self) {
-        if let Some(socket) = self.seldom().socket.take() {
+        if let Some(socket) = self.transient_mut().socket.take() {
             // A failed write shows when the stream is read, behind what the peer still sent.
             let _ = self.outbox.open(socket);
         }
-        self.settle();
+        self.shrink();
     }
 
     /// Bytes kept of a message that is not whole, 1 at least.
     #[inline]
     fn half_received(&self) -> usize {
         let fragments = self.protocol.half_received().map_or(0, |bytes| bytes.max(1));
-        fragments + self.seldom.as_ref().map_or(0, |seldom| seldom.inbox.held())
+        fragments + self.transient.as_ref().map_or(0, |transient| transient.inbox.held())
     }
 
     /// Writes what waits, if the stream is open.
@@ -197,7 +186,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if !self.go_on_connecting(io)? {
                 return Ok(Opening::Connecting);
             }
-            self.seldom().stage = Stage::Connected;
+            self.transient_mut().stage = Stage::Connected;
         }
         if self.stage() == Stage::Connected {
             let opening = self.start_protocol(&io.registration)?;
@@ -219,7 +208,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn peer_addr(&self) -> Option<SocketAddr> {
-        let own = self.seldom.as_ref().and_then(|seldom| seldom.socket.as_ref());
+        let own = self.transient.as_ref().and_then(|transient| transient.socket.as_ref());
         own.or_else(|| self.outbox.socket())?.peer_addr()
     }
 
@@ -331,17 +320,44 @@ impl Sink for Nobody {
     }
 }
 
-fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match socket.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
+impl<S, P: Protocol> Engine<S, P> {
+    /// What is there for a while only, with memory for it.
+    fn transient_mut(&mut self) -> &mut Transient<S> {
+        self.transient.get_or_insert_default()
+    }
+
+    #[inline]
+    fn stage(&self) -> Stage {
+        self.transient.as_ref().map_or(Stage::Open, |transient| transient.stage)
+    }
+
+    /// The socket, wherever it is.
+    #[inline]
+    fn socket(&self) -> io::Result<&S> {
+        let own = || self.transient.as_ref()?.socket.as_ref();
+        self.outbox.socket().or_else(own).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// The socket, while nobody else uses it: senders do once messages may flow.
+    fn sole_socket(&mut self) -> io::Result<&mut S> {
+        let own = self.transient.as_mut().and_then(|transient| transient.socket.as_mut());
+        own.ok_or_else(|| io::Error::other("the socket is in use by senders"))
+    }
+
+    /// Gives that memory back where it holds nothing.
+    fn shrink(&mut self) {
+        self.transient.take_if(|transient| transient.is_empty());
+    }
+
+    /// Whether a frame has begun to arrive.
+    #[inline]
+    fn has_inbox(&self) -> bool {
+        self.transient.as_ref().is_some_and(|transient| !transient.inbox.is_empty())
     }
 }
 
 impl<S, P: Protocol> fmt::Debug for Engine<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("seldom", &self.seldom).finish_non_exhaustive()
+        f.debug_struct("Engine").field("transient", &self.transient).finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@
 //! frames never mix. The lock is held to move bytes in memory, never during a system call.
 
 mod chunks;
+mod direct;
 mod mapped;
 #[cfg(all(test, polywire_loom))]
 mod models;
@@ -15,7 +16,7 @@ mod tests;
 mod writing;
 
 use std::io;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
@@ -25,26 +26,15 @@ use crate::readiness::Readiness;
 use crate::send_status::SendStatus;
 use crate::stream::{Encoder, Stream, misuse};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::writer::Writer;
 
 use chunks::CHUNK;
-use state::{State, WhenWritable};
+use state::{MUCH, State, WRITE, WhenWritable};
 use writing::write_all;
-
-/// Bytes of messages that other threads than the loop's gather for one write: the system copies as
-/// much in the time that a call takes.
-const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
-
-/// Bytes of such messages that a thread writes by itself, if the loop has not come to them.
-const MUCH: usize = 4 * WRITE;
 
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
 const GATHERED: usize = 4096;
-
-/// Bytes of answers that wait to be written: behind so many a later one replaces the one before it, as
-/// RFC 6455 section 5.5.3 allows for pongs.
-const ANSWERS: usize = 4096;
 
 /// Batches that one flush writes at most, each what was sent during the write before.
 const ROUNDS: usize = 8;
@@ -560,6 +550,6 @@ impl<S, E> Outbox<S, E> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

@@ -78,3 +78,18 @@ pub trait Stream: Send + Sync + 'static {
     /// The stream is closed at once, without waiting for the peer's end.
     fn shutdown_write(&self) -> io::Result<()>;
 }
+
+/// Reads, once more where a signal interrupts.
+///
+/// # Errors
+///
+/// As [`Stream::read`].
+#[inline(always)]
+pub(super) fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

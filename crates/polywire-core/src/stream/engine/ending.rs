@@ -7,8 +7,10 @@ use std::io;
 
 use crate::adapter::{Closing, Io};
 use crate::close_reason::CloseReason;
-use crate::stream::engine::{Engine, Stage, read_some};
+use crate::stream::engine::Engine;
+use crate::stream::engine::transient::Stage;
 use crate::stream::inbox::Inbox;
+use crate::stream::socket::read_some;
 use crate::stream::{Protocol, Stream};
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
@@ -32,13 +34,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if !matches!(self.stage(), Stage::Finished | Stage::ShutDown) {
             self.outbox.forget_unless_open();
             self.say_goodbye(reason);
-            self.seldom().stage = Stage::Finished;
-            self.seldom().inbox = Inbox::default();
+            self.transient_mut().stage = Stage::Finished;
+            self.transient_mut().inbox = Inbox::default();
         }
         if self.stage() == Stage::Finished {
             let left = self.outbox.queued();
             if let Err(failure) = self.flush_ahead() {
-                let is_only_goodbye = left <= self.seldom().goodbye;
+                let is_only_goodbye = left <= self.transient_mut().goodbye;
                 return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
@@ -46,7 +48,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 let _ = self.discard(io, reason);
                 return Closing::Flushing;
             }
-            self.seldom().stage = Stage::ShutDown;
+            self.transient_mut().stage = Stage::ShutDown;
             if self.socket().and_then(Stream::shutdown_write).is_err() {
                 return Closing::Done;
             }
@@ -64,14 +66,14 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let is_stopped = *reason == CloseReason::NodeStopped;
         // What a reset would cost a peer that may have much of ours to read is worth some more reading.
         let limit = if is_stopped && !self.outbox.has_filled() { MUCH_AT_STOP } else { MUCH };
-        while self.seldom().discarded < limit {
-            let room = (limit - self.seldom().discarded).min(io.buffer.len());
+        while self.transient_mut().discarded < limit {
+            let room = (limit - self.transient_mut().discarded).min(io.buffer.len());
             let buffer = &mut io.buffer[..room];
             match self.socket().and_then(|socket| read_some(socket, buffer)) {
                 Ok(0) => return Closing::Done,
-                Ok(len) => self.seldom().discarded += len,
+                Ok(len) => self.transient_mut().discarded += len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let goes_on = is_stopped && self.seldom().discarded >= TALKATIVE;
+                    let goes_on = is_stopped && self.transient_mut().discarded >= TALKATIVE;
                     return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
                 }
                 Err(_) => return Closing::Done,
@@ -102,7 +104,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if may_speak {
             let mut out = Vec::new();
             self.protocol.close(reason, &mut out);
-            self.seldom().goodbye = out.len();
+            self.transient_mut().goodbye = out.len();
             self.outbox.push_last(out);
         }
     }

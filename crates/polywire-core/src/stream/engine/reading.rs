@@ -7,7 +7,9 @@ use std::io;
 
 use crate::adapter::{Flow, Io, Sink};
 use crate::close_reason::CloseReason;
-use crate::stream::engine::{Engine, read_some};
+use crate::stream::engine::Engine;
+use crate::stream::engine::stop::Stop;
+use crate::stream::socket::read_some;
 use crate::stream::{Decoded, Item, Protocol, Stream, misuse};
 
 /// What a message costs of the read budget at least, in bytes: each is a call of the program, however
@@ -15,16 +17,6 @@ use crate::stream::{Decoded, Item, Protocol, Stream, misuse};
 const MIN_COST: usize = 256;
 /// The same of the connection's share of one turn, which is smaller the more are ready.
 const MIN_COST_OF_SHARE: usize = 64;
-
-/// Where decoding stopped.
-pub(super) enum Stop {
-    /// For want of bytes: so many are needed from the front.
-    Needs(usize),
-    /// The program wants nothing more, or the budget is used up.
-    Sink,
-    /// The handshake is done.
-    Ready,
-}
 
 /// One turn's reading.
 struct Round<'a> {
@@ -42,15 +34,6 @@ enum Long {
     /// There may be more to read.
     Goes,
     Stops(Stop),
-}
-
-impl Stop {
-    fn needed(&self) -> usize {
-        match self {
-            Self::Needs(needed) => *needed,
-            Self::Sink | Self::Ready => 0,
-        }
-    }
 }
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
@@ -75,7 +58,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     #[inline(always)]
     fn read_on(&mut self, io: &mut Io<'_>, round: &mut Round<'_>) -> Result<Stop, CloseReason> {
-        if self.seldom.as_ref().is_some_and(|seldom| seldom.inbox.is_decodable()) {
+        if self.transient.as_ref().is_some_and(|transient| transient.inbox.is_decodable()) {
             let stop = self.decode_inbox(false, round)?;
             if !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -116,8 +99,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// costs more than to read it.
     #[inline]
     fn extend_budget(&self, io: &mut Io<'_>, round: &mut Round<'_>) {
-        if let Some(seldom) = self.seldom.as_ref().filter(|_| io.budget == 0) {
-            io.budget = seldom.inbox.missing().min(std::mem::take(&mut round.extension));
+        if let Some(transient) = self.transient.as_ref().filter(|_| io.budget == 0) {
+            io.budget = transient.inbox.missing().min(std::mem::take(&mut round.extension));
             round.is_extended = true;
         }
     }
@@ -129,9 +112,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         round: &mut Round<'_>,
     ) -> Result<Option<Long>, CloseReason> {
-        let Self { outbox, seldom, .. } = self;
-        let (Some(seldom), Some(socket)) = (seldom, outbox.socket()) else { return Ok(None) };
-        let Some(unread) = seldom.inbox.unread(io.budget.max(1)) else { return Ok(None) };
+        let Self { outbox, transient, .. } = self;
+        let (Some(transient), Some(socket)) = (transient, outbox.socket()) else { return Ok(None) };
+        let Some(unread) = transient.inbox.unread(io.budget.max(1)) else { return Ok(None) };
         let room = unread.len();
         let len = match read_some(socket, unread) {
             Ok(0) => return Err(self.end_of_stream()),
@@ -141,9 +124,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
             Err(error) => return Err(CloseReason::from(&error)),
         };
-        seldom.inbox.note_read(len);
+        transient.inbox.note_read(len);
         io.budget = io.budget.saturating_sub(len);
-        let is_whole = seldom.inbox.is_decodable();
+        let is_whole = transient.inbox.is_decodable();
         let stop = if is_whole { self.decode_inbox(false, round)? } else { Stop::Needs(0) };
         let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
         Ok(Some(if drained || !matches!(stop, Stop::Needs(_)) {
@@ -164,7 +147,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     ) -> Result<Stop, CloseReason> {
         let was_cut = self.has_inbox();
         while self.has_inbox() {
-            let inbox = &mut self.seldom().inbox;
+            let inbox = &mut self.transient_mut().inbox;
             chunk = inbox.fill(chunk);
             if !inbox.is_decodable() {
                 return Ok(Stop::Needs(0));
@@ -177,15 +160,15 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         let (consumed, stop) = self.decode(chunk, false, round)?;
         self.keep(&chunk[consumed..], stop.needed());
-        if !was_cut && self.seldom.is_some() {
-            self.settle(); // One whose frames are cut again and again keeps it.
+        if !was_cut && self.transient.is_some() {
+            self.shrink(); // One whose frames are cut again and again keeps it.
         }
         Ok(stop)
     }
 
     fn keep(&mut self, rest: &[u8], needed: usize) {
         if !rest.is_empty() {
-            self.seldom().inbox.put(rest, needed);
+            self.transient_mut().inbox.put(rest, needed);
         }
     }
 
@@ -194,9 +177,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         more_behind: bool,
         round: &mut Round<'_>,
     ) -> Result<Stop, CloseReason> {
-        let (mut bytes, len) = self.seldom().inbox.take();
+        let (mut bytes, len) = self.transient_mut().inbox.take();
         let (consumed, stop) = self.decode(&mut bytes[..len], more_behind, round)?;
-        self.seldom().inbox.put_back((bytes, len), consumed, stop.needed());
+        self.transient_mut().inbox.put_back((bytes, len), consumed, stop.needed());
         Ok(stop)
     }
 
@@ -262,7 +245,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         match self.outbox.failure() {
             Some(failure) => failure,
             None => {
-                let left = self.seldom.as_ref().map_or(0, |seldom| seldom.inbox.len());
+                let left = self.transient.as_ref().map_or(0, |transient| transient.inbox.len());
                 self.protocol.end_of_stream(left)
             }
         }

@@ -10,8 +10,18 @@ use crate::readiness::Readiness;
 use crate::stream::Encoder;
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
 use crate::stream::outbox::writing::with_frame;
-use crate::stream::outbox::{ANSWERS, MUCH, WRITE};
 use crate::writer::Writer;
+
+/// Bytes of messages that other threads than the loop's gather for one write: the system copies as
+/// much in the time that a call takes.
+pub(super) const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
+
+/// Bytes of such messages that a thread writes by itself, if the loop has not come to them.
+pub(super) const MUCH: usize = 4 * WRITE;
+
+/// Bytes of answers that wait to be written: behind so many a later one replaces the one before it, as
+/// RFC 6455 section 5.5.3 allows for pongs.
+pub(super) const ANSWERS: usize = 4096;
 
 /// What a frame has beside its message, mostly.
 const LONGEST_HEADER: usize = 16;
