@@ -248,6 +248,10 @@ impl Sender for Relay {
         self.with(|sender| sender.when_writable(tell));
     }
 
+    fn wake(&self) {
+        self.with(|sender| sender.wake());
+    }
+
     fn abort(&self, reason: CloseReason) {
         self.with(|sender| sender.abort(reason));
     }

@@ -338,13 +338,21 @@ impl Shared {
 
     /// Has the loop end after the event in hand.
     pub(crate) fn stop(&self) {
-        if !self.is_stopping() {
-            tracing::debug!("the node stops");
+        if self.is_stopping() {
+            return self.notifications.set_stopping(); // Rings once more.
         }
-
+        tracing::debug!("the node stops");
         self.notifications.set_stopping();
+        self.wake_senders();
         let alone = lock(&self.alone);
         alone.iter().for_each(|notifications| notifications.nudge());
+    }
+
+    /// Threads that wait to send see that the node stops, though the loop may be in a callback for long.
+    fn wake_senders(&self) {
+        for id in self.registry.ids() {
+            self.registry.with(id, |entry| entry.sender.iter().for_each(|sender| sender.wake()));
+        }
     }
 
     pub(crate) fn note_closer(&self, listener: ResourceId, closer: Arc<dyn Close>) {

@@ -87,6 +87,11 @@ pub trait Sender: Send + Sync {
         self.end();
     }
 
+    /// The node stops: threads that wait in [`send`](Self::send) look whether they may go on
+    /// ([`Notifier::is_stopping`]). Called on whatever thread stops it, maybe for an endpoint where nobody
+    /// waits. The default does nothing, which suits a sender that never waits or looks often.
+    fn wake(&self) {}
+
     /// The endpoint is over: no message is taken from now on, and no thread waits any more.
     fn end(&self) {}
 }

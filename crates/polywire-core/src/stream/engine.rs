@@ -292,6 +292,10 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
         Self::taken(self)
     }
 
+    fn wake(&self) {
+        Self::wake(self);
+    }
+
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
         Self::when_writable(self, tell);
     }

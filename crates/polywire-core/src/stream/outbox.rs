@@ -425,6 +425,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if self.has_failed() { self.lock().failure().cloned() } else { None }
     }
 
+    /// Has whoever waits to send look again.
+    pub(super) fn wake(&self) {
+        drop(self.lock()); // Nobody is between his look and his wait.
+        self.room.notify_all();
+    }
+
     /// Takes no message from now on, and lets go whoever waits to send one.
     pub(super) fn end(&self) {
         let mut state = self.lock();

@@ -23,7 +23,7 @@ const FOR_OTHERS: Duration = Duration::from_secs(1);
 /// How soon a thread that waits beside the loop looks for itself whether it may go on: first, and
 /// at last, when it has looked often. To be told of room is the rule, and this for where nobody tells.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(8);
+const LAST_LOOK: Duration = Duration::from_millis(16);
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Returns when a message of so many bytes may be queued, or the status that refuses it.
