@@ -222,7 +222,7 @@ impl NetworkController {
     /// [`CloseReason::Stalled`].
     ///
     /// Where the program does not run the loop, it writes until the system has taken the message: not
-    /// longer than 50 ms beside a peer that takes nothing while the program may still run the loop, and up
+    /// longer than 1 s beside a peer that takes nothing while the program may still run the loop, and up
     /// to [`Limits::stall_timeout`] once the half that runs it was dropped. While the endpoint connects,
     /// nothing is waited for: [`is_ready`](Self::is_ready) and [`connect_sync`](Self::connect_sync) go on with that.
     ///

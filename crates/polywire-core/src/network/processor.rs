@@ -11,8 +11,9 @@ use crate::net_event::NetEvent;
 use crate::network::loop_slot::{Acquired, LoopSlot, Runner};
 use crate::registry::Stage;
 
-/// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing:
+/// longer than any round trip.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The half of a network that waits for events and hands them out.
 ///
