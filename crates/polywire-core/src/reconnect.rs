@@ -296,6 +296,9 @@ mod tests {
             }
             assert!(backoff.with_jitter(jitter).delay(0).is_some());
         }
+        let second = Duration::from_secs(1);
+        let backoff = Backoff { jitter: f64::NAN, ..Backoff::default().with_first_delay(second) };
+        assert_eq!(backoff.delay(0), Some(second));
     }
 
     #[test]

@@ -28,6 +28,22 @@ fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
 }
 
 #[test]
+fn disconnecting_a_peer_that_a_listener_heard_of_spares_the_listener() {
+    let (client, server) = (Node::new(), Node::echo());
+    let (_, addr) = server.listen(Transport::Udp);
+    let endpoint = client.connect_ready(Transport::Udp, addr);
+    for _ in 0..2 {
+        assert_eq!(client.network().send(endpoint, b"hello"), SendStatus::Sent);
+        assert_eq!(client.message().1, b"hello");
+        let (peer, _) = server.message();
+        assert!(!server.network().disconnect(peer), "there is no connection to end");
+    }
+    assert!(client.network().disconnect(endpoint));
+    assert_eq!(client.network().send(endpoint, b"hello"), SendStatus::ResourceNotFound);
+    assert!(!client.network().disconnect(endpoint));
+}
+
+#[test]
 fn a_datagram_too_large_is_told_as_such_and_the_longest_arrives() {
     let (client, server) = (Node::new(), Node::new());
     let (listener, addr) = server.listen(Transport::Udp);

@@ -84,3 +84,39 @@ impl<S> From<NodeEvent<'_, S>> for StoredNodeEvent<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic;
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use super::*;
+
+    /// Where the panic of `run` is told to be.
+    fn line_of_panic(run: impl FnOnce() + panic::UnwindSafe) -> Option<(String, u32)> {
+        let (told, this_thread) = (Arc::new(Mutex::new(None)), thread::current().id());
+        let before = Arc::new(panic::take_hook());
+        let (inner, others) = (Arc::clone(&told), Arc::clone(&before));
+        panic::set_hook(Box::new(move |info| match info.location() {
+            Some(at) if thread::current().id() == this_thread => {
+                *inner.lock().unwrap() = Some((at.file().to_owned(), at.line()));
+            }
+            _ => others(info), // Another test's.
+        }));
+        assert!(panic::catch_unwind(run).is_err());
+        let _ = panic::take_hook();
+        panic::set_hook(Box::new(move |info| before(info)));
+        let told = told.lock().unwrap();
+        told.clone()
+    }
+
+    #[test]
+    fn an_event_of_the_wrong_kind_panics_where_it_was_taken() {
+        let here = |line| Some((file!().to_owned(), line));
+        let line = line!() + 1;
+        assert_eq!(line_of_panic(|| _ = NodeEvent::Signal(1).network()), here(line));
+        let line = line!() + 1;
+        assert_eq!(line_of_panic(|| _ = StoredNodeEvent::Signal(1).network()), here(line));
+    }
+}

@@ -59,6 +59,7 @@ fn connect_sync_briefly(handler: &Handler, transport: Transport, addr: SocketAdd
     };
     let error = result.expect_err("nobody answers");
     assert!(start.elapsed() < SHORT + Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(error.to_string().contains(&addr.to_string()), "{error}");
     CloseReason::of(&error).expect("it carries the reason").clone()
 }
 

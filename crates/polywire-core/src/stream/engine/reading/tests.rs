@@ -223,3 +223,55 @@ fn what_is_sent_by_itself_is_not_replaced_along_with_an_answer() {
     assert_eq!(took.iter().filter(|byte| **byte == b'!').count(), 1);
     assert_eq!(took.iter().filter(|byte| **byte == b'?').count(), 3 * 2000, "the latest replaced");
 }
+
+/// Each byte is a message, and confirmed.
+struct Confirmed;
+
+impl Protocol for Confirmed {
+    type Encoder = Sized;
+
+    fn encoder(&self) -> Sized {
+        Sized(1)
+    }
+
+    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+        true
+    }
+
+    fn decode<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Decoded<'a>, CloseReason> {
+        out.extend_from_slice(b"ok");
+        Ok(Decoded { consumed: 1, item: Item::Message(&input[..1]) })
+    }
+}
+
+/// Answers each message with itself.
+struct Echo(Arc<dyn crate::adapter::Sender>);
+
+impl Sink for Echo {
+    fn message(&mut self, message: &[u8], _: bool) -> Flow {
+        self.0.send("0.0.0.0:0".parse().unwrap(), message);
+        Flow::Continue
+    }
+}
+
+#[test]
+fn what_comes_with_a_message_is_sent_before_what_later_ones_are_answered_by() {
+    let peer = Arc::new(Peer { says: Mutex::new(b"abc"), ..Peer::default() });
+    let mut engine = Engine::accepted(Arc::clone(&peer), Confirmed, Limits::default());
+    with_io(1000, 1 << 20, |io| {
+        engine.register(&io.registration).unwrap();
+        assert_eq!(engine.open(io), Opening::Ready);
+        let mut echo = Echo(engine.sender());
+        assert_eq!(engine.receive(io, &mut echo), Received::Drained);
+        engine.flush(&io.registration).unwrap();
+    });
+    let took = String::from_utf8(peer.took.lock().unwrap().clone()).unwrap();
+    let at = |text: char, nth: usize| took.match_indices(text).nth(nth).unwrap().0;
+    for (number, answer) in [(0, 'b'), (1, 'c')] {
+        assert!(at('o', number) < at(answer, 0), "{took:?}");
+    }
+}
