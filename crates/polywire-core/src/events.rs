@@ -27,9 +27,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
-use crate::poller::LoopWaker;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Condvar, Mutex, SegQueue, lock};
+use crate::waker::LoopWaker;
 use timers::SharedTimers;
 pub use timers::TimerId;
 

@@ -44,6 +44,7 @@ pub mod simulation;
 pub mod stream;
 mod sync;
 pub mod util;
+mod waker;
 mod writer;
 
 pub use close_reason::{CloseReason, Text};

@@ -29,9 +29,10 @@ use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
 use crate::notifier::Notifier;
-use crate::poller::{AnyPoller, LoopWaker, MioPoller};
+use crate::poller::{AnyPoller, MioPoller};
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
 use crate::shared::{Command, New, Shared};
+use crate::waker::LoopWaker;
 
 use loop_slot::LoopSlot;
 

@@ -12,10 +12,11 @@ use crate::counter::Counter;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::loop_thread::current_thread;
-use crate::poller::{LoopWaker, Poller};
+use crate::poller::Poller;
 use crate::readiness::Readiness;
 use crate::sync::SegQueue;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::waker::LoopWaker;
 
 const NOBODY: u64 = 0;
 

@@ -15,18 +15,16 @@
 mod calls;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "poller/plain_wait.rs")]
 mod precise_wait;
-mod waker;
 
 use std::io;
 use std::time::Duration;
 
 use crate::endpoint::ResourceId;
 use crate::readiness::Readiness;
+use crate::waker::LoopWaker;
 
 use calls::Events;
 use precise_wait::PreciseWait;
-
-pub(crate) use waker::LoopWaker;
 
 /// The number a poller knows a resource by: the whole id where `usize` has 64 bits. Where it has
 /// fewer the generation is cut off, and a stale event may reach a younger resource: spurious

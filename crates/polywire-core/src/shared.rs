@@ -20,7 +20,6 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::notifier::{self, Notifications};
-use crate::poller::LoopWaker;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::shared::close_reasons::CloseReasons;
 use crate::shared::dialers::Dialers;
@@ -29,6 +28,7 @@ use crate::shared::stats::Counters;
 use crate::shared::warnings::Warnings;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, SegQueue, lock};
+use crate::waker::LoopWaker;
 
 const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 

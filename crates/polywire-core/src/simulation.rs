@@ -34,9 +34,10 @@ use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::network::{NetworkController, NetworkProcessor, split_on};
 use crate::node::{self, NodeHandler, NodeListener};
-use crate::poller::{AnyPoller, LoopWaker, Poller, token_of};
+use crate::poller::{AnyPoller, Poller, token_of};
 use crate::readiness::Readiness;
 use crate::sync::{Mutex, MutexGuard};
+use crate::waker::LoopWaker;
 
 use calls::Calls;
 use random::Random;

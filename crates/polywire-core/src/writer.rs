@@ -38,7 +38,7 @@ pub enum Writer {
     /// The loop was called, or will be told by the poller that there is room.
     Loop,
     /// The loop, which comes by itself in a moment, and before its next callback at the latest
-    /// (`poller/waker`); until then any thread that has much.
+    /// (`waker`); until then any thread that has much.
     LoopDelayed,
 }
 

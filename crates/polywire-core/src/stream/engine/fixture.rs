@@ -8,9 +8,9 @@ use crate::adapter::{Io, Registration};
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::notifier::Notifications;
-use crate::poller::LoopWaker;
 use crate::readiness::Readiness;
 use crate::stream::Stream;
+use crate::waker::LoopWaker;
 
 /// The socket to a peer that never ends what it says.
 #[derive(Default)]

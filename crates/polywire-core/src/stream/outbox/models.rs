@@ -9,7 +9,7 @@ use crate::adapter::Registration;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::notifier::Notifications;
-use crate::poller::LoopWaker;
+use crate::waker::LoopWaker;
 
 /// Frames that are the message, which tests choose so that it tells its own length.
 struct Bare;

@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::loop_thread::{GatherForLoop, as_one_of_many, begin_callback};
 use crate::notifier::Notifications;
-use crate::poller::LoopWaker;
 use crate::stream::Prefix;
+use crate::waker::LoopWaker;
 
 /// Frames of one length byte and the message.
 struct OneByte;
