@@ -162,6 +162,12 @@ pub trait Remote: Send {
         let _ = (io, reason);
         Closing::Done
     }
+
+    /// The name of the type, for texts about what it does wrong.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
 }
 
 /// Where a connection hands its messages.

@@ -72,6 +72,12 @@ pub trait Local: Send {
     fn flush(&mut self, registration: &Registration<'_>) {
         let _ = registration;
     }
+
+    /// The name of the type, for texts about what it does wrong.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
 }
 
 /// What any thread closes a listener by.

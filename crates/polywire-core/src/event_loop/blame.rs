@@ -44,16 +44,17 @@ pub(crate) fn blame<R>(culprit: Culprit, run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Makes one call of an adapter that runs no callback. A panic becomes the reason to end the endpoint.
-pub(crate) fn call_adapter<R>(call: impl FnOnce() -> R) -> Result<R, CloseReason> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| reason_of(&*panic))
+/// Makes one call of the adapter of that name, which runs no callback. A panic becomes the reason to end
+/// the endpoint.
+pub(crate) fn call_adapter<R>(name: &str, call: impl FnOnce() -> R) -> Result<R, CloseReason> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| reason_of(name, &*panic))
 }
 
 #[cold]
-pub(super) fn reason_of(panic: &(dyn Any + Send)) -> CloseReason {
+pub(super) fn reason_of(name: &str, panic: &(dyn Any + Send)) -> CloseReason {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = format!("it panicked: {}", text.unwrap_or("with a value that is no text"));
+    let text = format!("{name} panicked: {}", text.unwrap_or("with a value that is no text"));
     tracing::error!("an adapter is at fault: {text}");
     CloseReason::AdapterFault(text.into())
 }

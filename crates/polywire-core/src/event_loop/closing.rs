@@ -111,8 +111,8 @@ impl EventLoop {
             (&mut self.buffer, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
-        let closing =
-            call_adapter(|| remote.close(&mut io, reason)).unwrap_or_else(Closing::Failed);
+        let closing = call_adapter(remote.type_name(), || remote.close(&mut io, reason))
+            .unwrap_or_else(Closing::Failed);
         *flushing = closing == Closing::Flushing;
         if let Closing::Failed(failure) = &closing {
             if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::{Culprit, reason_of, take_culprit};
+use crate::event_loop::resource::Resource;
 use crate::event_loop::{EventLoop, Handle};
 use crate::shared::warnings::Warning;
 
@@ -26,7 +27,8 @@ impl EventLoop {
                 Err(panic) => match take_culprit() {
                     // One that is not in its place was lost, and with it what it counted for.
                     Some(Culprit::Adapter(id)) if self.resource(id).is_some() => {
-                        self.end_faulty(id, reason_of(&*panic), callback);
+                        let name = self.resource(id).map_or("an adapter", Resource::type_name);
+                        self.end_faulty(id, reason_of(name, &*panic), callback);
                     }
                     _ => resume_unwind(panic),
                 },

@@ -32,11 +32,11 @@ impl EventLoop {
             is_provisional: false,
         };
         if let Some(remote) = &mut resource.remote {
-            call_adapter(|| remote.register(&registration))
+            call_adapter(remote.type_name(), || remote.register(&registration))
                 .unwrap_or_else(|reason| Err(reason.into()))?;
         }
         if let Some(local) = resource.local() {
-            call_adapter(|| local.register(&registration))
+            call_adapter(local.type_name(), || local.register(&registration))
                 .unwrap_or_else(|reason| Err(reason.into()))?;
         }
         Ok(())
@@ -58,7 +58,8 @@ impl EventLoop {
             (&mut self.buffer, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
-        let opening = call_adapter(|| remote.open(&mut io)).unwrap_or_else(Opening::Failed);
+        let opening = call_adapter(remote.type_name(), || remote.open(&mut io))
+            .unwrap_or_else(Opening::Failed);
         self.shared.change_half_received(entry, io.half_received);
         match opening {
             Opening::Connecting => {

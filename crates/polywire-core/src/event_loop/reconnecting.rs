@@ -56,7 +56,7 @@ impl EventLoop {
         if let Some(remote) = &mut resource.remote {
             let parts = (&mut *self.buffer, &self.poller, &*self.shared);
             let mut io = lend(parts, (id, budget, Readiness::BOTH));
-            let _ = call_adapter(|| remote.close(&mut io, reason));
+            let _ = call_adapter(remote.type_name(), || remote.close(&mut io, reason));
         }
     }
 

@@ -227,6 +227,14 @@ impl Resource {
         Some((self.remote.as_mut()?, flushing, self.seldom.as_ref()?.reason.as_deref()?))
     }
 
+    /// The name of its adapter's type.
+    pub(super) fn type_name(&mut self) -> &'static str {
+        match &self.remote {
+            Some(remote) => remote.type_name(),
+            None => self.local().map_or("an adapter", |local| local.type_name()),
+        }
+    }
+
     /// Whether something was sent that the connection has not taken yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.entry.sender.as_ref().is_some_and(|sender| sender.queued() > 0)

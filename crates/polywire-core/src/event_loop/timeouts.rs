@@ -115,7 +115,8 @@ impl EventLoop {
             is_provisional: false,
         };
         let Some(remote) = &mut resource.remote else { return false };
-        let turned = call_adapter(|| remote.next_address(&registration)).unwrap_or(false);
+        let turned = call_adapter(remote.type_name(), || remote.next_address(&registration))
+            .unwrap_or(false);
         if turned {
             resource.note_given_up();
             self.arm(resource, resource.entry.limits().connect_timeout);

@@ -41,7 +41,12 @@ impl EventLoop {
             let mut sink = ConnectionSink::new(&self.shared, entry, callback, &mut self.slice);
             let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
-            read.bytes = budget - io.budget;
+            debug_assert!(
+                io.budget <= budget,
+                "{}: `Io::budget` is only used up",
+                remote.type_name()
+            );
+            read.bytes = budget.saturating_sub(io.budget);
             if io.half_received > 0 || entry.half_received() > 0 {
                 read.has_messages = self.shared.counters.messages_in.get() != messages;
                 self.shared.count_half_received(entry, io.half_received);
@@ -86,7 +91,8 @@ impl EventLoop {
         match (resource.stage, &mut resource.remote) {
             (Stage::Ready, Some(remote)) => {
                 if let Err(reason) =
-                    call_adapter(|| remote.flush(&registration)).unwrap_or_else(Err)
+                    call_adapter(remote.type_name(), || remote.flush(&registration))
+                        .unwrap_or_else(Err)
                 {
                     self.end_at(id, reason, callback);
                 }

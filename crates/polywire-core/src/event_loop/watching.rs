@@ -93,7 +93,7 @@ impl EventLoop {
             activity.last_ping = now;
             resource.seldom().activity = Some(activity);
             if let Some(remote) = &mut resource.remote {
-                return call_adapter(|| remote.heartbeat());
+                return call_adapter(remote.type_name(), || remote.heartbeat());
             }
         }
         Ok(())

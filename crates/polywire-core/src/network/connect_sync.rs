@@ -155,7 +155,9 @@ fn open(
             readiness: Readiness { ended: true, ..Readiness::BOTH },
             registration: alone(poller, entry, notifications),
         };
-        match call_adapter(|| remote.open(&mut io)).unwrap_or_else(Opening::Failed) {
+        match call_adapter(remote.type_name(), || remote.open(&mut io))
+            .unwrap_or_else(Opening::Failed)
+        {
             Opening::Ready => return Ok(()),
             Opening::Failed(reason) => return Err(reason),
             Opening::Handshaking if !handshaking => {

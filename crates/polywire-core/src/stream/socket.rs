@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 
 use crate::adapter::Registration;
+use crate::close_reason::CloseReason;
+use crate::stream::misuse::misuse;
 
 /// A non-blocking stream of bytes: a TCP socket, a Unix socket, a pipe.
 ///
@@ -85,11 +87,18 @@ pub trait Stream: Send + Sync + 'static {
 ///
 /// As [`Stream::read`].
 #[inline(always)]
-pub(super) fn read_some(socket: &impl Stream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_some<S: Stream>(socket: &S, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match socket.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(len) if len > buffer.len() => return Err(overrun(socket, "read").into()),
             result => return result,
         }
     }
+}
+
+/// The reason of an endpoint whose stream says that it has moved more bytes than it was given.
+#[cold]
+pub(super) fn overrun<S: Stream>(_: &S, method: &str) -> CloseReason {
+    misuse::<S>(&format!("`Stream::{method}` returns no more than the length of what it is given"))
 }

@@ -151,7 +151,9 @@ const ON_THE_LOOP: [Place; 7] = [
 
 fn assert_ended(network: &NetworkController, place: Place, endpoint: Endpoint) {
     match network.close_reason(endpoint) {
-        Some(CloseReason::AdapterFault(text)) => assert!(text.contains(PAYLOAD), "{text}"),
+        Some(CloseReason::AdapterFault(text)) => {
+            assert!(text.contains("Faulty") && text.contains(PAYLOAD), "{text}");
+        }
         other => panic!("{place:?}: {other:?}"),
     }
     assert_eq!(network.send(endpoint, b"?"), SendStatus::ResourceNotFound, "{place:?}");

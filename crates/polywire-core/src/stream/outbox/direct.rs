@@ -7,6 +7,7 @@ use crate::limits::WhenFull;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::chunks::Piece;
 use crate::stream::outbox::writing::{with_frame, write_frame};
+use crate::stream::socket::overrun;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::Ordering;
 use crate::writer::Writer;
@@ -44,7 +45,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return self.fail(state, CloseReason::from(&error)),
         };
-        if written < parts[0].len() + parts[1].len() {
+        let given = parts[0].len() + parts[1].len();
+        if written > given {
+            return self.fail(state, overrun(socket, "write_vectored"));
+        }
+        if written < given {
             let head = &parts[0][written.min(parts[0].len())..];
             let body = &parts[1][written.saturating_sub(parts[0].len())..];
             // One that waits for room keeps the rest of the message it has begun.

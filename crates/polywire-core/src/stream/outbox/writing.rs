@@ -6,6 +6,7 @@ use std::thread_local;
 
 use crate::stream::Stream;
 use crate::stream::outbox::chunks::{CHUNK, Chunks};
+use crate::stream::socket::overrun;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES: usize = 64;
@@ -85,6 +86,9 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
             None => write_several(socket, batch),
         };
         let written = match result {
+            Ok(written) if written > given => {
+                return (total, Err(overrun(socket, "write_vectored").into()));
+            }
             Ok(written) => written,
             Err(error) => return (total, Err(error)),
         };

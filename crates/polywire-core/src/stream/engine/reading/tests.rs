@@ -275,3 +275,61 @@ fn what_comes_with_a_message_is_sent_before_what_later_ones_are_answered_by() {
         assert!(at('o', number) < at(answer, 0), "{took:?}");
     }
 }
+
+/// A socket that says that it has moved one byte more than it was given, in a read or else in a write.
+struct Overrunning {
+    reads: bool,
+}
+
+impl Stream for Overrunning {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.reads { Ok(buffer.len() + 1) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(buffers.iter().map(|buffer| buffer.len()).sum::<usize>() + 1)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stream_that_moves_more_than_it_was_given_is_named_and_ends_its_endpoint() {
+    for reads in [true, false] {
+        let turn = || {
+            let mut engine = Engine::accepted(Overrunning { reads }, Confirmed, Limits::default());
+            let mut told = None;
+            with_io(1000, 1000, |io| {
+                engine.register(&io.registration).unwrap();
+                assert_eq!(engine.open(io), Opening::Ready);
+                if !reads {
+                    engine.sender().send("0.0.0.0:0".parse().unwrap(), b"x");
+                }
+                let reason = match engine.receive(io, &mut Count(0)) {
+                    Received::Ended(reason) => Some(reason),
+                    _ => engine.flush(&io.registration).err(),
+                };
+                told = reason;
+            });
+            match told {
+                Some(reason @ CloseReason::AdapterFault(_)) => reason.to_string(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let told = std::panic::catch_unwind(turn).unwrap_or_else(|panic| {
+            panic.downcast::<String>().map_or_else(|_| "no text".into(), |text| *text)
+        });
+        let method = if reads { "Stream::read" } else { "Stream::write_vectored" };
+        assert!(told.contains("Overrunning") && told.contains(method), "{told}");
+    }
+}
