@@ -1,7 +1,7 @@
 //! A node in a process whose main program is written in another language.
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -22,7 +22,11 @@ pub extern "C" fn serve(peers: u32) -> u32 {
             let mut peer = TcpStream::connect(addr).expect("the node listens");
             peer.write_all(&[1, b'x']).expect("the node reads");
             thread::sleep(Duration::from_millis(5));
-            // Closed with much unread, which is a reset.
+            // The node reads this end and goes on to write; what comes then is answered by a reset, and
+            // what is written behind that is one write too many.
+            peer.shutdown(Shutdown::Write).expect("the node reads");
+            thread::sleep(Duration::from_millis(1));
+            // Closed with much unread.
         }
     });
     let mut left = 0;
