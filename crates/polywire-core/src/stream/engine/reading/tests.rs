@@ -131,7 +131,9 @@ fn end_of(consumed: usize, is_message: bool) -> String {
             other => panic!("{other:?}"),
         }
     };
-    std::panic::catch_unwind(turn).unwrap_or_else(|panic| match panic.downcast::<String>() {
+    let ended = std::panic::catch_unwind(turn);
+    assert_eq!(ended.is_err(), cfg!(debug_assertions));
+    ended.unwrap_or_else(|panic| match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(_) => "a panic without a text".into(),
     })
