@@ -10,6 +10,9 @@ pub enum SendStatus {
     Sent,
     /// The message is longer than the transport can carry; nothing was sent. Split it.
     MaxPacketSizeExceeded,
+    /// The transport has no way to carry this message, whatever its length, such as a line of text with a
+    /// newline in it; nothing was sent.
+    InvalidMessage,
     /// The endpoint ended, was removed, or never was; nothing was sent.
     ResourceNotFound,
     /// The endpoint lives but can't carry this message now: the network or the peer's address is

@@ -165,7 +165,9 @@ impl Host {
             SendStatus::Full => assert!(!may_wait, "only try_send is refused so"),
             SendStatus::ResourceNotFound => {}
             SendStatus::ResourceNotAvailable => assert!(track.reconnects, "nothing else waits so"),
-            SendStatus::MaxPacketSizeExceeded => panic!("no message is that long"),
+            SendStatus::MaxPacketSizeExceeded | SendStatus::InvalidMessage => {
+                panic!("{status:?}: the transport carries any message of that length")
+            }
         }
         status
     }

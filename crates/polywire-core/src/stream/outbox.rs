@@ -85,8 +85,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Sends `message` or keeps it; `wait` tells whether this may wait for room.
     pub(super) fn send(&self, message: &[u8], wait: bool) -> SendStatus {
-        if message.len() > self.encoder.max_message_size() {
-            return SendStatus::MaxPacketSizeExceeded;
+        if let Some(refusal) = self.encoder.refuse(message) {
+            return refusal;
         }
         self.guarded(|| self.send_short(message, wait))
     }

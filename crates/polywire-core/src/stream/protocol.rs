@@ -1,6 +1,7 @@
 //! Protocols without I/O: bytes in, messages out, and back.
 
 use crate::close_reason::CloseReason;
+use crate::send_status::SendStatus;
 
 /// The protocol of one connection, as the loop's thread sees it: finds messages in what was read,
 /// shakes hands, answers what the protocol itself asks.
@@ -127,6 +128,15 @@ pub trait Encoder: Send + Sync + 'static {
     /// [`SendStatus::MaxPacketSizeExceeded`](crate::send_status::SendStatus) before anything is sent.
     fn max_message_size(&self) -> usize {
         usize::MAX
+    }
+
+    /// What `send` answers to a message that the protocol can't carry, before anything is sent; `None` if it
+    /// can. Default: [`SendStatus::MaxPacketSizeExceeded`] above
+    /// [`max_message_size`](Self::max_message_size). A protocol with more rules answers
+    /// [`SendStatus::InvalidMessage`] as well.
+    #[inline(always)]
+    fn refuse(&self, message: &[u8]) -> Option<SendStatus> {
+        (message.len() > self.max_message_size()).then_some(SendStatus::MaxPacketSizeExceeded)
     }
 
     /// The bytes that go before `message`, if the frame is just these followed by the message as

@@ -1,6 +1,6 @@
 use polywire::adapter::{Connect, Connection};
 use polywire::adapters::tcp::{TcpConnectConfig, connect_stream};
-use polywire::network::{CloseReason, RemoteAddr};
+use polywire::network::{CloseReason, RemoteAddr, SendStatus};
 use polywire::stream::{Decoded, Encoder, Item, Protocol};
 use std::io;
 
@@ -35,8 +35,12 @@ impl Protocol for Lines {
 }
 
 impl Encoder for Lines {
-    fn max_message_size(&self) -> usize {
-        MAX_LINE
+    fn refuse(&self, message: &[u8]) -> Option<SendStatus> {
+        match message.len() {
+            ..=MAX_LINE if message.contains(&b'\n') => Some(SendStatus::InvalidMessage),
+            ..=MAX_LINE => None,
+            _ => Some(SendStatus::MaxPacketSizeExceeded),
+        }
     }
     fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(message);
