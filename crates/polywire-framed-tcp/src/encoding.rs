@@ -19,10 +19,10 @@ use std::mem;
 
 use polywire_core::stream::{Decoded, Item};
 
-use crate::protocol::{Framed, read_size, write_size};
+use crate::length::{read_size, write_size};
+use crate::protocol::Framed;
 
-/// Bytes the length of a message takes on the wire at most.
-pub const MAX_ENCODED_SIZE: usize = 10;
+pub use crate::length::MAX_ENCODED_SIZE;
 
 /// The length of `message` as it is written before it, in `buf`.
 pub fn encode_size<'a>(message: &[u8], buf: &'a mut [u8; MAX_ENCODED_SIZE]) -> &'a [u8] {

@@ -30,6 +30,7 @@
 
 mod config;
 pub mod encoding;
+mod length;
 mod protocol;
 
 use std::io;

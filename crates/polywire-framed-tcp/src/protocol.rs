@@ -1,11 +1,9 @@
-//! The length prefix, as a protocol without I/O.
+//! Length-prefixed messages, as a protocol without I/O.
 
 use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
-use unsigned_varint::decode::{self, Error};
-use unsigned_varint::encode;
 
-use crate::encoding::MAX_ENCODED_SIZE;
+use crate::length::{MAX_ENCODED_SIZE, read_size, write_size};
 
 /// Bytes a message may have unless the configuration says otherwise: 64 MiB.
 pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 64 << 20;
@@ -105,38 +103,10 @@ fn long_prefix(message: &[u8]) -> Option<Prefix> {
     Prefix::new(write_size(message, &mut [0; MAX_ENCODED_SIZE]))
 }
 
-/// The size at the front of `input` and the bytes it takes there; `None` while it is not whole.
-#[inline]
-pub(crate) fn read_size(input: &[u8]) -> Result<Option<(u64, usize)>, CloseReason> {
-    if let Some(&size @ 0..0x80) = input.first() {
-        return Ok(Some((size.into(), 1))); // Most messages are short.
-    }
-    read_long_size(input)
-}
-
-fn read_long_size(input: &[u8]) -> Result<Option<(u64, usize)>, CloseReason> {
-    let violation = |text: &'static str| Err(CloseReason::ProtocolViolation(text.into()));
-    let (size, rest) = match decode::u64(input) {
-        Ok(found) => found,
-        Err(Error::Insufficient) => return Ok(None),
-        Err(Error::NotMinimal) => return violation("a length has needless bytes"),
-        Err(_) => return violation("a length has more than 64 bits"),
-    };
-    let used = input.len() - rest.len();
-    // Nine bytes hold 63 bits, so the tenth holds one. The decoder drops the bits above it.
-    if used == MAX_ENCODED_SIZE && input[MAX_ENCODED_SIZE - 1] > 1 {
-        return violation("a length has more than 64 bits");
-    }
-    Ok(Some((size, used)))
-}
-
-/// The size of `message` as it stands on the wire.
-pub(crate) fn write_size<'a>(message: &[u8], buf: &'a mut [u8; MAX_ENCODED_SIZE]) -> &'a [u8] {
-    encode::u64(message.len() as u64, buf)
-}
-
 #[cfg(test)]
 mod tests {
+    use unsigned_varint::encode;
+
     use super::*;
 
     fn size_on_the_wire(size: u64) -> Vec<u8> {
