@@ -44,6 +44,7 @@ mod connect_config;
 mod encoder;
 mod frame;
 mod handshake;
+mod header;
 mod listen_config;
 mod mask;
 mod protocol;

@@ -7,7 +7,8 @@ use polywire_core::stream::{Decoded, Item};
 
 use crate::assembler::Assembler;
 use crate::close::{self, End, violation};
-use crate::frame::{self, Header, OpCode};
+use crate::frame::{self, OpCode};
+use crate::header::Header;
 use crate::mask;
 use crate::settings::Settings;
 
