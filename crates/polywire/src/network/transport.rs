@@ -2,13 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::str::FromStr;
-
-use polywire_core::adapter::{Connect, Connection, Listen, Listener};
-use polywire_core::address::RemoteAddr;
-
-use super::{TransportConnect, TransportListen};
 
 /// One of the built-in transports, with its default configuration.
 ///
@@ -194,26 +188,6 @@ impl TryFrom<String> for Transport {
 impl From<Transport> for &'static str {
     fn from(transport: Transport) -> Self {
         transport.name()
-    }
-}
-
-impl Connect for Transport {
-    fn tag(&self) -> u8 {
-        self.id()
-    }
-
-    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
-        TransportConnect::from(*self).connect(addr)
-    }
-}
-
-impl Listen for Transport {
-    fn tag(&self) -> u8 {
-        self.id()
-    }
-
-    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
-        TransportListen::from(*self).listen(addr)
     }
 }
 

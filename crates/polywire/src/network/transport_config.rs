@@ -1,11 +1,11 @@
-//! The built-in transports with a configuration each.
+//! The built-in transports with a configuration each, and how they connect and listen.
 
 use std::io;
 
 use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
 
-use super::Transport;
+use super::transport::Transport;
 
 #[cfg(feature = "framed-tcp")]
 use polywire_framed_tcp::{FramedTcpConnectConfig, FramedTcpListenConfig};
@@ -140,5 +140,25 @@ impl Listen for TransportListen {
             #[cfg(feature = "ws")]
             Self::Ws => polywire_ws::Ws.listen(addr),
         }
+    }
+}
+
+impl Connect for Transport {
+    fn tag(&self) -> u8 {
+        self.id()
+    }
+
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        TransportConnect::from(*self).connect(addr)
+    }
+}
+
+impl Listen for Transport {
+    fn tag(&self) -> u8 {
+        self.id()
+    }
+
+    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        TransportListen::from(*self).listen(addr)
     }
 }
