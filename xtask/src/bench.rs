@@ -2,24 +2,23 @@
 
 mod charts;
 mod derive;
+mod outcome;
 pub(crate) mod readme;
 mod run;
+mod scenario;
 mod scenarios;
 mod table;
+mod tools;
+mod values;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::process::{cargo, execute, is_installed, root, target_dir};
-use run::{Outcome, Tools};
-use scenarios::{Case, Scale, Scenario};
-
-/// One contestant's outcomes in one case.
-pub(crate) struct Entry {
-    contestant: &'static str,
-    outcomes: Vec<Outcome>,
-}
+use outcome::Entry;
+use scenario::{Case, Scale, Scenario};
+use tools::Tools;
 
 const USAGE: &str =
     "usage: cargo xtask bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]";
@@ -97,18 +96,6 @@ pub(crate) fn run(args: &[String]) -> Result {
         .into());
     }
     Ok(())
-}
-
-impl Entry {
-    /// A peer that loses messages or waits for ever is a result; a program that breaks is not, and
-    /// neither is polywire doing the like.
-    fn has_broken(&self) -> bool {
-        self.outcomes.iter().any(|outcome| match outcome {
-            Outcome::Broke(_) => true,
-            Outcome::Lost(..) | Outcome::Hung(_) => self.contestant.starts_with("polywire"),
-            Outcome::Measured(_) => false,
-        })
-    }
 }
 
 fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenario>> {

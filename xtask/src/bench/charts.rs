@@ -5,10 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::Entry;
-use super::run::Tools;
-use super::scenarios::Scenario;
-use super::table::spread;
+use super::outcome::Entry;
+use super::scenario::Scenario;
+use super::tools::Tools;
 use crate::Result;
 
 /// Draws the first metric of a scenario as `charts/NAME.svg` beside the `report`.
@@ -22,7 +21,7 @@ pub(crate) fn draw(
     let mut points = String::new();
     for (case, entries) in scenario.cases.iter().zip(measured) {
         for entry in entries {
-            let Some([_, median, _]) = spread(entry, metric.key) else { continue };
+            let Some([_, median, _]) = entry.spread(metric.key) else { continue };
             let _ = writeln!(points, "{}\t{}\t{median}", case.name, entry.contestant);
         }
     }

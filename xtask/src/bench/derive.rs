@@ -1,7 +1,7 @@
 //! What the tables show, from what the processes told.
 
-use super::run::Values;
-use super::scenarios::Case;
+use super::scenario::Case;
+use super::values::Values;
 
 /// Adds every figure that can be told from `values`.
 pub(crate) fn derive(values: &mut Values, case: &Case) {

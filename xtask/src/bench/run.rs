@@ -1,76 +1,19 @@
 //! One run of one contestant: its processes, what they say, and what the system says of them.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use super::derive::derive;
-use super::scenarios::{Case, Placement, Scenario, Shape};
+use super::outcome::Outcome;
+use super::scenario::{Case, Placement, Scenario, Shape};
+use super::tools::Tools;
+use super::values::{self, Values};
 use crate::Result;
-use crate::process::is_installed;
-
-/// What the processes print, and what it comes to.
-pub(crate) type Values = HashMap<String, f64>;
-
-/// How a run ended.
-pub(crate) enum Outcome {
-    Measured(Values),
-    /// The contestant lost or mixed up so many messages, or more.
-    Lost(f64, Values),
-    /// It said nothing more, and did not end.
-    Hung(String),
-    /// It ended too early, or could not be started.
-    Broke(String),
-}
-
-/// The programs that a run may need.
-pub(crate) struct Tools {
-    pub(crate) contestants: PathBuf,
-    /// Two CPUs to keep processes on, which are one if there is but one.
-    pub(crate) cpus: Option<[String; 2]>,
-    pub(crate) has_strace: bool,
-    pub(crate) has_zmq: bool,
-    /// A process that says nothing for so long has failed.
-    patience: Duration,
-}
-
-impl Tools {
-    pub(crate) fn new(contestants: PathBuf, has_zmq: bool, is_quick: bool) -> Self {
-        let patience = Duration::from_secs(if is_quick { 5 } else { 120 });
-        let cpus = if is_installed("taskset", "--version") { cpus() } else { None };
-        Self {
-            contestants,
-            cpus,
-            has_strace: is_installed("strace", "--version"),
-            has_zmq,
-            patience,
-        }
-    }
-
-    /// Which CPU a process is to be kept on.
-    fn cpu(&self, placement: Placement, is_server: bool) -> Option<&str> {
-        let [first, last] = self.cpus.as_ref()?;
-        match placement {
-            Placement::Free => None,
-            Placement::Apart if is_server => Some(first),
-            Placement::Together | Placement::Apart => Some(last),
-        }
-    }
-}
-
-/// The first and the last CPU that this process may run on.
-fn cpus() -> Option<[String; 2]> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim();
-    let mut numbers = list.split([',', '-']);
-    let first = numbers.next()?;
-    Some([first.to_owned(), numbers.next_back().unwrap_or(first).to_owned()])
-}
 
 /// Runs `contestant` once.
 pub(crate) fn once(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Outcome {
@@ -96,8 +39,18 @@ pub(crate) fn once(scenario: &Scenario, case: &Case, contestant: &str, tools: &T
 
 fn solo(case: &Case, contestant: &str, tools: &Tools) -> Result<Values> {
     let args = case.client.words(contestant);
-    let mut process = Process::start(&args, tools, tools.cpu(case.placement, false), None)?;
+    let mut process = Process::start(&args, tools, cpu(tools, case.placement, false), None)?;
     process.line("result")
+}
+
+/// Which CPU a process is to be kept on.
+fn cpu(tools: &Tools, placement: Placement, is_server: bool) -> Option<&str> {
+    let [first, last] = tools.cpus.as_ref()?;
+    match placement {
+        Placement::Free => None,
+        Placement::Apart if is_server => Some(first),
+        Placement::Together | Placement::Apart => Some(last),
+    }
 }
 
 /// A server, or the receiver of a stream, and the one that gives it work.
@@ -108,13 +61,13 @@ fn pair(scenario: &Scenario, case: &Case, contestant: &str, tools: &Tools) -> Re
     });
     let args = case.server.words(contestant);
     let mut server =
-        Process::start(&args, tools, tools.cpu(case.placement, true), strace.as_deref())?;
+        Process::start(&args, tools, cpu(tools, case.placement, true), strace.as_deref())?;
     let port = server.line("port")?["port"];
     let idle = server.usage()?;
 
     let mut args = case.client.words(contestant);
     args.push(format!("port={port}"));
-    let mut client = Process::start(&args, tools, tools.cpu(case.placement, false), None)?;
+    let mut client = Process::start(&args, tools, cpu(tools, case.placement, false), None)?;
     let mut warm = idle.clone();
     if case.client.is_load() {
         client.line("warm")?;
@@ -205,7 +158,7 @@ impl Process {
                 Err(timeout) => return Err(timeout.into()),
             };
             if line.starts_with(kind) {
-                return Ok(values(&line));
+                return Ok(values::parse(&line));
             }
         }
     }
@@ -239,10 +192,4 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Reads `key=value key=value`.
-fn values(line: &str) -> Values {
-    let pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
-    pairs.filter_map(|(key, value)| Some((key.to_owned(), value.parse().ok()?))).collect()
 }

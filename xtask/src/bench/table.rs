@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 
-use super::Entry;
-use super::run::{Outcome, Tools, Values};
-use super::scenarios::{Better, Case, Metric, Scenario};
+use super::outcome::{Entry, Outcome, low_median_high};
+use super::scenario::{Better, Case, Metric, Scenario};
+use super::tools::Tools;
 use crate::process::output;
 
 /// What a reader must know before the figures.
@@ -140,7 +140,7 @@ fn row(text: &mut String, case: &Case, metric: &Metric, names: &[&str], entries:
 }
 
 fn cell(entry: &Entry, metric: &Metric, reference: &Entry) -> String {
-    let Some([low, median, high]) = spread(entry, metric.key) else { return "failed".into() };
+    let Some([low, median, high]) = entry.spread(metric.key) else { return "failed".into() };
     let mut text = shown(median);
     if entry.outcomes.len() > 1 {
         let _ = write!(text, " [{}..{}]", shown(low), shown(high));
@@ -159,7 +159,7 @@ fn cell(entry: &Entry, metric: &Metric, reference: &Entry) -> String {
 
 /// How an entry does against the reference in the same round: the median of that.
 fn compared(entry: &Entry, metric: &Metric, reference: &Entry) -> Option<f64> {
-    let of = |outcome| Some(*values(outcome)?.get(metric.key)?);
+    let of = |outcome: &Outcome| Some(*outcome.values()?.get(metric.key)?);
     let runs = entry.outcomes.iter().zip(&reference.outcomes);
     let differences = runs.filter_map(|(outcome, reference)| {
         let (value, reference) = (of(outcome)?, of(reference)?);
@@ -172,24 +172,6 @@ fn compared(entry: &Entry, metric: &Metric, reference: &Entry) -> Option<f64> {
     let [_, median, _] = low_median_high(differences.filter(|value| !value.is_nan()).collect())?;
     let tells = median != 0.0 || matches!(metric.better, Better::LowerBy);
     (median.is_finite() && tells).then_some(median)
-}
-
-/// The lowest, the median and the highest of what was measured.
-pub(crate) fn spread(entry: &Entry, key: &str) -> Option<[f64; 3]> {
-    let values = entry.outcomes.iter().filter_map(|outcome| values(outcome)?.get(key).copied());
-    low_median_high(values.collect())
-}
-
-fn low_median_high(mut values: Vec<f64>) -> Option<[f64; 3]> {
-    values.sort_by(f64::total_cmp);
-    Some([*values.first()?, values[values.len() / 2], *values.last()?])
-}
-
-fn values(outcome: &Outcome) -> Option<&Values> {
-    match outcome {
-        Outcome::Measured(values) | Outcome::Lost(_, values) => Some(values),
-        Outcome::Hung(_) | Outcome::Broke(_) => None,
-    }
 }
 
 /// What did not go as it should.

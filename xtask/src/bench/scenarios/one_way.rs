@@ -1,6 +1,6 @@
 //! Streams of messages in one direction.
 
-use super::{Case, Metric, Role, Scale, Scenario, Shape, case, higher, lower};
+use crate::bench::scenario::{Case, Metric, Role, Scale, Scenario, Shape, case, higher, lower};
 
 fn one_way(transport: &'static str, size: u64, contestants: &[&'static str], ms: u64) -> Case {
     let args = format!("size={size} ms={ms} buffer=default");

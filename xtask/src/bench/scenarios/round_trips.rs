@@ -1,6 +1,8 @@
 //! Messages that are answered.
 
-use super::{Better, Case, Metric, Placement, Scale, Scenario, Shape, case, higher, lower};
+use crate::bench::scenario::{
+    Better, Case, Metric, Placement, Scale, Scenario, Shape, case, higher, lower,
+};
 
 /// A row whose client is the load generator.
 fn loaded(

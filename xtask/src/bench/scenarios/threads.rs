@@ -1,6 +1,6 @@
 //! What needs no network: signals, timers, the end of a loop.
 
-use super::{Case, Placement, Scale, Scenario, Shape, case, higher, lower};
+use crate::bench::scenario::{Case, Placement, Scale, Scenario, Shape, case, higher, lower};
 
 fn solo(
     program: &'static str,
