@@ -13,7 +13,8 @@ use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
 use crate::poller::token_of;
-use crate::simulation::{Call, Port, SimNode, SimStream, World};
+use crate::simulation::state::Port;
+use crate::simulation::{Call, SimNode, SimStream, World};
 use crate::stream::{Engine, Protocol, Stream};
 
 impl SimNode {

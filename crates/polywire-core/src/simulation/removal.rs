@@ -1,6 +1,9 @@
 //! Worlds in which one node removes, pauses and resumes at any moment what it has events of.
 
+mod actions;
 mod peers;
+mod phase;
+mod ports;
 mod program;
 mod verdict;
 
@@ -9,24 +12,12 @@ use std::time::Duration;
 
 use crate::limits::Limits;
 use crate::node::NodeEvent;
-use crate::send_status::SendStatus;
 use crate::simulation::host::Host;
 use crate::simulation::{Faults, Wire, World};
 
 use peers::Peers;
+use phase::Phase;
 use program::Program;
-
-/// What the world goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Everybody does anything.
-    Acting,
-    /// Faults are over, everything is resumed, and what is under way arrives.
-    Resting,
-    /// Each end that lives has sent one more message, which arrives.
-    LastWords,
-    Over,
-}
 
 /// Runs the world of `seed`: one node listens on a few ports and connects to others, which connect to
 /// it, send, remove and pause as they like. Inside its callbacks, of events as of plain signals, of
@@ -135,15 +126,6 @@ fn end(world: &World, host: Host, peers: &Mutex<Peers>) -> Host {
     world.while_waiting(None);
     assert_eq!(world.open_sockets(), 0, "sockets are left");
     host
-}
-
-/// Each end that lives sends one more message.
-fn send_last_words(host: &mut Host) {
-    let ready: Vec<_> = host.ready().map(|track| track.endpoint).collect();
-    for endpoint in ready {
-        let status = host.send(endpoint, 100, false);
-        assert_eq!(status, SendStatus::Sent, "{endpoint} is there and takes nothing");
-    }
 }
 
 fn lock(peers: &Mutex<Peers>) -> MutexGuard<'_, Peers> {

@@ -5,13 +5,10 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::simulation::host::Host;
-use crate::simulation::removal::program::{CONNECTS, PORTS, some_endpoint, some_len};
-use crate::simulation::removal::{Phase, send_last_words};
+use crate::simulation::removal::actions::{CONNECTS, send_last_words, some_endpoint, some_len};
+use crate::simulation::removal::phase::Phase;
+use crate::simulation::removal::ports::{PEER_PORTS, PORTS};
 use crate::simulation::{Faults, Wire, World};
-
-/// The port of the first of them; the others have the next ones.
-pub(super) const FIRST_PORT: u16 = 6000;
-pub(super) const COUNT: usize = 2;
 
 /// Times that they act.
 const STEPS: usize = 60;
@@ -37,8 +34,8 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn new(world: &World, (wire, limits): (&Wire, &Limits)) -> Self {
-        let mut hosts: Vec<_> = (0..COUNT).map(|_| Host::new(world, wire)).collect();
-        for (host, port) in hosts.iter_mut().zip(FIRST_PORT..) {
+        let mut hosts: Vec<_> = PEER_PORTS.map(|_| Host::new(world, wire)).collect();
+        for (host, port) in hosts.iter_mut().zip(PEER_PORTS) {
             host.listen(wire, limits.clone(), port).expect("nobody else listens there");
         }
         Self {
@@ -96,7 +93,7 @@ impl Peers {
 
     fn act(&mut self) {
         self.world.advance(Duration::from_millis(self.world.choose(6) as u64));
-        for index in 0..COUNT {
+        for index in 0..self.hosts.len() {
             for _ in 0..self.world.choose(6) {
                 self.step(index);
             }

@@ -1,6 +1,5 @@
 //! What the program of the node does in its callbacks.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, ResourceId};
@@ -9,15 +8,10 @@ use crate::limits::Limits;
 use crate::net_event::NetEvent;
 use crate::reconnect::Backoff;
 use crate::simulation::host::Host;
-use crate::simulation::removal::{Phase, peers, send_last_words};
+use crate::simulation::removal::actions::{CONNECTS, send_last_words, some_endpoint, some_len};
+use crate::simulation::removal::phase::Phase;
+use crate::simulation::removal::ports::{DISCARD, PEER_PORTS, PORTS};
 use crate::simulation::{Wire, World};
-
-/// Where it listens.
-pub(super) const PORTS: Range<u16> = 5000..5003;
-/// Nobody answers there.
-const DISCARD: u16 = 9;
-/// Endpoints that one node opens at most.
-pub(super) const CONNECTS: usize = 16;
 
 pub(super) enum Signal {
     /// To do anything.
@@ -139,7 +133,7 @@ impl<'a> Program<'a> {
             0 => DISCARD,
             1 => PORTS.end, // Nobody listens there.
             2 => PORTS.start + self.world.choose(PORTS.len()) as u16,
-            _ => peers::FIRST_PORT + self.world.choose(peers::COUNT) as u16,
+            _ => PEER_PORTS.start + self.world.choose(PEER_PORTS.len()) as u16,
         };
         let backoff = Backoff::default()
             .with_first_delay(Duration::from_millis(10))
@@ -166,20 +160,5 @@ impl<'a> Program<'a> {
     /// One of so many times.
     fn chance(&self, times: usize) -> bool {
         self.world.choose(times) == 0
-    }
-}
-
-/// Any endpoint the node ever had.
-pub(super) fn some_endpoint(host: &Host, world: &World) -> Option<Endpoint> {
-    let count = host.endpoints.len();
-    let track = host.endpoints.values().nth(world.choose(count))?;
-    Some(track.endpoint)
-}
-
-/// Mostly short, so that several are read at once.
-pub(super) fn some_len(world: &World) -> usize {
-    match world.choose(8) {
-        0 => world.choose(3 * 4096),
-        _ => world.choose(200),
     }
 }
