@@ -14,26 +14,27 @@ mod hoard;
 mod holders;
 mod pings;
 mod reset;
+mod shared;
 mod silent;
 mod slow_download;
 mod storm;
 mod udp;
 mod ws_frames;
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use crate::random::Random;
 use crate::server::Way;
 use client::Client;
+use shared::Shared;
+
+pub(crate) use client::source_of;
 
 /// Clients that misbehave at a time.
 const THREADS: usize = 32;
-/// Sockets they have open at a time, all together.
-const MAX_SOCKETS: i64 = 280;
 
 /// A way to misbehave.
 pub(crate) struct Kind {
@@ -63,37 +64,19 @@ pub(crate) const KINDS: [Kind; 17] = [
     Kind { name: "hoard", weight: 1, run: hoard::run },
 ];
 
-/// What all the clients share.
+/// All the clients that misbehave in a run.
 pub(crate) struct Field {
     seed: u64,
-    way: Way,
-    addrs: [SocketAddr; 4],
     /// The only kind to be drawn, if there is one.
     only: Option<usize>,
     next_client: AtomicU64,
-    sockets: AtomicI64,
-    tallies: [Tally; KINDS.len()],
-    faults: Mutex<Vec<String>>,
-}
-
-/// What the clients of one kind have met.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) clients: AtomicU64,
-    /// Connections.
-    pub(crate) opened: AtomicU64,
-    /// Attempts to connect that failed, or took too long.
-    pub(crate) failed: AtomicU64,
-    /// Connections that the server ended while the client looked.
-    pub(crate) closed: AtomicU64,
-    pub(crate) reset: AtomicU64,
+    pub(crate) shared: Shared,
 }
 
 impl Field {
     pub(crate) fn new(seed: u64, way: Way, addrs: [SocketAddr; 4], only: Option<usize>) -> Self {
-        let tallies = std::array::from_fn(|_| Tally::default());
-        let (next_client, sockets) = (AtomicU64::new(0), AtomicI64::new(MAX_SOCKETS));
-        Self { seed, way, addrs, only, next_client, sockets, tallies, faults: Mutex::default() }
+        let shared = Shared::new(way, addrs, KINDS.len());
+        Self { seed, only, next_client: AtomicU64::new(0), shared }
     }
 
     /// Runs one client after the other, on each of the threads, until that time. Every script that
@@ -114,31 +97,9 @@ impl Field {
         let mut random = Random::of_client(self.seed, index);
         let drawn = draw_kind(&mut random);
         let kind = self.only.unwrap_or(drawn);
-        self.tallies[kind].clients.fetch_add(1, Ordering::Relaxed);
-        (KINDS[kind].run)(&mut Client::new(self, kind, random, until));
+        self.shared.tally(kind).clients.fetch_add(1, Ordering::Relaxed);
+        (KINDS[kind].run)(&mut Client::new(&self.shared, kind, random, until));
     }
-
-    /// How many connections were opened, and how many attempts failed.
-    pub(crate) fn connections(&self) -> (u64, u64) {
-        let sum = |counter: fn(&Tally) -> &AtomicU64| -> u64 {
-            self.tallies.iter().map(|tally| counter(tally).load(Ordering::Relaxed)).sum()
-        };
-        (sum(|tally| &tally.opened), sum(|tally| &tally.failed))
-    }
-
-    /// What even a client that misbehaves may expect, and did not get.
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<String>> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn tally(&self, kind: usize) -> &Tally {
-        &self.tallies[kind]
-    }
-}
-
-/// The address that the clients of a kind connect from: by it the server tells them apart.
-pub(crate) fn source_of(kind: usize) -> IpAddr {
-    IpAddr::from([127, 0, 1, kind as u8 + 1])
 }
 
 fn draw_kind(random: &mut Random) -> usize {

@@ -40,7 +40,7 @@ fn print_mischief(Verdict { field, counts, .. }: &Verdict) {
         "misbehaviour", "clients", "opened", "accepted", "saw end", "reset"
     );
     for (kind, of_kind) in KINDS.iter().enumerate() {
-        let tally = field.tally(kind);
+        let tally = field.shared.tally(kind);
         let [clients, opened, closed, reset] =
             [&tally.clients, &tally.opened, &tally.closed, &tally.reset].map(load);
         let source = source_of(kind);

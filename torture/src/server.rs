@@ -5,9 +5,9 @@
 //! node and prints one report more. At the end of its input it stops too, so it never outlives the
 //! process that started it.
 
+mod watch;
 mod way;
 
-use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -17,11 +17,10 @@ use polywire::adapters::framed_tcp::FramedTcpListenConfig;
 use polywire::adapters::tcp::TcpListenConfig;
 use polywire::adapters::udp::Udp;
 use polywire::adapters::ws::WsListenConfig;
-use polywire::network::{
-    Endpoint, NetEvent, NetworkController, ResourceType, SendStatus, Stats, Transport,
-};
+use polywire::network::{NetworkController, Stats, Transport};
 use polywire::{Limits, NodeLimits};
 
+use watch::{Watch, lock};
 use way::Running;
 pub(crate) use way::{WAYS, Way};
 
@@ -93,60 +92,6 @@ fn listen(network: &NetworkController, way: Way) -> io::Result<[SocketAddr; 4]> 
     Ok(addrs)
 }
 
-/// What the server has seen: counted by the peers' addresses, for each misbehaviour has its own.
-#[derive(Default)]
-struct Watch {
-    alive: HashSet<Endpoint>,
-    /// Messages that came behind the end of those who sent them.
-    unanswered: u64,
-    counts: BTreeMap<String, u64>,
-}
-
-impl Watch {
-    fn meet(&mut self, network: &NetworkController, event: &NetEvent<'_>) {
-        match *event {
-            NetEvent::Accepted(endpoint, listener) => {
-                self.count(format!("accepted/{}", endpoint.addr().ip()));
-                if !self.alive.insert(endpoint) || !listener.is_local() {
-                    self.count("broken/E2: accepted twice, or by no listener".into());
-                }
-            }
-            NetEvent::Message(endpoint, _) => {
-                let is_connection = endpoint.resource_id().resource_type() == ResourceType::Remote;
-                if is_connection && !self.alive.contains(&endpoint) {
-                    let what = "a message before Accepted or after Disconnected";
-                    self.count(format!("broken/E2, E4: {what}"));
-                }
-            }
-            NetEvent::Disconnected(endpoint) => self.disconnected(network, endpoint),
-            NetEvent::Connected(..) => {
-                self.count("broken/E1: connected, and never asked to".into());
-            }
-        }
-    }
-
-    fn note_answer(&mut self, status: SendStatus) {
-        self.unanswered += u64::from(status != SendStatus::Sent);
-    }
-
-    fn disconnected(&mut self, network: &NetworkController, endpoint: Endpoint) {
-        if !self.alive.remove(&endpoint) {
-            self.count("broken/E3: disconnected without being accepted, or twice".into());
-        }
-        let Some(reason) = network.close_reason(endpoint) else {
-            return self.count("broken/E3: disconnected without a reason".into());
-        };
-        // The variant's name is its kind.
-        let reason = format!("{reason:?}");
-        let kind = reason.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        self.count(format!("ended/{}/{kind}", endpoint.addr().ip()));
-    }
-
-    fn count(&mut self, name: String) {
-        *self.counts.entry(name).or_default() += 1;
-    }
-}
-
 fn print_report(watch: &Watch, stats: &Stats) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (name, value) in &watch.counts {
@@ -163,9 +108,4 @@ fn print_report(watch: &Watch, stats: &Stats) -> io::Result<()> {
     writeln!(out, "wake_ups {}", stats.wake_ups)?;
     writeln!(out, "end")?;
     out.flush()
-}
-
-/// A panic of the callback is told by the node's task; what it had counted still counts.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

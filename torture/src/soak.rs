@@ -5,6 +5,7 @@
 
 mod polled;
 mod pool;
+mod progress;
 mod talkers;
 
 use std::thread;
@@ -12,13 +13,12 @@ use std::time::{Duration, Instant};
 
 use polywire::network::Transport;
 
+use progress::Progress;
+
 /// The transports with connections.
 const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
 /// Nothing may stand still for longer.
 const MAX_STALL: Duration = Duration::from_secs(1);
-/// What nobody hears of for so long has ended.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// A program: runs over that transport until then.
 struct Kind {
     name: &'static str,
@@ -32,35 +32,6 @@ const KINDS: [Kind; 5] = [
     Kind { name: "ring", run: talkers::ring },
     Kind { name: "itself", run: talkers::itself },
 ];
-
-/// What came, and the longest time in which nothing did.
-#[derive(Clone, Copy, Debug)]
-struct Progress {
-    bytes: u64,
-    last: Instant,
-    stall: Duration,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { bytes: 0, last: Instant::now(), stall: Duration::ZERO }
-    }
-
-    fn came(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-        self.stall = self.stall.max(self.last.elapsed());
-        self.last = Instant::now();
-    }
-
-    /// Nothing is expected from now on until something comes.
-    fn rests(&mut self) {
-        self.last = Instant::now();
-    }
-
-    fn with(self, other: Self) -> Self {
-        Self { bytes: self.bytes + other.bytes, stall: self.stall.max(other.stall), ..self }
-    }
-}
 
 /// Runs all programs at a time, or those of one name, over all transports.
 pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> {
@@ -117,6 +88,7 @@ fn tell(name: &str, transport: Transport, result: &Result<Progress, String>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use progress::PATIENCE;
 
     #[test]
     fn every_program_goes_on_for_a_moment() {

@@ -86,7 +86,7 @@ impl Trial {
         let finish = |witness: Witness| (witness.transport, witness.finish(PATIENCE));
         let witnesses: Vec<_> = self.witnesses.into_iter().map(finish).collect();
         let mut faults = self.faults;
-        faults.append(&mut self.field.faults());
+        faults.append(&mut self.field.shared.faults());
         for (transport, notes) in &witnesses {
             faults.extend(notes.faults.iter().map(|fault| format!("{transport} client: {fault}")));
             if !self.way.waits_for_slow_ones() {
@@ -193,7 +193,7 @@ impl Trial {
 
     /// Every connection that a client opened was accepted, refused or turned away.
     fn check_accounts(&mut self, counts: &Counts) {
-        let (opened, failed) = self.field.connections();
+        let (opened, failed) = self.field.shared.connections();
         let count = |name: &str| counts.get(name).copied().unwrap_or_default();
         let accepted = (0..KINDS.len()).map(|kind| count(&format!("accepted/{}", source_of(kind))));
         let met = accepted.sum::<u64>() + count("refused") + count("turned_away");

@@ -1,7 +1,7 @@
 //! What a script has at hand: its choices, and sockets without manners.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use polywire::network::Transport;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::frames;
-use super::{Field, Tally, source_of};
+use super::shared::{Permit, Shared, Tally};
 use crate::random::Random;
 
 /// How long a blocking call of a client takes at most.
@@ -18,17 +18,22 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(300);
 /// The transports with connections.
 const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
 
+/// The address that the clients of a kind connect from: by it the server tells them apart.
+pub(crate) fn source_of(kind: usize) -> IpAddr {
+    IpAddr::from([127, 0, 1, kind as u8 + 1])
+}
+
 /// One client that misbehaves.
 pub(crate) struct Client<'a> {
     pub(crate) random: Random,
-    field: &'a Field,
+    shared: &'a Shared,
     kind: usize,
     until: Instant,
 }
 
 impl<'a> Client<'a> {
-    pub(crate) fn new(field: &'a Field, kind: usize, random: Random, until: Instant) -> Self {
-        Self { random, field, kind, until }
+    pub(crate) fn new(shared: &'a Shared, kind: usize, random: Random, until: Instant) -> Self {
+        Self { random, shared, kind, until }
     }
 
     /// Whether the run is over: scripts end early then.
@@ -54,7 +59,7 @@ impl<'a> Client<'a> {
 
     /// Connects and says nothing. `None` if that fails, or if there are sockets enough.
     pub(crate) fn open(&mut self, transport: Transport) -> Option<Peer<'a>> {
-        let permit = Permit::take(self.field)?;
+        let permit = Permit::take(self.shared)?;
         let connect = || -> io::Result<TcpStream> {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             socket.bind(&SocketAddr::new(source_of(self.kind), 0).into())?;
@@ -64,7 +69,7 @@ impl<'a> Client<'a> {
             socket.set_write_timeout(Some(CALL_TIMEOUT))?;
             Ok(socket.into())
         };
-        let tally = self.field.tally(self.kind);
+        let tally = self.shared.tally(self.kind);
         let Ok(stream) = connect() else {
             tally.failed.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -83,12 +88,12 @@ impl<'a> Client<'a> {
 
     /// Whether each message is answered before anything else happens on its connection.
     pub(crate) fn is_answered_at_once(&self) -> bool {
-        !self.field.way.waits_for_slow_ones()
+        !self.shared.way.waits_for_slow_ones()
     }
 
     /// The server owes this client something and did not give it.
     pub(crate) fn fault(&self, text: String) {
-        self.field.faults().push(text);
+        self.shared.faults().push(text);
     }
 
     /// A datagram socket towards the server.
@@ -100,7 +105,7 @@ impl<'a> Client<'a> {
     }
 
     fn addr(&self, transport: Transport) -> SocketAddr {
-        self.field.addrs[usize::from(transport.id())]
+        self.shared.addrs[usize::from(transport.id())]
     }
 }
 
@@ -184,25 +189,6 @@ impl Datagrams {
     /// Reads one datagram, if there is one.
     pub(crate) fn skip_one(&self) {
         let _ = self.socket.recv(&mut [0; 2048]);
-    }
-}
-
-/// The right to a socket.
-struct Permit<'a>(&'a Field);
-
-impl<'a> Permit<'a> {
-    fn take(field: &'a Field) -> Option<Self> {
-        if field.sockets.fetch_sub(1, Ordering::Relaxed) > 0 {
-            return Some(Self(field));
-        }
-        field.sockets.fetch_add(1, Ordering::Relaxed);
-        None
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.sockets.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use polywire::network::{self, Endpoint, NetEvent, NetworkController};
 use polywire::node::{self, NodeEvent, StoredNodeEvent};
 
-use super::{Watch, lock};
+use super::watch::{Watch, lock};
 
 /// How the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

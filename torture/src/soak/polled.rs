@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use polywire::network::{self, Endpoint, NetEvent, NetworkController, SendStatus, Transport};
 use polywire::node::{self, NodeEvent};
 
-use super::{PATIENCE, Progress};
+use super::progress::{PATIENCE, Progress};
 use crate::ping;
 
 const PAYLOAD: usize = 1000;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use polywire::network::{Endpoint, NetEvent, NetworkController, SendStatus, Transport};
 use polywire::node::{self, NodeEvent};
 
-use super::{PATIENCE, Progress};
+use super::progress::{PATIENCE, Progress};
 use crate::ping;
 
 const WORKERS: usize = 4;

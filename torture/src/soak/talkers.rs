@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use polywire::network::{Endpoint, NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
-use super::{PATIENCE, Progress};
+use super::progress::{PATIENCE, Progress};
 
 const MESSAGE: usize = if cfg!(debug_assertions) { 64 << 10 } else { 1 << 20 };
 /// Messages at a time, on each connection and each way.
