@@ -1,11 +1,12 @@
 //! Tortures a server on loopback for a bounded time, and checks that nobody else suffers.
 //!
-//! Clients that misbehave in every way the transports offer, by scripts drawn from a seed, go at an
-//! echo server in a process of its own, while well-behaved ones ping it and check their contracts
+//! Fault clients, which misbehave in every way the transports offer, by scripts drawn from a seed, go at
+//! an echo server in a process of its own, while healthy ones ping it and check their contracts
 //! and their latency. At the end the server must be as it was before: connections, bytes,
 //! descriptors, memory. `cargo xtask torture` runs it.
 
-mod mischief;
+mod faults;
+mod healthy;
 mod ping;
 mod process;
 mod random;
@@ -13,22 +14,21 @@ mod report;
 mod server;
 mod soak;
 mod trial;
-mod witness;
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use mischief::KINDS;
+use faults::KINDS;
 use server::{WAYS, Way};
 use trial::Trial;
 
 const USAGE: &str = "\
 usage: polywire-torture [--soak] [--seconds N] [--seed S] [--only KIND] [--way WAY]
 
-  --soak        programs that wait for each other, rather than clients that misbehave
+  --soak        programs that wait for each other, rather than fault clients
   --seconds N   how long, 30 by default
   --seed S      what the clients' scripts are drawn from, any by default
-  --only KIND   one kind of misbehaviour alone
+  --only KIND   one kind of fault alone
   --way WAY     how the server runs: callback, queue, polled or threads; the seed's by default";
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn torture(args: &Args) -> Result<(), String> {
     let trial = Trial::start(args.seed, way, only).map_err(|error| error.to_string())?;
     let verdict = trial.run(args.duration);
     report::print(&verdict);
-    match verdict.faults.len() {
+    match verdict.violations.len() {
         0 => Ok(()),
         broken => Err(format!("{broken} contracts broken, seed {}", args.seed)),
     }

@@ -1,4 +1,4 @@
-//! The messages of well-behaved clients: length, number, checksum, payload.
+//! The messages of healthy clients: length, number, checksum, payload.
 
 /// Bytes before the payload: the length of the payload (4), the number (8), the checksum (8).
 const HEADER_LEN: usize = 20;

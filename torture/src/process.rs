@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::Way;
 
-/// Descriptors the server may have: fewer than a hoarder opens.
+/// Descriptors the server may have: fewer than a connection flood opens.
 const DESCRIPTORS: u32 = 200;
 /// Until a question to the server counts as unanswered, or its end as not coming.
 const DEADLINE: Duration = Duration::from_secs(5);

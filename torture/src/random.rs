@@ -1,7 +1,7 @@
 //! Random choices that repeat: the same seed and index, the same choices.
 
-/// A generator of the kind splitmix64 (Steele, Lea, Flood 2014): small, fast, good enough to
-/// misbehave by.
+/// A generator of the kind splitmix64 (Steele, Lea, Flood 2014): small, fast, good enough
+/// for what clients do.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 

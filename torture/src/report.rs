@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::mischief::{KINDS, source_of};
+use crate::faults::{KINDS, source_of};
+use crate::healthy::Notes;
 use crate::process::Counts;
 use crate::trial::Verdict;
-use crate::witness::Notes;
 
 pub(crate) fn print(verdict: &Verdict) {
-    print_mischief(verdict);
-    print_witnesses(verdict);
+    print_faults(verdict);
+    print_healthy(verdict);
     let count = |name: &str| verdict.counts.get(name).copied().unwrap_or_default();
     println!(
         "\nserver: {} handshakes failed, {} turned away, {} times out of descriptors, \
@@ -27,42 +27,42 @@ pub(crate) fn print(verdict: &Verdict) {
         let mib = mark.resident as f64 / f64::from(1 << 20);
         println!("{}: {mib:.1} MiB resident, {} descriptors", mark.when, mark.descriptors);
     }
-    for fault in &verdict.faults {
-        println!("BROKEN {fault}");
+    for violation in &verdict.violations {
+        println!("BROKEN {violation}");
     }
 }
 
 /// Of connections opened and not accepted, the handshake failed, or they were turned away or gone
 /// before.
-fn print_mischief(Verdict { field, counts, .. }: &Verdict) {
+fn print_faults(Verdict { fault_clients, counts, .. }: &Verdict) {
     println!(
-        "\n{:14}{:>8}{:>9}{:>9}{:>9}{:>9}  ended at the server by",
-        "misbehaviour", "clients", "opened", "accepted", "saw end", "reset"
+        "\n{:18}{:>8}{:>9}{:>9}{:>9}{:>9}  ended at the server by",
+        "fault", "clients", "opened", "accepted", "saw end", "reset"
     );
     for (kind, of_kind) in KINDS.iter().enumerate() {
-        let tally = field.shared.tally(kind);
+        let tally = fault_clients.shared.tally(kind);
         let [clients, opened, closed, reset] =
             [&tally.clients, &tally.opened, &tally.closed, &tally.reset].map(load);
         let source = source_of(kind);
         let accepted = counts.get(&format!("accepted/{source}")).copied().unwrap_or_default();
         let ended = shown(counts, &format!("ended/{source}/"));
         println!(
-            "{:14}{clients:>8}{opened:>9}{accepted:>9}{closed:>9}{reset:>9}  {ended}",
+            "{:18}{clients:>8}{opened:>9}{accepted:>9}{closed:>9}{reset:>9}  {ended}",
             of_kind.name
         );
     }
 }
 
-fn print_witnesses(Verdict { witnesses, .. }: &Verdict) {
+fn print_healthy(Verdict { healthy, .. }: &Verdict) {
     println!(
-        "\n{:14}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}",
-        "well-behaved", "sent", "answered", "lost", "p50 ms", "p99 ms", "max ms"
+        "\n{:18}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}",
+        "healthy", "sent", "answered", "lost", "p50 ms", "p99 ms", "max ms"
     );
-    for (transport, notes) in witnesses {
+    for (transport, notes) in healthy {
         let [p50, p99, max] =
             [50, 99, 100].map(|percent| notes.latency(percent).as_secs_f64() * 1e3);
         println!(
-            "{:14}{:>8}{:>9}{:>9}{p50:>9.2}{p99:>9.2}{max:>9.2}",
+            "{:18}{:>8}{:>9}{:>9}{p50:>9.2}{p99:>9.2}{max:>9.2}",
             transport.to_string(),
             notes.sent,
             notes.latencies.len(),

@@ -42,7 +42,7 @@ pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> 
     }
     println!("{} s", duration.as_secs());
     let until = Instant::now() + duration;
-    let faults: usize = thread::scope(|scope| {
+    let failures: usize = thread::scope(|scope| {
         let pairs = kinds.iter().flat_map(|kind| STREAMS.map(|transport| (*kind, transport)));
         let running: Vec<_> = pairs
             .map(|(kind, transport)| {
@@ -55,10 +55,10 @@ pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> 
         });
         told.sum()
     });
-    if faults == 0 {
+    if failures == 0 {
         Ok(())
     } else {
-        Err(format!("{faults} programs did not go on as they should"))
+        Err(format!("{failures} programs did not go on as they should"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One run: a server, well-behaved clients, misbehaviour in two rounds, and what must hold after.
+//! One run: a server, healthy clients, fault clients in three parts, and what must hold after.
 
 use std::io;
 use std::thread;
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use polywire::network::Transport;
 
-use crate::mischief::{Field, KINDS, source_of};
+use crate::faults::{FaultClients, KINDS, source_of};
+use crate::healthy::{HealthyClient, Notes};
 use crate::process::{Counts, Server};
 use crate::server::{PATIENCE, Way};
 use crate::soak;
-use crate::witness::{Notes, Witness};
 
 /// What becomes of the server's memory is looked at after each of so many parts of the run: what it
 /// takes at the end is held against the most before, for the allocator has its ups and downs.
@@ -32,26 +32,26 @@ const STOPPED: Duration = Duration::from_millis(1500);
 const MAX_IDLE_TICKS: u64 = 5;
 /// How long `stop` may take, in milliseconds.
 const MAX_STOP_MS: u64 = 1000;
-/// Well-behaved clients that the server has accepted, and its listeners.
+/// Healthy clients that the server has accepted, and its listeners.
 const IDLE_ENDPOINTS: u64 = 3 + 4;
 
 pub(crate) struct Trial {
     server: Server,
     way: Way,
     seed: u64,
-    witnesses: Vec<Witness>,
-    field: Field,
-    faults: Vec<String>,
+    healthy: Vec<HealthyClient>,
+    fault_clients: FaultClients,
+    violations: Vec<String>,
 }
 
 /// What came of a run.
 pub(crate) struct Verdict {
-    pub(crate) field: Field,
-    pub(crate) witnesses: Vec<(Transport, Notes)>,
+    pub(crate) fault_clients: FaultClients,
+    pub(crate) healthy: Vec<(Transport, Notes)>,
     /// The server's last counters.
     pub(crate) counts: Counts,
     pub(crate) marks: Vec<Mark>,
-    pub(crate) faults: Vec<String>,
+    pub(crate) violations: Vec<String>,
 }
 
 /// What the server occupies at a quiet moment.
@@ -65,57 +65,59 @@ impl Trial {
     pub(crate) fn start(seed: u64, way: Way, only: Option<usize>) -> io::Result<Self> {
         let server = Server::start(way)?;
         let addrs = server.addrs.iter().zip(Transport::ALL);
-        let witnesses = addrs
-            .map(|(addr, transport)| Witness::start(*transport, *addr, seed))
+        let healthy = addrs
+            .map(|(addr, transport)| HealthyClient::start(*transport, *addr, seed))
             .collect::<io::Result<_>>()?;
-        let field = Field::new(seed, way, server.addrs, only);
-        Ok(Self { server, way, seed, witnesses, field, faults: Vec::new() })
+        let fault_clients = FaultClients::new(seed, way, server.addrs, only);
+        Ok(Self { server, way, seed, healthy, fault_clients, violations: Vec::new() })
     }
 
     pub(crate) fn run(mut self, duration: Duration) -> Verdict {
         let mut marks = Vec::new();
-        // In this process, beside the witnesses.
+        // In this process, beside the healthy clients.
         let (seed, until) = (self.seed, Instant::now() + duration);
         let company = thread::spawn(move || soak::keep_company(seed, until));
         let counts = self.try_run(duration, &mut marks).unwrap_or_else(|error| {
-            self.faults.push(error.to_string());
+            self.violations.push(error.to_string());
             Counts::new()
         });
         let kept = company.join().unwrap_or_else(|_| Err("they panicked".into()));
-        self.faults.extend(kept.err().map(|error| format!("nodes beside: {error}")));
-        let finish = |witness: Witness| (witness.transport, witness.finish(PATIENCE));
-        let witnesses: Vec<_> = self.witnesses.into_iter().map(finish).collect();
-        let mut faults = self.faults;
-        faults.append(&mut self.field.shared.faults());
-        for (transport, notes) in &witnesses {
-            faults.extend(notes.faults.iter().map(|fault| format!("{transport} client: {fault}")));
+        self.violations.extend(kept.err().map(|error| format!("nodes beside: {error}")));
+        let finish = |client: HealthyClient| (client.transport, client.finish(PATIENCE));
+        let healthy: Vec<_> = self.healthy.into_iter().map(finish).collect();
+        let mut violations = self.violations;
+        violations.append(&mut self.fault_clients.shared.violations());
+        for (transport, notes) in &healthy {
+            violations.extend(
+                notes.violations.iter().map(|violation| format!("{transport} client: {violation}")),
+            );
             if !self.way.waits_for_slow_ones() {
-                faults.extend(check_latency(*transport, notes, duration));
+                violations.extend(check_latency(*transport, notes, duration));
             }
         }
-        Verdict { field: self.field, witnesses, counts, marks, faults }
+        Verdict { fault_clients: self.fault_clients, healthy, counts, marks, violations }
     }
 
     fn try_run(&mut self, duration: Duration, marks: &mut Vec<Mark>) -> io::Result<Counts> {
-        for witness in &self.witnesses {
-            if !witness.wait_until(PATIENCE, |notes| !notes.latencies.is_empty()) {
-                return Err(io::Error::other(format!("no answer by {}", witness.transport)));
+        for client in &self.healthy {
+            if !client.wait_until(PATIENCE, |notes| !notes.latencies.is_empty()) {
+                return Err(io::Error::other(format!("no answer by {}", client.transport)));
             }
         }
         marks.push(self.mark("before")?);
         for when in PARTS {
-            self.misbehave_for(duration / PARTS.len() as u32)?;
+            self.run_faults_for(duration / PARTS.len() as u32)?;
             self.await_idle(marks[0].descriptors)?;
             marks.push(self.mark(when)?);
         }
         let resident: Vec<_> = marks[1..].iter().map(|mark| mark.resident).collect();
         let usual = resident[..PARTS.len() - 1].iter().max().copied().unwrap_or_default();
         if resident[PARTS.len() - 1] > most_resident(usual, duration) {
-            self.faults.push("E9: the server has grown in the last part".into());
+            self.violations.push("E9: the server has grown in the last part".into());
         }
         self.check_udp_is_served();
-        for witness in &self.witnesses {
-            witness.drain(PATIENCE);
+        for client in &self.healthy {
+            client.drain(PATIENCE);
         }
         self.check_idleness()?;
         let counts = self.stop_server()?;
@@ -124,10 +126,10 @@ impl Trial {
     }
 
     /// One part. In a long one the server is stopped and continued, as by a debugger.
-    fn misbehave_for(&self, part: Duration) -> io::Result<()> {
+    fn run_faults_for(&self, part: Duration) -> io::Result<()> {
         let until = Instant::now() + part;
         if !is_stopped_in(part) {
-            self.field.misbehave_until(until);
+            self.fault_clients.run_until(until);
             return Ok(());
         }
         thread::scope(|scope| {
@@ -137,12 +139,12 @@ impl Trial {
                 thread::sleep(STOPPED);
                 self.server.signal("-CONT")
             });
-            self.field.misbehave_until(until);
+            self.fault_clients.run_until(until);
             stopping.join().unwrap_or_else(|_| Err(io::Error::other("stopping it panicked")))
         })
     }
 
-    /// Waits until the server holds nothing more than the well-behaved clients need.
+    /// Waits until the server holds nothing more than the healthy clients need.
     fn await_idle(&mut self, descriptors: u64) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -157,7 +159,7 @@ impl Trial {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                self.faults.push(format!(
+                self.violations.push(format!(
                     "E8: a leak: {} endpoints, {} accepted and not ended, {} bytes queued, {open} \
                      descriptors of {descriptors}",
                     count("endpoints"),
@@ -172,10 +174,10 @@ impl Trial {
 
     /// Datagrams may be lost in a flood, but not for ever after.
     fn check_udp_is_served(&mut self) {
-        for witness in &self.witnesses {
-            let before = witness.notes().latencies.len();
-            if !witness.wait_until(PATIENCE, |notes| notes.latencies.len() > before) {
-                self.faults.push(format!("{} is not served any more", witness.transport));
+        for client in &self.healthy {
+            let before = client.notes().latencies.len();
+            if !client.wait_until(PATIENCE, |notes| notes.latencies.len() > before) {
+                self.violations.push(format!("{} is not served any more", client.transport));
             }
         }
     }
@@ -186,19 +188,19 @@ impl Trial {
         thread::sleep(Duration::from_millis(500));
         let used = self.server.ticks()?.saturating_sub(before);
         if used > MAX_IDLE_TICKS {
-            self.faults.push(format!("E10: the idle server spins: {used} of 50 ticks"));
+            self.violations.push(format!("E10: the idle server spins: {used} of 50 ticks"));
         }
         Ok(())
     }
 
     /// Every connection that a client opened was accepted, refused or turned away.
     fn check_accounts(&mut self, counts: &Counts) {
-        let (opened, failed) = self.field.shared.connections();
+        let (opened, failed) = self.fault_clients.shared.connections();
         let count = |name: &str| counts.get(name).copied().unwrap_or_default();
         let accepted = (0..KINDS.len()).map(|kind| count(&format!("accepted/{}", source_of(kind))));
         let met = accepted.sum::<u64>() + count("refused") + count("turned_away");
         if met < opened || met > opened + failed {
-            self.faults.push(format!(
+            self.violations.push(format!(
                 "E2: {opened} connections were opened and {failed} not, but the server met {met}"
             ));
         }
@@ -208,13 +210,14 @@ impl Trial {
         let counts = self.server.stop()?;
         let stop_ms = counts.get("stop_ms").copied().unwrap_or(u64::MAX);
         if stop_ms > MAX_STOP_MS {
-            self.faults.push(format!("E8: stop() took {stop_ms} ms"));
+            self.violations.push(format!("E8: stop() took {stop_ms} ms"));
         }
         let broken = counts.iter().filter_map(|(name, n)| Some((name.strip_prefix("broken/")?, n)));
-        self.faults.extend(broken.map(|(fault, times)| format!("server: {fault}, {times} times")));
+        self.violations
+            .extend(broken.map(|(violation, times)| format!("server: {violation}, {times} times")));
         let status = self.server.wait()?;
         if !status.success() {
-            self.faults.push(format!("E10: the server ended by {status}"));
+            self.violations.push(format!("E10: the server ended by {status}"));
         }
         Ok(counts)
     }

@@ -40,7 +40,7 @@ usage: cargo xtask COMMAND
                                          polywire beside its peers: tables, and charts with --out
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
   torture [--seconds N] [--seed S] [--only KIND] [--release]
-                                         clients that misbehave, beside some that must not notice
+                                         fault clients, beside healthy ones that must not notice
   instructions [--skip-missing]          what a message costs of the CPU, against limits
   transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)

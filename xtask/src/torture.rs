@@ -1,4 +1,4 @@
-//! Runs clients that misbehave against a server, beside clients that must not notice.
+//! Runs fault clients, which misbehave, against a server, beside healthy ones that must not notice.
 
 use crate::Result;
 use crate::process::{cargo, execute};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceType, SendStatus};
 
-/// What the server has seen: counted by the peers' addresses, for each misbehaviour has its own.
+/// What the server has seen: counted by the peers' addresses, for each kind of fault client has its own.
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) alive: HashSet<Endpoint>,

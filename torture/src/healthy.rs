@@ -1,4 +1,4 @@
-//! Well-behaved clients: nodes of their own that ping the server and check what they were promised.
+//! Healthy clients: nodes of their own that ping the server and check what they were promised.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,13 +13,13 @@ use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 use crate::ping::{self, Ping};
 use crate::random::Random;
 
-/// Faults that are kept; of one cause there may be thousands.
-const MAX_FAULTS: usize = 5;
+/// Violations that are kept; of one cause there may be thousands.
+const MAX_VIOLATIONS: usize = 5;
 /// The longest pause between two pings, in milliseconds.
 const MAX_PAUSE: u64 = 40;
 
-/// One well-behaved client, on a thread of its own.
-pub(crate) struct Witness {
+/// One healthy client, on a thread of its own.
+pub(crate) struct HealthyClient {
     pub(crate) transport: Transport,
     handler: NodeHandler<Signal>,
     task: NodeTask,
@@ -34,7 +34,7 @@ pub(crate) struct Notes {
     pub(crate) sent: u64,
     /// From sending to the answer, each.
     pub(crate) latencies: Vec<Duration>,
-    pub(crate) faults: Vec<String>,
+    pub(crate) violations: Vec<String>,
     /// When the pings under way were sent.
     unanswered: BTreeMap<u64, Instant>,
     is_draining: bool,
@@ -47,7 +47,7 @@ enum Signal {
     Drain,
 }
 
-impl Witness {
+impl HealthyClient {
     pub(crate) fn start(transport: Transport, addr: SocketAddr, seed: u64) -> io::Result<Self> {
         let (handler, listener) = node::split();
         let (endpoint, _) = handler.network().connect(transport, addr)?;
@@ -90,7 +90,7 @@ impl Witness {
         } else if !self.wait_until(patience, is_drained) {
             let mut notes = self.notes();
             let lost = notes.unanswered.len();
-            notes.fault(|| format!("E5, E7: {lost} messages were lost"));
+            notes.note_violation(|| format!("E5, E7: {lost} messages were lost"));
         }
     }
 
@@ -103,11 +103,11 @@ impl Witness {
         self.task.wait();
         let mut notes = std::mem::take(&mut *self.notes());
         if started.elapsed() > Duration::from_secs(1) {
-            notes.fault(|| format!("E8: stop() took {:?}", started.elapsed()));
+            notes.note_violation(|| format!("E8: stop() took {:?}", started.elapsed()));
         }
         let (connected, disconnected) = (notes.connected, notes.disconnected);
         if (connected, disconnected) != (1, ends) {
-            notes.fault(|| {
+            notes.note_violation(|| {
                 format!("E1, E3: {connected} times connected, {disconnected} disconnected")
             });
         }
@@ -116,9 +116,9 @@ impl Witness {
 }
 
 impl Notes {
-    pub(crate) fn fault(&mut self, text: impl FnOnce() -> String) {
-        if self.faults.len() < MAX_FAULTS {
-            self.faults.push(text());
+    pub(crate) fn note_violation(&mut self, text: impl FnOnce() -> String) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(text());
         }
     }
 
@@ -148,7 +148,7 @@ impl Client {
             NodeEvent::Network(NetEvent::Connected(endpoint, ok)) => {
                 if endpoint != self.endpoint || !ok {
                     let reason = self.network().close_reason(endpoint);
-                    lock(&self.notes).fault(|| format!("could not connect: {reason:?}"));
+                    lock(&self.notes).note_violation(|| format!("could not connect: {reason:?}"));
                 }
                 lock(&self.notes).connected += 1;
                 self.handler.signals().send(Signal::Ping);
@@ -156,7 +156,9 @@ impl Client {
             NodeEvent::Network(NetEvent::Message(endpoint, message)) => {
                 let mut notes = lock(&self.notes);
                 if endpoint != self.endpoint || notes.connected != 1 || notes.disconnected > 0 {
-                    notes.fault(|| format!("E2, E4: a message out of place, from {endpoint}"));
+                    notes.note_violation(|| {
+                        format!("E2, E4: a message out of place, from {endpoint}")
+                    });
                 }
                 let reliable = self.transport != Transport::Udp;
                 if self.transport == Transport::Tcp {
@@ -170,7 +172,7 @@ impl Client {
             }
             NodeEvent::Network(NetEvent::Disconnected(endpoint)) => self.disconnected(endpoint),
             NodeEvent::Network(NetEvent::Accepted(..)) => {
-                lock(&self.notes).fault(|| "E2: accepted, and nobody listens".into());
+                lock(&self.notes).note_violation(|| "E2: accepted, and nobody listens".into());
             }
         }
     }
@@ -209,7 +211,7 @@ impl Client {
             let mut notes = lock(&self.notes);
             notes.unanswered.remove(&number);
             if notes.disconnected == 0 && !udp {
-                notes.fault(|| format!("E7: a message was not sent: {status:?}"));
+                notes.note_violation(|| format!("E7: a message was not sent: {status:?}"));
             }
         }
     }
@@ -220,7 +222,7 @@ impl Client {
         notes.disconnected += 1;
         // At the end the server stops, and so says goodbye.
         if !notes.is_draining || endpoint != self.endpoint {
-            notes.fault(|| format!("disconnected: {reason:?}"));
+            notes.note_violation(|| format!("disconnected: {reason:?}"));
         }
     }
 
@@ -232,15 +234,16 @@ impl Client {
 impl Notes {
     fn answered(&mut self, ping: Option<Ping>, now: Instant, reliable: bool) {
         let Some(Ping { number }) = ping else {
-            return self.fault(|| "E5: a message came back broken".into());
+            return self.note_violation(|| "E5: a message came back broken".into());
         };
         let next = self.unanswered.keys().next().copied();
         if reliable && next != Some(number) {
-            self.fault(|| format!("E5: message {number} came, but {next:?} was next"));
+            self.note_violation(|| format!("E5: message {number} came, but {next:?} was next"));
         }
         match self.unanswered.remove(&number) {
             Some(sent) => self.latencies.push(now.saturating_duration_since(sent)),
-            None => self.fault(|| format!("E5: message {number} came twice, or was never sent")),
+            None => self
+                .note_violation(|| format!("E5: message {number} came twice, or was never sent")),
         }
     }
 }

@@ -27,18 +27,22 @@ pub(super) fn run(client: &mut Client<'_>) {
     while left > 0 && !client.is_over() {
         client.pause(1, 40);
         match peer.stream.read(&mut vec![0; left.min(8192)]) {
-            Ok(0) => return client.fault(format!("a slow download over {transport} was cut")),
+            Ok(0) => {
+                return client.note_violation(format!("a slow download over {transport} was cut"));
+            }
             Ok(len) => {
                 left -= len;
                 last = Instant::now();
             }
             Err(error) if is_timeout(&error) => {
                 if last.elapsed() > PATIENCE {
-                    return client.fault(format!("a slow download over {transport} stands still"));
+                    return client
+                        .note_violation(format!("a slow download over {transport} stands still"));
                 }
             }
             Err(error) => {
-                return client.fault(format!("a slow download over {transport} ended: {error}"));
+                return client
+                    .note_violation(format!("a slow download over {transport} ended: {error}"));
             }
         }
     }

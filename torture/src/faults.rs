@@ -1,7 +1,7 @@
-//! The clients that misbehave: each a script drawn from the seed of the run and the client's index.
+//! Fault clients, which misbehave on purpose: each a script drawn from the seed of the run and the client's index.
 
 mod client;
-mod deaf;
+mod connection_flood;
 mod drip;
 mod flood;
 mod forged_length;
@@ -10,8 +10,8 @@ mod garbage;
 mod giant_header;
 mod half_close;
 mod handshakes;
-mod hoard;
 mod holders;
+mod never_reads;
 mod pings;
 mod reset;
 mod shared;
@@ -33,7 +33,7 @@ use shared::Shared;
 
 pub(crate) use client::source_of;
 
-/// Clients that misbehave at a time.
+/// Fault clients at a time.
 const THREADS: usize = 32;
 
 /// A way to misbehave.
@@ -51,7 +51,7 @@ pub(crate) const KINDS: [Kind; 17] = [
     Kind { name: "giant-header", weight: 5, run: giant_header::run },
     Kind { name: "forged-length", weight: 10, run: forged_length::run },
     Kind { name: "drip", weight: 8, run: drip::run },
-    Kind { name: "deaf", weight: 6, run: deaf::run },
+    Kind { name: "never-reads", weight: 6, run: never_reads::run },
     Kind { name: "flood", weight: 4, run: flood::run },
     Kind { name: "storm", weight: 4, run: storm::run },
     Kind { name: "silent", weight: 6, run: silent::run },
@@ -61,11 +61,11 @@ pub(crate) const KINDS: [Kind; 17] = [
     Kind { name: "holders", weight: 2, run: holders::run },
     Kind { name: "handshakes", weight: 2, run: handshakes::run },
     Kind { name: "slow-download", weight: 4, run: slow_download::run },
-    Kind { name: "hoard", weight: 1, run: hoard::run },
+    Kind { name: "connection-flood", weight: 1, run: connection_flood::run },
 ];
 
-/// All the clients that misbehave in a run.
-pub(crate) struct Field {
+/// All the fault clients of a run.
+pub(crate) struct FaultClients {
     seed: u64,
     /// The only kind to be drawn, if there is one.
     only: Option<usize>,
@@ -73,7 +73,7 @@ pub(crate) struct Field {
     pub(crate) shared: Shared,
 }
 
-impl Field {
+impl FaultClients {
     pub(crate) fn new(seed: u64, way: Way, addrs: [SocketAddr; 4], only: Option<usize>) -> Self {
         let shared = Shared::new(way, addrs, KINDS.len());
         Self { seed, only, next_client: AtomicU64::new(0), shared }
@@ -81,7 +81,7 @@ impl Field {
 
     /// Runs one client after the other, on each of the threads, until that time. Every script that
     /// has begun has ended when this returns.
-    pub(crate) fn misbehave_until(&self, until: Instant) {
+    pub(crate) fn run_until(&self, until: Instant) {
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {

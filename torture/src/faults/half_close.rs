@@ -31,7 +31,9 @@ pub(super) fn run(client: &mut Client<'_>) {
             // their masks. An answer by another thread may come behind the end of its connection.
             let is_owed = transport != Transport::Ws && !is_cut && client.is_answered_at_once();
             if let Some(read) = read.filter(|read| is_owed && *read != 0 && *read != sent) {
-                client.fault(format!("E7: {read} bytes of an echo of {sent} over {transport}"));
+                client.note_violation(format!(
+                    "E7: {read} bytes of an echo of {sent} over {transport}"
+                ));
             }
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn source_of(kind: usize) -> IpAddr {
     IpAddr::from([127, 0, 1, kind as u8 + 1])
 }
 
-/// One client that misbehaves.
+/// One fault client.
 pub(crate) struct Client<'a> {
     pub(crate) random: Random,
     shared: &'a Shared,
@@ -92,8 +92,8 @@ impl<'a> Client<'a> {
     }
 
     /// The server owes this client something and did not give it.
-    pub(crate) fn fault(&self, text: String) {
-        self.shared.faults().push(text);
+    pub(crate) fn note_violation(&self, text: String) {
+        self.shared.violations().push(text);
     }
 
     /// A datagram socket towards the server.

@@ -1,4 +1,4 @@
-//! What all the clients that misbehave share.
+//! What all fault clients share.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ pub(crate) struct Shared {
     sockets: AtomicI64,
     /// Of each kind.
     tallies: Vec<Tally>,
-    faults: Mutex<Vec<String>>,
+    violations: Mutex<Vec<String>>,
 }
 
 /// What the clients of one kind have met.
@@ -35,7 +35,13 @@ pub(crate) struct Tally {
 impl Shared {
     pub(super) fn new(way: Way, addrs: [SocketAddr; 4], kinds: usize) -> Self {
         let tallies = (0..kinds).map(|_| Tally::default()).collect();
-        Self { way, addrs, sockets: AtomicI64::new(MAX_SOCKETS), tallies, faults: Mutex::default() }
+        Self {
+            way,
+            addrs,
+            sockets: AtomicI64::new(MAX_SOCKETS),
+            tallies,
+            violations: Mutex::default(),
+        }
     }
 
     /// How many connections were opened, and how many attempts failed.
@@ -46,9 +52,9 @@ impl Shared {
         (sum(|tally| &tally.opened), sum(|tally| &tally.failed))
     }
 
-    /// What even a client that misbehaves may expect, and did not get.
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Vec<String>> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What even a fault client may expect, and did not get.
+    pub(crate) fn violations(&self) -> MutexGuard<'_, Vec<String>> {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn tally(&self, kind: usize) -> &Tally {
