@@ -8,7 +8,7 @@ use crate::net_event::NetEvent;
 use crate::reconnect::Backoff;
 use crate::send_status::SendStatus;
 use crate::simulation::World;
-use crate::simulation::chaos::{Chaos, HOSTS, lock};
+use crate::simulation::chaos::nodes::{Chaos, HOSTS, lock};
 use crate::simulation::host::{Host, LONGEST, Stage};
 
 /// The port of the first node; the others have the next ones.

@@ -1,7 +1,7 @@
 //! What must hold once a random world has come to rest.
 
 use crate::close_reason::CloseReason;
-use crate::simulation::chaos::{Chaos, HOSTS};
+use crate::simulation::chaos::nodes::{Chaos, HOSTS};
 use crate::simulation::host::{Host, Stage, Track};
 
 impl Chaos<'_> {
