@@ -122,6 +122,14 @@ impl Notes {
         }
     }
 
+    /// The latency that so many percent of the answers did not exceed.
+    pub(crate) fn latency(&self, percent: usize) -> Duration {
+        let mut latencies = self.latencies.clone();
+        latencies.sort_unstable();
+        let at = (latencies.len() * percent).div_ceil(100).saturating_sub(1);
+        latencies.get(at).copied().unwrap_or_default()
+    }
+
     /// Pings lost, once nothing more is under way.
     pub(crate) fn lost(&self) -> usize {
         self.unanswered.len()
@@ -250,4 +258,18 @@ impl Notes {
 
 fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
     notes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_answers_that_came() {
+        let mut notes = Notes::default();
+        assert_eq!(notes.latency(99), Duration::ZERO);
+        notes.latencies = (1..=200).rev().map(Duration::from_millis).collect();
+        let ms = [50, 99, 100].map(|percent| notes.latency(percent).as_millis());
+        assert_eq!(ms, [100, 198, 200]);
+    }
 }

@@ -1,10 +1,8 @@
 //! The tables at the end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crate::faults::{KINDS, source_of};
-use crate::healthy::Notes;
 use crate::process::Counts;
 use crate::trial::Verdict;
 
@@ -71,16 +69,6 @@ fn print_healthy(Verdict { healthy, .. }: &Verdict) {
     }
 }
 
-impl Notes {
-    /// The latency that so many percent of the answers did not exceed.
-    pub(crate) fn latency(&self, percent: usize) -> Duration {
-        let mut latencies = self.latencies.clone();
-        latencies.sort_unstable();
-        let at = (latencies.len() * percent).div_ceil(100).saturating_sub(1);
-        latencies.get(at).copied().unwrap_or_default()
-    }
-}
-
 /// The counters of that prefix.
 fn shown(counts: &Counts, prefix: &str) -> String {
     let found = counts.iter().filter_map(|(name, n)| Some((name.strip_prefix(prefix)?, n)));
@@ -89,18 +77,4 @@ fn shown(counts: &Counts, prefix: &str) -> String {
 
 fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_answers_that_came() {
-        let mut notes = Notes::default();
-        assert_eq!(notes.latency(99), Duration::ZERO);
-        notes.latencies = (1..=200).rev().map(Duration::from_millis).collect();
-        let ms = [50, 99, 100].map(|percent| notes.latency(percent).as_millis());
-        assert_eq!(ms, [100, 198, 200]);
-    }
 }
