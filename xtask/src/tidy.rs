@@ -1,7 +1,9 @@
 //! The rules of the house that no compiler knows.
 
 mod arrows;
+mod modules;
 mod sources;
+mod uses;
 
 use std::fs;
 
@@ -17,6 +19,7 @@ pub(crate) fn run() -> Result {
     let mut faults = arrows::faults(&published);
     faults.extend(lint_faults(published.iter().chain(&unpublished)));
     faults.extend(sources::faults()?);
+    faults.extend(modules::faults()?);
     faults.extend(paper_faults());
     faults.extend(bench::readme::fault()?);
     if faults.is_empty() {

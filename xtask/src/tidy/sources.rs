@@ -68,7 +68,7 @@ fn asks_for_a_transport(code: &str) -> bool {
 }
 
 /// All `.rs` files under `dir`, without what was built there.
-fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(dir) = open.pop() {
