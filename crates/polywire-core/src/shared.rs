@@ -107,8 +107,9 @@ pub(crate) struct Shared {
     /// Nothing is read and nobody accepted while this is set.
     holds_reading: AtomicBool,
     draining: Mutex<Option<Option<Instant>>>,
-    /// The loop is gone for good.
-    ended: AtomicBool,
+    /// The loop is gone for good. Under a lock, for whoever was too late with a command must see it, unless
+    /// the loop, which looks once more behind it, sees the command.
+    ended: Mutex<bool>,
     pub(crate) dialers: Arc<Dialers>,
     /// Of connections that are driven alone, by a `connect_sync` inside the callback.
     alone: Mutex<Vec<Arc<Notifications>>>,
@@ -134,7 +135,7 @@ impl Shared {
             holds_reading: AtomicBool::new(false),
             draining: Mutex::new(None),
             clock,
-            ended: AtomicBool::new(false),
+            ended: Mutex::new(false),
             dialers: Arc::default(),
             alone: Mutex::default(),
             closers: Mutex::default(),
@@ -380,12 +381,12 @@ impl Shared {
 
     /// The loop is gone for good.
     pub(crate) fn set_ended(&self) {
-        self.ended.store(true, Ordering::Release);
+        *lock(&self.ended) = true;
     }
 
     /// Whether the loop is gone for good.
     pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        *lock(&self.ended)
     }
 
     #[inline]
