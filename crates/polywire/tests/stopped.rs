@@ -152,8 +152,18 @@ fn answer_len(transport: Transport, len: usize) -> usize {
     header + len
 }
 
+/// Heartbeats of WebSocket, before an answer, where it took a while to get here.
+fn skip_pings(peer: &mut RawPeer) {
+    const PING: [u8; 2] = [0x89, 0];
+    let mut start = [0; 2];
+    while peer.stream.peek(&mut start).is_ok_and(|len| len == 2) && start == PING {
+        peer.stream.read_exact(&mut start).unwrap();
+    }
+}
+
 /// Reads so many bytes in all, but for the pings among them, and returns the last of them.
 fn read(peer: &mut RawPeer, len: usize) -> u8 {
+    skip_pings(peer);
     let mut left = len;
     let mut buffer = vec![0; 1 << 16];
     while left > 0 {
