@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use polywire_core::adapter::*;
 use polywire_core::address::RemoteAddr;
-use polywire_core::{Notifier, CloseReason, Limits, Readiness, WhenFull};
+use polywire_core::{CloseReason, Limits, Notifier, Readiness, WhenFull};
 
 use pipe::Pipe;
 

@@ -14,6 +14,8 @@ mod connecting;
 mod delivery;
 #[path = "contract/ends.rs"]
 mod ends;
+#[path = "contract/fairness.rs"]
+mod fairness;
 #[path = "contract/full.rs"]
 mod full;
 #[path = "contract/memory.rs"]

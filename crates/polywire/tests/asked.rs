@@ -204,3 +204,15 @@ fn a_connection_whose_own_address_is_gone_ends() {
                    ip addr add 10.0.0.2/32 dev lo";
     namespace::run_in(test, prepare);
 }
+
+#[test]
+fn a_group_that_no_route_leads_to_is_told_what_to_do_by_listen() {
+    let test = "a_group_that_no_route_leads_to_is_told_what_to_do_by_listen";
+    if alone::is_alone() {
+        let (handler, _listener) = split();
+        let error = handler.network().listen(Transport::Udp, "224.0.0.251:0").unwrap_err();
+        assert!(error.to_string().contains("MulticastInterface"), "{error}");
+        return;
+    }
+    namespace::run_in(test, "true");
+}

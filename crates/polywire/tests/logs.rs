@@ -7,13 +7,14 @@ use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
 
 use polywire::network::{SendStatus, Transport};
 use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use support::{Node, StoredNetEvent, peers};
+use support::{Node, StoredNetEvent, eventually, peers};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -141,4 +142,18 @@ fn no_error_and_no_log_tells_the_query_or_the_user_of_a_url() {
         assert!(lines.concat().contains(line), "{lines:#?}");
     }
     assert!(!lines.concat().contains("secret"), "{lines:#?}");
+}
+
+#[test]
+fn a_task_that_waits_for_a_node_that_nobody_stops_says_so() {
+    let warns = |lines: &[String]| lines.iter().any(|line| line.starts_with("WARN waiting for"));
+    let lines = logged(|| {
+        let (handler, listener) = polywire::node::split::<()>();
+        let task = listener.for_each_async(|_| {});
+        let dropping = thread::spawn(move || drop(task));
+        eventually("it says so", || warns(&LINES.lock().unwrap()));
+        handler.stop();
+        dropping.join().unwrap();
+    });
+    assert!(warns(&lines));
 }

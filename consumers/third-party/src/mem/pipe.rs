@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use polywire_core::adapter::{Closing, Received, Sender};
 use polywire_core::network::SendStatus;
-use polywire_core::{Notifier, CloseReason, Limits, Readiness};
+use polywire_core::{CloseReason, Limits, Notifier, Readiness};
 
 use super::lock;
 
