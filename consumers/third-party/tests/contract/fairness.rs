@@ -15,6 +15,8 @@ over_adapters! {
         let adapter = adapter.limited(Limits::default().with_read_budget(4 << 10));
         let addr = adapter.free_address();
         network.listen(&adapter, Name(&addr)).unwrap();
+        // What is not read of the flood is not lingered for.
+        let adapter = adapter.limited(Limits::default().with_linger(Duration::ZERO));
         let client = Node::new();
         let flooding = client.connect(&adapter, &addr);
         let other = client.connect(&adapter, &addr);
