@@ -32,6 +32,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const SHORT_STALL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(way: Way) -> io::Result<()> {
+    // As programs of other languages have it: a write to a peer that is gone must not end the process.
+    sigpipe::reset();
     let watch = Arc::new(Mutex::new(Watch::default()));
     let mut addrs = None;
     let running = Running::start(way, &watch, |network| {
