@@ -6,7 +6,7 @@ mod alone;
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write, stdin};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -49,6 +49,7 @@ fn serve(transport: Transport) {
         Transport::FramedTcp => {
             Box::new(FramedTcpListenConfig::default().with_limits(limits.clone()))
         }
+        Transport::Udp => Box::new(UdpListenConfig::default()),
         _ => Box::new(WsListenConfig::default().with_limits(limits.clone())),
     };
     let (_, addr) = network.listen(&*listen, LOCALHOST).unwrap();
@@ -61,6 +62,7 @@ fn serve(transport: Transport) {
                 Transport::FramedTcp => {
                     Box::new(FramedTcpConnectConfig::default().with_limits(limits.clone()))
                 }
+                Transport::Udp => Box::new(UdpConnectConfig::default()),
                 _ => Box::new(WsConnectConfig::default().with_limits(limits.clone())),
             };
             let addr: SocketAddr = addr.parse().unwrap();
@@ -245,6 +247,36 @@ fn stop_and_continue(transport: Transport, test: &str) {
     told.retain(|line| line.starts_with("tick"));
     assert_eq!(told, (1..=TICKS).map(|tick| format!("tick {tick}")).collect::<Vec<_>>());
     late_server.stop();
+}
+
+#[test]
+fn a_process_that_is_stopped_for_three_seconds_loses_no_datagram() {
+    if alone::is_alone() {
+        return serve(Transport::Udp);
+    }
+    let (mut server, addr) =
+        Server::start("a_process_that_is_stopped_for_three_seconds_loses_no_datagram");
+    let peer = UdpSocket::bind(LOCALHOST).unwrap();
+    peer.set_read_timeout(Some(DEADLINE)).unwrap();
+    peer.connect(addr).unwrap();
+    writeln!(server.input, "once {}", peer.local_addr().unwrap()).unwrap();
+    assert_eq!(server.tells(), "connected true None");
+
+    server.signal("-STOP");
+    for number in 0..10 {
+        peer.send(&[number]).unwrap();
+    }
+    thread::sleep(STOPPED);
+    server.signal("-CONT");
+
+    let mut buffer = [0; 8];
+    for number in 0..10 {
+        let len = peer.recv(&mut buffer).expect("it is answered");
+        assert_eq!(buffer[..len], [number]);
+    }
+    for tick in 1..=TICKS {
+        assert_eq!(server.tells(), format!("tick {tick}"));
+    }
 }
 
 /// A server whose loop stands still until it is told to go on.
