@@ -399,7 +399,7 @@ impl EventLoop {
                 Stage::Ready if self.holding => self.hold(id, readiness),
                 Stage::Ready => self.transfer(id, readiness, callback),
                 Stage::Listening { .. } => self.listen(id, readiness, callback),
-                _ => self.serve_seldom(id, readiness, callback),
+                _ => self.serve_in_transition(id, readiness, callback),
             }
             std::mem::forget(guard);
             self.drain_commands(callback);
@@ -450,7 +450,12 @@ impl EventLoop {
 
     /// Serves what connects or ends.
     #[inline(never)]
-    fn serve_seldom(&mut self, id: ResourceId, readiness: Readiness, callback: Callback<'_>) {
+    fn serve_in_transition(
+        &mut self,
+        id: ResourceId,
+        readiness: Readiness,
+        callback: Callback<'_>,
+    ) {
         let Some(resource) = self.take_out(id) else { return };
         match resource.stage {
             Stage::Opening { .. } => self.open(resource, readiness, callback),

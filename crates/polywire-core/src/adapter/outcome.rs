@@ -49,7 +49,7 @@ pub enum Accepting {
     Unfinished,
     /// As [`Received::MaybeMore`].
     MaybeMore,
-    /// The system refuses for want of descriptors or memory: call again a little later.
+    /// The system has no descriptors or memory left: call again a little later.
     Exhausted,
 }
 

@@ -63,7 +63,7 @@ impl Activity {
         };
     }
 
-    /// From now on it counts when the system takes more than so many bytes of what waits.
+    /// Starts to watch the outbox, of which the system has taken `taken` bytes so far.
     pub(super) fn watch_outbox(&mut self, taken: u64, now: Instant) {
         self.outbox = Some(Taken { bytes: taken, since: now, seen: now });
     }

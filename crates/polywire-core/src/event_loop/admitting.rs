@@ -31,7 +31,7 @@ impl EventLoop {
 
     fn open_admission(&mut self, listener: ResourceId) -> Option<AdmissionId> {
         let id = self.admissions.open(listener);
-        self.resource(listener)?.seldom().admits = Some(id);
+        self.resource(listener)?.transient_mut().admits = Some(id);
         Some(id)
     }
 

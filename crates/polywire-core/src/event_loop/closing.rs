@@ -36,7 +36,7 @@ impl EventLoop {
         self.tell(NetEvent::Disconnected(self.shared.registry.endpoint(&entry)), callback);
     }
 
-    /// Ends what was given up, for want of room.
+    /// Ends what was given up because the node is full.
     pub(super) fn give_up(&mut self, id: ResourceId, reason: CloseReason, callback: Callback<'_>) {
         let Some(resource) = self.take_out(id) else { return };
         match resource.stage {
@@ -60,7 +60,7 @@ impl EventLoop {
                 "closed a peer that reads too slowly; use try_send, or raise the outbox limits",
             ),
             CloseReason::NodeMemory => {
-                (Warning::NodeMemory, "closed a connection for want of room; see NodeLimits")
+                (Warning::NodeMemory, "closed a connection: the node is full; see NodeLimits")
             }
             _ => return,
         };

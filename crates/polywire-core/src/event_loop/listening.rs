@@ -111,7 +111,7 @@ impl EventLoop {
         if !at.entry.is_paused() {
             return true;
         }
-        at.seldom().untold.push(id);
+        at.transient_mut().untold.push(id);
         if let Some(resource) = self.resource(id) {
             resource.entry.set_paused(true); // What it says comes behind.
         }
@@ -121,7 +121,7 @@ impl EventLoop {
     /// Tells of connections that were accepted while their listener was paused.
     pub(super) fn tell_untold(&mut self, listener: ResourceId, callback: Callback<'_>) {
         let Some(at) = self.resource(listener).filter(|it| it.has_untold()) else { return };
-        for id in std::mem::take(&mut at.seldom().untold) {
+        for id in std::mem::take(&mut at.transient_mut().untold) {
             let Some(resource) = self.resource(id).filter(|it| !it.entry.is_over()) else {
                 continue;
             };
@@ -145,7 +145,7 @@ impl EventLoop {
         let mut ids: Vec<_> =
             self.resources.iter().flatten().filter(is_untold).map(|it| it.entry.id).collect();
         if let Some(at) = self.resource(listener).filter(|it| it.has_untold()) {
-            ids.append(&mut at.seldom().untold);
+            ids.append(&mut at.transient_mut().untold);
         }
         for id in ids {
             let Some(resource) = self.take_out(id) else { continue };

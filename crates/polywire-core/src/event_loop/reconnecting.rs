@@ -115,9 +115,9 @@ impl Resource {
         self.remote = None;
         self.stage = Stage::Waiting;
         self.pending.forget();
-        let seldom = self.seldom();
-        (seldom.activity, seldom.deadline) = (None, None);
-        if let Some(reconnect) = &seldom.reconnect {
+        let transient = self.transient_mut();
+        (transient.activity, transient.deadline) = (None, None);
+        if let Some(reconnect) = &transient.reconnect {
             // Whoever waits for room in the old connection waits no longer.
             reconnect.sender().end();
             reconnect.send_through(None);

@@ -14,21 +14,21 @@ use crate::sync::atomic::Ordering;
 
 /// One connection or listener in the loop.
 ///
-/// Most are open and idle: what they have no use for is [set apart](Seldom).
+/// Most are open and idle: what they have no use for is [set apart](Transient).
 pub(super) struct Resource {
     pub(super) entry: SharedEntry,
     /// What is driven, but for listeners and while there is none.
     pub(super) remote: Option<Box<dyn Remote>>,
     /// Of an accepted connection: where its listener counts it.
     pub(super) admission: Option<AdmissionId>,
-    seldom: Option<Box<Seldom>>,
+    transient: Option<Box<Transient>>,
     pub(super) stage: Stage,
     pub(super) pending: Pending,
 }
 
 /// What few resources have at a time.
 #[derive(Default)]
-pub(super) struct Seldom {
+pub(super) struct Transient {
     /// When it must be looked at whatever the poller says.
     pub(super) deadline: Option<Instant>,
     /// That is later than it should be, for nobody could look meanwhile.
@@ -86,8 +86,8 @@ impl Resource {
     ) -> Self {
         let mut resource = Self::opening(entry, remote);
         if reconnect.is_some() || outcome.is_some() {
-            let seldom = resource.seldom();
-            (seldom.reconnect, seldom.outcome) = (reconnect, outcome);
+            let transient = resource.transient_mut();
+            (transient.reconnect, transient.outcome) = (reconnect, outcome);
         }
         resource
     }
@@ -102,7 +102,7 @@ impl Resource {
 
     pub(super) fn listening(entry: SharedEntry, local: Box<dyn Local>) -> Self {
         let mut resource = Self::new(entry, Stage::Listening { registered: false });
-        resource.seldom().local = Some(local);
+        resource.transient_mut().local = Some(local);
         resource
     }
 
@@ -113,61 +113,61 @@ impl Resource {
 
     fn new(entry: SharedEntry, stage: Stage) -> Self {
         let pending = Pending::default();
-        Self { entry, remote: None, admission: None, seldom: None, stage, pending }
+        Self { entry, remote: None, admission: None, transient: None, stage, pending }
     }
 
-    /// What it seldom has, with memory for it.
-    pub(super) fn seldom(&mut self) -> &mut Seldom {
-        self.seldom.get_or_insert_default()
+    /// What it has for a while only, with memory for it.
+    pub(super) fn transient_mut(&mut self) -> &mut Transient {
+        self.transient.get_or_insert_default()
     }
 
     /// What is driven of a listener.
     pub(super) fn local(&mut self) -> Option<&mut Box<dyn Local>> {
-        self.seldom.as_mut()?.local.as_mut()
+        self.transient.as_mut()?.local.as_mut()
     }
 
     /// A listener in its parts.
     #[inline]
     pub(super) fn listener(&mut self) -> Option<(&SharedEntry, &mut Box<dyn Local>, &mut Pending)> {
-        let local = self.seldom.as_mut()?.local.as_mut()?;
+        let local = self.transient.as_mut()?.local.as_mut()?;
         Some((&self.entry, local, &mut self.pending))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.seldom.as_ref()?.deadline
+        self.transient.as_ref()?.deadline
     }
 
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        if deadline.is_some() || self.seldom.is_some() {
-            let seldom = self.seldom();
-            (seldom.deadline, seldom.is_extended) = (deadline, false);
+        if deadline.is_some() || self.transient.is_some() {
+            let transient = self.transient_mut();
+            (transient.deadline, transient.is_extended) = (deadline, false);
         }
     }
 
     /// Whether its deadline was extended.
     pub(super) fn is_extended(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| seldom.is_extended)
+        self.transient.as_ref().is_some_and(|transient| transient.is_extended)
     }
 
     pub(super) fn note_extended(&mut self) {
-        self.seldom().is_extended = true;
+        self.transient_mut().is_extended = true;
     }
 
     pub(super) fn activity(&self) -> Option<&Activity> {
-        self.seldom.as_ref()?.activity.as_ref()
+        self.transient.as_ref()?.activity.as_ref()
     }
 
     pub(super) fn reconnect(&mut self) -> Option<&mut (dyn Reconnect + 'static)> {
-        self.seldom.as_mut()?.reconnect.as_deref_mut()
+        self.transient.as_mut()?.reconnect.as_deref_mut()
     }
 
     /// Where a listener counts whom it has accepted, once it has.
     pub(super) fn admits(&self) -> Option<AdmissionId> {
-        self.seldom.as_ref()?.admits
+        self.transient.as_ref()?.admits
     }
 
     pub(super) fn has_untold(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| !seldom.untold.is_empty())
+        self.transient.as_ref().is_some_and(|transient| !transient.untold.is_empty())
     }
 
     /// Whether its listener counts it as shaking hands: an accepted one that was never ready.
@@ -177,28 +177,30 @@ impl Resource {
 
     /// Whether somebody waits for it to be ready.
     pub(super) fn is_awaited(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| seldom.outcome.is_some())
+        self.transient.as_ref().is_some_and(|transient| transient.outcome.is_some())
     }
 
     /// Tells who waits that one address was given up for the next.
     pub(super) fn note_given_up(&self) {
-        if let Some(outcome) = self.seldom.as_ref().and_then(|seldom| seldom.outcome.as_ref()) {
+        if let Some(outcome) =
+            self.transient.as_ref().and_then(|transient| transient.outcome.as_ref())
+        {
             outcome.given_up.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Gives memory back that holds nothing any more.
     pub(super) fn settle(&mut self) {
-        self.seldom.take_if(|seldom| seldom.is_empty());
+        self.transient.take_if(|transient| transient.is_empty());
     }
 
     /// Gives the origin, which nobody needs twice.
     pub(super) fn take_origin(&mut self, admissions: &Admissions) -> Origin {
         match self.admission {
             Some(id) => Origin::Accepted(admissions.listener(id)),
-            None => {
-                Origin::Connected(self.seldom.as_mut().and_then(|seldom| seldom.outcome.take()))
-            }
+            None => Origin::Connected(
+                self.transient.as_mut().and_then(|transient| transient.outcome.take()),
+            ),
         }
     }
 
@@ -208,23 +210,23 @@ impl Resource {
             Stage::Ready => Stage::Closing { flushing: true, was_ready: true },
             other => other,
         };
-        self.seldom().reason.get_or_insert_with(|| Box::new(reason));
+        self.transient_mut().reason.get_or_insert_with(|| Box::new(reason));
     }
 
     /// To be closed for that reason as soon as it is ready and has written what was sent.
     pub(super) fn be_removed(&mut self, reason: CloseReason) {
-        self.seldom().reason.get_or_insert_with(|| Box::new(reason));
+        self.transient_mut().reason.get_or_insert_with(|| Box::new(reason));
     }
 
     /// Whether [`be_removed`](Self::be_removed) was called, or it is closed.
     pub(super) fn is_removed(&self) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| seldom.reason.is_some())
+        self.transient.as_ref().is_some_and(|transient| transient.reason.is_some())
     }
 
     /// What is closed, whether it still writes, and why it is closed.
     pub(super) fn closing(&mut self) -> Option<(&mut Box<dyn Remote>, &mut bool, &CloseReason)> {
         let Stage::Closing { flushing, .. } = &mut self.stage else { return None };
-        Some((self.remote.as_mut()?, flushing, self.seldom.as_ref()?.reason.as_deref()?))
+        Some((self.remote.as_mut()?, flushing, self.transient.as_ref()?.reason.as_deref()?))
     }
 
     /// The name of its adapter's type.
@@ -241,7 +243,7 @@ impl Resource {
     }
 }
 
-impl Seldom {
+impl Transient {
     fn is_empty(&self) -> bool {
         matches!(
             self,

@@ -18,7 +18,7 @@ impl EventLoop {
             return;
         }
         let (now, is_inside_message) = (self.shared.clock.now(), resource.is_inside_message());
-        let activity = resource.seldom().activity.get_or_insert_with(|| Activity::new(now));
+        let activity = resource.transient_mut().activity.get_or_insert_with(|| Activity::new(now));
         activity.note_read(read, is_inside_message, now);
         self.arm_watch(resource, now);
     }
@@ -28,7 +28,8 @@ impl EventLoop {
         let Some(mut resource) = self.take_out(id) else { return };
         if let (Stage::Ready, Some(bytes)) = (resource.stage, resource.taken()) {
             let now = self.shared.clock.now();
-            let activity = resource.seldom().activity.get_or_insert_with(|| Activity::new(now));
+            let activity =
+                resource.transient_mut().activity.get_or_insert_with(|| Activity::new(now));
             activity.watch_outbox(bytes, now);
             self.arm_watch(&mut resource, now);
         }
@@ -45,7 +46,7 @@ impl EventLoop {
         let (Some(mut activity), true) =
             (resource.activity().copied(), resource.is_to_be_watched())
         else {
-            resource.seldom().activity = None;
+            resource.transient_mut().activity = None;
             resource.settle();
             return self.put_back(resource);
         };
@@ -64,7 +65,7 @@ impl EventLoop {
         let reason = activity
             .end(&limits, now)
             .filter(|reason| *reason != CloseReason::Stalled || resource.is_crowded());
-        resource.seldom().activity = Some(activity);
+        resource.transient_mut().activity = Some(activity);
         if let (Some(reason), None) = (&reason, late) {
             return self.end(resource, reason.clone(), callback);
         }
@@ -91,7 +92,7 @@ impl EventLoop {
         let unasked = now.saturating_duration_since(activity.last_received.max(activity.last_ping));
         if unasked >= heartbeat {
             activity.last_ping = now;
-            resource.seldom().activity = Some(activity);
+            resource.transient_mut().activity = Some(activity);
             if let Some(remote) = &mut resource.remote {
                 return call_adapter(remote.type_name(), || remote.heartbeat());
             }
