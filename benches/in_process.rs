@@ -8,7 +8,8 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use polywire::adapters::framed_tcp::Framed;
 use polywire::events;
-use polywire::stream::{Decoded, Encoder, Item, Protocol};
+use polywire::network::Message;
+use polywire::stream::{Context, Decoded, Encoder, Item, Protocol};
 
 fn signals(c: &mut Criterion) {
     let (sender, mut receiver) = events::split::<u64>();
@@ -30,14 +31,17 @@ fn signals(c: &mut Criterion) {
 fn frames(count: usize, len: usize) -> Vec<u8> {
     let (encoder, message) = (Framed::default().encoder(), vec![b'x'; len]);
     let mut bytes = Vec::new();
-    (0..count).for_each(|_| encoder.encode(&message, &mut bytes));
+    (0..count).for_each(|_| encoder.encode(Message::binary(&message), &mut bytes));
     bytes
 }
 
 fn decode(protocol: &mut Framed, mut input: &mut [u8]) -> usize {
     let (mut count, mut out) = (0, Vec::new());
     while !input.is_empty() {
-        let Ok(Decoded { consumed, item }) = protocol.decode(input, &mut out) else { break };
+        let Ok(Decoded { consumed, item }) = protocol.decode(input, &mut Context::new(&mut out))
+        else {
+            break;
+        };
         count += usize::from(matches!(item, Item::Message(_)));
         input = &mut input[consumed..];
     }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use polywire_core::adapter::{
-    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Registration,
+    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor};
 use polywire_core::simulation::{Faults, World};
 use polywire_core::stream::Engine;
-use polywire_core::{Notifier, Limits, Readiness, ResourceId};
+use polywire_core::{Limits, Notifier, Readiness, ResourceId};
 
 use crate::peer::Pair;
 use crate::stream::{Bite, SharedWire};
@@ -323,8 +323,8 @@ impl<P: Pair> Listen for ScriptedListen<P> {
 }
 
 impl<P: Pair> Local for ScriptedListen<P> {
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        let notifier = registration.notifier();
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        let notifier = io.registration.notifier();
         notifier.notify(Readiness::READABLE);
         self.0.lock().unwrap().notifier = Some(notifier);
         Ok(())

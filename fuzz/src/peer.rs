@@ -2,7 +2,7 @@
 
 use polywire_core::CloseReason;
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::stream::{Item, Protocol};
+use polywire_core::stream::{Context, Item, Protocol};
 use polywire_framed_tcp::Framed;
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
 
@@ -23,7 +23,7 @@ pub struct Peer<P: Protocol> {
 impl<P: Protocol> Peer<P> {
     pub fn new(mut protocol: P) -> Self {
         let (encoder, mut out) = (protocol.encoder(), Vec::new());
-        let ready = protocol.open(&mut out);
+        let ready = protocol.open(&mut Context::new(&mut out));
         let (input, messages) = (Vec::new(), Vec::new());
         Self { protocol, encoder, input, needed: 0, fed: 0, out, ready, messages, end: None }
     }
@@ -53,7 +53,7 @@ impl<P: Protocol> Peer<P> {
     fn step(&mut self, at: usize) -> Result<usize, CloseReason> {
         let input = &mut self.input[at..];
         let before = input.to_vec();
-        let decoded = self.protocol.decode(input, &mut self.out)?;
+        let decoded = self.protocol.decode(input, &mut Context::new(&mut self.out))?;
         let consumed = decoded.consumed;
         match decoded.item {
             Item::Incomplete { needed } => {
@@ -64,7 +64,7 @@ impl<P: Protocol> Peer<P> {
             Item::Ready => assert!(consumed > 0 && !std::mem::replace(&mut self.ready, true)),
             Item::Message(message) => {
                 assert!(consumed > 0 && self.ready, "a message before the handshake");
-                self.messages.push(message.to_vec());
+                self.messages.push(message.bytes.to_vec());
                 self.protocol.delivered();
             }
         }

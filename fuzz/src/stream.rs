@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arbitrary::Arbitrary;
 use polywire_core::adapter::Registration;
-use polywire_core::stream::Stream;
+use polywire_core::stream::{Establishing, Stream};
 use polywire_core::{Notifier, Readiness};
 
 /// What becomes of one read or write.
@@ -165,10 +165,13 @@ impl Stream for Scripted {
         Ok(())
     }
 
-    fn connected(&self) -> io::Result<bool> {
+    fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
+        if so_far != Establishing::Connecting {
+            return Ok(Establishing::Established);
+        }
         match self.0.lock().connected {
-            None => Ok(false),
-            Some(true) => Ok(true),
+            None => Ok(Establishing::Connecting),
+            Some(true) => Ok(Establishing::Established),
             Some(false) => Err(io::ErrorKind::ConnectionRefused.into()),
         }
     }

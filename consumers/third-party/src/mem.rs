@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use polywire_core::adapter::*;
 use polywire_core::address::RemoteAddr;
-use polywire_core::{CloseReason, Limits, Notifier, Readiness, WhenFull};
+use polywire_core::{CloseReason, Limits, Message, Notifier, Readiness, WhenFull};
 
 use pipe::Pipe;
 
@@ -113,9 +113,9 @@ impl Local for Acceptor {
         Some(Arc::<Backlog>::clone(&self.backlog))
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         let mut waiting = lock(&self.backlog.0);
-        waiting.listener = Some(registration.notifier());
+        waiting.listener = Some(io.registration.notifier());
         waiting.notify(); // Some may have come before.
         Ok(())
     }
@@ -154,9 +154,9 @@ impl Remote for End {
         self.outgoing.limits()
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outgoing.set_writer(registration.notifier());
-        self.incoming.set_reader(registration.notifier());
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        self.outgoing.set_writer(io.registration.notifier());
+        self.incoming.set_reader(io.registration.notifier());
         Ok(())
     }
 
@@ -171,13 +171,13 @@ impl Remote for End {
                 Err(received) => return received,
             };
             io.budget = io.budget.saturating_sub(message.len().max(LEAST_COST));
-            if sink.message(&message, false) == Flow::Stop || io.budget == 0 {
+            if sink.message(Message::binary(&message), false) == Flow::Stop || io.budget == 0 {
                 return Received::Unfinished; // What is left waits in the pipe.
             }
         }
     }
 
-    fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
+    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
         self.outgoing.failure().map_or(Ok(()), Err)
     }
 

@@ -9,8 +9,8 @@ use polywire_core::adapter::*;
 use polywire_core::address::RemoteAddr;
 use polywire_core::mio::Interest;
 use polywire_core::mio::net::{UnixListener, UnixStream};
-use polywire_core::stream::{Decoded, Encoder, Engine, Item, Protocol, Stream};
-use polywire_core::{CloseReason, Limits, WhenFull};
+use polywire_core::stream::{Context, Decoded, Encoder, Engine, Frame, Item, Protocol, Stream};
+use polywire_core::{CloseReason, Limits, Message, WhenFull};
 
 const MAX_MESSAGE: u32 = 64 << 20;
 const HEADER: usize = size_of::<u32>();
@@ -57,8 +57,8 @@ impl Local for Acceptor {
         Some(Arc::<OwnedPath>::clone(&self.path))
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.register(&mut self.listener, Interest::READABLE)
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        io.registration.register(&mut self.listener, Interest::READABLE)
     }
 
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
@@ -128,14 +128,14 @@ impl Protocol for Framed {
         Self
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true // There is no handshake.
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
         let incomplete = |needed| Ok(Decoded { consumed: 0, item: Item::Incomplete { needed } });
         let Some((header, rest)) = input.split_first_chunk() else { return incomplete(HEADER) };
@@ -145,7 +145,9 @@ impl Protocol for Framed {
         }
         let len = len as usize;
         match rest.get(..len) {
-            Some(message) => Ok(Decoded { consumed: HEADER + len, item: Item::Message(message) }),
+            Some(message) => {
+                Ok(Decoded { consumed: HEADER + len, item: Item::Message(message.into()) })
+            }
             None => incomplete(HEADER + len),
         }
     }
@@ -156,9 +158,9 @@ impl Encoder for Framed {
         MAX_MESSAGE as usize
     }
 
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(&(message.len() as u32).to_be_bytes());
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put(&(message.bytes.len() as u32).to_be_bytes());
+        frame.put_message(message.bytes);
     }
 }
 
@@ -171,15 +173,21 @@ fn nameless() -> RemoteAddr {
 mod tests {
     use super::*;
 
+    fn decode(input: &mut [u8]) -> Result<Decoded<'_>, CloseReason> {
+        // The protocol has no state of its own.
+        Box::leak(Box::new(Framed)).decode(input, &mut Context::new(&mut Vec::new()))
+    }
+
     #[test]
     fn a_message_is_found_once_all_of_it_is_there() {
-        let (mut frame, mut out) = (Vec::new(), Vec::new());
-        Framed.encode(b"hello", &mut frame);
+        let mut frame = Vec::new();
+        Framed.encode(Message::binary(b"hello"), &mut frame);
         for len in 1..frame.len() {
-            let is_whole = Framed.decode(&mut frame[..len], &mut out).unwrap().consumed > 0;
+            let is_whole = decode(&mut frame[..len]).unwrap().consumed > 0;
             assert!(!is_whole, "after {len} bytes");
         }
-        let hello = Decoded { consumed: HEADER + 5, item: Item::Message(b"hello") };
-        assert_eq!(Framed.decode(&mut frame, &mut out), Ok(hello));
+        let hello =
+            Decoded { consumed: HEADER + 5, item: Item::Message(Message::binary(b"hello")) };
+        assert_eq!(decode(&mut frame), Ok(hello));
     }
 }

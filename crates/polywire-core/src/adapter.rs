@@ -16,7 +16,9 @@
 //! Nothing here may block, on any thread, and nothing may panic for what a peer sent.
 
 mod accept_error;
+mod broadcast;
 mod connection;
+mod driver;
 mod listener;
 mod outcome;
 mod registration;
@@ -26,15 +28,18 @@ use std::io;
 
 use crate::address::RemoteAddr;
 
-pub use crate::loop_thread::{Gathering, gathering};
+pub use crate::send_hint::SendHint;
 pub use crate::writer::Writer;
 pub use accept_error::AcceptError;
+pub use broadcast::Broadcast;
 pub(crate) use connection::{Attempt, Reconnect};
 pub use connection::{Connection, Remote, Sink};
-pub use listener::{Close, Listener, ListenerSink, Local};
+pub use driver::Driver;
+pub use listener::{Accepted, Close, Listener, ListenerSink, Local};
 pub use outcome::{Accepting, Closing, Flow, Opening, Received};
+pub(crate) use registration::Wishes;
 pub use registration::{Io, Registration};
-pub use sender::Sender;
+pub use sender::{Info, Outgoing, Sender};
 
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;

@@ -243,9 +243,37 @@ impl<T: AsRef<str>> ToRemoteAddr for Name<T> {
     }
 }
 
+/// The socket address that stands for the peer of that number, where a transport's peers have none: for
+/// [`ListenerSink::message`](crate::adapter::ListenerSink::message). It lies in the prefix `100::/64` of IPv6,
+/// which no packet is ever sent to (RFC 6666). The peer's name is told by
+/// [`Sender::peer_name`](crate::adapter::Sender::peer_name).
+pub fn peer_number_addr(number: u64) -> SocketAddr {
+    let bits = u128::from(number) | DISCARD_PREFIX;
+    SocketAddr::new(Ipv6Addr::from_bits(bits).into(), 0)
+}
+
+/// The number of the peer that `addr` stands for; `None` if it is an address like others.
+pub fn peer_number(addr: SocketAddr) -> Option<u64> {
+    let IpAddr::V6(ip) = addr.ip() else { return None };
+    let bits = ip.to_bits();
+    (bits & !u128::from(u64::MAX) == DISCARD_PREFIX && addr.port() == 0).then_some(bits as u64)
+}
+
+const DISCARD_PREFIX: u128 = 0x0100 << 112;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_a_peer_comes_out_as_it_went_in() {
+        for number in [0, 1, u64::MAX] {
+            assert_eq!(peer_number(peer_number_addr(number)), Some(number));
+        }
+        for addr in ["[::1]:0", "[100::1]:1", "127.0.0.1:0", "[100:0:0:1::]:0"] {
+            assert_eq!(peer_number(addr.parse().unwrap()), None, "{addr}");
+        }
+    }
 
     #[test]
     fn text_becomes_a_socket_address_where_it_is_one() {

@@ -12,6 +12,7 @@ mod coalescing;
 mod commands;
 mod deadlines;
 mod delivery;
+mod drivers;
 mod faults;
 mod flushing;
 mod listening;
@@ -23,6 +24,7 @@ mod time_slice;
 mod timeouts;
 mod transfer;
 mod watching;
+mod wishes;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -30,19 +32,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::adapter::{Io, Registration};
+use crate::adapter::{Connection, Io, Registration, Wishes};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId};
-use crate::loop_thread::begin_callback;
 use crate::net_event::NetEvent;
 use crate::poller::{AnyPoller, Poller, token_of};
 use crate::readiness::Readiness;
+use crate::send_hint::begin_callback;
 use crate::shared::Shared;
 
 use admission::Admissions;
 use blame::{Culprit, NoteOnPanic, blame};
 use coalescing::Coalescing;
 use deadlines::Deadlines;
+use drivers::Drivers;
 use pending::Pending;
 use resource::{Resource, Stage};
 
@@ -113,6 +116,11 @@ pub(crate) struct EventLoop {
     is_one_enough: bool,
     deadlines: Deadlines,
     admissions: Admissions,
+    drivers: Drivers,
+    /// What the adapter called last asked for.
+    wishes: Wishes,
+    /// Connections that came with the messages of another one.
+    accepted: Vec<Connection>,
     coalescing: Coalescing,
     /// When the poller told of `polled`, if there are deadlines.
     told_at: Option<Instant>,
@@ -143,6 +151,9 @@ impl EventLoop {
             is_one_enough: false,
             deadlines: Deadlines::default(),
             admissions: Admissions::default(),
+            drivers: Drivers::default(),
+            wishes: Wishes::default(),
+            accepted: Vec::new(),
             coalescing: Coalescing::default(),
             told_at: None,
             slice: TimeSlice::endless(),
@@ -529,6 +540,7 @@ impl EventLoop {
     fn forget(&mut self, resource: Resource) {
         let id = resource.entry.id;
         self.release(&resource);
+        self.release_driver(&resource);
         drop(self.shared.take_closer(id));
         self.shared.change_half_received(&resource.entry, 0);
         drop(resource);
@@ -550,34 +562,28 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
     }
 }
 
+/// Parts of the loop.
+type Lent<'a> = (&'a mut [u8], &'a mut Wishes, &'a AnyPoller, &'a Shared);
+
 /// What an adapter may use for one call.
 #[inline]
 fn lend<'a>(
-    (buffer, poller, shared): (&'a mut [u8], &'a AnyPoller, &'a Shared),
+    (buffer, wishes, poller, shared): Lent<'a>,
     (id, budget, readiness): (ResourceId, usize, Readiness),
 ) -> Io<'a> {
-    let registration = registration((poller, shared), id);
-    Io {
-        buffer,
-        budget: budget.max(1),
-        readiness,
-        half_received: 0,
-        is_one_enough: false,
-        registration,
-    }
-}
-
-#[inline]
-fn registration<'a>(
-    (poller, shared): (&'a AnyPoller, &'a Shared),
-    id: ResourceId,
-) -> Registration<'a> {
-    Registration {
+    let registration = Registration {
         registry: poller.registry(),
         id,
         notifications: &shared.notifications,
         is_provisional: false,
-    }
+    };
+    Io::new(registration, buffer, budget.max(1), readiness, wishes)
+}
+
+/// The same for a call that reads nothing.
+#[inline]
+fn lend_to_write(parts: Lent<'_>, id: ResourceId) -> Io<'_> {
+    lend(parts, (id, 1, Readiness::WRITABLE))
 }
 
 impl fmt::Debug for EventLoop {

@@ -27,7 +27,7 @@ pub mod endpoint;
 mod event_loop;
 pub mod events;
 pub mod limits;
-mod loop_thread;
+mod message;
 mod net_event;
 pub mod network;
 pub mod node;
@@ -36,6 +36,7 @@ mod poller;
 mod readiness;
 pub mod reconnect;
 mod registry;
+mod send_hint;
 mod send_status;
 mod shared;
 #[cfg(feature = "simulation")]
@@ -47,9 +48,12 @@ pub mod util;
 mod waker;
 mod writer;
 
+/// The memory that [`send_owned`](network::NetworkController::send_owned) takes.
+pub use bytes;
 pub use close_reason::{CloseReason, Text};
 pub use endpoint::{Endpoint, ResourceId, ResourceType};
 pub use limits::{Limits, NodeLimits, WhenFull};
+pub use message::{Message, MessageKind};
 /// The poller underneath, whose sources adapters register.
 ///
 /// This crate turns on its feature `os-poll` alone, and `os-ext` on Linux and Android. An adapter that

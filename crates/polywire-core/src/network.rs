@@ -14,23 +14,27 @@ pub(crate) mod processor;
 #[cfg(all(test, polywire_shuttle))]
 mod schedules;
 mod send_many;
+mod send_shared;
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
+use crate::adapter::{Connect, Connection, Listen, Listener, Outgoing, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
+use crate::message::{Message, MessageKind, current_kind};
 use crate::notifier::Notifier;
 use crate::poller::{AnyPoller, MioPoller};
 use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
+use crate::send_hint::current_hint;
 use crate::shared::{Command, New, Shared};
 use crate::waker::LoopWaker;
 
@@ -41,6 +45,7 @@ pub use crate::send_status::SendStatus;
 pub use crate::shared::stats::{Ended, Stats};
 pub use processor::NetworkProcessor;
 pub use send_many::SentMany;
+pub use send_shared::SentToEach;
 
 /// A network without a node: the handle, and the loop to be driven by hand.
 ///
@@ -177,7 +182,7 @@ impl NetworkController {
         adapter: impl Listen,
         addr: impl ToListenAddr,
     ) -> io::Result<(ResourceId, SocketAddr)> {
-        let Listener { local, addr } = open_first(&adapter, &addr.to_listen_addrs()?)?;
+        let Listener { local, addr, driver } = open_first(&adapter, &addr.to_listen_addrs()?)?;
         let entry = self.insert(NewEntry {
             tag: adapter.tag(),
             kind: ResourceType::Local,
@@ -190,7 +195,7 @@ impl NetworkController {
         if let Some(closer) = local.closer() {
             self.shared.note_closer(entry.id, closer);
         }
-        self.shared.command(Command::Listen(entry, local));
+        self.shared.command(Command::Listen(entry, local, driver));
         Ok(ids)
     }
 
@@ -234,7 +239,8 @@ impl NetworkController {
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, true, |entry| {
             let sender = entry.sender.as_ref()?;
-            Some(sender.send(endpoint.addr(), message))
+            let outgoing = Outgoing::new(&endpoint, entry.answer(message));
+            Some(sender.send(outgoing.with_hint(current_hint())))
         })
     }
 
@@ -251,8 +257,59 @@ impl NetworkController {
     pub fn try_send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, false, |entry| {
             let sender = entry.sender.as_ref()?;
-            Some(sender.try_send(endpoint.addr(), message))
+            let outgoing = Outgoing::new(&endpoint, entry.answer(message));
+            Some(sender.try_send(outgoing.with_hint(current_hint())))
         })
+    }
+
+    /// As [`send`](Self::send), as a message of that kind: text or binary, for the transports that tell them
+    /// apart. Plain `send` answers in the kind that the peer sent last (as text only what is UTF-8), and
+    /// before that leaves the choice to the transport, which is binary as a rule.
+    ///
+    /// [`SendStatus::InvalidMessage`] for text that is not UTF-8, where the transport requires that.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::{Endpoint, MessageKind};
+    ///
+    /// fn greet(network: &NetworkController, browser: Endpoint) {
+    ///     network.send_as(browser, MessageKind::TEXT, b"hello");
+    /// }
+    /// ```
+    pub fn send_as(&self, endpoint: Endpoint, kind: MessageKind, message: &[u8]) -> SendStatus {
+        self.give(endpoint, message, true, |entry| {
+            let sender = entry.sender.as_ref()?;
+            let outgoing = Outgoing::new(&endpoint, Message::new(message, kind));
+            Some(sender.send(outgoing.with_hint(current_hint())))
+        })
+    }
+
+    /// The kind of the message that the current thread got last: inside the callback of the one at hand, and
+    /// with a queue of events of the one taken last. [`MessageKind::BINARY`] on transports without kinds.
+    pub fn message_kind(&self) -> MessageKind {
+        self.shared.registry.current_kind().unwrap_or_else(current_kind)
+    }
+
+    /// What is known of an endpoint as a value of the type `T`, which its transport's documentation names:
+    /// a request, a certificate, credentials. `None` if the transport knows no such thing, or not yet, and
+    /// once the endpoint is over.
+    pub fn info<T: Any + Send + Sync>(&self, endpoint: Endpoint) -> Option<Arc<T>> {
+        let look = |entry: &Entry| entry.sender.as_ref()?.info(TypeId::of::<T>());
+        let info = self.shared.registry.with(endpoint.resource_id(), look).flatten()?;
+        info.downcast().ok()
+    }
+
+    /// Says something to the adapter of a connection or a listener itself: to answer a handshake, to close with
+    /// a code, to ask for a sign of life. `value` is of a type that the adapter's documentation names; the
+    /// adapter drops others. It is said on the loop's thread, in the order of the calls. Returns whether there
+    /// is such a resource.
+    pub fn control(&self, resource_id: ResourceId, value: impl Any + Send) -> bool {
+        let is_there = |entry: &Entry| !entry.is_over();
+        let found = self.shared.registry.with(resource_id, is_there) == Some(true);
+        if found {
+            self.shared.command(Command::Control(resource_id, Box::new(value)));
+        }
+        found
     }
 
     /// Writes now what waits to be sent to `endpoint`, as far as the system takes it, rather than
@@ -350,7 +407,9 @@ impl NetworkController {
     pub fn remote_addr(&self, endpoint: Endpoint) -> Option<RemoteAddr> {
         let id = endpoint.resource_id();
         if id.is_local() {
-            return Some(RemoteAddr::Socket(endpoint.addr()));
+            let name = |entry: &Entry| entry.sender.as_ref()?.peer_name(endpoint.addr());
+            let name = self.shared.registry.with(id, name).flatten();
+            return Some(name.unwrap_or_else(|| RemoteAddr::Socket(endpoint.addr())));
         }
         self.shared.registry.with(id, |entry| match entry.addr.to_remote_addr() {
             RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
@@ -478,7 +537,7 @@ impl NetworkController {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
-        let Connection { remote, peer, local, reconnect } = adapter.connect(addr)?;
+        let Connection { remote, peer, local, reconnect, driver } = adapter.connect(addr)?;
         let sender: Arc<dyn Sender> = match &reconnect {
             Some(reconnect) => reconnect.sender(),
             None => remote.sender(),
@@ -493,7 +552,7 @@ impl NetworkController {
         sender.attach(Notifier::new(Arc::clone(&self.shared.notifications), entry.id));
         let local = *local.socket_addr();
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
-        Ok((entry, New { remote, reconnect }, local))
+        Ok((entry, New { remote, reconnect, driver }, local))
     }
 
     fn insert(&self, new: NewEntry) -> io::Result<SharedEntry> {

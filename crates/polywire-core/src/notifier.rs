@@ -11,9 +11,9 @@ use crate::clock::Clock;
 use crate::counter::Counter;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
-use crate::loop_thread::current_thread;
 use crate::poller::Poller;
 use crate::readiness::Readiness;
+use crate::send_hint::current_thread;
 use crate::sync::SegQueue;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::waker::LoopWaker;
@@ -130,6 +130,10 @@ impl Notifications {
     #[inline]
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(crate) fn budget(&self) -> &Budget {

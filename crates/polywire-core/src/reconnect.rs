@@ -1,5 +1,6 @@
 //! Connections that are opened again when they end: opt-in, per connect.
 
+use std::any::TypeId;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
@@ -7,10 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 
-use crate::adapter::{Attempt, Connect, Connection, Reconnect, Sender};
+use crate::adapter::{Attempt, Broadcast, Connect, Connection, Info, Outgoing, Reconnect, Sender};
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
+use crate::endpoint::Endpoint;
+use crate::message::MessageKind;
 use crate::notifier::Notifier;
 use crate::send_status::SendStatus;
 
@@ -224,12 +228,28 @@ impl Sender for Relay {
         self.with(|sender| sender.attach(notifier));
     }
 
-    fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
-        available(self.with(|sender| sender.send(to, message)))
+    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        available(self.with(|sender| sender.send(outgoing)))
     }
 
-    fn try_send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
-        available(self.with(|sender| sender.try_send(to, message)))
+    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        available(self.with(|sender| sender.try_send(outgoing)))
+    }
+
+    fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
+        available(self.with(|sender| sender.send_shared(endpoint, message)))
+    }
+
+    fn send_owned(&self, endpoint: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
+        available(self.with(|sender| sender.send_owned(endpoint, message, kind)))
+    }
+
+    fn info(&self, type_id: TypeId) -> Option<Info> {
+        self.with(|sender| sender.info(type_id)).flatten()
+    }
+
+    fn peer_name(&self, addr: SocketAddr) -> Option<RemoteAddr> {
+        self.with(|sender| sender.peer_name(addr)).flatten()
     }
 
     fn queued(&self) -> usize {

@@ -12,6 +12,7 @@ use crate::adapter::Sender;
 use crate::address::{CompactAddr, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
+use crate::message::{Message, MessageKind};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, Mutex, MutexGuard, SegQueue, SharedVec, SlimArc, lock};
 
@@ -46,8 +47,15 @@ pub(crate) struct Entry {
     /// Bytes kept of messages that have begun to arrive, at least 1 inside of one; written by the loop,
     /// and by whoever gives the endpoint up.
     half_received: AtomicU32,
+    /// The number of the kind of message that came last.
+    kind: AtomicU8,
     /// It is connected to another address than `addr`; the registry knows which.
     is_elsewhere: AtomicBool,
+}
+
+#[inline(never)] // Not in the way of binary messages.
+fn is_text(message: &[u8]) -> bool {
+    std::str::from_utf8(message).is_ok()
 }
 
 /// An entry, shared by the registry, the loop and whoever looks it up. Nobody needs it weakly, and so
@@ -63,6 +71,34 @@ impl Entry {
     #[inline]
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Acquire)
+    }
+
+    /// A message of that kind came.
+    #[inline]
+    pub(crate) fn note_kind(&self, kind: MessageKind) {
+        if self.kind.load(Ordering::Relaxed) != kind.number() {
+            self.kind.store(kind.number(), Ordering::Relaxed);
+        }
+    }
+
+    /// The kind of message that came last.
+    pub(crate) fn kind(&self) -> MessageKind {
+        MessageKind::new(self.kind.load(Ordering::Relaxed))
+    }
+
+    /// The endpoint has another connection, whose peer has sent nothing yet.
+    pub(crate) fn forget_kind(&self) {
+        self.kind.store(MessageKind::UNSPECIFIED.number(), Ordering::Relaxed);
+    }
+
+    /// `message` as it is sent where the program does not say of what kind it is: as the peer's last one,
+    /// but not as text what is none.
+    #[inline(always)]
+    pub(crate) fn answer<'m>(&self, message: &'m [u8]) -> Message<'m> {
+        match self.kind() {
+            MessageKind::TEXT if !is_text(message) => Message::binary(message),
+            kind => Message::new(message, kind),
+        }
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {
@@ -205,6 +241,7 @@ impl Registry {
             paused: AtomicBool::new(false),
             half_received: AtomicU32::new(0),
             is_elsewhere: AtomicBool::new(false),
+            kind: AtomicU8::new(MessageKind::UNSPECIFIED.number()),
         });
         self.slot(entry.id)?.store(Some(SharedEntry::clone(&entry)));
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -6,6 +6,7 @@ mod kept_events;
 pub(crate) mod stats;
 pub(crate) mod warnings;
 
+use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use crate::adapter::{Close, Connection, Local, Reconnect, Remote};
+use crate::adapter::{Close, Connection, Driver, Local, Reconnect, Remote};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
@@ -67,6 +68,8 @@ pub(crate) type Outcome = Arc<Awaited>;
 pub(crate) struct New {
     pub(crate) remote: Box<dyn Remote>,
     pub(crate) reconnect: Option<Box<dyn Reconnect>>,
+    /// What reads for it and for others.
+    pub(crate) driver: Option<Driver>,
 }
 
 /// What a handle asks of the loop.
@@ -78,7 +81,9 @@ pub(crate) enum Command {
     /// The same for a connection that is ready already.
     Adopt(SharedEntry, New),
     /// Drive this listener from now on.
-    Listen(SharedEntry, Box<dyn Local>),
+    Listen(SharedEntry, Box<dyn Local>, Option<Driver>),
+    /// Say that to the adapter.
+    Control(ResourceId, Box<dyn Any + Send>),
     /// Close what the program removed.
     Remove(ResourceId),
     /// End what was given up for that reason.

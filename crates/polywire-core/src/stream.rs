@@ -4,8 +4,11 @@
 //! A transport gives a [`Stream`] (the socket) and a [`Protocol`] (how messages lie in the bytes);
 //! [`Engine`] makes a [`Remote`](crate::adapter::Remote) of the two.
 
+mod context;
 mod engine;
+mod frame;
 mod inbox;
+mod layer;
 mod maps;
 mod misuse;
 mod outbox;
@@ -14,6 +17,9 @@ mod socket;
 
 use misuse::misuse;
 
+pub use context::Context;
 pub use engine::Engine;
-pub use protocol::{Decoded, Encoder, Item, Prefix, Protocol};
-pub use socket::Stream;
+pub use frame::{Frame, MAX_HEADER};
+pub use layer::{Layer, NoLayer};
+pub use protocol::{Decoded, Encoder, Item, Progress, Protocol};
+pub use socket::{Establishing, Stream};

@@ -87,7 +87,7 @@ impl Decoder {
     ) -> &'a [u8] {
         match self.framed.frame(data) {
             Ok(Decoded { consumed, item: Item::Message(message) }) => {
-                decoded_callback(message);
+                decoded_callback(message.bytes);
                 return &data[consumed..];
             }
             Ok(_) => self.stored.extend_from_slice(data),
@@ -106,7 +106,7 @@ impl Decoder {
         let mut stored = mem::take(&mut self.stored);
         stored.extend_from_slice(piece);
         match self.framed.frame(&stored) {
-            Ok(Decoded { item: Item::Message(message), .. }) => decoded_callback(message),
+            Ok(Decoded { item: Item::Message(message), .. }) => decoded_callback(message.bytes),
             Ok(_) => self.stored = stored,
             Err(_) => self.broken = true,
         }

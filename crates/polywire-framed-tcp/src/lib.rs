@@ -87,7 +87,7 @@ impl Listen for FramedTcpListenConfig {
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
         let max_message_size = self.max_message_size;
-        listen_stream(&self.tcp, addr, move || Framed::new(max_message_size))
+        listen_stream(&self.tcp, addr, move |_| Framed::new(max_message_size))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Length-prefixed messages, as a protocol without I/O.
 
-use polywire_core::CloseReason;
-use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
+use polywire_core::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
+use polywire_core::{CloseReason, Message};
 
 use crate::length::{MAX_ENCODED_SIZE, read_size, write_size};
 
@@ -41,7 +41,7 @@ impl Framed {
         };
         let end = prefix + len; // Does not overflow: `len` is at most `LONGEST`.
         match input.get(prefix..end) {
-            Some(message) => Ok(Decoded { consumed: end, item: Item::Message(message) }),
+            Some(message) => Ok(Decoded { consumed: end, item: Item::Message(message.into()) }),
             None => incomplete(end),
         }
     }
@@ -61,14 +61,14 @@ impl Protocol for Framed {
         *self
     }
 
-    fn open(&mut self, _out: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _out: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
         self.frame(input)
     }
@@ -81,26 +81,20 @@ impl Encoder for Framed {
     }
 
     #[inline(always)] // Into the send of each message.
-    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
-        if message.len() < 0x80 {
-            return Prefix::new(&[message.len() as u8]); // As most are.
-        }
-        long_prefix(message)
-    }
-
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        if message.len() < 0x80 {
-            out.push(message.len() as u8);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        let bytes = message.bytes;
+        if bytes.len() < 0x80 {
+            frame.put(&[bytes.len() as u8]); // As most are.
         } else {
-            out.extend_from_slice(write_size(message, &mut [0; MAX_ENCODED_SIZE]));
+            frame.put(write_size(bytes, &mut [0; MAX_ENCODED_SIZE]));
         }
-        out.extend_from_slice(message);
+        frame.put_message(bytes);
     }
-}
 
-#[inline(never)]
-fn long_prefix(message: &[u8]) -> Option<Prefix> {
-    Prefix::new(write_size(message, &mut [0; MAX_ENCODED_SIZE]))
+    /// All of them frame alike.
+    fn framing(&self) -> Option<u64> {
+        Some(0)
+    }
 }
 
 #[cfg(test)]
@@ -128,11 +122,9 @@ mod tests {
             (&[7; 300], &[&[0xAC, 0x02][..], &[7; 300]].concat()),
         ] {
             let mut out = Vec::new();
-            Framed::default().encode(message, &mut out);
+            Framed::default().encode(message.into(), &mut out);
             assert_eq!(out, wire);
-            let prefix = Framed::default().prefix(message).unwrap();
-            assert_eq!([prefix.as_slice(), message].concat(), wire);
-            let found = Decoded { consumed: wire.len(), item: Item::Message(message) };
+            let found = Decoded { consumed: wire.len(), item: Item::Message(message.into()) };
             assert_eq!(Framed::default().frame(wire), Ok(found));
         }
     }
@@ -142,10 +134,10 @@ mod tests {
         let mut input = *b"\x03abc\x02de";
         let range = input.as_ptr_range();
         let (mut framed, mut out) = (Framed::default(), Vec::new());
-        let decoded = framed.decode(&mut input, &mut out).unwrap();
+        let decoded = framed.decode(&mut input, &mut Context::new(&mut out)).unwrap();
         let Item::Message(message) = decoded.item else { panic!("no message") };
-        assert_eq!((message, decoded.consumed), (&b"abc"[..], 4));
-        assert!(range.contains(&message.as_ptr()));
+        assert_eq!((message, decoded.consumed), (Message::binary(b"abc"), 4));
+        assert!(range.contains(&message.bytes.as_ptr()));
         assert!(out.is_empty());
     }
 
@@ -180,7 +172,8 @@ mod tests {
 
     #[test]
     fn empty_messages_pass_where_nothing_else_does() {
-        assert!(matches!(Framed::new(0).frame(&[0]).unwrap().item, Item::Message(b"")));
+        let empty = Decoded { consumed: 1, item: Item::Message(Message::binary(b"")) };
+        assert_eq!(Framed::new(0).frame(&[0]), Ok(empty));
         assert!(Framed::new(0).frame(&[1]).is_err());
     }
 

@@ -1,7 +1,7 @@
 //! However the bytes of a stream are cut on their way, the same comes out.
 
-use polywire_core::CloseReason;
-use polywire_core::stream::{Encoder, Item, Protocol};
+use polywire_core::stream::{Context, Encoder, Item, Protocol};
+use polywire_core::{CloseReason, Message};
 use polywire_framed_tcp::Framed;
 use polywire_framed_tcp::encoding::Decoder;
 use proptest::collection::vec;
@@ -20,13 +20,13 @@ struct Outcome {
 /// Feeds `chunks` to the protocol, as the engine does: undecoded bytes are kept for the next.
 fn receive<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let (mut framed, mut out) = (Framed::new(MAX), Vec::new());
-    assert!(framed.open(&mut out));
+    assert!(framed.open(&mut Context::new(&mut out)));
     let (mut input, mut messages) = (Vec::new(), Vec::new());
     for chunk in chunks {
         input.extend_from_slice(chunk);
         while !input.is_empty() {
             let available = input.len();
-            let decoded = match framed.decode(&mut input, &mut out) {
+            let decoded = match framed.decode(&mut input, &mut Context::new(&mut out)) {
                 Ok(decoded) => decoded,
                 Err(reason) => return Outcome { messages, end: Err(reason) },
             };
@@ -36,7 +36,7 @@ fn receive<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
                     assert!(needed > available && needed <= MAX + 10);
                     break;
                 }
-                Item::Message(message) => messages.push(message.to_vec()),
+                Item::Message(message) => messages.push(message.bytes.to_vec()),
                 other => panic!("{other:?}"),
             }
             let consumed = decoded.consumed;
@@ -75,7 +75,7 @@ fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
 fn wire(messages: &[Vec<u8>]) -> Vec<u8> {
     let mut wire = Vec::new();
     for message in messages {
-        Framed::new(MAX).encode(message, &mut wire);
+        Framed::new(MAX).encode(Message::binary(message), &mut wire);
     }
     wire
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use polywire_core::network::{NetworkController, NetworkProcessor, StoredNetEvent};
 use polywire_core::simulation::{Faults, SimNode, World};
-use polywire_core::stream::{Decoded, Encoder, Item, Protocol};
-use polywire_core::{CloseReason, Endpoint, Limits, ResourceId};
+use polywire_core::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
+use polywire_core::{CloseReason, Endpoint, Limits, Message, ResourceId};
 use polywire_framed_tcp::Framed;
 
+#[path = "simulated_time/protocol_deadlines.rs"]
+mod protocol_deadlines;
 #[path = "simulated_time/reconnecting.rs"]
 mod reconnecting;
 
@@ -116,8 +118,8 @@ struct Mute {
 }
 
 impl Encoder for Mute {
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
     }
 }
 
@@ -128,14 +130,14 @@ impl Protocol for Mute {
         self.clone()
     }
 
-    fn open(&mut self, _out: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         self.open
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _out: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
         let item = match self.open {
             true => return Ok(Decoded { consumed: input.len(), item: Item::Skip }),
@@ -144,7 +146,7 @@ impl Protocol for Mute {
         Ok(Decoded { consumed: 0, item })
     }
 
-    fn heartbeat(&mut self, _out: &mut Vec<u8>) {
+    fn heartbeat(&mut self, _: &mut Context<'_>) {
         self.heartbeats.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mio::net::TcpStream;
 use polywire_core::adapter::Connection;
 use polywire_core::address::RemoteAddr;
-use polywire_core::stream::{Engine, Protocol};
+use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
 use socket2::SockRef;
 
 use crate::connect_config::TcpConnectConfig;
@@ -28,14 +28,31 @@ pub fn connect_stream<P: Protocol>(
     addr: &RemoteAddr,
     protocol: P,
 ) -> io::Result<Connection> {
+    connect_over(config, addr, NoLayer, protocol)
+}
+
+/// The same over a layer, such as TLS: `protocol` speaks over what `layer` makes of the socket.
+///
+/// # Errors
+///
+/// As for [`connect_stream`], and those of [`Layer::connect`].
+pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
+    config: &TcpConnectConfig,
+    addr: &RemoteAddr,
+    layer: L,
+    protocol: P,
+) -> io::Result<Connection> {
     let mut addrs = candidates(config, addr)?.into_iter();
     let (stream, peer) = begin_first(config, &mut addrs)?;
     // Some systems know the address of this side only once it is connected.
     let local = stream.local_addr().unwrap_or_else(|_| unspecified(peer));
 
-    let config = config.clone();
-    let engine = Engine::connecting(TcpSocket::new(stream), protocol, config.limits.clone())
-        .with_fallback(move || addrs.next().map(|addr| begin(&config, addr).map(TcpSocket::new)));
+    let (config, addr) = (config.clone(), addr.clone());
+    let stream = layer.connect(TcpSocket::new(stream), &addr)?;
+    let limits = config.limits.clone();
+    let mut begin_next = move |peer| layer.connect(TcpSocket::new(begin(&config, peer)?), &addr);
+    let engine = Engine::connecting(stream, protocol, limits)
+        .with_fallback(move || addrs.next().map(&mut begin_next));
     Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
 }
 
@@ -99,7 +116,7 @@ mod tests {
     use std::time::Duration;
 
     use mio::{Events, Interest, Poll, Token};
-    use polywire_core::stream::Stream;
+    use polywire_core::stream::{Establishing, Stream};
 
     use super::*;
     use crate::keepalive::TcpKeepalive;
@@ -116,7 +133,7 @@ mod tests {
         let mut events = Events::with_capacity(4);
         poll.registry().register(&mut stream, Token(0), Interest::WRITABLE).unwrap();
         let socket = TcpSocket::new(stream);
-        while !socket.connected()? {
+        while socket.establish(Establishing::Connecting)? == Establishing::Connecting {
             poll.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
             assert!(!events.is_empty(), "no readiness within five seconds");
         }

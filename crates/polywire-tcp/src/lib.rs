@@ -41,12 +41,13 @@ use std::io;
 use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
 
-pub use connect::connect_stream;
+pub use connect::{connect_over, connect_stream};
 pub use connect_config::TcpConnectConfig;
 pub use keepalive::TcpKeepalive;
-pub use listen::listen_stream;
+pub use listen::{listen_over, listen_stream};
 pub use listen_config::TcpListenConfig;
 pub use protocol::Raw;
+pub use socket::TcpSocket;
 
 /// The number of TCP in [`ResourceId::adapter_id`](polywire_core::endpoint::ResourceId::adapter_id).
 const TAG: u8 = 0;
@@ -91,6 +92,6 @@ impl Listen for TcpListenConfig {
     }
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
-        listen_stream(self, addr, || Raw)
+        listen_stream(self, addr, |_| Raw)
     }
 }

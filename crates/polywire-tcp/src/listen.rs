@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use polywire_core::adapter::{
-    AcceptError, Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local,
-    Registration,
+    AcceptError, Accepted, Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
-use polywire_core::stream::{Engine, Protocol};
+use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
 use socket2::SockRef;
 
 use crate::listen_config::TcpListenConfig;
@@ -20,7 +19,7 @@ use crate::options::{StreamOptions, because, refused, set_reuse_port};
 use crate::socket::TcpSocket;
 
 /// Listens on `addr` and lets a protocol of its own, made by `protocol` on the loop's thread, speak
-/// over each accepted connection.
+/// over each accepted connection. It is made before the first byte is read, and told who connects.
 ///
 /// # Errors
 ///
@@ -29,7 +28,21 @@ use crate::socket::TcpSocket;
 pub fn listen_stream<P: Protocol>(
     config: &TcpListenConfig,
     addr: &RemoteAddr,
-    protocol: impl Fn() -> P + Send + 'static,
+    protocol: impl Fn(&Accepted) -> P + Send + 'static,
+) -> io::Result<Listener> {
+    listen_over(config, addr, NoLayer, protocol)
+}
+
+/// The same over a layer, such as TLS: each protocol speaks over what `layer` makes of its socket.
+///
+/// # Errors
+///
+/// As for [`listen_stream`].
+pub fn listen_over<L: Layer<TcpSocket>, P: Protocol>(
+    config: &TcpListenConfig,
+    addr: &RemoteAddr,
+    layer: L,
+    protocol: impl Fn(&Accepted) -> P + Send + 'static,
 ) -> io::Result<Listener> {
     let listener = bind_first(config, &addr.resolve()?)?;
     let addr = listener.local_addr()?;
@@ -39,6 +52,7 @@ pub fn listen_stream<P: Protocol>(
         addr,
         options: config.stream_options(),
         limits: Arc::new(config.limits.clone().with_when_full(when_full)),
+        layer,
         protocol,
     };
     Ok(Listener::new(acceptor, RemoteAddr::Socket(addr)))
@@ -95,16 +109,22 @@ impl Close for Door {
 }
 
 /// A listening socket, as the loop drives it.
-struct Acceptor<F> {
+struct Acceptor<L, F> {
     door: Arc<Door>,
     addr: SocketAddr,
     options: StreamOptions,
     /// Of all its connections.
     limits: Arc<Limits>,
+    layer: L,
     protocol: F,
 }
 
-impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
+impl<L, P, F> Local for Acceptor<L, F>
+where
+    L: Layer<TcpSocket>,
+    P: Protocol,
+    F: Fn(&Accepted) -> P + Send + 'static,
+{
     fn limits(&self) -> Arc<Limits> {
         Arc::clone(&self.limits)
     }
@@ -113,9 +133,9 @@ impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
         Some(Arc::<Door>::clone(&self.door))
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         let register =
-            |listener: &mut TcpListener| registration.register(listener, Interest::READABLE);
+            |listener: &mut TcpListener| io.registration.register(listener, Interest::READABLE);
         self.door.with(register).unwrap_or(Ok(()))
     }
 
@@ -147,17 +167,26 @@ impl<P: Protocol, F: Fn() -> P + Send + 'static> Local for Acceptor<F> {
     }
 }
 
-impl<P: Protocol, F: Fn() -> P> Acceptor<F> {
+impl<L: Layer<TcpSocket>, P: Protocol, F: Fn(&Accepted) -> P> Acceptor<L, F> {
     /// Makes a connection of an accepted socket, unless its peer is gone already.
     fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
         if let Err(error) = self.options.set_on(&SockRef::from(&stream)) {
             tracing::debug!(addr = %self.addr, %peer, %error, "an accepted connection was closed");
             return None;
         }
-        let local = stream.local_addr().unwrap_or(self.addr);
-        let socket = TcpSocket::new(stream);
-        let engine = Engine::accepted(socket, (self.protocol)(), Arc::clone(&self.limits));
-        Some(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
+        let local = RemoteAddr::Socket(stream.local_addr().unwrap_or(self.addr));
+        let accepted = Accepted::new(RemoteAddr::Socket(peer), local);
+        let stream = match self.layer.accept(TcpSocket::new(stream), &accepted) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(addr = %self.addr, %peer, %error, "an accepted connection was closed");
+                return None;
+            }
+        };
+        let protocol = (self.protocol)(&accepted);
+        let engine = Engine::accepted(stream, protocol, Arc::clone(&self.limits));
+        let Accepted { peer, local, .. } = accepted;
+        Some(Connection::new(engine, peer, local))
     }
 }
 

@@ -1,7 +1,7 @@
 //! No protocol at all: bytes as they come.
 
-use polywire_core::CloseReason;
-use polywire_core::stream::{Decoded, Encoder, Item, Prefix, Protocol};
+use polywire_core::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
+use polywire_core::{CloseReason, Message};
 
 /// The protocol of a plain byte stream: each read is a message, each message goes out as it is.
 ///
@@ -17,26 +17,28 @@ impl Protocol for Raw {
         Self
     }
 
-    fn open(&mut self, _out: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _out: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        Ok(Decoded { consumed: input.len(), item: Item::Message(input) })
+        Ok(Decoded { consumed: input.len(), item: Item::Message(Message::binary(input)) })
     }
 }
 
 impl Encoder for Raw {
-    fn prefix(&self, _message: &[u8]) -> Option<Prefix> {
-        Some(Prefix::default())
+    #[inline(always)] // Into the send of each message.
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
     }
 
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    /// All of them frame alike.
+    fn framing(&self) -> Option<u64> {
+        Some(0)
     }
 }
 
@@ -47,19 +49,21 @@ mod tests {
     #[test]
     fn all_that_was_read_is_one_message() {
         let (mut raw, mut out) = (Raw, Vec::new());
-        assert!(raw.open(&mut out));
+        assert!(raw.open(&mut Context::new(&mut out)));
         let mut input = *b"two pieces";
-        let decoded = raw.decode(&mut input, &mut out);
-        assert_eq!(decoded, Ok(Decoded { consumed: 10, item: Item::Message(b"two pieces") }));
+        let decoded = raw.decode(&mut input, &mut Context::new(&mut out));
+        assert_eq!(
+            decoded,
+            Ok(Decoded { consumed: 10, item: Item::Message(Message::binary(b"two pieces")) })
+        );
         assert!(out.is_empty());
     }
 
     #[test]
     fn a_message_goes_out_as_it_is() {
         let mut out = b"one ".to_vec();
-        Raw.encode(b"two", &mut out);
+        Raw.encode(Message::binary(b"two"), &mut out);
         assert_eq!(out, b"one two");
-        assert_eq!(Raw.prefix(b"two").unwrap().as_slice(), b"");
         assert_eq!(Raw.encoder().max_message_size(), usize::MAX);
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use mio::Interest;
 use mio::net::TcpStream;
 use polywire_core::adapter::Registration;
-use polywire_core::stream::Stream;
+use polywire_core::stream::{Establishing, Stream};
 use socket2::SockRef;
 
 /// Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only by a
@@ -34,9 +34,10 @@ const TELLS_OF_CHANGE: bool = cfg!(all(
     )
 ));
 
-/// A non-blocking TCP socket, connected or about to be.
+/// A non-blocking TCP socket, connected or about to be: the stream under every transport over TCP, and
+/// what a [`Layer`](polywire_core::stream::Layer) over TCP is given.
 #[derive(Debug)]
-pub(crate) struct TcpSocket(TcpStream);
+pub struct TcpSocket(TcpStream);
 
 impl TcpSocket {
     pub(crate) fn new(stream: TcpStream) -> Self {
@@ -60,7 +61,10 @@ impl Stream for TcpSocket {
     }
 
     /// The steps that mio documents at [`TcpStream::connect`].
-    fn connected(&self) -> io::Result<bool> {
+    fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
+        if so_far != Establishing::Connecting {
+            return Ok(Establishing::Established); // As one that was accepted is.
+        }
         if let Some(error) = self.0.take_error()? {
             return Err(error);
         }
@@ -70,9 +74,11 @@ impl Stream for TcpSocket {
             Ok(peer) if peer == self.0.local_addr()? => {
                 Err(io::ErrorKind::ConnectionRefused.into())
             }
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(error) if is_in_progress(&error) => Ok(false),
+            Ok(_) => Ok(Establishing::Established),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                Ok(Establishing::Connecting)
+            }
+            Err(error) if is_in_progress(&error) => Ok(Establishing::Connecting),
             Err(error) => Err(error),
         }
     }

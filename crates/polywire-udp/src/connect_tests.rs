@@ -10,7 +10,7 @@ use socket2::SockRef;
 use super::*;
 use crate::MAX_LOCAL_PAYLOAD_LEN;
 use crate::receiving::{Reception, Source, receive_datagrams};
-use crate::shared_socket::SharedSocket;
+use crate::shared_socket::{SharedSocket, send_to};
 
 /// A plain socket as the peer, and this crate's socket connected to it.
 fn connected_pair(ip: &str) -> (StdUdpSocket, Arc<SharedSocket>) {
@@ -26,7 +26,7 @@ fn local_addr(socket: &SharedSocket) -> SocketAddr {
 }
 
 fn send(socket: &SharedSocket, message: &[u8]) -> SendStatus {
-    socket.send((Ipv4Addr::UNSPECIFIED, 0).into(), message)
+    send_to(socket, (Ipv4Addr::UNSPECIFIED, 0).into(), message)
 }
 
 /// A socket, and how many calls were made of it.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
-use polywire_core::adapter::{Closing, Io, Opening, Received, Registration, Remote, Sender, Sink};
-use polywire_core::{CloseReason, Limits};
+use polywire_core::adapter::{Closing, Io, Opening, Received, Remote, Sender, Sink};
+use polywire_core::{CloseReason, Limits, Message};
 
 use crate::receiving::{Reception, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
@@ -39,12 +39,12 @@ impl Remote for UdpConnection {
         self.socket.peer_addr()
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.socket.register(registration)
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        self.socket.register(&io.registration)
     }
 
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.socket.deregister(registration)
+    fn deregister(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        self.socket.deregister(&io.registration)
     }
 
     fn open(&mut self, _: &mut Io<'_>) -> Opening {
@@ -61,7 +61,7 @@ impl Remote for UdpConnection {
             &**socket,
             |_, message, more| {
                 taken += message.len().max(1);
-                sink.message(message, more)
+                sink.message(Message::binary(message), more)
             },
         );
         io.budget = io.budget.saturating_sub(taken);
@@ -74,8 +74,8 @@ impl Remote for UdpConnection {
         }
     }
 
-    fn flush(&mut self, registration: &Registration<'_>) -> Result<(), CloseReason> {
-        self.socket.flush_registered(registration);
+    fn flush(&mut self, io: &mut Io<'_>) -> Result<(), CloseReason> {
+        self.socket.flush_registered(&io.registration);
         self.socket.failure().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 

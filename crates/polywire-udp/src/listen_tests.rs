@@ -6,7 +6,7 @@ use polywire_core::network::SendStatus;
 use socket2::SockRef;
 
 use super::*;
-use crate::shared_socket::SharedSocket;
+use crate::shared_socket::{SharedSocket, send_to};
 
 const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
 
@@ -44,7 +44,7 @@ fn a_listener_hears_everybody_and_answers_each_from_its_own_port() {
 
         let socket = SharedSocket::unconnected(opened.socket);
         for peer in &peers {
-            assert_eq!(socket.send(peer.local_addr().unwrap(), b"answer"), SendStatus::Sent);
+            assert_eq!(send_to(&socket, peer.local_addr().unwrap(), b"answer"), SendStatus::Sent);
             let mut buffer = [0; 16];
             assert_eq!(peer.recv_from(&mut buffer).unwrap(), (6, opened.addr));
         }
@@ -56,7 +56,7 @@ fn an_address_that_cannot_be_sent_to_is_not_available() {
     let socket =
         SharedSocket::unconnected(listen(&UdpListenConfig::default(), "127.0.0.1:0").socket);
     for addr in ["[::1]:9", "127.0.0.1:0", "255.255.255.255:9"] {
-        let status = socket.send(addr.parse().unwrap(), b"hello");
+        let status = send_to(&socket, addr.parse().unwrap(), b"hello");
         assert_eq!(status, SendStatus::ResourceNotAvailable, "{addr}");
     }
 }
@@ -151,7 +151,7 @@ fn a_listener_of_a_group_can_be_answered_through() {
     let opened = listen(&config, "239.255.7.3:0");
     let peer = plain_socket("127.0.0.1:0");
     let socket = SharedSocket::unconnected(opened.socket);
-    assert_eq!(socket.send(peer.local_addr().unwrap(), b"answer"), SendStatus::Sent);
+    assert_eq!(send_to(&socket, peer.local_addr().unwrap(), b"answer"), SendStatus::Sent);
     let (_, from) = peer.recv_from(&mut [0; 16]).unwrap();
     assert_eq!(from, SocketAddr::from((Ipv4Addr::LOCALHOST, opened.addr.port())));
 }
@@ -206,10 +206,10 @@ fn broadcasts_leave_a_listener_on_demand() {
     let all = SocketAddr::from(([127, 255, 255, 255], receiver.addr.port()));
     let quiet = listen(&UdpListenConfig::default(), "127.0.0.1:0");
     let quiet = SharedSocket::unconnected(quiet.socket);
-    assert_eq!(quiet.send(all, b"hello"), SendStatus::ResourceNotAvailable);
+    assert_eq!(send_to(&quiet, all, b"hello"), SendStatus::ResourceNotAvailable);
     let loud = listen(&UdpListenConfig::default().with_send_broadcasts(), "127.0.0.1:0");
     let loud = SharedSocket::unconnected(loud.socket);
-    assert_eq!(loud.send(all, b"hello"), SendStatus::Sent);
+    assert_eq!(send_to(&loud, all, b"hello"), SendStatus::Sent);
     assert_eq!(drain(&receiver.socket).len(), 1);
 }
 

@@ -5,7 +5,8 @@ use std::iter;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
-use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Registration, Sender};
+use polywire_core::Message;
+use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Sender};
 
 use crate::receiving::{Reception, Round, receive_datagrams};
 use crate::shared_socket::SharedSocket;
@@ -41,7 +42,8 @@ impl Local for UdpListener {
     }
 
     /// Registers all sockets or none, so that it can be tried again.
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        let registration = &io.registration;
         let result = self.sockets().try_for_each(|socket| socket.register(registration));
         if result.is_err() {
             for socket in self.sockets() {
@@ -65,7 +67,7 @@ impl Local for UdpListener {
                 (share, io.is_one_enough),
                 reception,
                 socket,
-                |from, message, more| sink.message(from, message, more),
+                |from, message, more| sink.message(from, Message::binary(message), more),
             );
             socket.join(reception.is_in_batches());
             match round {
@@ -84,8 +86,8 @@ impl Local for UdpListener {
         accepting
     }
 
-    fn flush(&mut self, registration: &Registration<'_>) {
-        self.socket.flush_registered(registration);
+    fn flush(&mut self, io: &mut Io<'_>) {
+        self.socket.flush_registered(&io.registration);
     }
 }
 

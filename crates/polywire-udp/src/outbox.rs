@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use polywire_core::adapter::{Gathering, Writer};
+use polywire_core::adapter::{SendHint, Writer};
 use polywire_core::network::SendStatus;
 use polywire_core::{Notifier, Readiness};
 
@@ -73,8 +73,8 @@ impl Outbox {
     /// Whether a datagram of so many bytes leaves by itself: nothing waits that it would have to join, or
     /// to stay behind.
     #[inline(always)]
-    pub(crate) fn leaves_alone(&self, len: usize, gathering: Gathering) -> bool {
-        let is_lone = gathering == Gathering::No || !self.joining.suits(len);
+    pub(crate) fn leaves_alone(&self, len: usize, hint: SendHint) -> bool {
+        let is_lone = hint == SendHint::Alone || !self.joining.suits(len);
         is_lone && len <= MAX_LOCAL_PAYLOAD_LEN && !self.is_used.load(Ordering::Acquire)
     }
 
@@ -83,24 +83,24 @@ impl Outbox {
         &self,
         to: SocketAddr,
         message: &[u8],
-        gathering: Gathering,
+        hint: SendHint,
         mut write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
     ) -> SendStatus {
         if message.len() > MAX_LOCAL_PAYLOAD_LEN {
             return SendStatus::MaxPacketSizeExceeded;
         }
-        if self.leaves_alone(message.len(), gathering) {
+        if self.leaves_alone(message.len(), hint) {
             return send_datagram(|| write(to, message, None));
         }
         let may_wait = self.joining.suits(message.len());
-        self.queue(to, message, if may_wait { gathering } else { Gathering::No }, write)
+        self.queue(to, message, if may_wait { hint } else { SendHint::Alone }, write)
     }
 
     fn queue(
         &self,
         to: SocketAddr,
         message: &[u8],
-        gathering: Gathering,
+        hint: SendHint,
         mut write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
     ) -> SendStatus {
         let mut state = self.lock();
@@ -115,9 +115,9 @@ impl Outbox {
         let is_complete = state.runs.push(to, message, &self.joining);
         self.is_used.store(true, Ordering::Release);
         let may_wait = !is_complete && state.runs.len() < MAX_RUNS;
-        match gathering {
-            Gathering::UntilFlush if may_wait => {}
-            Gathering::UntilLoop if may_wait && state.loop_runs_here() => state.call_loop(),
+        match hint {
+            SendHint::CallerFlushes if may_wait => {}
+            SendHint::LoopFlushes if may_wait && state.loop_runs_here() => state.call_loop(),
             _ => {
                 drop(state);
                 self.flush(write);

@@ -31,8 +31,8 @@ impl World {
         Ok(())
     }
 
-    fn send(&self, gathering: Gathering, message: &[u8]) -> SendStatus {
-        self.outbox.send(PEER, message, gathering, |_, bytes, len| self.write(bytes, len))
+    fn send(&self, hint: SendHint, message: &[u8]) -> SendStatus {
+        self.outbox.send(PEER, message, hint, |_, bytes, len| self.write(bytes, len))
     }
 
     fn flush(&self) {
@@ -47,7 +47,7 @@ impl World {
 #[test]
 fn a_lone_datagram_leaves_at_once() {
     let world = World::new();
-    assert_eq!(world.send(Gathering::No, b"hello"), SendStatus::Sent);
+    assert_eq!(world.send(SendHint::Alone, b"hello"), SendStatus::Sent);
     assert_eq!(world.take_calls(), [(5, None)]);
     assert_eq!(world.outbox.queued(), 0);
 }
@@ -56,7 +56,7 @@ fn a_lone_datagram_leaves_at_once() {
 fn gathered_ones_leave_together_and_at_the_latest_when_a_run_is_complete() {
     let world = World::new();
     for _ in 0..100 {
-        assert_eq!(world.send(Gathering::UntilFlush, b"hello"), SendStatus::Sent);
+        assert_eq!(world.send(SendHint::CallerFlushes, b"hello"), SendStatus::Sent);
     }
     assert_eq!(world.take_calls(), [(64 * 5, Some(5))]);
     assert!(world.outbox.queued() > 0);
@@ -69,9 +69,9 @@ fn gathered_ones_leave_together_and_at_the_latest_when_a_run_is_complete() {
 fn the_last_of_a_read_takes_those_before_it_along() {
     let world = World::new();
     for _ in 0..3 {
-        world.send(Gathering::UntilFlush, b"hello");
+        world.send(SendHint::CallerFlushes, b"hello");
     }
-    world.send(Gathering::No, b"bye");
+    world.send(SendHint::Alone, b"bye");
     assert_eq!(world.take_calls(), [(18, Some(5))]);
 }
 
@@ -79,7 +79,7 @@ fn the_last_of_a_read_takes_those_before_it_along() {
 fn nobody_who_would_flush_is_waited_for_in_vain() {
     let world = World::new();
     // The loop does not know the socket, so it can't be called.
-    world.send(Gathering::UntilLoop, b"hello");
+    world.send(SendHint::LoopFlushes, b"hello");
     assert_eq!(world.take_calls(), [(5, None)]);
 }
 
@@ -87,7 +87,7 @@ fn nobody_who_would_flush_is_waited_for_in_vain() {
 fn a_lone_datagram_that_finds_no_room_is_not_taken() {
     let world = World::new();
     world.socket.borrow_mut().is_full = true;
-    assert_eq!(world.send(Gathering::No, b"hello"), SendStatus::Full);
+    assert_eq!(world.send(SendHint::Alone, b"hello"), SendStatus::Full);
     assert_eq!(world.outbox.queued(), 0);
     assert_eq!(world.outbox.is_to_change_watch(), None);
 }
@@ -97,7 +97,7 @@ fn gathered_ones_that_find_no_room_wait_for_it_within_bounds_and_in_order() {
     let world = World::new();
     world.socket.borrow_mut().is_full = true;
     let mut taken = 0;
-    while world.send(Gathering::UntilFlush, &[7; 64]) == SendStatus::Sent {
+    while world.send(SendHint::CallerFlushes, &[7; 64]) == SendStatus::Sent {
         taken += 1;
         assert!(taken < 10_000, "unbounded");
     }
@@ -105,7 +105,7 @@ fn gathered_ones_that_find_no_room_wait_for_it_within_bounds_and_in_order() {
     assert!(world.outbox.queued() < MAX_QUEUED + 1024);
     assert_eq!(world.outbox.is_to_change_watch(), Some(true), "the poller is asked");
     assert_eq!(world.outbox.is_to_change_watch(), None, "once");
-    assert_eq!(world.send(Gathering::No, b"behind"), SendStatus::Full);
+    assert_eq!(world.send(SendHint::Alone, b"behind"), SendStatus::Full);
 
     world.socket.borrow_mut().is_full = false;
     world.flush();
@@ -119,9 +119,9 @@ fn gathered_ones_that_find_no_room_wait_for_it_within_bounds_and_in_order() {
 fn a_message_that_no_datagram_carries_makes_no_system_call() {
     let world = World::new();
     let message = vec![0; MAX_LOCAL_PAYLOAD_LEN + 1];
-    world.send(Gathering::UntilFlush, b"waits");
-    for gathering in [Gathering::No, Gathering::UntilFlush] {
-        assert_eq!(world.send(gathering, &message), SendStatus::MaxPacketSizeExceeded);
+    world.send(SendHint::CallerFlushes, b"waits");
+    for hint in [SendHint::Alone, SendHint::CallerFlushes] {
+        assert_eq!(world.send(hint, &message), SendStatus::MaxPacketSizeExceeded);
     }
     assert!(world.take_calls().is_empty());
 }
@@ -131,13 +131,13 @@ fn what_is_thrown_away_waits_for_nothing_any_more() {
     let world = World::new();
     world.socket.borrow_mut().is_full = true;
     for _ in 0..64 {
-        world.send(Gathering::UntilFlush, b"hello");
+        world.send(SendHint::CallerFlushes, b"hello");
     }
     assert!(world.outbox.is_to_change_watch().is_some());
     world.outbox.clear();
     assert_eq!(world.outbox.queued(), 0);
     world.socket.borrow_mut().is_full = false;
-    world.send(Gathering::No, b"next");
+    world.send(SendHint::Alone, b"next");
     assert_eq!(world.take_calls(), [(4, None)]);
 }
 
@@ -146,7 +146,7 @@ fn room_that_is_told_while_a_thread_finds_none_is_used() {
     let world = World::new();
     world.socket.borrow_mut().is_full = true;
     for _ in 0..3 {
-        assert_eq!(world.send(Gathering::UntilFlush, b"hello"), SendStatus::Sent);
+        assert_eq!(world.send(SendHint::CallerFlushes, b"hello"), SendStatus::Sent);
     }
     let mut told = false;
     world.outbox.flush(|_, bytes, len| {

@@ -15,8 +15,11 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 use mio::Interest;
 use mio::net::UdpSocket;
 use polywire_core::CloseReason;
-use polywire_core::adapter::{Registration, Sender, gathering};
+use polywire_core::Message;
+use polywire_core::adapter::{Outgoing, Registration, SendHint, Sender};
 use polywire_core::network::SendStatus;
+#[cfg(test)]
+use polywire_core::{Endpoint, ResourceId};
 use quinn_udp::RecvMeta;
 
 use crate::asked::Asked;
@@ -182,16 +185,19 @@ impl SharedSocket {
 
     /// As [`send`](Sender::send), of a datagram that may have to wait, or that the system has refused once.
     #[inline(never)] // Not in the way of lone datagrams.
-    fn send_or_keep(&self, socket: &UdpSocket, to: SocketAddr, message: &[u8]) -> SendStatus {
+    fn send_or_keep(
+        &self,
+        socket: &UdpSocket,
+        (to, message): (SocketAddr, &[u8]),
+        hint: SendHint,
+    ) -> SendStatus {
         let status = match &self.bound {
-            Bound::AllAddrs(asked) => {
-                self.outbox.send(to, message, gathering(), |to, bytes, len| {
-                    Self::transmit_from(asked, socket, (to, bytes, len))
-                })
-            }
-            _ => self.outbox.send(to, message, gathering(), |to, bytes, len| {
-                self.transmit(socket, to, bytes, len)
+            Bound::AllAddrs(asked) => self.outbox.send(to, message, hint, |to, bytes, len| {
+                Self::transmit_from(asked, socket, (to, bytes, len))
             }),
+            _ => self
+                .outbox
+                .send(to, message, hint, |to, bytes, len| self.transmit(socket, to, bytes, len)),
         };
         if status == SendStatus::ResourceNotAvailable {
             self.look_for_own_addr(socket);
@@ -277,16 +283,22 @@ impl SharedSocket {
 
 impl Sender for SharedSocket {
     /// Sends one datagram, with a status as told in the crate's docs.
-    fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
+    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        let Outgoing { endpoint, message: Message { bytes: message, .. }, hint, .. } = outgoing;
+        let to = endpoint.addr();
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return SendStatus::ResourceNotFound };
         let sent = match &self.bound {
-            _ if !self.outbox.leaves_alone(message.len(), gathering()) => None,
+            _ if !self.outbox.leaves_alone(message.len(), hint) => None,
             Bound::Peer(_) => calls::send(socket, message).ok(),
             Bound::OneAddr => calls::send_to(socket, message, to).ok(),
             Bound::AllAddrs(_) => None,
         };
-        if sent.is_some() { SendStatus::Sent } else { self.send_or_keep(socket, to, message) }
+        if sent.is_some() {
+            SendStatus::Sent
+        } else {
+            self.send_or_keep(socket, (to, message), hint)
+        }
     }
 
     fn queued(&self) -> usize {
@@ -308,4 +320,11 @@ impl Sender for SharedSocket {
         self.flush();
         self.close();
     }
+}
+
+/// Sends a message on its own, as the program would.
+#[cfg(test)]
+pub(crate) fn send_to(socket: &SharedSocket, to: SocketAddr, message: &[u8]) -> SendStatus {
+    let endpoint = Endpoint::from_listener(ResourceId::from(0x82), to);
+    socket.send(Outgoing::new(&endpoint, Message::binary(message)))
 }

@@ -32,6 +32,11 @@ impl Assembler {
         !self.finished
     }
 
+    /// Whether it is a text message.
+    pub(crate) fn is_text(&self) -> bool {
+        self.checked.is_some()
+    }
+
     /// Bytes of the message so far.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()

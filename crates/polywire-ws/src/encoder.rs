@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use polywire_core::stream::{Encoder, Prefix};
+use polywire_core::network::SendStatus;
+use polywire_core::stream::{Encoder, Frame};
+use polywire_core::{Message, MessageKind};
 
 use crate::frame::{self, OpCode};
 use crate::role::Role;
@@ -18,9 +20,12 @@ impl WsEncoder {
         Self(settings)
     }
 
-    fn opcode(&self, message: &[u8]) -> OpCode {
-        let is_text = self.0.text && std::str::from_utf8(message).is_ok();
-        if is_text { OpCode::Text } else { OpCode::Binary }
+    fn opcode(&self, message: Message<'_>) -> OpCode {
+        match message.kind {
+            MessageKind::TEXT => OpCode::Text,
+            MessageKind::UNSPECIFIED if self.0.text && is_text(message.bytes) => OpCode::Text,
+            _ => OpCode::Binary,
+        }
     }
 }
 
@@ -29,20 +34,36 @@ impl Encoder for WsEncoder {
         self.0.max_message_size
     }
 
-    /// A server's frame is a header and the message as it is; a client's message changes, because
-    /// it is masked.
-    #[inline(always)] // Into the send of each message.
-    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
-        match (self.0.role, message.len()) {
-            (Role::Client, _) => None,
-            // As most are.
-            (_, len @ 0..=125) => Prefix::new(&[0x80 | self.opcode(message) as u8, len as u8]),
-            (_, len) => Some(frame::header(self.opcode(message), len, None)),
+    #[inline(always)]
+    fn refuse(&self, message: Message<'_>) -> Option<SendStatus> {
+        if message.bytes.len() > self.0.max_message_size {
+            return Some(SendStatus::MaxPacketSizeExceeded);
         }
+        let is_no_text = message.kind == MessageKind::TEXT && !is_text(message.bytes);
+        is_no_text.then_some(SendStatus::InvalidMessage)
     }
 
     #[inline(always)]
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        frame::write(self.0.role, self.opcode(message), message, out);
+    fn changes_messages(&self) -> bool {
+        self.0.role == Role::Client
     }
+
+    #[inline(always)] // Into the send of each message.
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame::write(self.0.role, self.opcode(message), message.bytes, frame);
+    }
+
+    /// What a client sends is masked, each frame by a key of its own (RFC 6455 section 5.3).
+    fn framing(&self) -> Option<u64> {
+        match self.0.role {
+            Role::Client => None,
+            Role::Server => Some(u64::from(self.0.text)),
+        }
+    }
+}
+
+/// Whether it is UTF-8.
+#[inline(never)] // Not in the way of binary messages.
+fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok()
 }

@@ -1,6 +1,6 @@
 //! Frames as they are written (RFC 6455 section 5.2).
 
-use polywire_core::stream::Prefix;
+use polywire_core::stream::Frame;
 
 use crate::mask;
 use crate::role::Role;
@@ -35,10 +35,17 @@ impl OpCode {
     }
 }
 
-/// The header of an unfragmented frame to be sent.
+/// Bytes that the header of a frame has at most.
+pub(crate) const MAX_HEADER_BYTES: usize = 14;
+
+/// The header of an unfragmented frame to be sent, in `bytes`.
 #[inline(never)] // Of short ones it is put together where it is needed.
-pub(crate) fn header(opcode: OpCode, payload: usize, mask: Option<[u8; 4]>) -> Prefix {
-    let mut bytes = [0; Prefix::CAPACITY];
+pub(crate) fn header(
+    opcode: OpCode,
+    payload: usize,
+    mask: Option<[u8; 4]>,
+    bytes: &mut [u8; MAX_HEADER_BYTES],
+) -> &[u8] {
     bytes[0] = 0x80 | opcode as u8;
     let mut size = match payload {
         0..=125 => {
@@ -61,25 +68,29 @@ pub(crate) fn header(opcode: OpCode, payload: usize, mask: Option<[u8; 4]>) -> P
         bytes[size..size + 4].copy_from_slice(&key);
         size += 4;
     }
-    Prefix::new(&bytes[..size]).unwrap_or_default()
+    &bytes[..size]
 }
 
-/// Appends an unfragmented frame, masked if `role` is the one that masks.
+/// Puts an unfragmented frame together, masked if `role` is the one that masks.
 #[inline(always)]
-pub(crate) fn write(role: Role, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
-    let key = role.mask_key();
-    match (u8::try_from(payload.len()), key) {
+pub(crate) fn write<'m>(role: Role, opcode: OpCode, payload: &'m [u8], frame: &mut impl Frame<'m>) {
+    match (role.mask_key(), payload.len()) {
         // As most are: a header of a known size is copied faster.
-        (Ok(len @ 0..=125), None) => out.extend_from_slice(&[0x80 | opcode as u8, len]),
-        (Ok(len @ 0..=125), Some([a, b, c, d])) => {
-            out.extend_from_slice(&[0x80 | opcode as u8, 0x80 | len, a, b, c, d]);
+        (None, len @ 0..=125) => {
+            frame.put(&[0x80 | opcode as u8, len as u8]);
+            frame.put_message(payload);
         }
-        _ => out.extend_from_slice(header(opcode, payload.len(), key).as_slice()),
-    }
-    let start = out.len();
-    out.extend_from_slice(payload);
-    if let Some(key) = key {
-        mask::apply(&mut out[start..], key);
+        (Some(key @ [a, b, c, d]), len @ 0..=125) => {
+            frame.put(&[0x80 | opcode as u8, 0x80 | len as u8, a, b, c, d]);
+            frame.put_changed(payload, |copy| mask::apply(copy, key));
+        }
+        (key, len) => {
+            frame.put(header(opcode, len, key, &mut [0; MAX_HEADER_BYTES]));
+            match key {
+                None => frame.put_message(payload),
+                Some(key) => frame.put_changed(payload, |copy| mask::apply(copy, key)),
+            }
+        }
     }
 }
 
@@ -92,9 +103,10 @@ mod tests {
         let mut out = Vec::new();
         write(Role::Server, OpCode::Text, b"Hello", &mut out);
         assert_eq!(out, [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
-        let long = header(OpCode::Binary, 256, None);
-        assert_eq!(long.as_slice(), [0x82, 0x7e, 0x01, 0x00]);
-        let longer = header(OpCode::Binary, 65_536, None);
-        assert_eq!(longer.as_slice(), [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
+        let mut bytes = [0; MAX_HEADER_BYTES];
+        let long = header(OpCode::Binary, 256, None, &mut bytes);
+        assert_eq!(long, [0x82, 0x7e, 0x01, 0x00]);
+        let longer = header(OpCode::Binary, 65_536, None, &mut bytes);
+        assert_eq!(longer, [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 }

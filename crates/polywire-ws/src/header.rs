@@ -76,14 +76,14 @@ fn parse_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, End> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::header;
+    use crate::frame::{MAX_HEADER_BYTES, header};
 
     #[test]
     fn a_header_written_is_the_header_read_at_every_boundary_of_the_length() {
         for payload in [0, 1, 125, 126, 65_535, 65_536, 1 << 30] {
             for (mask, reader) in [(None, Role::Client), (Some([1, 2, 3, 4]), Role::Server)] {
-                let prefix = header(OpCode::Binary, payload, mask);
-                let bytes = prefix.as_slice();
+                let mut bytes = [0; MAX_HEADER_BYTES];
+                let bytes = header(OpCode::Binary, payload, mask, &mut bytes);
                 let parsed = Header::parse(bytes, reader).unwrap().unwrap();
                 assert_eq!((parsed.payload, parsed.mask), (payload as u64, mask));
                 assert_eq!(parsed.size, bytes.len());

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use polywire_core::CloseReason;
-use polywire_core::stream::{Decoded, Item, Protocol};
+use polywire_core::adapter::Accepted;
+use polywire_core::stream::{Context, Decoded, Item, Protocol};
 
 use crate::close;
 use crate::connect_config::WsConnectConfig;
@@ -50,17 +51,22 @@ impl WsProtocol {
     ///
     /// `InvalidInput` for a subprotocol that cannot be sent.
     pub fn server(config: &WsListenConfig) -> io::Result<Self> {
-        Ok(Self::servers(config)?())
+        config.check()?;
+        let handshake = server::Handshake::new(
+            config.max_handshake_size,
+            config.subprotocols.as_slice().into(),
+        );
+        Ok(Self::new(Handshake::Server(handshake), Arc::new(config.settings())))
     }
 
     /// Makes the accepting end of each connection of one listener.
     pub(crate) fn servers(
         config: &WsListenConfig,
-    ) -> io::Result<impl Fn() -> Self + Send + use<> + 'static> {
+    ) -> io::Result<impl Fn(&Accepted) -> Self + Send + use<> + 'static> {
         config.check()?;
         let (settings, max) = (Arc::new(config.settings()), config.max_handshake_size);
         let subprotocols: Arc<[String]> = config.subprotocols.as_slice().into();
-        Ok(move || {
+        Ok(move |_: &Accepted| {
             let handshake = server::Handshake::new(max, Arc::clone(&subprotocols));
             Self::new(Handshake::Server(handshake), Arc::clone(&settings))
         })
@@ -78,9 +84,9 @@ impl Protocol for WsProtocol {
         WsEncoder::new(Arc::clone(self.session.settings()))
     }
 
-    fn open(&mut self, out: &mut Vec<u8>) -> bool {
+    fn open(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(Handshake::Client(handshake)) = self.handshake.as_deref() {
-            handshake.open(out);
+            handshake.open(cx.out);
         }
         false
     }
@@ -88,12 +94,12 @@ impl Protocol for WsProtocol {
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        out: &mut Vec<u8>,
+        cx: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
         let decoded = match self.handshake.as_deref_mut() {
-            None => return self.session.decode(input, out),
+            None => return self.session.decode(input, cx.out),
             Some(Handshake::Client(handshake)) => handshake.decode(input)?,
-            Some(Handshake::Server(handshake)) => handshake.decode(input, out)?,
+            Some(Handshake::Server(handshake)) => handshake.decode(input, cx.out)?,
         };
         if decoded.item == Item::Ready {
             self.handshake = None;
@@ -110,9 +116,9 @@ impl Protocol for WsProtocol {
         self.session.half_received()
     }
 
-    fn heartbeat(&mut self, out: &mut Vec<u8>) {
+    fn heartbeat(&mut self, cx: &mut Context<'_>) {
         if self.handshake.is_none() {
-            self.session.ping(out);
+            self.session.ping(cx.out);
         }
     }
 
@@ -126,11 +132,11 @@ impl Protocol for WsProtocol {
         }
     }
 
-    fn close(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
+    fn close(&mut self, reason: &CloseReason, cx: &mut Context<'_>) {
         match (self.handshake.as_deref(), reason) {
-            (None, reason) => close::say_goodbye(self.session.settings().role, reason, out),
+            (None, reason) => close::say_goodbye(self.session.settings().role, reason, cx.out),
             (Some(Handshake::Server(_)), CloseReason::HandshakeTimeout) => {
-                server::Handshake::timed_out(out);
+                server::Handshake::timed_out(cx.out);
             }
             _ => {}
         }

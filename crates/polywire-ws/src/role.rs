@@ -16,7 +16,7 @@ impl Role {
     /// unpredictable for whoever chooses the payload.
     pub(crate) fn mask_key(self) -> Option<[u8; 4]> {
         match self {
-            Self::Client => Some(rand::random()),
+            Self::Client => Some(rand::random::<u32>().to_ne_bytes()),
             Self::Server => None,
         }
     }

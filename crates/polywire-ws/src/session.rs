@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use polywire_core::CloseReason;
 use polywire_core::stream::{Decoded, Item};
+use polywire_core::{CloseReason, Message, MessageKind};
 
 use crate::assembler::Assembler;
 use crate::close::{self, End, violation};
@@ -89,7 +89,8 @@ impl Session {
                 Item::Answer
             }
             OpCode::Pong => Item::Skip,
-            _ => Item::Message(payload),
+            OpCode::Text => Item::Message(Message::new(payload, MessageKind::TEXT)),
+            _ => Item::Message(Message::binary(payload)),
         };
         Ok(Decoded { consumed, item })
     }
@@ -141,7 +142,8 @@ impl Session {
         if !header.fin {
             return Ok(Decoded { consumed, item: Item::Skip });
         }
-        Ok(Decoded { consumed, item: Item::Message(assembler.finish()) })
+        let kind = if assembler.is_text() { MessageKind::TEXT } else { MessageKind::BINARY };
+        Ok(Decoded { consumed, item: Item::Message(Message::new(assembler.finish(), kind)) })
     }
 }
 
@@ -169,7 +171,7 @@ mod tests {
         let mut input = [0x02, 2, b'a', b'b', 0x80, 1, b'c'];
         let skip = Decoded { consumed: 4, item: Item::Skip };
         assert_eq!(session.decode(&mut input, &mut out), Ok(skip));
-        let message = Decoded { consumed: 3, item: Item::Message(b"abc") };
+        let message = Decoded { consumed: 3, item: Item::Message(Message::binary(b"abc")) };
         assert_eq!(session.decode(&mut input[4..], &mut out), Ok(message));
         session.delivered();
         assert!(session.assembler.is_none());

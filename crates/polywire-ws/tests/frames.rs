@@ -4,6 +4,7 @@ mod common;
 
 use common::{Peer, close_code, masked, raw};
 use polywire_core::CloseReason;
+use polywire_core::stream::Encoder;
 use polywire_ws::{WsConnectConfig, WsListenConfig};
 
 fn server() -> Peer {

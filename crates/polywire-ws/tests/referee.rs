@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 
 use common::Peer;
 use polywire_core::CloseReason;
+use polywire_core::stream::Encoder;
 use polywire_ws::{WsConnectConfig, WsListenConfig};
 use tungstenite::handshake::server::NoCallback;
 use tungstenite::handshake::{HandshakeError, HandshakeRole, MidHandshake};
@@ -151,7 +152,7 @@ fn our_close_is_understood() {
 #[test]
 fn their_bad_text_is_told_to_them() {
     for (mut ours, mut theirs) in both() {
-        let bad = common::raw(0x81, b"\xff", ours.encoder.prefix(b"").is_some());
+        let bad = common::raw(0x81, b"\xff", !ours.encoder.changes_messages());
         ours.feed(&bad);
         theirs.get_mut().input.append(&mut ours.out);
         let Message::Close(Some(frame)) = theirs.read().unwrap() else { panic!("no Close") };

@@ -61,8 +61,8 @@ pub mod util;
 
 #[doc(inline)]
 pub use polywire_core::{
-    Backoff, CloseReason, Limits, NodeLimits, Reconnecting, WhenFull, adapter, address, events,
-    node, stream,
+    Backoff, CloseReason, Limits, Message, MessageKind, NodeLimits, Reconnecting, WhenFull,
+    adapter, address, events, node, stream,
 };
 
 #[cfg(all(doctest, feature = "tcp", feature = "udp", feature = "ws"))]

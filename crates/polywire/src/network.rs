@@ -7,10 +7,13 @@ mod transport_config;
 pub use polywire_core::address::{Name, RemoteAddr, ToListenAddr, ToRemoteAddr};
 #[doc(inline)]
 pub use polywire_core::network::{
-    Ended, NetEvent, NetworkController, NetworkProcessor, SendStatus, Stats, split, try_split,
+    Ended, NetEvent, NetworkController, NetworkProcessor, SendStatus, SentMany, SentToEach, Stats,
+    split, try_split,
 };
 #[doc(inline)]
-pub use polywire_core::{CloseReason, Endpoint, Limits, ResourceId, ResourceType};
+pub use polywire_core::{
+    CloseReason, Endpoint, Limits, Message, MessageKind, ResourceId, ResourceType,
+};
 
 pub use transport::{ParseTransportError, Transport};
 pub use transport_config::{TransportConnect, TransportListen};

@@ -3,13 +3,12 @@
 mod support;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use polywire::CloseReason;
 use polywire::adapter::{
-    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening, Received,
-    Registration, Remote, Sender, Sink,
+    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening, Outgoing,
+    Received, Remote, Sender, Sink,
 };
 use polywire::network::{RemoteAddr, SendStatus};
 use polywire_core::{Notifier, Readiness};
@@ -56,7 +55,7 @@ impl Sender for Broken {
         self.give("attach", notifier);
     }
 
-    fn send(&self, _: SocketAddr, _: &[u8]) -> SendStatus {
+    fn send(&self, _: Outgoing<'_>) -> SendStatus {
         let mut state = self.0.lock().unwrap();
         if state.failure.is_none() {
             state.failure = Some(CloseReason::ProtocolViolation("the write failed".into()));
@@ -71,8 +70,8 @@ impl Remote for Broken {
         Arc::new(self.clone())
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.give("register", registration.notifier());
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        self.give("register", io.registration.notifier());
         Ok(())
     }
 
@@ -84,7 +83,7 @@ impl Remote for Broken {
         Received::Drained
     }
 
-    fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
+    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
         self.0.lock().unwrap().failure.clone().map_or(Ok(()), Err)
     }
 }
@@ -99,8 +98,8 @@ impl Listen for Accepts {
 }
 
 impl Local for Accepts {
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.notifier().notify(Readiness::READABLE);
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        io.registration.notifier().notify(Readiness::READABLE);
         Ok(())
     }
 

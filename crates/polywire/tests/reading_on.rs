@@ -4,16 +4,16 @@
 mod support;
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::{
-    Closing, Connect, Connection, Flow, Io, Opening, Received, Registration, Remote, Sender, Sink,
+    Closing, Connect, Connection, Flow, Io, Opening, Outgoing, Received, Remote, Sender, Sink,
 };
 use polywire::network::{self, NetEvent, RemoteAddr, SendStatus, Transport};
-use polywire_core::Readiness;
+use polywire_core::{Message, Readiness};
 
 use support::ANY_PORT;
 
@@ -46,7 +46,7 @@ impl Connect for Endless {
 }
 
 impl Sender for Endless {
-    fn send(&self, _: SocketAddr, _: &[u8]) -> SendStatus {
+    fn send(&self, _: Outgoing<'_>) -> SendStatus {
         SendStatus::Sent
     }
 }
@@ -56,8 +56,8 @@ impl Remote for Endless {
         Arc::new(*self)
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.notifier().notify(Readiness::READABLE);
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        io.registration.notifier().notify(Readiness::READABLE);
         Ok(())
     }
 
@@ -67,7 +67,7 @@ impl Remote for Endless {
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         assert_eq!(io.is_one_enough, self.0);
-        match sink.message(b"one more", false) {
+        match sink.message(Message::binary(b"one more"), false) {
             Flow::Continue => Received::MaybeMore,
             Flow::Stop => Received::Unfinished,
         }

@@ -10,9 +10,10 @@ include!("readme/lines.rs");
 fn lines_of(mut input: &mut [u8]) -> Result<Vec<Vec<u8>>, CloseReason> {
     let (mut protocol, mut lines) = (Lines, Vec::new());
     while !input.is_empty() {
-        let Decoded { consumed, item } = protocol.decode(input, &mut Vec::new())?;
+        let Decoded { consumed, item } =
+            protocol.decode(input, &mut Context::new(&mut Vec::new()))?;
         let Item::Message(line) = item else { break };
-        lines.push(line.to_vec());
+        lines.push(line.bytes.to_vec());
         input = &mut input[consumed..];
     }
     Ok(lines)
@@ -20,7 +21,7 @@ fn lines_of(mut input: &mut [u8]) -> Result<Vec<Vec<u8>>, CloseReason> {
 
 fn encoded(message: &[u8]) -> Vec<u8> {
     let mut line = Vec::new();
-    Lines.encode(message, &mut line);
+    Lines.encode(Message::binary(message), &mut line);
     line
 }
 

@@ -2,7 +2,7 @@
 
 use polywire_core::network::{NetEvent, NetworkController, SendStatus};
 use polywire_core::stream::Encoder;
-use polywire_core::{CloseReason, Endpoint};
+use polywire_core::{CloseReason, Endpoint, Message};
 
 use crate::peer::{MAX, Pair, Peer};
 use crate::stream::SharedWire;
@@ -84,7 +84,7 @@ impl<P: Pair> Conn<P> {
             let message = message(self.peer_sent, len);
             self.peer_sent += 1;
             let mut frame = Vec::new();
-            self.theirs.encoder.encode(&message, &mut frame);
+            self.theirs.encoder.encode(Message::binary(&message), &mut frame);
             self.arrive(&frame);
         }
     }

@@ -1,11 +1,10 @@
 //! One direction of a connection: any thread sends into it, and the peer's loop reads it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use polywire_core::adapter::{Closing, Received, Sender};
+use polywire_core::adapter::{Closing, Outgoing, Received, Sender};
 use polywire_core::network::SendStatus;
 use polywire_core::{CloseReason, Limits, Notifier, Readiness};
 
@@ -252,12 +251,12 @@ impl Sender for Pipe {
         self.set_writer(notifier);
     }
 
-    fn send(&self, _: SocketAddr, message: &[u8]) -> SendStatus {
-        self.push(message, true)
+    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        self.push(outgoing.message.bytes, true)
     }
 
-    fn try_send(&self, _: SocketAddr, message: &[u8]) -> SendStatus {
-        self.push(message, false)
+    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        self.push(outgoing.message.bytes, false)
     }
 
     fn queued(&self) -> usize {

@@ -1,17 +1,20 @@
 //! One connection, as the loop drives it.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::adapter::driver::Driver;
 use crate::adapter::outcome::{Closing, Flow, Opening, Received};
-use crate::adapter::registration::{Io, Registration};
+use crate::adapter::registration::Io;
 use crate::adapter::sender::Sender;
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
+use crate::message::Message;
 
 /// A connection just opened or accepted, on its way to the loop.
 pub struct Connection {
@@ -19,12 +22,20 @@ pub struct Connection {
     pub(crate) peer: RemoteAddr,
     pub(crate) local: RemoteAddr,
     pub(crate) reconnect: Option<Box<dyn Reconnect>>,
+    pub(crate) driver: Option<Driver>,
 }
 
 impl Connection {
     /// A connection to `peer` from the address `local` of this side.
     pub fn new(remote: impl Remote + 'static, peer: RemoteAddr, local: RemoteAddr) -> Self {
-        Self { remote: Box::new(remote), peer, local, reconnect: None }
+        Self { remote: Box::new(remote), peer, local, reconnect: None, driver: None }
+    }
+
+    /// The same, for which `driver` reads.
+    #[must_use]
+    pub fn with_driver(mut self, driver: &Driver) -> Self {
+        self.driver = Some(driver.clone());
+        self
     }
 }
 
@@ -78,21 +89,21 @@ pub trait Remote: Send {
         Arc::default()
     }
 
-    /// The peer's socket address as the system knows it, if the transport has any: asked once `open` of a
-    /// connection that was opened here has returned [`Opening::Ready`], for the endpoint to name the
-    /// address that answered. Default: none, which is the one that [`Connection::new`] was given.
+    /// The peer's socket address, if the transport has any: asked once `open` has returned
+    /// [`Opening::Ready`], for the endpoint to name the address that answered, or for which a proxy connected.
+    /// Default: none, which leaves it the one that [`Connection::new`] was given.
     fn peer_addr(&self) -> Option<SocketAddr> {
         None
     }
 
     /// Registers what tells readiness, for reading and writing, edge-triggered: with
-    /// [`Registration::register`] for a mio source, by keeping an
-    /// [`notifier`](Registration::notifier) for anything else.
+    /// [`Registration::register`](crate::adapter::Registration::register) for a mio source, by keeping a
+    /// [`notifier`](crate::adapter::Registration::notifier) for anything else.
     ///
     /// # Errors
     ///
     /// The endpoint ends with that error as its reason.
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()>;
 
     /// Undoes `register`, because the connection moves to another poller: after `open` returned
     /// [`Opening::Ready`], before any message was sent or received. A mio source must be removed
@@ -101,8 +112,8 @@ pub trait Remote: Send {
     /// # Errors
     ///
     /// As for `register`.
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        let _ = registration;
+    fn deregister(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        let _ = io;
         Ok(())
     }
 
@@ -116,8 +127,8 @@ pub trait Remote: Send {
     /// The connect timeout is over: gives the address up and begins to connect to the next one of
     /// the host name, registered as `register` would. Returns whether there was one; the endpoint
     /// fails if not, the default.
-    fn next_address(&mut self, registration: &Registration<'_>) -> bool {
-        let _ = registration;
+    fn next_address(&mut self, io: &mut Io<'_>) -> bool {
+        let _ = io;
         false
     }
 
@@ -134,20 +145,46 @@ pub trait Remote: Send {
 
     /// Asks the peer for a sign of life, if the protocol can. Called after each
     /// [`Limits::heartbeat`] without anything received. Default: nothing.
-    fn heartbeat(&mut self) {}
+    fn heartbeat(&mut self, io: &mut Io<'_>) {
+        let _ = io;
+    }
+
+    /// The program says something to the adapter itself, by
+    /// [`control`](crate::network::NetworkController::control). Called from `register` on until the endpoint
+    /// is over; before it is ready `open` is called right after. Default: drops `value`, which is what to do
+    /// with one of an unknown type.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint ends with that reason.
+    fn control(&mut self, io: &mut Io<'_>, value: Box<dyn Any + Send>) -> Result<(), CloseReason> {
+        let _ = (io, value);
+        Ok(())
+    }
+
+    /// The deadline that [`Io::set_deadline`] has set is over. Before the endpoint is ready, `open` is called
+    /// right after. Not called any more once the endpoint is over. Default: nothing.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint ends with that reason.
+    fn expire(&mut self, io: &mut Io<'_>) -> Result<(), CloseReason> {
+        let _ = io;
+        Ok(())
+    }
 
     /// Writes what waits to be sent, as far as it goes.
     ///
     /// Called when the source became writable and when the [`Notifier`](crate::Notifier) says so. The default does
-    /// nothing, which suits a [`Sender`] that keeps nothing. `registration` is for sources that ask
+    /// nothing, which suits a [`Sender`] that keeps nothing. [`Io::registration`] is for sources that ask
     /// to be told of room only while something waits.
     ///
     /// # Errors
     ///
     /// The endpoint ends with that reason. A full socket is not an error: return `Ok` and wait to
     /// be called again.
-    fn flush(&mut self, registration: &Registration<'_>) -> Result<(), CloseReason> {
-        let _ = registration;
+    fn flush(&mut self, io: &mut Io<'_>) -> Result<(), CloseReason> {
+        let _ = io;
         Ok(())
     }
 
@@ -177,5 +214,12 @@ pub trait Sink {
     /// `more` tells that more bytes of the same read wait behind this message: what the program
     /// sends meanwhile is then gathered and written at once after the read.
     #[must_use]
-    fn message(&mut self, message: &[u8], more: bool) -> Flow;
+    fn message(&mut self, message: Message<'_>, more: bool) -> Flow;
+
+    /// A connection that came with this one, such as a stream of a multiplexed connection: an endpoint of its
+    /// own from now on. The program is told by `Accepted` when it is ready, with the id of this connection
+    /// in the place of a listener's. The limits of this connection bound how many there may be, as they do for a
+    /// listener; one above them is dropped.
+    #[must_use]
+    fn accept(&mut self, connection: Connection) -> Flow;
 }

@@ -1,33 +1,63 @@
 //! One listener, as the loop drives it.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::adapter::connection::Connection;
-use crate::adapter::outcome::{Accepting, Flow};
-use crate::adapter::registration::{Io, Registration};
+use crate::adapter::driver::Driver;
+use crate::adapter::outcome::{Accepting, Closing, Flow};
+use crate::adapter::registration::Io;
 use crate::adapter::sender::Sender;
 use crate::address::RemoteAddr;
+use crate::close_reason::CloseReason;
 use crate::limits::Limits;
+use crate::message::Message;
 
 /// A listener just opened, on its way to the loop.
 pub struct Listener {
     pub(crate) local: Box<dyn Local>,
     pub(crate) addr: RemoteAddr,
+    pub(crate) driver: Option<Driver>,
 }
 
 impl Listener {
     /// A listener bound to `addr`, with the real port where port 0 was asked for.
     pub fn new(local: impl Local + 'static, addr: RemoteAddr) -> Self {
-        Self { local: Box::new(local), addr }
+        Self { local: Box::new(local), addr, driver: None }
+    }
+
+    /// The same, for which `driver` reads.
+    #[must_use]
+    pub fn with_driver(mut self, driver: &Driver) -> Self {
+        self.driver = Some(driver.clone());
+        self
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// Who connected, and to which address of this side: what a protocol or a layer is told of a connection
+/// just accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The peer's address.
+    pub peer: RemoteAddr,
+    /// The address it connected to.
+    pub local: RemoteAddr,
+}
+
+impl Accepted {
+    /// A connection from `peer` to `local`.
+    pub fn new(peer: RemoteAddr, local: RemoteAddr) -> Self {
+        Self { peer, local }
     }
 }
 
@@ -55,7 +85,7 @@ pub trait Local: Send {
     /// # Errors
     ///
     /// Those of the poller.
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()>;
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()>;
 
     /// Accepts connections, or reads messages, until nothing waits.
     ///
@@ -69,14 +99,43 @@ pub trait Local: Send {
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting;
 
     /// As [`Remote::flush`](crate::adapter::Remote::flush). Only listeners with a [`sender`](Self::sender) that queues need it.
-    fn flush(&mut self, registration: &Registration<'_>) {
-        let _ = registration;
+    fn flush(&mut self, io: &mut Io<'_>) {
+        let _ = io;
+    }
+
+    /// As [`Remote::control`](crate::adapter::Remote::control).
+    fn control(&mut self, io: &mut Io<'_>, value: Box<dyn Any + Send>) {
+        let _ = (io, value);
+    }
+
+    /// As [`Remote::expire`](crate::adapter::Remote::expire). [`ready`](Self::ready) is called right after.
+    fn expire(&mut self, io: &mut Io<'_>) {
+        let _ = io;
+    }
+
+    /// Ends the listener politely, in steps, as [`Remote::close`](crate::adapter::Remote::close): it was
+    /// removed or the node stops, and its [`closer`](Self::closer) was called. Default: done at once.
+    fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        let _ = (io, reason);
+        Closing::Done
     }
 
     /// The name of the type, for texts about what it does wrong.
     #[doc(hidden)]
     fn type_name(&self) -> &'static str {
         std::any::type_name::<Self>()
+    }
+}
+
+impl Driver {
+    /// A driver that does what `local` does.
+    pub fn new(local: impl Local + 'static) -> Self {
+        Self::holding::<Box<dyn Local>>(Box::new(local))
+    }
+
+    /// What is to be driven, once.
+    pub(crate) fn take(&self) -> Option<Box<dyn Local>> {
+        self.take_held()
     }
 }
 
@@ -96,5 +155,5 @@ pub trait ListenerSink {
 
     /// A message from a peer without a connection; `more` as in [`Sink::message`](crate::adapter::Sink::message).
     #[must_use]
-    fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow;
+    fn message(&mut self, from: SocketAddr, message: Message<'_>, more: bool) -> Flow;
 }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::notifier::{Notifications, Notifier};
 use crate::poller::token_of;
@@ -11,6 +14,7 @@ use crate::readiness::Readiness;
 
 /// What the loop lends to an adapter for one call.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Io<'a> {
     /// Where to read to: one buffer for the whole loop, its content of no meaning between calls.
     pub buffer: &'a mut [u8],
@@ -31,6 +35,51 @@ pub struct Io<'a> {
     pub is_one_enough: bool,
     /// How readiness of this resource is registered.
     pub registration: Registration<'a>,
+    /// What the call asks for.
+    pub(crate) wishes: &'a mut Wishes,
+}
+
+/// What an adapter asked of the loop in one call, or several.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes {
+    /// Whether there is anything.
+    pub(crate) is_some: bool,
+    /// A new deadline, or none from now on.
+    pub(crate) deadline: Option<Option<Instant>>,
+    /// The peer's address from now on.
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+impl<'a> Io<'a> {
+    #[inline(always)]
+    pub(crate) fn new(
+        registration: Registration<'a>,
+        buffer: &'a mut [u8],
+        budget: usize,
+        readiness: Readiness,
+        wishes: &'a mut Wishes,
+    ) -> Self {
+        let (half_received, is_one_enough) = (0, false);
+        Self { buffer, budget, readiness, half_received, is_one_enough, registration, wishes }
+    }
+
+    /// The time: the node's, which a simulated world may move by hand. Asking takes some 25 ns.
+    pub fn now(&self) -> Instant {
+        self.registration.notifications.clock().now()
+    }
+
+    /// Has `expire` called once it is `deadline`, in place of the deadline set before; `None` for no call.
+    /// It is kept over other calls, and gone once it has been called or the endpoint is over.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        (self.wishes.is_some, self.wishes.deadline) = (true, Some(deadline));
+    }
+
+    /// The peer has that address once this call returns: a session over datagrams that goes on from elsewhere, or a
+    /// proxy that has said for whom it connects. [`Endpoint`](crate::Endpoint)s of later events have it, and
+    /// the program may go on to use those that have the address before.
+    pub fn rename(&mut self, peer: SocketAddr) {
+        (self.wishes.is_some, self.wishes.peer) = (true, Some(peer));
+    }
 }
 
 /// Ties a source to the loop that will be told of its readiness.
@@ -43,7 +92,7 @@ pub struct Registration<'a> {
     pub(crate) is_provisional: bool,
 }
 
-impl Registration<'_> {
+impl<'a> Registration<'a> {
     /// Registers a mio source.
     ///
     /// # Errors
@@ -78,6 +127,15 @@ impl Registration<'_> {
     /// As for [`register`](Self::register).
     pub fn deregister(&self, source: &mut (impl mio::event::Source + ?Sized)) -> io::Result<()> {
         self.registry()?.deregister(source)
+    }
+
+    pub(crate) fn clock(&self) -> &'a Clock {
+        self.notifications.clock()
+    }
+
+    /// The id of the connection or listener.
+    pub fn resource_id(&self) -> ResourceId {
+        self.id
     }
 
     /// A handle by which a source without a descriptor tells its readiness, from any thread.

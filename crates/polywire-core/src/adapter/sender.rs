@@ -1,10 +1,50 @@
 //! What any thread sends through.
 
+use std::any::{Any, TypeId};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use bytes::Bytes;
+
+use crate::adapter::broadcast::Broadcast;
+use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
+use crate::endpoint::Endpoint;
+use crate::message::{Message, MessageKind};
 use crate::notifier::Notifier;
+use crate::send_hint::SendHint;
 use crate::send_status::SendStatus;
+
+/// A value that an endpoint knows, to be found by its type.
+pub type Info = Arc<dyn Any + Send + Sync>;
+
+/// A message on its way out.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Outgoing<'a> {
+    /// The endpoint that it is for. Listeners without connections send it to the
+    /// [address](Endpoint::addr) of that.
+    pub endpoint: &'a Endpoint,
+    /// What is sent.
+    pub message: Message<'a>,
+    /// Whether more follows it.
+    pub hint: SendHint,
+}
+
+impl<'a> Outgoing<'a> {
+    /// `message` for `endpoint`, on its own.
+    #[inline(always)]
+    pub fn new(endpoint: &'a Endpoint, message: Message<'a>) -> Self {
+        Self { endpoint, message, hint: SendHint::Alone }
+    }
+
+    /// The same, if more follows or does not.
+    #[inline(always)]
+    #[must_use]
+    pub fn with_hint(self, hint: SendHint) -> Self {
+        Self { hint, ..self }
+    }
+}
 
 /// What any thread may do with an endpoint.
 ///
@@ -36,7 +76,7 @@ pub trait Sender: Send + Sync {
         let _ = notifier;
     }
 
-    /// Sends `message` whole, or takes it whole to be sent later, in the order of the calls of one
+    /// Sends the message whole, or takes it whole to be sent later, in the order of the calls of one
     /// thread.
     ///
     /// A sender that keeps messages waits here while more than [`Limits::outbox_soft_mark`](crate::Limits::outbox_soft_mark) bytes are
@@ -46,14 +86,41 @@ pub trait Sender: Send + Sync {
     /// [`Limits::outbox_hard_limit`](crate::Limits::outbox_hard_limit). Before it keeps a message it asks [`Notifier::has_room`], and then
     /// calls [`Notifier::change_queued`].
     ///
-    /// `to` is the address of the endpoint, for listeners without connections. Ask [`gathering`](crate::adapter::gathering)
-    /// whether the message may wait for those that follow it.
-    fn send(&self, to: SocketAddr, message: &[u8]) -> SendStatus;
+    /// [`Outgoing::hint`] tells whether the message may wait for those that follow it.
+    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus;
 
     /// As `send`, but never waits: [`SendStatus::Full`] with nothing taken while more than
     /// [`Limits::outbox_soft_mark`](crate::Limits::outbox_soft_mark) bytes wait.
-    fn try_send(&self, to: SocketAddr, message: &[u8]) -> SendStatus {
-        self.send(to, message)
+    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        self.send(outgoing)
+    }
+
+    /// Sends a message that goes to many endpoints. Never waits, as [`try_send`](Self::try_send), which the
+    /// default calls.
+    fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
+        self.try_send(Outgoing::new(endpoint, message.message()))
+    }
+
+    /// Sends a message whose memory may be kept rather than copied. May wait, as [`send`](Self::send), which
+    /// the default calls.
+    fn send_owned(&self, endpoint: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
+        self.send(Outgoing::new(endpoint, Message::new(message, kind)))
+    }
+
+    /// What is known of the endpoint as a value of that type, for
+    /// [`info`](crate::network::NetworkController::info). Default: nothing.
+    fn info(&self, type_id: TypeId) -> Option<Info> {
+        let _ = type_id;
+        None
+    }
+
+    /// The name of the peer at `addr`, for listeners without connections whose peers have no socket
+    /// addresses: the adapter gives each a number, which
+    /// [`peer_number_addr`](crate::address::peer_number_addr) makes the address of an endpoint. For
+    /// [`remote_addr`](crate::network::NetworkController::remote_addr). Default: `addr` is its name.
+    fn peer_name(&self, addr: SocketAddr) -> Option<RemoteAddr> {
+        let _ = addr;
+        None
     }
 
     /// Bytes taken and not yet given to the operating system.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::adapter::Closing;
+use crate::adapter::{Closing, Wishes};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait, lend};
 use crate::net_event::NetEvent;
@@ -84,7 +83,11 @@ impl EventLoop {
         }
         let Some(mut resource) = self.take_out(id) else { return };
         match resource.stage {
-            Stage::Listening { .. } | Stage::Waiting => self.forget(resource),
+            Stage::Waiting => self.forget(resource),
+            Stage::Listening { .. } => {
+                let reason = self.shared.reasons.get(id).unwrap_or(CloseReason::Removed);
+                self.close(resource, reason);
+            }
             Stage::Ready => self.close(resource, CloseReason::Removed),
             Stage::Opening { .. } if resource.is_removed() => self.put_back(resource),
             Stage::Opening { .. } if resource.has_unsent() => {
@@ -102,17 +105,17 @@ impl EventLoop {
 
     pub(super) fn go_on_closing(&mut self, mut resource: Resource, readiness: Readiness) {
         let entry = SharedEntry::clone(&resource.entry);
-        let Some((remote, flushing, reason)) = resource.closing() else {
+        let Some((mut closed, flushing, reason)) = resource.closing() else {
             // One that waited to be opened again has nothing to close.
             return self.forget(resource);
         };
         let limits = entry.limits();
         let mut io = lend(
-            (&mut self.buffer, &self.poller, &self.shared),
+            (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
-        let closing = call_adapter(remote.type_name(), || remote.close(&mut io, reason))
-            .unwrap_or_else(Closing::Failed);
+        let closing = closed.close(&mut io, reason);
+        self.wishes = Wishes::default(); // It is called at each readiness, and at no other time.
         *flushing = closing == Closing::Flushing;
         if let Closing::Failed(failure) = &closing {
             if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {

@@ -54,12 +54,17 @@ impl EventLoop {
                     Err(error) => self.fail(resource, (&error).into(), callback),
                 }
             }
-            Command::Listen(entry, local) => {
+            Command::Listen(entry, local, driver) => {
                 let mut resource = Resource::listening(entry, local);
+                resource.set_driver(driver);
+                if let Err(reason) = self.start_driver(&resource) {
+                    tracing::warn!(listener = %resource.entry.id, %reason, "a listener has no driver");
+                }
                 self.make_room(resource.entry.id);
                 self.try_listening(&mut resource);
                 self.put_back(resource);
             }
+            Command::Control(id, value) => self.control(id, value, callback),
             Command::Remove(id) => {
                 self.shared.kept_events.remove(id);
                 self.remove(id);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
 use crate::event_loop::{Handle, TimeSlice};
-use crate::loop_thread::{GatherForLoop, begin_callback};
+use crate::message::Message;
 use crate::registry::{Entry, Held, SharedEntry};
+use crate::send_hint::{HintWhileMore, begin_callback};
 use crate::shared::Shared;
 
 /// Hands the messages of one connection to the callback.
@@ -16,7 +17,8 @@ pub(super) struct ConnectionSink<'a, H> {
     entry: &'a Entry,
     endpoint: Endpoint,
     callback: &'a mut H,
-    gather: GatherForLoop,
+    accepted: &'a mut Vec<Connection>,
+    gather: HintWhileMore,
     slice: &'a mut TimeSlice,
     _current: Held,
 }
@@ -24,19 +26,23 @@ pub(super) struct ConnectionSink<'a, H> {
 impl<'a, H> ConnectionSink<'a, H> {
     #[inline]
     pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        entry: &'a SharedEntry,
+        (shared, entry): (&'a Arc<Shared>, &'a SharedEntry),
         callback: &'a mut H,
-        slice: &'a mut TimeSlice,
+        (slice, accepted): (&'a mut TimeSlice, &'a mut Vec<Connection>),
     ) -> Self {
         let current = shared.registry.hold_current(entry);
-        let (endpoint, gather) = (shared.registry.endpoint(entry), GatherForLoop::default());
-        Self { shared, entry, endpoint, callback, gather, slice, _current: current }
+        let (endpoint, gather) = (shared.registry.endpoint(entry), HintWhileMore::default());
+        Self { shared, entry, endpoint, callback, accepted, gather, slice, _current: current }
     }
 }
 
 impl<H: Handle> Sink for ConnectionSink<'_, H> {
-    fn message(&mut self, message: &[u8], more: bool) -> Flow {
+    fn accept(&mut self, connection: Connection) -> Flow {
+        self.accepted.push(connection);
+        Flow::Continue
+    }
+
+    fn message(&mut self, message: Message<'_>, more: bool) -> Flow {
         self.gather.set(more);
         if more {
             self.slice.begin(&self.shared.clock);
@@ -52,29 +58,22 @@ pub(super) struct DatagramSink<'a, H> {
     shared: &'a Shared,
     entry: &'a Entry,
     callback: &'a mut H,
-    accepted: Vec<Connection>,
-    gather: GatherForLoop,
+    accepted: &'a mut Vec<Connection>,
+    gather: HintWhileMore,
     slice: &'a mut TimeSlice,
-    current: Held,
+    _current: Held,
 }
 
 impl<'a, H> DatagramSink<'a, H> {
     #[inline]
     pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        entry: &'a SharedEntry,
+        (shared, entry): (&'a Arc<Shared>, &'a SharedEntry),
         callback: &'a mut H,
-        slice: &'a mut TimeSlice,
+        (slice, accepted): (&'a mut TimeSlice, &'a mut Vec<Connection>),
     ) -> Self {
         let current = shared.registry.hold_current(entry);
-        let gather = GatherForLoop::default();
-        Self { shared, entry, callback, accepted: Vec::new(), gather, slice, current }
-    }
-
-    #[inline]
-    pub(super) fn into_accepted(self) -> Vec<Connection> {
-        drop((self.current, self.gather));
-        self.accepted
+        let gather = HintWhileMore::default();
+        Self { shared, entry, callback, accepted, gather, slice, _current: current }
     }
 }
 
@@ -84,7 +83,7 @@ impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
         Flow::Continue
     }
 
-    fn message(&mut self, from: SocketAddr, message: &[u8], more: bool) -> Flow {
+    fn message(&mut self, from: SocketAddr, message: Message<'_>, more: bool) -> Flow {
         let endpoint = self.entry.endpoint_of(from);
         self.gather.set(more);
         if more {
@@ -103,16 +102,17 @@ impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
 fn deliver<H: Handle>(
     shared: &Shared,
     entry: &Entry,
-    (endpoint, message): (&Endpoint, &[u8]),
+    (endpoint, message): (&Endpoint, Message<'_>),
     callback: &mut H,
 ) -> Flow {
     if entry.is_over() || shared.is_stopping() {
         return Flow::Stop;
     }
     begin_callback();
+    entry.note_kind(message.kind);
     shared.counters.messages_in.add_alone(1);
-    shared.counters.bytes_in.add_alone(message.len());
-    callback.message(endpoint, message);
+    shared.counters.bytes_in.add_alone(message.bytes.len());
+    callback.message(endpoint, message.bytes);
     callback.prepare();
     if entry.is_paused() || shared.is_reading_held() { Flow::Stop } else { Flow::Continue }
 }

@@ -65,14 +65,15 @@ impl EventLoop {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::net::SocketAddr;
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
-    use crate::adapter::{Connect, Connection, Io, Opening, Received, Registration, Remote};
-    use crate::adapter::{Sender, Sink};
+    use crate::adapter::{
+        Connect, Connection, Io, Opening, Outgoing, Received, Remote, Sender, Sink,
+    };
     use crate::address::RemoteAddr;
+    use crate::message::Message;
     use crate::network;
     use crate::readiness::Readiness;
     use crate::send_status::SendStatus;
@@ -90,7 +91,7 @@ mod tests {
     }
 
     impl Sender for Unfinished {
-        fn send(&self, _: SocketAddr, _: &[u8]) -> SendStatus {
+        fn send(&self, _: Outgoing<'_>) -> SendStatus {
             SendStatus::Sent
         }
     }
@@ -100,8 +101,8 @@ mod tests {
             Arc::new(*self)
         }
 
-        fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-            registration.notifier().notify(Readiness::READABLE);
+        fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+            io.registration.notifier().notify(Readiness::READABLE);
             Ok(())
         }
 
@@ -111,7 +112,7 @@ mod tests {
 
         fn receive(&mut self, _: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
             if self.has_messages {
-                let _ = sink.message(b"one", false);
+                let _ = sink.message(Message::binary(b"one"), false);
             }
             Received::Unfinished
         }

@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
+use crate::event_loop::{Callback, EventLoop, Handle, find, lend, lend_to_write};
 use crate::net_event::NetEvent;
 use crate::readiness::Readiness;
 use crate::registry::{NewEntry, SharedEntry};
@@ -31,7 +31,9 @@ impl EventLoop {
         let Some(resource) = find(&mut self.resources, id) else { return };
         let Some((entry, local, pending)) = resource.listener() else { return };
         if readiness.writable {
-            local.flush(&registration((&self.poller, &self.shared), id));
+            let mut io =
+                lend_to_write((&mut self.buffer, &mut self.wishes, &self.poller, &self.shared), id);
+            local.flush(&mut io);
         }
         if entry.is_paused() || self.shared.is_reading_held() {
             return pending.merge(readiness);
@@ -48,24 +50,33 @@ impl EventLoop {
         if entry.is_over() {
             return; // The loop has not come to its removal.
         }
-        let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
+        let mut io = lend(
+            (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
+            (id, budget, readiness),
+        );
         io.is_one_enough = self.is_one_enough;
-        let mut sink = DatagramSink::new(&self.shared, entry, callback, &mut self.slice);
+        let mut sink = DatagramSink::new(
+            (&self.shared, entry),
+            callback,
+            (&mut self.slice, &mut self.accepted),
+        );
         let messages = self.shared.counters.messages_in.get();
         let accepting = local.ready(&mut io, &mut sink);
-        let accepted = sink.into_accepted();
+        drop(sink);
+        self.fulfil_at(id);
+        let has_accepted = !self.accepted.is_empty();
         match accepting {
             Accepting::Exhausted => self.accept_later(id),
             Accepting::Unfinished => {
                 let has_messages = self.shared.counters.messages_in.get() != messages;
-                self.note_unfinished(id, has_messages || !accepted.is_empty());
+                self.note_unfinished(id, has_messages || has_accepted);
                 self.mark_ready(id, readiness);
             }
             Accepting::MaybeMore => self.mark_maybe_ready(id),
             Accepting::Drained => {}
         }
-        if !accepted.is_empty() {
-            self.accept_all(id, accepted, callback);
+        if has_accepted {
+            self.accept_all(id, callback);
         }
     }
 
@@ -81,14 +92,10 @@ impl EventLoop {
         }
     }
 
+    /// Takes in what came to a listener, or with a connection.
     #[inline(never)]
-    fn accept_all(
-        &mut self,
-        listener: ResourceId,
-        accepted: Vec<Connection>,
-        callback: Callback<'_>,
-    ) {
-        for connection in accepted {
+    pub(super) fn accept_all(&mut self, listener: ResourceId, callback: Callback<'_>) {
+        for connection in std::mem::take(&mut self.accepted) {
             // A callback may remove the listener.
             if self.resource(listener).is_none_or(|resource| resource.entry.is_over()) {
                 return;
@@ -183,7 +190,9 @@ impl EventLoop {
             return;
         };
         let id = entry.id;
-        self.start(Resource::accepted(entry, connection.remote, admission), callback);
+        let mut resource = Resource::accepted(entry, connection.remote, admission);
+        resource.set_driver(connection.driver);
+        self.start(resource, callback);
         self.begin_handshake(id);
     }
 

@@ -1,21 +1,24 @@
 //! Connections on their way to being ready.
 
 use std::io;
+use std::sync::Arc;
 
-use crate::adapter::{Opening, Registration};
+use crate::adapter::Opening;
 use crate::close_reason::CloseReason;
 use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Origin, Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, lend};
+use crate::event_loop::{Callback, EventLoop, lend, lend_to_write};
 use crate::net_event::NetEvent;
-use crate::poller::Poller;
 use crate::readiness::Readiness;
 use crate::registry::{self, SharedEntry};
 
 impl EventLoop {
     /// Takes a new connection into the loop.
     pub(super) fn start(&mut self, mut resource: Resource, callback: Callback<'_>) {
+        if let Err(reason) = self.start_driver(&resource) {
+            return self.fail(resource, reason, callback);
+        }
         match self.register(&mut resource) {
             Ok(()) => self.open(resource, Readiness::BOTH, callback),
             Err(error) => self.fail(resource, (&error).into(), callback),
@@ -25,20 +28,17 @@ impl EventLoop {
     pub(super) fn register(&mut self, resource: &mut Resource) -> io::Result<()> {
         let id = resource.entry.id;
         self.make_room(id);
-        let registration = Registration {
-            registry: self.poller.registry(),
-            id,
-            notifications: &self.shared.notifications,
-            is_provisional: false,
-        };
+        let mut io =
+            lend_to_write((&mut self.buffer, &mut self.wishes, &self.poller, &self.shared), id);
         if let Some(remote) = &mut resource.remote {
-            call_adapter(remote.type_name(), || remote.register(&registration))
+            call_adapter(remote.type_name(), || remote.register(&mut io))
                 .unwrap_or_else(|reason| Err(reason.into()))?;
         }
         if let Some(local) = resource.local() {
-            call_adapter(local.type_name(), || local.register(&registration))
+            call_adapter(local.type_name(), || local.register(&mut io))
                 .unwrap_or_else(|reason| Err(reason.into()))?;
         }
+        self.fulfil(resource);
         Ok(())
     }
 
@@ -48,29 +48,32 @@ impl EventLoop {
         readiness: Readiness,
         callback: Callback<'_>,
     ) {
-        let Resource { entry, remote: Some(remote), stage: Stage::Opening { handshaking }, .. } =
+        let Resource { entry, remote: Some(remote), stage: Stage::Opening { .. }, .. } =
             &mut resource
         else {
             return;
         };
         let limits = entry.limits();
         let mut io = lend(
-            (&mut self.buffer, &self.poller, &self.shared),
+            (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
             (entry.id, limits.read_budget, readiness),
         );
         let opening = call_adapter(remote.type_name(), || remote.open(&mut io))
             .unwrap_or_else(Opening::Failed);
         self.shared.change_half_received(entry, io.half_received);
+        let timeouts = Arc::clone(limits);
+        self.fulfil(&mut resource);
+        let Stage::Opening { handshaking } = &mut resource.stage else { return };
         match opening {
             Opening::Connecting => {
-                let timeout = limits.connect_timeout;
+                let timeout = timeouts.connect_timeout;
                 if resource.deadline().is_none() {
                     self.arm(&mut resource, timeout);
                 }
                 self.put_back(resource);
             }
             Opening::Handshaking => {
-                let timeout = limits.handshake_timeout;
+                let timeout = timeouts.handshake_timeout;
                 let begun = std::mem::replace(handshaking, true);
                 // One that was removed keeps the deadline it has been given to drain.
                 if !begun && !resource.entry.is_over() {

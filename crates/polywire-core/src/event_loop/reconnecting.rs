@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::adapter::Connection;
+use crate::adapter::{Connection, Wishes};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
@@ -37,6 +37,8 @@ impl EventLoop {
             return Some(resource);
         }
         self.say_farewell(&mut resource, reason);
+        self.release_driver(&resource);
+        resource.set_driver(None);
         resource.wait_to_reconnect();
         self.shared.reasons.replace(entry.id, reason.clone());
         self.arm(&mut resource, delay);
@@ -54,9 +56,10 @@ impl EventLoop {
     fn say_farewell(&mut self, resource: &mut Resource, reason: &CloseReason) {
         let (id, budget) = (resource.entry.id, resource.entry.limits().read_budget);
         if let Some(remote) = &mut resource.remote {
-            let parts = (&mut *self.buffer, &self.poller, &*self.shared);
+            let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
             let mut io = lend(parts, (id, budget, Readiness::BOTH));
             let _ = call_adapter(remote.type_name(), || remote.close(&mut io, reason));
+            self.wishes = Wishes::default();
         }
     }
 
@@ -97,11 +100,13 @@ impl EventLoop {
             return self.put_back(resource);
         }
         match connection {
-            Ok(Connection { remote, .. }) => {
+            Ok(Connection { remote, driver, .. }) => {
+                resource.entry.forget_kind();
                 if let Some(reconnect) = resource.reconnect() {
                     reconnect.send_through(Some(remote.sender()));
                 }
                 resource.remote = Some(remote);
+                resource.set_driver(driver);
                 resource.stage = Stage::Opening { handshaking: false };
                 self.start(resource, callback);
             }

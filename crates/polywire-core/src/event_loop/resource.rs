@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use crate::adapter::{Local, Reconnect, Remote};
+use crate::adapter::{Closing, Driver, Io, Local, Reconnect, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Activity;
 use crate::event_loop::admission::{AdmissionId, Admissions};
+use crate::event_loop::blame::call_adapter;
 use crate::event_loop::pending::Pending;
 use crate::registry::SharedEntry;
 use crate::shared::{New, Outcome};
@@ -33,6 +34,10 @@ pub(super) struct Transient {
     pub(super) deadline: Option<Instant>,
     /// That is later than it should be, for nobody could look meanwhile.
     is_extended: bool,
+    /// When its adapter wants to be called, whatever the poller says.
+    alarm: Option<Instant>,
+    /// What reads for it and for others.
+    driver: Option<Driver>,
     /// What is driven of a listener.
     local: Option<Box<dyn Local>>,
     /// What it did last, if it is watched.
@@ -69,6 +74,25 @@ pub(super) enum Stage {
     },
 }
 
+/// What is ended in steps.
+pub(super) enum Closed<'a> {
+    Connection(&'a mut Box<dyn Remote>),
+    Listener(&'a mut Box<dyn Local>),
+}
+
+impl Closed<'_> {
+    /// The next step.
+    pub(super) fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        let closing = match self {
+            Self::Connection(remote) => {
+                call_adapter(remote.type_name(), || remote.close(io, reason))
+            }
+            Self::Listener(local) => call_adapter(local.type_name(), || local.close(io, reason)),
+        };
+        closing.unwrap_or_else(Closing::Failed)
+    }
+}
+
 /// Who opened a connection, and so how its being ready is told.
 pub(super) enum Origin {
     /// The program; with an outcome that somebody waits for.
@@ -81,13 +105,14 @@ impl Resource {
     /// A connection that the program opens; with an outcome if somebody waits for it.
     pub(super) fn connecting(
         entry: SharedEntry,
-        New { remote, reconnect }: New,
+        New { remote, reconnect, driver }: New,
         outcome: Option<Outcome>,
     ) -> Self {
         let mut resource = Self::opening(entry, remote);
-        if reconnect.is_some() || outcome.is_some() {
+        if reconnect.is_some() || outcome.is_some() || driver.is_some() {
             let transient = resource.transient_mut();
             (transient.reconnect, transient.outcome) = (reconnect, outcome);
+            transient.driver = driver;
         }
         resource
     }
@@ -153,6 +178,16 @@ impl Resource {
         self.transient_mut().is_extended = true;
     }
 
+    pub(super) fn alarm(&self) -> Option<Instant> {
+        self.transient.as_ref()?.alarm
+    }
+
+    pub(super) fn set_alarm(&mut self, alarm: Option<Instant>) {
+        if alarm.is_some() || self.transient.is_some() {
+            self.transient_mut().alarm = alarm;
+        }
+    }
+
     pub(super) fn activity(&self) -> Option<&Activity> {
         self.transient.as_ref()?.activity.as_ref()
     }
@@ -189,6 +224,17 @@ impl Resource {
         }
     }
 
+    /// What reads for it and for others, if anything does.
+    pub(super) fn driver(&self) -> Option<&Driver> {
+        self.transient.as_ref()?.driver.as_ref()
+    }
+
+    pub(super) fn set_driver(&mut self, driver: Option<Driver>) {
+        if driver.is_some() || self.transient.is_some() {
+            self.transient_mut().driver = driver;
+        }
+    }
+
     /// Gives memory back that holds nothing any more.
     pub(super) fn settle(&mut self) {
         self.transient.take_if(|transient| transient.is_empty());
@@ -207,7 +253,9 @@ impl Resource {
     pub(super) fn begin_closing(&mut self, reason: CloseReason) {
         self.stage = match self.stage {
             Stage::Opening { .. } => Stage::Closing { flushing: true, was_ready: false },
-            Stage::Ready => Stage::Closing { flushing: true, was_ready: true },
+            Stage::Ready | Stage::Listening { .. } => {
+                Stage::Closing { flushing: true, was_ready: true }
+            }
             other => other,
         };
         self.transient_mut().reason.get_or_insert_with(|| Box::new(reason));
@@ -224,9 +272,14 @@ impl Resource {
     }
 
     /// What is closed, whether it still writes, and why it is closed.
-    pub(super) fn closing(&mut self) -> Option<(&mut Box<dyn Remote>, &mut bool, &CloseReason)> {
+    pub(super) fn closing(&mut self) -> Option<(Closed<'_>, &mut bool, &CloseReason)> {
         let Stage::Closing { flushing, .. } = &mut self.stage else { return None };
-        Some((self.remote.as_mut()?, flushing, self.transient.as_ref()?.reason.as_deref()?))
+        let Transient { reason, local, .. } = &mut **self.transient.as_mut()?;
+        let closed = match &mut self.remote {
+            Some(remote) => Closed::Connection(remote),
+            None => Closed::Listener(local.as_mut()?),
+        };
+        Some((closed, flushing, reason.as_deref()?))
     }
 
     /// The name of its adapter's type.
@@ -251,6 +304,8 @@ impl Transient {
                 local: None,
                 deadline: None,
                 is_extended: _,
+                alarm: None,
+                driver: None,
                 activity: None,
                 admits: None,
                 untold: _,

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::adapter::Registration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop};
-use crate::poller::Poller;
+use crate::event_loop::{Callback, EventLoop, lend_to_write};
 use crate::readiness::Readiness;
 
 /// From when on a deadline comes up late.
@@ -36,7 +34,11 @@ impl EventLoop {
             self.become_busy();
             let Some(mut resource) = self.take_out(id) else { continue };
             if resource.deadline() != Some(at) {
-                self.put_back(resource);
+                if resource.alarm() == Some(at) {
+                    self.sound_alarm(resource, callback);
+                } else {
+                    self.put_back(resource);
+                }
                 continue;
             }
             let was_extended = resource.is_extended();
@@ -108,15 +110,12 @@ impl EventLoop {
     }
 
     pub(super) fn turn_to_next_address(&mut self, resource: &mut Resource) -> bool {
-        let registration = Registration {
-            registry: self.poller.registry(),
-            id: resource.entry.id,
-            notifications: &self.shared.notifications,
-            is_provisional: false,
-        };
+        let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
+        let mut io = lend_to_write(parts, resource.entry.id);
         let Some(remote) = &mut resource.remote else { return false };
-        let turned = call_adapter(remote.type_name(), || remote.next_address(&registration))
-            .unwrap_or(false);
+        let turned =
+            call_adapter(remote.type_name(), || remote.next_address(&mut io)).unwrap_or(false);
+        self.fulfil(resource);
         if turned {
             resource.note_given_up();
             self.arm(resource, resource.entry.limits().connect_timeout);
@@ -135,6 +134,15 @@ impl EventLoop {
         self.deadlines.arm(at, resource.entry.id, |at, id| is_armed(resources, at, id));
     }
 
+    /// As [`arm`](Self::arm), for a deadline that the adapter has set.
+    pub(super) fn arm_alarm(&mut self, resource: &mut Resource, at: Option<Instant>) {
+        resource.set_alarm(at);
+        if let Some(at) = at {
+            let resources = &self.resources;
+            self.deadlines.arm(at, resource.entry.id, |at, id| is_armed(resources, at, id));
+        }
+    }
+
     /// When the next resource must be looked at whatever the poller says.
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
         let resources = &self.resources;
@@ -145,5 +153,7 @@ impl EventLoop {
 /// Whether a resource still waits for that deadline.
 fn is_armed(resources: &[Option<Resource>], at: Instant, id: ResourceId) -> bool {
     let found = resources.get(id.slot()).and_then(Option::as_ref);
-    found.is_some_and(|resource| resource.entry.id == id && resource.deadline() == Some(at))
+    found.is_some_and(|resource| {
+        resource.entry.id == id && (resource.deadline() == Some(at) || resource.alarm() == Some(at))
+    })
 }

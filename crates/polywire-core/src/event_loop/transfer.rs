@@ -7,7 +7,7 @@ use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
+use crate::event_loop::{Callback, EventLoop, Handle, find, lend, lend_to_write};
 use crate::readiness::Readiness;
 
 impl EventLoop {
@@ -23,8 +23,13 @@ impl EventLoop {
         let Some(resource) = find(&mut self.resources, id) else { return };
         let Resource { entry, remote: Some(remote), pending, .. } = resource else { return };
         let mut received = Received::Drained;
+        let budget = entry.limits().read_budget.min(self.share);
+        let mut io = lend(
+            (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
+            (id, budget, readiness),
+        );
         if readiness.writable {
-            if let Err(reason) = remote.flush(&registration((&self.poller, &self.shared), id)) {
+            if let Err(reason) = remote.flush(&mut io) {
                 received = Received::Ended(reason);
             }
         }
@@ -33,12 +38,12 @@ impl EventLoop {
             // Kept until the program wants to read again.
             pending.merge(Readiness { writable: false, ..readiness });
         } else if readiness.readable && received == Received::Drained && !entry.is_over() {
-            let mut io = lend(
-                (&mut self.buffer, &self.poller, &self.shared),
-                (id, entry.limits().read_budget.min(self.share), readiness),
-            );
             io.is_one_enough = self.is_one_enough;
-            let mut sink = ConnectionSink::new(&self.shared, entry, callback, &mut self.slice);
+            let mut sink = ConnectionSink::new(
+                (&self.shared, entry),
+                callback,
+                (&mut self.slice, &mut self.accepted),
+            );
             let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
             debug_assert!(
@@ -52,6 +57,14 @@ impl EventLoop {
                 self.shared.count_half_received(entry, io.half_received);
             }
         }
+        let resource = if self.wishes.is_some || !self.accepted.is_empty() {
+            self.fulfil_at(id);
+            self.accept_all(id, callback);
+            let Some(resource) = find(&mut self.resources, id) else { return };
+            resource
+        } else {
+            resource
+        };
         match received {
             Received::Ended(reason) => return self.end_at(id, reason, callback),
             _ if !resource.notes_reads() => {}
@@ -87,22 +100,23 @@ impl EventLoop {
     /// Writes what waits on one connection or listener.
     pub(super) fn flush(&mut self, id: ResourceId, callback: Callback<'_>) {
         let Some(resource) = find(&mut self.resources, id) else { return };
-        let registration = registration((&self.poller, &self.shared), id);
+        let mut io =
+            lend_to_write((&mut self.buffer, &mut self.wishes, &self.poller, &self.shared), id);
         match (resource.stage, &mut resource.remote) {
             (Stage::Ready, Some(remote)) => {
-                if let Err(reason) =
-                    call_adapter(remote.type_name(), || remote.flush(&registration))
-                        .unwrap_or_else(Err)
-                {
-                    self.end_at(id, reason, callback);
+                let flushed = call_adapter(remote.type_name(), || remote.flush(&mut io));
+                if let Err(reason) = flushed.unwrap_or_else(Err) {
+                    return self.end_at(id, reason, callback);
                 }
+                self.fulfil_at(id);
             }
             (Stage::Opening { .. } | Stage::Closing { .. }, _) => {
                 self.mark_ready(id, Readiness::WRITABLE);
             }
             _ => {
                 if let Some(local) = resource.local() {
-                    local.flush(&registration);
+                    local.flush(&mut io);
+                    self.fulfil_at(id);
                 }
             }
         }

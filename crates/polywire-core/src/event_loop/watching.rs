@@ -8,7 +8,7 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::activity::{Activity, Read};
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop};
+use crate::event_loop::{Callback, EventLoop, lend_to_write};
 
 impl EventLoop {
     /// Starts or goes on to watch a connection that is to be watched, after a read. Timers are not
@@ -82,7 +82,7 @@ impl EventLoop {
     }
 
     /// Asks a peer for a sign of life that has given none for so long, if that is wanted.
-    fn send_heartbeat(&self, resource: &mut Resource) -> Result<(), CloseReason> {
+    fn send_heartbeat(&mut self, resource: &mut Resource) -> Result<(), CloseReason> {
         let heartbeat = resource.entry.limits().heartbeat;
         let (Some(heartbeat), Some(mut activity)) = (heartbeat, resource.activity().copied())
         else {
@@ -93,8 +93,12 @@ impl EventLoop {
         if unasked >= heartbeat {
             activity.last_ping = now;
             resource.transient_mut().activity = Some(activity);
+            let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
+            let mut io = lend_to_write(parts, resource.entry.id);
             if let Some(remote) = &mut resource.remote {
-                return call_adapter(remote.type_name(), || remote.heartbeat());
+                let sent = call_adapter(remote.type_name(), || remote.heartbeat(&mut io));
+                self.fulfil(resource);
+                return sent;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::adapter::{Io, Opening, Registration, Remote};
+use crate::adapter::{Io, Opening, Registration, Remote, Wishes};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::event_loop::blame::call_adapter;
@@ -96,26 +96,37 @@ fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
 fn drive_alone(
     shared: &Arc<Shared>,
     entry: &SharedEntry,
-    New { mut remote, reconnect }: New,
+    New { mut remote, reconnect, driver }: New,
 ) -> Result<(), CloseReason> {
     let failed = |error: io::Error| {
         shared.registry.remove(entry.id);
         CloseReason::from(&error)
     };
+    if driver.is_some() {
+        let text = "what reads for this connection runs in the loop, which waits for this callback: use connect";
+        return Err(failed(io::Error::new(io::ErrorKind::Unsupported, text)));
+    }
     let (mut poller, waker) = MioPoller::new().map_err(failed)?;
     let notifications = Arc::new(Notifications::new(Arc::new(waker), Clock::default()));
     notifications.set_running(true);
-    remote.register(&alone(&poller, entry, &notifications)).map_err(failed)?;
+    let (mut buffer, mut wishes) = (vec![0; BUFFER], Wishes::default());
+    remote
+        .register(&mut alone((&poller, &mut buffer, &mut wishes), entry, &notifications))
+        .map_err(failed)?;
     let told = shared.tell_of_stop(&notifications);
-    let result = open(shared, &mut *remote, entry, &mut poller, &notifications);
+    let result =
+        open(shared, &mut *remote, entry, (&mut poller, &mut buffer, &mut wishes), &notifications);
     drop(told);
-    let registration = alone(&poller, entry, &notifications);
-    match result.and_then(|()| remote.deregister(&registration).map_err(|e| (&e).into())) {
+    let mut io = alone((&poller, &mut buffer, &mut wishes), entry, &notifications);
+    match result.and_then(|()| remote.deregister(&mut io).map_err(|e| (&e).into())) {
         Ok(()) => {
             // The program is told so on return, before the loop is.
             shared.registry.note_peer_addr(entry, remote.peer_addr());
             entry.become_ready();
-            shared.command(Command::Adopt(SharedEntry::clone(entry), New { remote, reconnect }));
+            shared.command(Command::Adopt(
+                SharedEntry::clone(entry),
+                New { remote, reconnect, driver },
+            ));
             Ok(())
         }
         Err(reason) => {
@@ -126,12 +137,14 @@ fn drive_alone(
 }
 
 fn alone<'a>(
-    poller: &'a MioPoller,
+    (poller, buffer, wishes): (&'a MioPoller, &'a mut [u8], &'a mut Wishes),
     entry: &Entry,
     notifications: &'a Arc<Notifications>,
-) -> Registration<'a> {
+) -> Io<'a> {
     let registry = poller.registry();
-    Registration { registry, id: entry.id, notifications, is_provisional: true }
+    let registration = Registration { registry, id: entry.id, notifications, is_provisional: true };
+    let readiness = Readiness { ended: true, ..Readiness::BOTH };
+    Io::new(registration, buffer, BUFFER, readiness, wishes)
 }
 
 /// Polls and opens until the connection is ready, has failed, or is out of time.
@@ -139,22 +152,14 @@ fn open(
     shared: &Shared,
     remote: &mut dyn Remote,
     entry: &Entry,
-    poller: &mut MioPoller,
+    (poller, buffer, wishes): (&mut MioPoller, &mut [u8], &mut Wishes),
     notifications: &Arc<Notifications>,
 ) -> Result<(), CloseReason> {
-    let mut buffer = vec![0; BUFFER];
     let mut polled = Vec::new();
     let mut deadline = Instant::now().checked_add(entry.limits().connect_timeout);
     let mut handshaking = false;
     loop {
-        let mut io = Io {
-            is_one_enough: false,
-            half_received: 0,
-            buffer: &mut buffer,
-            budget: BUFFER,
-            readiness: Readiness { ended: true, ..Readiness::BOTH },
-            registration: alone(poller, entry, notifications),
-        };
+        let mut io = alone((poller, buffer, wishes), entry, notifications);
         match call_adapter(remote.type_name(), || remote.open(&mut io))
             .unwrap_or_else(Opening::Failed)
         {
@@ -171,8 +176,8 @@ fn open(
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            let registration = alone(poller, entry, notifications);
-            if !handshaking && remote.next_address(&registration) {
+            let mut io = alone((poller, buffer, wishes), entry, notifications);
+            if !handshaking && remote.next_address(&mut io) {
                 deadline = Instant::now().checked_add(entry.limits().connect_timeout);
                 continue;
             }

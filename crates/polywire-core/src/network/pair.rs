@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::close_reason::CloseReason;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
+use crate::message::Message;
 use crate::net_event::NetEvent;
 use crate::network::{NetworkController, NetworkProcessor};
 use crate::simulation::{Faults, SimNode, World};
-use crate::stream::{Decoded, Encoder, Item, Protocol};
+use crate::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
 
 /// Every byte is a message.
 #[derive(Clone, Copy)]
@@ -22,22 +23,22 @@ impl Protocol for Bytes {
         Self
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        Ok(Decoded { consumed: 1, item: Item::Message(&input[..1]) })
+        Ok(Decoded { consumed: 1, item: Item::Message(Message::binary(&input[..1])) })
     }
 }
 
 impl Encoder for Bytes {
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Many messages by one call.
 
-use crate::adapter::Sender;
+use crate::adapter::{Outgoing, Sender};
 use crate::endpoint::Endpoint;
-use crate::loop_thread::{as_one_of_many, is_left_to_loop};
 use crate::network::NetworkController;
 use crate::registry::Entry;
+use crate::send_hint::{SendHint, is_left_to_loop};
 use crate::send_status::SendStatus;
 
 /// What became of the messages given to [`send_many`](NetworkController::send_many).
@@ -45,10 +45,14 @@ impl NetworkController {
             let sender = entry.sender.as_deref().filter(|_| registry.takes(entry, endpoint))?;
             let is_left_to_loop = is_left_to_loop(self.shared.notifications.runs_here());
             let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
+            let hint = match is_left_to_loop {
+                true => SendHint::LoopFlushes,
+                false => SendHint::CallerFlushes,
+            };
             for message in messages {
                 let message = message.as_ref();
-                let status =
-                    as_one_of_many(is_left_to_loop, || sender.send(endpoint.addr(), message));
+                let outgoing = Outgoing::new(&endpoint, entry.answer(message));
+                let status = sender.send(outgoing.with_hint(hint));
                 if status != SendStatus::Sent {
                     return Some(SentMany { taken: batch.taken, status });
                 }

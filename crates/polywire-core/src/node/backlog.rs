@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::message::{MessageKind, set_current_kind};
 use crate::net_event::StoredNetEvent;
 use crate::node::StoredNodeEvent;
 use crate::shared::Shared;
+use crate::sync::SegQueue;
 
 /// What an event costs at least, in bytes.
 const MIN_COST: usize = 128;
@@ -17,15 +19,25 @@ pub(super) struct Backlog {
     shared: Arc<Shared>,
     bytes: AtomicUsize,
     holds: AtomicBool,
+    /// Of each message in the queue, in their order.
+    kinds: SegQueue<MessageKind>,
 }
 
 impl Backlog {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, bytes: AtomicUsize::new(0), holds: AtomicBool::new(false) }
+        Self {
+            shared,
+            bytes: AtomicUsize::new(0),
+            holds: AtomicBool::new(false),
+            kinds: SegQueue::new(),
+        }
     }
 
     /// An event goes into the queue. Called by the loop's thread alone.
     pub(super) fn add<S>(&self, event: &StoredNodeEvent<S>) {
+        if is_message(event) {
+            self.kinds.push(self.shared.registry.current_kind().unwrap_or_default());
+        }
         let max = self.shared.max_enqueued();
         let cost = cost(event);
         let bytes = self.bytes.fetch_add(cost, Ordering::SeqCst) + cost;
@@ -39,6 +51,9 @@ impl Backlog {
 
     /// The program has taken an event out of the queue.
     pub(super) fn take<S>(&self, event: &StoredNodeEvent<S>) {
+        if is_message(event) {
+            set_current_kind(self.kinds.pop().unwrap_or_default());
+        }
         let cost = cost(event);
         if cost > 0 {
             let bytes = self.bytes.fetch_sub(cost, Ordering::SeqCst) - cost;
@@ -57,6 +72,10 @@ impl Backlog {
             self.shared.release_reading();
         }
     }
+}
+
+fn is_message<S>(event: &StoredNodeEvent<S>) -> bool {
+    matches!(event, StoredNodeEvent::Network(StoredNetEvent::Message(..)))
 }
 
 fn cost<S>(event: &StoredNodeEvent<S>) -> usize {

@@ -6,10 +6,10 @@ use crate::endpoint::Endpoint;
 use crate::event_loop::blame::{Culprit, blame};
 use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
-use crate::loop_thread::begin_callback;
 use crate::net_event::NetEvent;
 use crate::network::NetworkProcessor;
 use crate::node::NodeEvent;
+use crate::send_hint::begin_callback;
 use crate::shared::Shared;
 
 /// Signals delivered between two looks at the network, and priority ones before each of its

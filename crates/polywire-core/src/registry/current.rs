@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
 use crate::endpoint::ResourceId;
+use crate::message::MessageKind;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::thread_local;
 
@@ -71,6 +72,16 @@ impl Registry {
             }
         }
         self.with_any(id, look)
+    }
+
+    /// The kind of the message that the current thread hands to the callback, if it does.
+    pub(crate) fn current_kind(&self) -> Option<MessageKind> {
+        let registry = REGISTRY.with(Cell::get);
+        if registry != self.place() {
+            return None;
+        }
+        let taken = Taken { registry, entry: ENTRY.with(Cell::take) };
+        taken.entry.as_ref().map(|entry| entry.kind())
     }
 
     fn place(&self) -> usize {

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::adapter::{
-    Accepting, Connect, Connection, Flow, Io, Listen, Listener, ListenerSink, Local, Registration,
+    Accepting, Connect, Connection, Flow, Io, Listen, Listener, ListenerSink, Local,
 };
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
@@ -148,11 +148,11 @@ impl<F> SimListener<F> {
 }
 
 impl<P: Protocol, F: Fn() -> P + Send> Local for SimListener<F> {
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         let mut state = self.world().lock();
         state.calls.make(Call::Register)?;
         if let Some(port) = state.listeners.get_mut(&self.number) {
-            port.token = Some(token_of(registration.id));
+            port.token = Some(token_of(io.registration.resource_id()));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::adapter::Registration;
 use crate::poller::token_of;
 use crate::simulation::calls::Call;
 use crate::simulation::world::World;
-use crate::stream::Stream;
+use crate::stream::{Establishing, Stream};
 
 /// A fake stream socket, as the engine holds it.
 #[derive(Debug)]
@@ -31,14 +31,20 @@ impl<const SHORT_READ_DRAINS: bool> Stream for SimStream<SHORT_READ_DRAINS> {
         Ok(())
     }
 
-    fn connected(&self) -> io::Result<bool> {
+    fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
+        if so_far != Establishing::Connecting {
+            return Ok(Establishing::Established);
+        }
         let mut state = self.world.lock();
         state.calls.make(Call::Connected)?;
         let socket = &state.sockets[self.index];
         if socket.reset {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        Ok(socket.connected)
+        Ok(match socket.connected {
+            true => Establishing::Established,
+            false => Establishing::Connecting,
+        })
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -7,18 +7,26 @@ mod reading;
 mod stop;
 mod transient;
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::adapter::{Closing, Flow, Io, Opening, Received, Registration, Remote, Sender, Sink};
+use bytes::Bytes;
+
+use crate::adapter::{
+    Broadcast, Closing, Connection, Flow, Info, Io, Opening, Outgoing, Received, Registration,
+    Remote, Sender, Sink,
+};
 use crate::close_reason::CloseReason;
+use crate::endpoint::Endpoint;
 use crate::limits::{Limits, WhenFull};
+use crate::message::{Message, MessageKind};
 use crate::notifier::Notifier;
 use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
-use crate::stream::{Encoder, Protocol, Stream};
+use crate::stream::{Context, Encoder, Establishing, Progress, Protocol, Stream, misuse};
 
 use stop::Stop;
 use transient::{Stage, Transient};
@@ -45,7 +53,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection just accepted. It shares `limits` with the others of its listener if these are
     /// given in an [`Arc`], and say what to do [`when_full`](Limits::when_full).
     pub fn accepted(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
-        Self::new(socket, protocol, limits.into(), Stage::Connected)
+        Self::new(socket, protocol, limits.into(), Stage::Accepted)
     }
 
     fn new(socket: S, protocol: P, mut limits: Arc<Limits>, stage: Stage) -> Self {
@@ -71,10 +79,23 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self
     }
 
-    fn go_on_connecting(&mut self, io: &Io<'_>) -> Result<bool, CloseReason> {
+    fn establish(&mut self, io: &Io<'_>) -> Result<Establishing, CloseReason> {
+        let so_far = match self.stage() {
+            Stage::Connecting => Establishing::Connecting,
+            _ => Establishing::Handshaking,
+        };
         loop {
-            let error = match self.socket().and_then(Stream::connected) {
-                Ok(connected) => return Ok(connected),
+            let error = match self.socket().and_then(|socket| socket.establish(so_far)) {
+                Ok(Establishing::Connecting) => return Ok(Establishing::Connecting),
+                Ok(further) => {
+                    // The address has answered: no other one is tried.
+                    self.transient_mut().fallback = None;
+                    self.transient_mut().stage = Stage::Layering;
+                    return Ok(further);
+                }
+                Err(error) if so_far == Establishing::Handshaking => {
+                    return Err(CloseReason::from(&error));
+                }
                 Err(error) => error,
             };
             self.next_socket(&io.registration, error)?;
@@ -104,22 +125,74 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         })
     }
 
-    fn start_protocol(&mut self, registration: &Registration<'_>) -> Result<Opening, CloseReason> {
-        self.transient_mut().fallback = None;
-        let mut out = Vec::new();
-        let ready = self.protocol.open(&mut out);
+    fn start_protocol(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
+        let ready = self.speak(io, |protocol, cx| protocol.open(cx));
         self.transient_mut().stage = Stage::Handshaking;
-        self.outbox.push(out);
         self.flush_ahead()?;
-        if ready { Ok(self.become_ready(registration)) } else { Ok(Opening::Handshaking) }
+        if ready {
+            return Ok(self.become_ready(io));
+        }
+        for value in std::mem::take(&mut self.transient_mut().controls) {
+            self.progress(io, |protocol, cx| protocol.control(value, cx))?;
+        }
+        Ok(Opening::Handshaking)
     }
 
-    fn become_ready(&mut self, registration: &Registration<'_>) -> Opening {
+    fn become_ready(&mut self, io: &mut Io<'_>) -> Opening {
         self.transient_mut().stage = Stage::Open;
-        if !registration.is_provisional {
+        if S::NAMES_PEER {
+            if let Some(peer) = self.peer_addr() {
+                io.rename(peer);
+            }
+        }
+        if !io.registration.is_provisional {
             self.open_outbox();
         }
         Opening::Ready
+    }
+
+    /// Lets the protocol say something.
+    fn speak<R>(&mut self, io: &mut Io<'_>, say: impl FnOnce(&mut P, &mut Context<'_>) -> R) -> R {
+        let mut out = Vec::new();
+        let registration = io.registration;
+        let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
+        let said = say(&mut self.protocol, &mut cx);
+        self.outbox.push(out);
+        self.tell_deadline(io);
+        said
+    }
+
+    /// The same, after which the handshake may be done.
+    fn progress(
+        &mut self,
+        io: &mut Io<'_>,
+        say: impl FnOnce(&mut P, &mut Context<'_>) -> Result<Progress, CloseReason>,
+    ) -> Result<(), CloseReason> {
+        match self.speak(io, say) {
+            Ok(Progress::Unchanged) => {}
+            Ok(Progress::Ready) if self.stage() == Stage::Handshaking => {
+                self.transient_mut().is_ready = true;
+            }
+            Ok(Progress::Ready) => {
+                return Err(misuse::<P>("a protocol is ready once, when its handshake is done"));
+            }
+            Err(reason) => {
+                self.transient_mut().is_silent = true;
+                return Err(reason);
+            }
+        }
+        self.write()
+    }
+
+    /// Tells the loop if the protocol has another deadline than it had.
+    #[inline(always)]
+    fn tell_deadline(&mut self, io: &mut Io<'_>) {
+        let told = self.transient.as_ref().and_then(|transient| transient.deadline);
+        let deadline = self.protocol.deadline();
+        if deadline != told {
+            self.transient_mut().deadline = deadline;
+            io.set_deadline(deadline);
+        }
     }
 
     /// Writes what goes before all messages.
@@ -170,8 +243,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     fn shake_hands(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
         self.flush_ahead()?;
+        if self.transient.as_ref().is_some_and(|transient| transient.is_ready) {
+            return Ok(self.become_ready(io));
+        }
         match self.read(io, &mut Nobody)? {
-            Stop::Ready => Ok(self.become_ready(&io.registration)),
+            Stop::Ready => Ok(self.become_ready(io)),
             Stop::Sink => {
                 // The budget is used up; no readiness tells of what is left.
                 self.outbox.tell_reader();
@@ -182,14 +258,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        if self.stage() == Stage::Connecting {
-            if !self.go_on_connecting(io)? {
-                return Ok(Opening::Connecting);
-            }
-            self.transient_mut().stage = Stage::Connected;
+        if self.stage() == Stage::Accepted {
+            self.transient_mut().stage = Stage::Layering;
         }
-        if self.stage() == Stage::Connected {
-            let opening = self.start_protocol(&io.registration)?;
+        if matches!(self.stage(), Stage::Connecting | Stage::Layering) {
+            match self.establish(io)? {
+                Establishing::Connecting => return Ok(Opening::Connecting),
+                Establishing::Handshaking => return Ok(Opening::Handshaking),
+                Establishing::Established => {}
+            }
+            let opening = self.start_protocol(io)?;
             if opening == Opening::Ready {
                 return Ok(opening);
             }
@@ -212,34 +290,36 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         own.or_else(|| self.outbox.socket())?.peer_addr()
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.outbox.set_notifier(registration.notifier());
-        self.sole_socket()?.register(registration)?;
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        self.outbox.set_notifier(io.registration.notifier());
+        self.sole_socket()?.register(&io.registration)?;
         if self.stage() == Stage::Open {
             self.open_outbox();
         }
         Ok(())
     }
 
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.sole_socket()?.deregister(registration)
+    fn deregister(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        self.sole_socket()?.deregister(&io.registration)
     }
 
     fn open(&mut self, io: &mut Io<'_>) -> Opening {
         let opening = self.try_open(io).unwrap_or_else(Opening::Failed);
         io.half_received = self.half_received();
+        self.tell_deadline(io);
         opening
     }
 
-    fn next_address(&mut self, registration: &Registration<'_>) -> bool {
+    fn next_address(&mut self, io: &mut Io<'_>) -> bool {
         let timed_out = || io::ErrorKind::TimedOut.into();
-        self.stage() == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
+        self.stage() == Stage::Connecting && self.next_socket(&io.registration, timed_out()).is_ok()
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         let served = self.outbox.serve();
         let read = self.read(io, sink);
         io.half_received = self.half_received();
+        self.tell_deadline(io);
         let received = match read {
             Ok(Stop::Needs(_)) if self.outbox.has_failed() => {
                 self.outbox.failure().map_or(Received::Drained, Received::Ended)
@@ -255,13 +335,29 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         }
     }
 
-    fn heartbeat(&mut self) {
-        let mut out = Vec::new();
-        self.protocol.heartbeat(&mut out);
-        self.outbox.push(out);
+    fn heartbeat(&mut self, io: &mut Io<'_>) {
+        self.speak(io, |protocol, cx| protocol.heartbeat(cx));
     }
 
-    fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
+    fn control(&mut self, io: &mut Io<'_>, value: Box<dyn Any + Send>) -> Result<(), CloseReason> {
+        match self.stage() {
+            Stage::Connecting | Stage::Accepted | Stage::Layering => {
+                self.transient_mut().controls.push(value);
+                Ok(())
+            }
+            Stage::Handshaking | Stage::Open => {
+                self.progress(io, |protocol, cx| protocol.control(value, cx))
+            }
+            Stage::Finished | Stage::ShutDown => Ok(()),
+        }
+    }
+
+    fn expire(&mut self, io: &mut Io<'_>) -> Result<(), CloseReason> {
+        self.transient_mut().deadline = None;
+        self.progress(io, P::expire)
+    }
+
+    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
         self.write()
     }
 
@@ -276,12 +372,33 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
         self.set_notifier(notifier);
     }
 
-    fn send(&self, _to: SocketAddr, message: &[u8]) -> SendStatus {
-        Self::send(self, message, true)
+    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        Self::send(self, outgoing.message, outgoing.hint, true)
     }
 
-    fn try_send(&self, _to: SocketAddr, message: &[u8]) -> SendStatus {
-        Self::send(self, message, false)
+    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        Self::send(self, outgoing.message, outgoing.hint, false)
+    }
+
+    fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
+        let Some(framing) = self.encoder().framing().filter(|_| !E::ORDERED) else {
+            return self.try_send(Outgoing::new(endpoint, message.message()));
+        };
+        if let Some(refusal) = self.encoder().refuse(message.message()) {
+            return refusal;
+        }
+        let frame = message.frame::<E>(framing, |frame| {
+            self.encoder().encode(message.message(), frame);
+        });
+        self.send_frame(&frame)
+    }
+
+    fn send_owned(&self, _: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
+        Self::send_owned(self, Message::new(message, kind), message)
+    }
+
+    fn info(&self, type_id: TypeId) -> Option<Info> {
+        self.encoder().info(type_id).or_else(|| self.socket()?.info(type_id))
     }
 
     fn queued(&self) -> usize {
@@ -318,8 +435,12 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
 struct Nobody;
 
 impl Sink for Nobody {
-    fn message(&mut self, _message: &[u8], _more: bool) -> Flow {
+    fn message(&mut self, _message: Message<'_>, _more: bool) -> Flow {
         debug_assert!(false, "a message before the handshake was done");
+        Flow::Stop
+    }
+
+    fn accept(&mut self, _: Connection) -> Flow {
         Flow::Stop
     }
 }

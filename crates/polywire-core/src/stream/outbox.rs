@@ -10,6 +10,7 @@ mod mapped;
 #[cfg(all(test, polywire_loom))]
 mod models;
 mod room;
+mod sharing;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,11 +21,12 @@ use std::sync::{Arc, OnceLock};
 
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
-use crate::loop_thread::{Gathering, Served, gathering, is_served, sends_in_a_row, serve};
+use crate::message::Message;
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
+use crate::send_hint::{SendHint, Served, is_served, sends_in_a_row, serve};
 use crate::send_status::SendStatus;
-use crate::stream::{Encoder, Stream, misuse};
+use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::writer::Writer;
@@ -68,6 +70,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
     }
 
+    pub(super) fn encoder(&self) -> &E {
+        &self.encoder
+    }
+
     pub(super) fn limits(&self) -> &Arc<Limits> {
         &self.limits
     }
@@ -84,11 +90,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// Sends `message` or keeps it; `wait` tells whether this may wait for room.
-    pub(super) fn send(&self, message: &[u8], wait: bool) -> SendStatus {
+    pub(super) fn send(&self, message: Message<'_>, hint: SendHint, wait: bool) -> SendStatus {
         if let Some(refusal) = self.encoder.refuse(message) {
             return refusal;
         }
-        self.guarded(|| self.send_short(message, wait))
+        self.guarded(|| self.send_short(&self.encoder, message, hint, wait))
     }
 
     /// Runs `act`, which takes and leaves the lock. If what an adapter or the program gave us panics, half
@@ -103,15 +109,19 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// As [`send`](Self::send), of a message that is not too long.
     #[inline(always)]
-    fn send_short(&self, message: &[u8], wait: bool) -> SendStatus {
-        let mut state = self.lock();
-        match self.queue_behind(&mut state, message) {
-            Some(true) => return SendStatus::Sent,
-            Some(false) => return self.fail_by_encoder(state),
-            None => {}
+    fn send_short(
+        &self,
+        encoder: &impl Encoder,
+        message: Message<'_>,
+        hint: SendHint,
+        wait: bool,
+    ) -> SendStatus {
+        let (mut state, len) = (self.lock(), message.bytes.len());
+        if self.queue_behind(&mut state, encoder, message) {
+            return SendStatus::Sent;
         }
-        if self.is_crowded(&state, message.len()) {
-            state = match self.room_for(state, message.len(), wait) {
+        if self.is_crowded(&state, len) {
+            state = match self.room_for(state, len, wait) {
                 Ok(state) => state,
                 Err(status) => return status,
             };
@@ -120,58 +130,52 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             return SendStatus::ResourceNotFound;
         }
         if !state.is_idle() {
-            match self.below_limits(state, message.len()) {
+            match self.below_limits(state, len) {
                 Some(below) if !below.is_over() => state = below,
                 _ => return SendStatus::ResourceNotFound,
             }
         }
-        let is_to_gather = self.is_to_gather(&mut state, message.len());
+        let is_to_gather = self.is_to_gather(&mut state, hint, len);
         match self.socket() {
             Some(socket) if state.is_open && state.is_idle() && !is_to_gather => {
-                state.writer = Writer::Thread;
-                drop(state);
-                self.write_through(socket, message);
+                self.write_through(socket, state, encoder, message);
             }
             _ => {
                 let before = state.queued();
-                if !state.queue(&self.encoder, message, self.limits.outbox_hard_limit) {
-                    return self.fail_by_encoder(state);
-                }
+                state.queue(encoder, message, self.limits.outbox_hard_limit);
                 self.waits.store(true, Ordering::Release);
                 state.tell_if_crowded(self.limits.outbox_soft_mark);
-                self.see_to_writing(state, before);
+                self.see_to_writing(state, hint, before);
             }
         }
         SendStatus::Sent
     }
 
     /// Puts a message behind others that the loop is about to write, unless there may be something
-    /// against it. As most of many are sent.
+    /// against it. Returns whether it did. As most of many are sent.
     #[inline]
-    fn queue_behind(&self, state: &mut State, message: &[u8]) -> Option<bool> {
+    fn queue_behind(
+        &self,
+        state: &mut State,
+        encoder: &impl Encoder,
+        message: Message<'_>,
+    ) -> bool {
         let Limits { outbox_soft_mark, outbox_hard_limit, .. } = *self.limits;
-        let is_far_from_full =
-            state.is_gathering(message.len(), outbox_soft_mark.min(outbox_hard_limit));
-        is_far_from_full.then(|| state.queue_behind(&self.encoder, message, outbox_hard_limit))
-    }
-
-    /// The encoder took away what others had put into the memory it was to append to, or appended what its
-    /// own prefix contradicts.
-    #[cold]
-    fn fail_by_encoder(&self, state: MutexGuard<'_, State>) -> SendStatus {
-        let rule = "`Encoder::encode` only appends, and what it appends is the prefix and the message \
-                    wherever `Encoder::prefix` gives one";
-        self.fail(state, misuse::<E>(rule));
-        SendStatus::ResourceNotFound
+        let most = outbox_soft_mark.min(outbox_hard_limit);
+        let is_far_from_full = state.is_gathering(message.bytes.len(), most);
+        if is_far_from_full {
+            state.queue_behind(encoder, message, outbox_hard_limit);
+        }
+        is_far_from_full
     }
 
     /// Has what was queued written: by the loop, or by this thread once it is enough for a write, or
     /// where the loop would come late.
     #[inline]
-    fn see_to_writing(&self, mut state: MutexGuard<'_, State>, before: usize) {
+    fn see_to_writing(&self, mut state: MutexGuard<'_, State>, hint: SendHint, before: usize) {
         let (queued, runs_here) = (state.queued(), state.loop_runs_here());
         let is_to_flush = match state.writer {
-            Writer::None if gathering() == Gathering::UntilFlush => queued >= CHUNK,
+            Writer::None if hint == SendHint::CallerFlushes => queued >= CHUNK,
             Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
             Writer::LoopDelayed if !runs_here => {
                 if queued >= WRITE && before < WRITE {
@@ -182,7 +186,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             // The loop does not come to it meanwhile. What a read brings in many messages is written
             // when it is done, unless it is very much.
             Writer::Loop if runs_here && queued / CHUNK != before / CHUNK => {
-                gathering() == Gathering::No || queued > self.limits.outbox_soft_mark
+                hint == SendHint::Alone || queued > self.limits.outbox_soft_mark
             }
             _ => {
                 self.call_loop(&mut state);
@@ -217,12 +221,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Whether a message that could be written now rather waits for those that follow it.
     #[inline]
-    fn is_to_gather(&self, state: &mut State, len: usize) -> bool {
+    fn is_to_gather(&self, state: &mut State, hint: SendHint, len: usize) -> bool {
         let runs_here = state.loop_runs_here();
-        match gathering() {
+        match hint {
             // Another node's callback may not come to this loop soon.
-            Gathering::UntilLoop if runs_here => true,
-            Gathering::UntilFlush => len <= GATHERED,
+            SendHint::LoopFlushes if runs_here => true,
+            SendHint::CallerFlushes => len <= GATHERED,
             _ if runs_here => state.gathers_in_callback() && len <= GATHERED,
             _ => len <= GATHERED && self.is_to_leave(state),
         }
@@ -281,7 +285,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Whether something waits to be written.
     #[inline]
     pub(super) fn waits(&self) -> bool {
-        self.waits.load(Ordering::Acquire)
+        self.waits.load(Ordering::Acquire) || self.socket().is_some_and(Stream::wants_write)
     }
 
     /// Writes what waits, as far as the socket takes it.
@@ -312,7 +316,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             let loop_comes = state.writer == Writer::LoopDelayed && !state.loop_runs_here();
             let mut batch = state.take_batch();
-            if batch.is_empty() {
+            if batch.is_empty() && !socket.wants_write() {
                 if !loop_comes {
                     self.come_to_rest(&mut state);
                 }

@@ -1,14 +1,21 @@
 //! Protocols without I/O: bytes in, messages out, and back.
 
+use std::any::{Any, TypeId};
+use std::time::Instant;
+
+use crate::adapter::Info;
 use crate::close_reason::CloseReason;
+use crate::message::Message;
 use crate::send_status::SendStatus;
+use crate::stream::context::Context;
+use crate::stream::frame::Frame;
 
 /// The protocol of one connection, as the loop's thread sees it: finds messages in what was read,
 /// shakes hands, answers what the protocol itself asks.
 ///
 /// No sockets, no clock, no threads: everything goes through the arguments.
 ///
-/// # Where bytes put into `out` go
+/// # Where bytes put into [`Context::out`] go
 ///
 /// They are queued when the call returns, in the order of the calls, never inside a message of the
 /// program, and also when the call returns an error: a protocol's last words go there.
@@ -33,7 +40,7 @@ pub trait Protocol: Send + 'static {
     /// Returns whether messages may flow at once. If not, [`decode`](Self::decode) must return
     /// [`Item::Ready`] when the handshake is done; until then no message may come from it, and no
     /// message of the program is sent.
-    fn open(&mut self, out: &mut Vec<u8>) -> bool;
+    fn open(&mut self, cx: &mut Context<'_>) -> bool;
 
     /// Takes the next thing from the front of `input`.
     ///
@@ -50,7 +57,7 @@ pub trait Protocol: Send + 'static {
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        out: &mut Vec<u8>,
+        cx: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason>;
 
     /// The message that `decode` handed out has been delivered: memory that was kept for it goes.
@@ -70,8 +77,47 @@ pub trait Protocol: Send + 'static {
     ///
     /// Called after each [`Limits::heartbeat`](crate::Limits) without anything received. Default:
     /// nothing, for protocols that have no such thing.
-    fn heartbeat(&mut self, out: &mut Vec<u8>) {
-        let _ = out;
+    fn heartbeat(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+
+    /// The program says something to the protocol itself, by
+    /// [`control`](crate::network::NetworkController::control): to answer a handshake, to close with a code,
+    /// to ask for a sign of life. `value` is of a type that the adapter's documentation names.
+    ///
+    /// Called from when the stream is connected until the endpoint ends. What came earlier waits until
+    /// then. Default: drops it, which is what to do with a value of an unknown type.
+    ///
+    /// # Errors
+    ///
+    /// Ends the endpoint with that reason; the close frame, if there is to be one, lies in `out`.
+    fn control(
+        &mut self,
+        value: Box<dyn Any + Send>,
+        cx: &mut Context<'_>,
+    ) -> Result<Progress, CloseReason> {
+        let _ = (value, cx);
+        Ok(Progress::Unchanged)
+    }
+
+    /// When [`expire`](Self::expire) is to be called; asked after each other call. `None`, the default:
+    /// not at all.
+    #[inline]
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The [`deadline`](Self::deadline) is over: some milliseconds late at most while the loop is not busy.
+    ///
+    /// Called from when the stream is connected until the endpoint ends. A deadline that is still over when
+    /// this returns is asked for again a millisecond later.
+    ///
+    /// # Errors
+    ///
+    /// As for [`control`](Self::control).
+    fn expire(&mut self, cx: &mut Context<'_>) -> Result<Progress, CloseReason> {
+        let _ = cx;
+        Ok(Progress::Unchanged)
     }
 
     /// The peer ended the stream with `left` bytes undecoded. Returns the reason the endpoint ends
@@ -83,18 +129,19 @@ pub trait Protocol: Send + 'static {
         }
     }
 
-    /// This side ends the connection for `reason`; `out` takes the protocol's goodbye.
+    /// This side ends the connection for `reason`; the close frame goes to `out`.
     ///
-    /// Called at most once, and not after an error of `decode`.
-    fn close(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
-        let _ = (reason, out);
+    /// Called at most once, and not after an error of another method.
+    fn close(&mut self, reason: &CloseReason, cx: &mut Context<'_>) {
+        let _ = (reason, cx);
     }
 }
 
 /// What [`Protocol::decode`] found, and how many bytes at the front of its input that was.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decoded<'a> {
-    /// Bytes to be dropped from the front of the input; 0 exactly for [`Item::Incomplete`].
+    /// Bytes to be dropped from the front of the input; 0 for [`Item::Incomplete`]. For
+    /// an [`Item::Message`] it may be 0 as well, if the message is one that the protocol has kept.
     pub consumed: usize,
     /// What they were.
     pub item: Item<'a>,
@@ -117,13 +164,29 @@ pub enum Item<'a> {
     /// The handshake is done: the endpoint is ready.
     Ready,
     /// A whole message for the program.
-    Message(&'a [u8]),
+    Message(Message<'a>),
+}
+
+/// How far a protocol is after a call that took nothing from the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// As far as before.
+    Unchanged,
+    /// The handshake is done: the endpoint is ready, as after [`Item::Ready`].
+    Ready,
 }
 
 /// Frames the messages of the program. Shared by all threads that send; no I/O.
-///
-/// It must not depend on the messages before: see [`encode`](Self::encode).
 pub trait Encoder: Send + Sync + 'static {
+    /// Whether the frames depend on each other, as by a sequence number or by compression with a shared
+    /// dictionary.
+    ///
+    /// If true, [`encode`](Self::encode) is called once for each message, by one thread at a time, in the
+    /// order in which the frames are sent. The connection's lock is held meanwhile: other threads that send
+    /// wait. If false, the default, it is called on the threads that send, by several at the same time and
+    /// in any order, so that no frame may depend on another one.
+    const ORDERED: bool = false;
+
     /// Bytes a message may have at most; a longer one is refused with
     /// [`SendStatus::MaxPacketSizeExceeded`](crate::send_status::SendStatus) before anything is sent.
     fn max_message_size(&self) -> usize {
@@ -135,52 +198,35 @@ pub trait Encoder: Send + Sync + 'static {
     /// [`max_message_size`](Self::max_message_size). A protocol with more rules answers
     /// [`SendStatus::InvalidMessage`] as well.
     #[inline(always)]
-    fn refuse(&self, message: &[u8]) -> Option<SendStatus> {
-        (message.len() > self.max_message_size()).then_some(SendStatus::MaxPacketSizeExceeded)
+    fn refuse(&self, message: Message<'_>) -> Option<SendStatus> {
+        (message.bytes.len() > self.max_message_size()).then_some(SendStatus::MaxPacketSizeExceeded)
     }
 
-    /// The bytes that go before `message`, if the frame is just these followed by the message as
-    /// it is: the engine then sends both without copying the message. `None`, the default, if the
-    /// message itself changes on the way. It must agree with [`encode`](Self::encode), which is called
-    /// where messages are put together: one that does not ends its connection with
-    /// [`CloseReason::AdapterFault`].
-    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
-        let _ = message;
+    /// Whether frames hold the message changed, as by a mask: it is then copied at once. Default: only if
+    /// the encoder is [`ORDERED`](Self::ORDERED).
+    #[inline]
+    fn changes_messages(&self) -> bool {
+        Self::ORDERED
+    }
+
+    /// Puts the frame of `message` together. Must not send, nor wait: the connection's lock may be held.
+    ///
+    /// May be called twice for one message, unless it is [`ORDERED`](Self::ORDERED): once to see whether it is
+    /// to be copied.
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>);
+
+    /// A number that all encoders of this type share which make the same frame of the same message: by
+    /// [`send_to_each`](crate::network::NetworkController::send_to_each) such a frame is made once for all
+    /// of them. `None`, the default, if each frame is one connection's own, and for
+    /// [`ORDERED`](Self::ORDERED) encoders.
+    fn framing(&self) -> Option<u64> {
         None
     }
 
-    /// Appends the whole frame of `message` to `out`, which may hold other frames already.
-    ///
-    /// Called on the thread that sends. Calls for one connection may come from several threads at
-    /// the same time, and the order of the calls is not the order in which the frames are sent: no
-    /// frame may depend on another one, such as by a sequence number or by compression with a shared
-    /// dictionary. The same holds for [`prefix`](Self::prefix).
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>);
-}
-
-/// The bytes before a message: at most 16, on the stack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Prefix {
-    bytes: [u8; Self::CAPACITY],
-    len: u8,
-}
-
-impl Prefix {
-    /// Bytes a prefix can have.
-    pub const CAPACITY: usize = 16;
-
-    /// A prefix of `bytes`, or `None` if they are more than [`CAPACITY`](Self::CAPACITY).
-    #[inline]
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        let mut prefix = Self::default();
-        prefix.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        prefix.len = u8::try_from(bytes.len()).ok()?;
-        Some(prefix)
-    }
-
-    /// The bytes.
-    #[inline]
-    pub fn as_slice(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+    /// What is known of the connection as a value of that type, for
+    /// [`info`](crate::network::NetworkController::info). May be called on any thread. Default: nothing.
+    fn info(&self, type_id: TypeId) -> Option<Info> {
+        let _ = type_id;
+        None
     }
 }

@@ -1,9 +1,10 @@
 //! The byte stream that the engine reads and writes.
 
+use std::any::TypeId;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 
-use crate::adapter::Registration;
+use crate::adapter::{Info, Registration};
 use crate::close_reason::CloseReason;
 use crate::stream::misuse::misuse;
 
@@ -11,6 +12,15 @@ use crate::stream::misuse::misuse;
 ///
 /// Reading and writing go through `&self`, because the loop reads while other threads write. No
 /// method may block; `WouldBlock` says what it says everywhere.
+///
+/// # Layers
+///
+/// A stream over another one, such as TLS, is a stream as well. Whoever calls
+/// [`write_vectored`](Self::write_vectored) or [`flush`](Self::flush) has the connection's write turn, so
+/// these are called by one thread at a time, and what is sealed there is sealed in the order of the wire:
+/// one record may hold a whole batch. Once the stream is established nothing else may write to the stream
+/// underneath. What a read has to answer is kept: [`wants_write`](Self::wants_write) says so, and `flush`
+/// is called right after the read.
 pub trait Stream: Send + Sync + 'static {
     /// Whether a read that fills less than its buffer has drained the stream until its next
     /// readiness, so that the read which would find nothing can be saved. True of TCP sockets under
@@ -21,6 +31,10 @@ pub trait Stream: Send + Sync + 'static {
     /// Whether a write that takes less than it is given has filled the stream until its next
     /// readiness. True of sockets under epoll and kqueue; false, the default, is always safe.
     const SHORT_WRITE_FILLS: bool = false;
+
+    /// Whether [`peer_addr`](Self::peer_addr) of an accepted stream may differ from the address that the
+    /// listener saw: a layer that learns from a proxy who connects. Default: false, which saves the call.
+    const NAMES_PEER: bool = false;
 
     /// As [`Remote::register`](crate::adapter::Remote::register).
     ///
@@ -36,14 +50,19 @@ pub trait Stream: Send + Sync + 'static {
     /// Those of the poller.
     fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()>;
 
-    /// Whether a connect begun before has succeeded: asked at each readiness until it says yes.
-    /// Default: yes.
+    /// Goes on to make the stream usable: finishes a connect begun before, shakes the hands of a layer
+    /// such as TLS. Called at each readiness until it says
+    /// [`Established`](Establishing::Established), of accepted streams as well. `so_far` is what it said last:
+    /// [`Connecting`](Establishing::Connecting) at first where a connect was begun, and
+    /// [`Handshaking`](Establishing::Handshaking) of an accepted stream. Default: it is established.
     ///
     /// # Errors
     ///
-    /// Why the connect failed.
-    fn connected(&self) -> io::Result<bool> {
-        Ok(true)
+    /// Why the stream did not come to be. While it was [`Connecting`](Establishing::Connecting), the next
+    /// address is tried, if there is one.
+    fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
+        let _ = so_far;
+        Ok(Establishing::Established)
     }
 
     /// As [`Read::read`](io::Read::read): 0 is the end of the stream.
@@ -61,13 +80,51 @@ pub trait Stream: Send + Sync + 'static {
     /// `WouldBlock` when full; `Interrupted` is tried again; others end the connection.
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Writes what the stream itself holds, such as records that were sealed and not taken by the socket
+    /// underneath, or an alert. Called whenever there may be room while [`wants_write`](Self::wants_write) is
+    /// true, never while another thread is inside `write_vectored`. Default: nothing.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` while something is left; others end the connection.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether the stream itself holds bytes that are to be written: then the connection is not drained, and
+    /// [`flush`](Self::flush) is called once there is room. Asked after each read and each write, so
+    /// it must be cheap. A stream that holds bytes must take no more from `write_vectored` than it has
+    /// room for, or memory grows without bound. Default: no.
+    #[inline(always)]
+    fn wants_write(&self) -> bool {
+        false
+    }
+
+    /// Whether a read of `len` bytes that had room for `room` has drained the stream until its next
+    /// readiness. Default: as [`SHORT_READ_DRAINS`](Self::SHORT_READ_DRAINS) says. A layer answers no
+    /// while it holds bytes that were not read yet.
+    #[inline(always)]
+    fn drained_by(&self, len: usize, room: usize) -> bool {
+        Self::SHORT_READ_DRAINS && len < room
+    }
+
+    /// What is known of the stream as a value of that type, for
+    /// [`info`](crate::network::NetworkController::info): a certificate, credentials. May be called on any
+    /// thread. Default: nothing.
+    fn info(&self, type_id: TypeId) -> Option<Info> {
+        let _ = type_id;
+        None
+    }
+
     /// The address of this side, if it has one that no other stream has: by that a node finds out that
     /// it holds the other end, too, and does not wait for itself. Default: none.
     fn local_addr(&self) -> Option<SocketAddr> {
         None
     }
 
-    /// The peer's address, if it has a socket address. Default: none. See
+    /// The peer's address, if it has a socket address: asked once, when the endpoint becomes ready (of an
+    /// accepted one where [`NAMES_PEER`](Self::NAMES_PEER) says so). A layer
+    /// that learned from a proxy who connects says that. Default: none. See
     /// [`Remote::peer_addr`](crate::adapter::Remote::peer_addr).
     fn peer_addr(&self) -> Option<SocketAddr> {
         None
@@ -77,8 +134,22 @@ pub trait Stream: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The stream is closed at once, without waiting for the peer's end.
+    /// `WouldBlock` while the stream itself [has something to write](Self::wants_write) before, such as a layer's
+    /// closing record: it is called again when that is written. Others close the stream at once, without
+    /// waiting for the peer's end.
     fn shutdown_write(&self) -> io::Result<()>;
+}
+
+/// How far a stream is on its way to carrying bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Establishing {
+    /// Still connecting: [`Limits::connect_timeout`](crate::Limits::connect_timeout) applies.
+    Connecting,
+    /// Connected, and a layer shakes hands: [`Limits::handshake_timeout`](crate::Limits::handshake_timeout)
+    /// applies.
+    Handshaking,
+    /// Bytes may flow.
+    Established,
 }
 
 /// Reads, once more where a signal interrupts.

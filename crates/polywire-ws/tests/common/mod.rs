@@ -1,10 +1,10 @@
 //! Two ends without a network between them, driven as the engine drives a protocol.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
-use polywire_core::CloseReason;
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::stream::{Encoder, Item, Protocol};
-use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
+use polywire_core::stream::{Context, Encoder, Item, Protocol};
+use polywire_core::{CloseReason, Message, MessageKind};
+use polywire_ws::{WsConnectConfig, WsEncoder, WsListenConfig, WsProtocol, WsUrl};
 
 /// The request of RFC 6455 section 1.2, and the value that its answer must have.
 pub const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\n\
@@ -19,12 +19,13 @@ pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// One end, and all that it has said.
 pub struct Peer {
     protocol: WsProtocol,
-    pub encoder: Box<dyn Encoder>,
+    pub encoder: WsEncoder,
     input: Vec<u8>,
     needed: usize,
     pub out: Vec<u8>,
     pub ready: bool,
     pub messages: Vec<Vec<u8>>,
+    pub kinds: Vec<MessageKind>,
     pub end: Option<CloseReason>,
     pub decodes: usize,
 }
@@ -60,15 +61,16 @@ impl Peer {
 
     fn new(mut protocol: WsProtocol) -> Self {
         let mut out = Vec::new();
-        let ready = protocol.open(&mut out);
+        let ready = protocol.open(&mut Context::new(&mut out));
         Self {
-            encoder: Box::new(protocol.encoder()),
+            encoder: protocol.encoder(),
             protocol,
             input: Vec::new(),
             needed: 0,
             out,
             ready,
             messages: Vec::new(),
+            kinds: Vec::new(),
             end: None,
             decodes: 0,
         }
@@ -83,7 +85,7 @@ impl Peer {
             let before = if input.len() < 1000 { input.to_vec() } else { Vec::new() };
             self.needed = 0;
             self.decodes += 1;
-            let decoded = match self.protocol.decode(input, &mut self.out) {
+            let decoded = match self.protocol.decode(input, &mut Context::new(&mut self.out)) {
                 Ok(decoded) => decoded,
                 Err(reason) => {
                     self.end = Some(reason);
@@ -97,7 +99,8 @@ impl Peer {
                 Item::Ready => assert!(!std::mem::replace(&mut self.ready, true)),
                 Item::Message(message) => {
                     assert!(self.ready);
-                    self.messages.push(message.to_vec());
+                    self.messages.push(message.bytes.to_vec());
+                    self.kinds.push(message.kind);
                     self.protocol.delivered();
                 }
             }
@@ -137,17 +140,14 @@ impl Peer {
 
     /// This side ends it.
     pub fn close(&mut self, reason: &CloseReason) {
-        self.protocol.close(reason, &mut self.out);
+        self.protocol.close(reason, &mut Context::new(&mut self.out));
     }
 
-    /// The frame of a message, by the way without a copy where there is one.
+    /// The frame of a message of which the program does not say of what kind it is.
     pub fn frame(&self, message: &[u8]) -> Vec<u8> {
-        let mut whole = Vec::new();
-        self.encoder.encode(message, &mut whole);
-        if let Some(prefix) = self.encoder.prefix(message) {
-            assert_eq!([prefix.as_slice(), message].concat(), whole);
-        }
-        whole
+        let mut frame = Vec::new();
+        self.encoder.encode(Message::new(message, MessageKind::UNSPECIFIED), &mut frame);
+        frame
     }
 
     pub fn text_out(&self) -> String {

@@ -1,14 +1,13 @@
 //! A panic of somebody else's adapter ends its endpoint, and nothing else.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening,
-    Received, Registration, Remote, Sender, Sink,
+    Outgoing, Received, Remote, Sender, Sink,
 };
 use polywire::network::{
     self, Endpoint, Name, NetEvent, NetworkController, RemoteAddr, SendStatus, Transport,
@@ -59,7 +58,7 @@ impl Listen for Faulty {
 }
 
 impl Sender for Faulty {
-    fn send(&self, _: SocketAddr, _: &[u8]) -> SendStatus {
+    fn send(&self, _: Outgoing<'_>) -> SendStatus {
         self.panic_at(Place::Send);
         SendStatus::Sent
     }
@@ -74,18 +73,18 @@ impl Remote for Faulty {
         Arc::new(Limits::default().with_heartbeat(Duration::from_millis(10)))
     }
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         self.panic_at(Place::Register);
-        registration.notifier().notify(Readiness::WRITABLE);
+        io.registration.notifier().notify(Readiness::WRITABLE);
         Ok(())
     }
 
-    fn flush(&mut self, _: &Registration<'_>) -> Result<(), CloseReason> {
+    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
         self.panic_at(Place::Flush);
         Ok(())
     }
 
-    fn heartbeat(&mut self) {
+    fn heartbeat(&mut self, _: &mut Io<'_>) {
         self.panic_at(Place::Heartbeat);
     }
 
@@ -106,8 +105,8 @@ impl Remote for Faulty {
 }
 
 impl Local for Faulty {
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.notifier().notify(Readiness::READABLE);
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        io.registration.notifier().notify(Readiness::READABLE);
         Ok(())
     }
 

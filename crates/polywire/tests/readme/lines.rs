@@ -1,7 +1,7 @@
 use polywire::adapter::{Connect, Connection};
 use polywire::adapters::tcp::{TcpConnectConfig, connect_stream};
-use polywire::network::{CloseReason, RemoteAddr, SendStatus};
-use polywire::stream::{Decoded, Encoder, Item, Protocol};
+use polywire::network::{CloseReason, Message, RemoteAddr, SendStatus};
+use polywire::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
 use std::io;
 
 const MAX_LINE: usize = 8 << 10;
@@ -19,31 +19,31 @@ impl Protocol for Lines {
     fn encoder(&self) -> Self {
         Self
     }
-    fn open(&mut self, _out: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true // There is no handshake.
     }
-    fn decode<'a>(&'a mut self, input: &'a mut [u8], _out: &mut Vec<u8>) -> Result<Decoded<'a>, CloseReason> {
+    fn decode<'a>(&'a mut self, input: &'a mut [u8], _: &mut Context<'_>) -> Result<Decoded<'a>, CloseReason> {
         let end = input.iter().position(|byte| *byte == b'\n');
         if end.unwrap_or(input.len()) > MAX_LINE {
             return Err(CloseReason::ProtocolViolation("line too long".into()));
         }
         Ok(match end {
-            Some(len) => Decoded { consumed: len + 1, item: Item::Message(&input[..len]) },
+            Some(len) => Decoded { consumed: len + 1, item: Item::Message(Message::binary(&input[..len])) },
             None => Decoded { consumed: 0, item: Item::Incomplete { needed: input.len() + 1 } },
         })
     }
 }
 
 impl Encoder for Lines {
-    fn refuse(&self, message: &[u8]) -> Option<SendStatus> {
-        match message.len() {
-            ..=MAX_LINE if message.contains(&b'\n') => Some(SendStatus::InvalidMessage),
+    fn refuse(&self, message: Message<'_>) -> Option<SendStatus> {
+        match message.bytes.len() {
+            ..=MAX_LINE if message.bytes.contains(&b'\n') => Some(SendStatus::InvalidMessage),
             ..=MAX_LINE => None,
             _ => Some(SendStatus::MaxPacketSizeExceeded),
         }
     }
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
-        out.push(b'\n');
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
+        frame.put(b"\n");
     }
 }

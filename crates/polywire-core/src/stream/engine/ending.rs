@@ -11,7 +11,7 @@ use crate::stream::engine::Engine;
 use crate::stream::engine::transient::Stage;
 use crate::stream::inbox::Inbox;
 use crate::stream::socket::read_some;
-use crate::stream::{Protocol, Stream};
+use crate::stream::{Context, Protocol, Stream};
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
 const MUCH: usize = 1 << 20;
@@ -28,12 +28,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             return Closing::Failed(failure); // Which threw away what waited.
         }
         let is_stalled = *reason == CloseReason::Stalled; // It would take nothing now, either.
-        if is_stalled || matches!(self.stage(), Stage::Connecting | Stage::Connected) {
+        if is_stalled || matches!(self.stage(), Stage::Connecting | Stage::Accepted) {
             return Closing::Done;
         }
         if !matches!(self.stage(), Stage::Finished | Stage::ShutDown) {
             self.outbox.forget_unless_open();
-            self.say_goodbye(reason);
+            self.say_goodbye(io, reason);
             self.transient_mut().stage = Stage::Finished;
             self.transient_mut().inbox = Inbox::default();
         }
@@ -43,14 +43,17 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 let is_only_goodbye = left <= self.transient_mut().goodbye;
                 return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
             }
-            if !self.outbox.is_drained() {
-                // A peer that only reads once it is read would wait for ever otherwise.
-                let _ = self.discard(io, reason);
-                return Closing::Flushing;
-            }
-            self.transient_mut().stage = Stage::ShutDown;
-            if self.socket().and_then(Stream::shutdown_write).is_err() {
-                return Closing::Done;
+            let wants_write = |it: &Self| it.socket().is_ok_and(S::wants_write);
+            let is_drained = self.outbox.is_drained() && !wants_write(self);
+            match is_drained.then(|| self.socket().and_then(Stream::shutdown_write)) {
+                Some(Ok(())) => self.transient_mut().stage = Stage::ShutDown,
+                // A layer has its own last words to write.
+                Some(Err(_)) if !wants_write(self) => return Closing::Done,
+                _ => {
+                    // A peer that only reads once it is read would wait for ever otherwise.
+                    let _ = self.discard(io, reason);
+                    return Closing::Flushing;
+                }
             }
         }
         self.discard(io, reason)
@@ -82,8 +85,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if is_stopped { Closing::Done } else { Closing::AwaitingPeer }
     }
 
-    fn say_goodbye(&mut self, reason: &CloseReason) {
+    fn say_goodbye(&mut self, io: &Io<'_>, reason: &CloseReason) {
         let may_speak = matches!(self.stage(), Stage::Open | Stage::Handshaking)
+            && !self.transient.as_ref().is_some_and(|transient| transient.is_silent)
             && !matches!(
                 reason,
                 CloseReason::PeerClosed
@@ -103,7 +107,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             );
         if may_speak {
             let mut out = Vec::new();
-            self.protocol.close(reason, &mut out);
+            let registration = io.registration;
+            let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
+            self.protocol.close(reason, &mut cx);
             self.transient_mut().goodbye = out.len();
             self.outbox.push_last(out);
         }

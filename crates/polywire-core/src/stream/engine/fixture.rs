@@ -4,9 +4,9 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::adapter::{Io, Registration};
+use crate::adapter::{Io, Registration, Wishes};
 use crate::clock::Clock;
-use crate::endpoint::ResourceId;
+use crate::endpoint::{Endpoint, NO_SOCKET_ADDR, ResourceId};
 use crate::notifier::Notifications;
 use crate::readiness::Readiness;
 use crate::stream::Stream;
@@ -45,6 +45,11 @@ impl Stream for Arc<Flood> {
     }
 }
 
+/// An endpoint for messages of which nobody asks for whom they are.
+pub(super) fn nobody() -> Endpoint {
+    Endpoint::new(ResourceId::from(1), NO_SOCKET_ADDR)
+}
+
 /// Runs `act` with what an engine may use for one call: so large a buffer, and so many bytes to read.
 pub(super) fn with_io(buffer: usize, budget: usize, act: impl FnOnce(&mut Io<'_>)) {
     let waker = Arc::new(LoopWaker::new(None));
@@ -55,12 +60,6 @@ pub(super) fn with_io(buffer: usize, budget: usize, act: impl FnOnce(&mut Io<'_>
         notifications: &notifications,
         is_provisional: false,
     };
-    act(&mut Io {
-        buffer: &mut vec![0; buffer],
-        budget,
-        readiness: Readiness::BOTH,
-        half_received: 0,
-        is_one_enough: false,
-        registration,
-    });
+    let (mut buffer, mut wishes) = (vec![0; buffer], Wishes::default());
+    act(&mut Io::new(registration, &mut buffer, budget, Readiness::BOTH, &mut wishes));
 }

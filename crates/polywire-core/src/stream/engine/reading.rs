@@ -5,12 +5,12 @@ mod tests;
 
 use std::io;
 
-use crate::adapter::{Flow, Io, Sink};
+use crate::adapter::{Flow, Io, Registration, Sink};
 use crate::close_reason::CloseReason;
 use crate::stream::engine::Engine;
 use crate::stream::engine::stop::Stop;
 use crate::stream::socket::read_some;
-use crate::stream::{Decoded, Item, Protocol, Stream, misuse};
+use crate::stream::{Context, Decoded, Item, Protocol, Stream, misuse};
 
 /// What a message costs of the read budget at least, in bytes: each is a call of the program, however
 /// short. The default budget takes 4,096.
@@ -27,6 +27,7 @@ struct Round<'a> {
     extension: usize,
     /// It is now: what is left of the budget is not that of the caller's.
     is_extended: bool,
+    registration: &'a Registration<'a>,
 }
 
 /// What came of a read of the rest of a long frame.
@@ -48,7 +49,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let items = self.outbox.limits().read_budget / MIN_COST;
         let items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
         let extension = self.outbox.limits().read_budget;
-        let mut round = Round { sink, items_left, extension, is_extended: false };
+        let registration = io.registration;
+        let mut round =
+            Round { sink, items_left, extension, is_extended: false, registration: &registration };
         let result = self.read_on(io, &mut round);
         if round.is_extended {
             io.budget = 0;
@@ -73,18 +76,21 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 }
             }
             let room = io.budget.clamp(1, io.buffer.len());
-            let len =
-                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
-                    Ok(0) => return Err(self.end_of_stream()),
-                    Ok(len) => len,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Stop::Needs(0));
-                    }
-                    Err(error) => return Err(CloseReason::from(&error)),
-                };
+            let read = |socket: &S| {
+                let len = read_some(socket, &mut io.buffer[..room])?;
+                Ok((len, socket.drained_by(len, room)))
+            };
+            let (len, drained) = match self.socket().and_then(read) {
+                Ok((0, _)) => return Err(self.end_of_stream()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Stop::Needs(0));
+                }
+                Err(error) => return Err(CloseReason::from(&error)),
+            };
             io.budget = io.budget.saturating_sub(len);
             let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
-            let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
+            let drained = drained && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
             }
@@ -116,9 +122,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let (Some(transient), Some(socket)) = (transient, outbox.socket()) else { return Ok(None) };
         let Some(unread) = transient.inbox.unread(io.budget.max(1)) else { return Ok(None) };
         let room = unread.len();
-        let len = match read_some(socket, unread) {
+        let (len, drained) = match read_some(socket, unread) {
             Ok(0) => return Err(self.end_of_stream()),
-            Ok(len) => len,
+            Ok(len) => (len, socket.drained_by(len, room) && !io.readiness.ended),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Some(Long::Stops(Stop::Needs(0))));
             }
@@ -128,7 +134,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io.budget = io.budget.saturating_sub(len);
         let is_whole = transient.inbox.is_decodable();
         let stop = if is_whole { self.decode_inbox(false, round)? } else { Stop::Needs(0) };
-        let drained = S::SHORT_READ_DRAINS && len < room && !io.readiness.ended;
         Ok(Some(if drained || !matches!(stop, Stop::Needs(_)) {
             Long::Stops(stop)
         } else if io.budget == 0 || round.items_left == 0 {
@@ -203,11 +208,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
             round.items_left -= 1;
             let len = rest.len();
-            let Decoded { consumed, item } = match self.protocol.decode(rest, &mut out) {
+            let registration = round.registration;
+            let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
+            let Decoded { consumed, item } = match self.protocol.decode(rest, &mut cx) {
                 Ok(decoded) => decoded,
                 Err(reason) => break Err(reason),
             };
-            let is_stuck = consumed == 0 && !matches!(item, Item::Incomplete { .. } | Item::Ready);
+            let is_stuck = consumed == 0 && matches!(item, Item::Skip | Item::Answer);
             if consumed > len || is_stuck {
                 break Err(misuse::<P>(
                     "`Protocol::decode` consumes what it takes, and no more than there is",

@@ -1,7 +1,9 @@
 //! What a connection has only at its beginning, at its end, or inside a message.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
+use std::time::Instant;
 
 use crate::stream::inbox::Inbox;
 
@@ -11,9 +13,13 @@ type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 /// How far a connection is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// Nobody has answered yet.
     Connecting,
-    /// The stream is up, the protocol has not begun.
-    Connected,
+    /// Accepted, and nothing more.
+    Accepted,
+    /// Connected, and a layer of the stream shakes hands, if there is one.
+    Layering,
+    /// The protocol shakes hands.
     Handshaking,
     Open,
     /// The protocol has said its last words, or may not say any.
@@ -29,6 +35,14 @@ pub(super) struct Transient<S> {
     pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
     pub(super) inbox: Inbox,
+    /// The protocol's deadline, as far as the loop was told.
+    pub(super) deadline: Option<Instant>,
+    /// What the program said to the protocol before that could hear it.
+    pub(super) controls: Vec<Box<dyn Any + Send>>,
+    /// The protocol is ready by something other than what it read.
+    pub(super) is_ready: bool,
+    /// The protocol has ended the connection itself, and says nothing more.
+    pub(super) is_silent: bool,
     /// Bytes of the protocol's last words.
     pub(super) goodbye: usize,
     /// Bytes read after the end.
@@ -46,6 +60,8 @@ impl<S> Transient<S> {
             && self.socket.is_none()
             && self.fallback.is_none()
             && self.inbox.is_empty()
+            && self.deadline.is_none()
+            && !self.is_silent
     }
 }
 
@@ -56,6 +72,10 @@ impl<S> Default for Transient<S> {
             socket: None,
             fallback: None,
             inbox: Inbox::default(),
+            deadline: None,
+            controls: Vec::new(),
+            is_ready: false,
+            is_silent: false,
             goodbye: 0,
             discarded: 0,
         }

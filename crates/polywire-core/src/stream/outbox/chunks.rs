@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::{Buf, Bytes};
+
 use crate::stream::outbox::mapped::Mapped;
 
 /// Frames up to this long are gathered in one piece of memory; longer ones get their own.
@@ -46,6 +48,8 @@ impl Chunk {
 pub(super) enum Piece {
     Heap(Chunk),
     Mapped(Mapped),
+    /// What other outboxes, or the program, have as well.
+    Shared(Bytes),
 }
 
 impl Piece {
@@ -63,6 +67,7 @@ impl Piece {
         match self {
             Self::Heap(chunk) => chunk.rest(),
             Self::Mapped(mapped) => mapped.rest(),
+            Self::Shared(bytes) => bytes,
         }
     }
 
@@ -71,6 +76,7 @@ impl Piece {
         match self {
             Self::Heap(chunk) => chunk.start += len,
             Self::Mapped(mapped) => mapped.drop_front(len),
+            Self::Shared(bytes) => bytes.advance(len),
         }
     }
 
@@ -123,7 +129,7 @@ impl Chunks {
             if self.behind.is_empty() { self.front.as_mut() } else { self.behind.back_mut() };
         match last? {
             Piece::Heap(chunk) => Some(chunk),
-            Piece::Mapped(_) => None,
+            Piece::Mapped(_) | Piece::Shared(_) => None,
         }
     }
 
@@ -206,6 +212,7 @@ impl Chunks {
         let pieces = self.iter().map(|piece| match piece {
             Piece::Heap(chunk) => chunk.bytes.capacity(),
             Piece::Mapped(mapped) => mapped.capacity(),
+            Piece::Shared(_) => 0,
         });
         pieces.sum::<usize>() + self.spare.capacity()
     }

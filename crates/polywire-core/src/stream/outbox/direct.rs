@@ -4,37 +4,80 @@ use std::io;
 
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
+use crate::message::Message;
+use crate::stream::frame::{MAX_HEADER, Parts, with_memory};
 use crate::stream::outbox::Outbox;
-use crate::stream::outbox::chunks::Piece;
-use crate::stream::outbox::writing::{with_frame, write_frame};
+use crate::stream::outbox::chunks::{Chunks, Piece};
+use crate::stream::outbox::state::State;
+use crate::stream::outbox::writing::write_frame;
 use crate::stream::socket::overrun;
 use crate::stream::{Encoder, Stream};
+use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 use crate::writer::Writer;
 
+/// Keeps a copy of what was not written of two parts.
+#[inline(always)]
+fn copy_rest(parts: [&[u8]; 2]) -> impl FnOnce(&mut Chunks, usize) {
+    move |ahead, written| {
+        let head = &parts[0][written.min(parts[0].len())..];
+        let body = &parts[1][written.saturating_sub(parts[0].len())..];
+        ahead.push_front(Piece::new([head, body]));
+    }
+}
+
 impl<S: Stream, E: Encoder> Outbox<S, E> {
-    /// Writes a message to the idle `socket`. The turn is ours.
+    /// Writes a message to the idle `socket`. The turn is ours, and is taken under the lock.
     #[inline(always)]
-    pub(super) fn write_through(&self, socket: &S, message: &[u8]) {
-        match &self.encoder.prefix(message) {
-            Some(prefix) => self.write_once(socket, [prefix.as_slice(), message]),
-            None => self.write_encoded(socket, message),
+    pub(super) fn write_through<F: Encoder>(
+        &self,
+        socket: &S,
+        mut state: MutexGuard<'_, State>,
+        encoder: &F,
+        message: Message<'_>,
+    ) {
+        state.writer = Writer::Thread;
+        if F::ORDERED || encoder.changes_messages() {
+            return self.write_encoded(socket, Some(state), encoder, message);
+        }
+        drop(state);
+        let mut parts = Parts::default();
+        encoder.encode(message, &mut parts);
+        match parts.as_slices() {
+            Some(parts) => self.write_once(socket, parts, copy_rest(parts)),
+            None => self.write_encoded(socket, None, encoder, message),
         }
     }
 
-    #[inline(never)] // Only masked frames.
-    fn write_encoded(&self, socket: &S, message: &[u8]) {
-        with_frame(|frame| {
-            frame.reserve(message.len() + 16);
-            self.encoder.encode(message, frame);
-            self.write_once(socket, [frame, &[]]);
+    /// The same of a frame that has to be put together.
+    #[inline(never)] // Only masked frames, and the like.
+    fn write_encoded<F: Encoder>(
+        &self,
+        socket: &S,
+        mut state: Option<MutexGuard<'_, State>>,
+        encoder: &F,
+        message: Message<'_>,
+    ) {
+        with_memory(|frame| {
+            // Nobody comes between a frame that is ordered and its turn.
+            let ordered = state.take().filter(|_| F::ORDERED);
+            frame.reserve(message.bytes.len() + MAX_HEADER);
+            encoder.encode(message, frame);
+            drop(ordered);
+            let parts = [&frame[..], &[]];
+            self.write_once(socket, parts, copy_rest(parts));
         });
     }
 
     /// Writes the two parts of a frame as far as the socket takes them, keeps what it does not, and
     /// gives the turn back.
     #[inline(always)]
-    fn write_once(&self, socket: &S, parts: [&[u8]; 2]) {
+    pub(super) fn write_once(
+        &self,
+        socket: &S,
+        parts: [&[u8]; 2],
+        keep_rest: impl FnOnce(&mut Chunks, usize),
+    ) {
         let result = write_frame(socket, parts);
         let mut state = self.lock();
         if state.failure().is_some() {
@@ -50,29 +93,27 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             return self.fail(state, overrun(socket, "write_vectored"));
         }
         if written < given {
-            let head = &parts[0][written.min(parts[0].len())..];
-            let body = &parts[1][written.saturating_sub(parts[0].len())..];
+            let left = given - written;
             // One that waits for room keeps the rest of the message it has begun.
             let is_to_wait = self.limits.when_full == Some(WhenFull::Wait);
-            if !is_to_wait && !state.node_has_room(head.len() + body.len()) {
-                state = self.make_room(state, head.len() + body.len());
+            if !is_to_wait && !state.node_has_room(left) {
+                state = self.make_room(state, left);
                 if state.failure().is_some() {
                     return;
                 }
-                if !state.node_has_room(head.len() + body.len()) {
+                if !state.node_has_room(left) {
                     return self.fail(state, CloseReason::NodeMemory);
                 }
             }
-            let rest = Piece::new([head, body]);
-            state.add_queued(rest.rest().len(), self.limits.outbox_hard_limit);
-            state.waiting().ahead.push_front(rest);
+            state.add_queued(left, self.limits.outbox_hard_limit);
+            keep_rest(&mut state.waiting().ahead, written);
             state.note_full();
             state.tell_if_crowded(self.limits.outbox_soft_mark);
             self.waits.store(true, Ordering::Release);
         }
         state.writer = Writer::None;
         state.note_write();
-        if state.queued() > 0 {
+        if state.queued() > 0 || socket.wants_write() {
             self.call_loop(&mut state);
         } else {
             state.tell_closing_loop();

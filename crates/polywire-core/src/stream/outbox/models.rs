@@ -9,14 +9,27 @@ use crate::adapter::Registration;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::notifier::Notifications;
+use crate::send_hint::current_hint;
+use crate::stream::Frame;
 use crate::waker::LoopWaker;
 
 /// Frames that are the message, which tests choose so that it tells its own length.
 struct Bare;
 
 impl Encoder for Bare {
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
+    }
+}
+
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
+        self.send(Message::binary(message), current_hint(), wait)
+    }
+
+    /// As one of several, behind which the caller flushes.
+    fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
+        self.send(Message::binary(message), SendHint::CallerFlushes, wait)
     }
 }
 
@@ -101,7 +114,7 @@ fn frames_of_threads_and_the_loop_never_mix_and_none_stays() {
                 let outbox = Arc::clone(&outbox);
                 thread::spawn(move || {
                     for message in messages {
-                        assert_eq!(outbox.send(message, false), SendStatus::Sent);
+                        assert_eq!(outbox.send_bytes(message, false), SendStatus::Sent);
                     }
                 })
             })
@@ -128,7 +141,7 @@ fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
             let outbox = Arc::clone(&outbox);
             move || {
                 for message in messages {
-                    assert_eq!(outbox.send(message, false), SendStatus::Sent);
+                    assert_eq!(outbox.send_bytes(message, false), SendStatus::Sent);
                 }
             }
         };
@@ -156,8 +169,8 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {
-                outbox.send(&[2, 2], false);
-                outbox.send(&[3, 3, 3], false);
+                outbox.send_bytes(&[2, 2], false);
+                outbox.send_bytes(&[3, 3, 3], false);
             })
         };
         serve(&outbox, &notifications);
@@ -175,7 +188,7 @@ fn a_frame_that_was_cut_goes_on_before_all_else() {
 fn room_that_is_told_while_a_thread_writes_is_used_by_one_of_the_two() {
     loom::model(|| {
         let (outbox, pipe, notifications) = open(1, &Limits::default());
-        outbox.send(&[3, 3, 3], false);
+        outbox.send_bytes(&[3, 3, 3], false);
         while notifications.pop().is_some() {}
         let writer = {
             let outbox = Arc::clone(&outbox);
@@ -194,7 +207,7 @@ fn room_that_is_told_while_a_thread_writes_is_used_by_one_of_the_two() {
 fn a_loop_that_closes_is_called_when_a_thread_has_written_the_last() {
     loom::model(|| {
         let (outbox, pipe, notifications) = open(1, &Limits::default());
-        outbox.send(&[2, 2], false);
+        outbox.send_bytes(&[2, 2], false);
         while notifications.pop().is_some() {}
         *pipe.room.lock().unwrap() = 100;
         let writer = {
@@ -220,8 +233,8 @@ fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {
-                assert_eq!(outbox.send(&[2, 2], true), SendStatus::Sent);
-                assert_eq!(outbox.send(&[3, 3, 3], true), SendStatus::Sent);
+                assert_eq!(outbox.send_bytes(&[2, 2], true), SendStatus::Sent);
+                assert_eq!(outbox.send_bytes(&[3, 3, 3], true), SendStatus::Sent);
             })
         };
         // The loop's part: it writes when it is called, and when the poller tells of room.
@@ -245,8 +258,8 @@ fn a_sender_that_waits_for_room_is_let_go_at_the_end() {
         let sender = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || {
-                outbox.send(&[2, 2], true);
-                assert_eq!(outbox.send(&[3, 3, 3], true), SendStatus::ResourceNotFound);
+                outbox.send_bytes(&[2, 2], true);
+                assert_eq!(outbox.send_bytes(&[3, 3, 3], true), SendStatus::ResourceNotFound);
             })
         };
         outbox.end();

@@ -3,13 +3,16 @@
 use std::cell::Cell;
 use std::thread_local;
 
+use bytes::Bytes;
+
 use crate::close_reason::CloseReason;
-use crate::loop_thread::{current_callback, note_sent};
+use crate::message::Message;
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
+use crate::send_hint::{current_callback, note_sent};
 use crate::stream::Encoder;
+use crate::stream::frame::{Parts, with_memory};
 use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
-use crate::stream::outbox::writing::with_frame;
 use crate::writer::Writer;
 
 /// Bytes of messages that other threads than the loop's gather for one write: the system copies as
@@ -114,28 +117,29 @@ impl Waiting {
     }
 }
 
-/// Whether a frame that was encoded is the one that the encoder's prefix, if it gives any, begins.
-#[inline(never)]
-fn is_frame_of(encoder: &impl Encoder, message: &[u8], frame: &[u8]) -> bool {
-    encoder.prefix(message).is_none_or(|prefix| {
-        let prefix = prefix.as_slice();
-        frame.len() == prefix.len() + message.len() && frame.starts_with(prefix)
+/// The frame of a message, in memory of its own.
+fn piece_of<E: Encoder>(encoder: &E, message: Message<'_>) -> Piece {
+    if !E::ORDERED && !encoder.changes_messages() {
+        let mut parts = Parts::default();
+        encoder.encode(message, &mut parts);
+        if let Some(parts) = parts.as_slices() {
+            return Piece::new(parts);
+        }
+    }
+    with_memory(|frame| {
+        encoder.encode(message, frame);
+        Piece::new([frame, &[]])
     })
 }
 
 impl Chunk {
-    /// Appends the frame of `message`, which takes `room` mostly. Returns its length, unless the encoder
-    /// took away what was there, or in a debug build contradicts its own prefix.
+    /// Appends the frame of `message`, which takes `room` mostly. Returns its length.
     #[inline(always)]
-    fn append(&mut self, encoder: &impl Encoder, message: &[u8], room: usize) -> Option<usize> {
+    fn append(&mut self, encoder: &impl Encoder, message: Message<'_>, room: usize) -> usize {
         self.reserve(room);
         let before = self.bytes.len();
         encoder.encode(message, &mut self.bytes);
-        let added = self.bytes.len().checked_sub(before)?;
-        if cfg!(debug_assertions) && !is_frame_of(encoder, message, &self.bytes[before..]) {
-            return None;
-        }
-        Some(added)
+        self.bytes.len() - before
     }
 }
 
@@ -358,70 +362,67 @@ impl State {
         self.writer == Writer::None && self.queued() == 0
     }
 
-    /// Puts the frame of `message` behind what waits. Returns whether the encoder left that alone.
-    #[must_use]
+    /// Puts the frame of `message` behind what waits.
     #[inline]
     pub(super) fn queue_behind(
         &mut self,
         encoder: &impl Encoder,
-        message: &[u8],
+        message: Message<'_>,
         hard_limit: usize,
-    ) -> bool {
+    ) {
         if self.writer == Writer::Loop {
             self.last_callback.send_behind();
         }
-        self.queue(encoder, message, hard_limit)
+        self.queue(encoder, message, hard_limit);
     }
 
     /// The same, where something may be the first.
-    #[must_use]
     #[inline]
     pub(super) fn queue(
         &mut self,
         encoder: &impl Encoder,
-        message: &[u8],
+        message: Message<'_>,
         hard_limit: usize,
-    ) -> bool {
-        if message.len() >= LONG {
-            self.queue_long(encoder, message, hard_limit);
-            return true;
+    ) {
+        if message.bytes.len() >= LONG {
+            return self.queue_long(encoder, message, hard_limit);
         }
-        let room = message.len() + LONGEST_HEADER;
+        let room = message.bytes.len() + LONGEST_HEADER;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK);
         let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
-        let Some(added) = last.append(encoder, message, room) else { return false };
+        let added = last.append(encoder, message, room);
         waiting.add(added, hard_limit, self.notifier.as_ref());
-        true
     }
 
-    /// The same in a chunk of its own. So it is of some in many messages that the encoder is held against
-    /// its own prefix: two framings must not be mixed.
+    /// The same in a chunk of its own.
     #[inline(never)]
-    fn queue_first(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) -> bool {
-        let room = message.len() + LONGEST_HEADER;
+    fn queue_first(&mut self, encoder: &impl Encoder, message: Message<'_>, hard_limit: usize) {
+        let room = message.bytes.len() + LONGEST_HEADER;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let bytes = waiting.ahead.memory(room.max(LEAST_CHUNK));
         let mut chunk = Chunk { bytes, start: 0 };
         let added = chunk.append(encoder, message, room);
-        let is_frame = is_frame_of(encoder, message, &chunk.bytes);
         waiting.frames.push_back(Piece::Heap(chunk));
-        waiting.add(added.unwrap_or(0), hard_limit, self.notifier.as_ref());
-        is_frame && added.is_some()
+        waiting.add(added, hard_limit, self.notifier.as_ref());
     }
 
     #[inline(never)]
-    fn queue_long(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) {
-        let piece = match encoder.prefix(message) {
-            Some(prefix) => Piece::new([prefix.as_slice(), message]),
-            None => with_frame(|frame| {
-                encoder.encode(message, frame);
-                Piece::new([frame, &[]])
-            }),
-        };
+    fn queue_long(&mut self, encoder: &impl Encoder, message: Message<'_>, hard_limit: usize) {
+        let piece = piece_of(encoder, message);
         let added = piece.rest().len();
         self.waiting().frames.push_back(piece);
         self.add_queued(added, hard_limit);
+    }
+
+    /// Puts a frame behind what waits whose body others have as well.
+    pub(super) fn queue_shared(&mut self, header: &[u8], body: &Bytes, hard_limit: usize) {
+        let frames = &mut self.waiting().frames;
+        if !header.is_empty() {
+            frames.push_bytes(header.to_vec());
+        }
+        frames.push_back(Piece::Shared(body.clone()));
+        self.add_queued(header.len() + body.len(), hard_limit);
     }
 
     /// A message is sent by the callback: whether it waits for others of the same callback. The first

@@ -10,9 +10,9 @@ use super::*;
 use crate::adapter::Registration;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
-use crate::loop_thread::{GatherForLoop, as_one_of_many, begin_callback};
 use crate::notifier::Notifications;
-use crate::stream::Prefix;
+use crate::send_hint::{HintWhileMore, begin_callback, current_hint};
+use crate::stream::Frame;
 use crate::waker::LoopWaker;
 
 /// Frames of one length byte and the message.
@@ -23,13 +23,20 @@ impl Encoder for OneByte {
         255
     }
 
-    fn prefix(&self, message: &[u8]) -> Option<Prefix> {
-        Prefix::new(&[message.len() as u8])
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put(&[message.bytes.len() as u8]);
+        frame.put_message(message.bytes);
+    }
+}
+
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
+        self.send(Message::binary(message), current_hint(), wait)
     }
 
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.push(message.len() as u8);
-        out.extend_from_slice(message);
+    /// As one of several, behind which the caller flushes.
+    fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
+        self.send(Message::binary(message), SendHint::CallerFlushes, wait)
     }
 }
 
@@ -119,7 +126,7 @@ fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifi
 #[test]
 fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
     let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
-    assert_eq!(outbox.send(b"hello", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"hello", true), SendStatus::Sent);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
@@ -134,7 +141,7 @@ fn gathering_outbox() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
     notifications.waker().awake();
     let sender = Arc::clone(&outbox);
     *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
-        sender.send(b"meanwhile", true);
+        sender.send_bytes(b"meanwhile", true);
     }));
     outbox.push(vec![1]);
     assert!(notifications.pop().is_some());
@@ -151,7 +158,7 @@ fn what_gathers_is_written_when_the_loop_comes_again() {
     outbox.flush().unwrap();
     assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x01\x09meanwhile");
     assert_eq!(outbox.queued(), 0);
-    outbox.send(b"lone", true);
+    outbox.send_bytes(b"lone", true);
     assert!(pipe.taken.lock().unwrap().ends_with(b"lone"), "at once again");
 }
 
@@ -160,8 +167,9 @@ fn a_sender_writes_what_has_gathered_if_it_is_enough() {
     let (outbox, pipe, notifications) = gathering_outbox();
     let send = |messages: &[&[u8]]| {
         thread::scope(|scope| {
-            let send =
-                || messages.iter().all(|message| outbox.send(message, true) == SendStatus::Sent);
+            let send = || {
+                messages.iter().all(|message| outbox.send_bytes(message, true) == SendStatus::Sent)
+            };
             assert!(scope.spawn(send).join().unwrap());
         });
     };
@@ -189,7 +197,7 @@ fn nothing_is_left_to_a_loop_that_runs_callbacks() {
         let writes = pipe.writes.load(Ordering::Relaxed);
         thread::scope(|scope| {
             scope.spawn(|| {
-                (0..20).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent));
+                (0..20).for_each(|_| assert_eq!(outbox.send_bytes(b"x", true), SendStatus::Sent));
             });
         });
         let writes = pipe.writes.load(Ordering::Relaxed) - writes;
@@ -207,7 +215,7 @@ fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
     let writes = |messages: usize| {
         begin_callback();
         let before = pipe.writes.load(Ordering::Relaxed);
-        (0..messages).for_each(|_| assert_eq!(outbox.send(b"x", true), SendStatus::Sent));
+        (0..messages).for_each(|_| assert_eq!(outbox.send_bytes(b"x", true), SendStatus::Sent));
         let inside = pipe.writes.load(Ordering::Relaxed) - before;
         let mut called = 0;
         while notifications.pop().is_some() {
@@ -231,12 +239,12 @@ fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
 fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
     let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     for _ in 0..3 {
-        assert_eq!(as_one_of_many(false, || outbox.send(b"hello", true)), SendStatus::Sent);
+        assert_eq!(outbox.send_in_batch(b"hello", true), SendStatus::Sent);
     }
     assert!(pipe.taken.lock().unwrap().is_empty());
     assert!(notifications.is_empty());
     // One of another call goes behind them, and takes them along.
-    assert_eq!(outbox.send(b"other", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"other", true), SendStatus::Sent);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello\x05hello\x05hello\x05other");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
@@ -246,7 +254,7 @@ fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
 fn many_messages_of_one_call_leave_before_they_take_much_memory() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     for _ in 0..10_000 {
-        as_one_of_many(false, || outbox.send(&[7; 99], true));
+        outbox.send_in_batch(&[7; 99], true);
         assert!(outbox.queued() < CHUNK + 100);
     }
     outbox.flush().unwrap();
@@ -257,15 +265,15 @@ fn many_messages_of_one_call_leave_before_they_take_much_memory() {
 #[test]
 fn an_empty_message_is_a_message() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
-    assert_eq!(outbox.send(b"", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"", true), SendStatus::Sent);
     assert_eq!(*pipe.taken.lock().unwrap(), b"\0");
 }
 
 #[test]
 fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
     let (outbox, pipe, notifications) = open(3, &Limits::default());
-    outbox.send(b"first", true);
-    outbox.send(b"second", true);
+    outbox.send_bytes(b"first", true);
+    outbox.send_bytes(b"second", true);
     assert_eq!(outbox.queued(), 3 + 7);
     assert!(notifications.pop().is_some(), "the loop was called");
     assert!(notifications.pop().is_none(), "once");
@@ -279,7 +287,7 @@ fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
 #[test]
 fn messages_wait_for_the_connection_behind_its_handshake() {
     let (outbox, pipe, _notifications) = outbox(usize::MAX, &Limits::default());
-    outbox.send(b"message", true);
+    outbox.send_bytes(b"message", true);
     outbox.push(b"handshake ".to_vec());
     outbox.flush_to(&pipe).unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"handshake ");
@@ -290,7 +298,7 @@ fn messages_wait_for_the_connection_behind_its_handshake() {
 #[test]
 fn a_message_too_long_for_the_protocol_is_refused_whole() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
-    assert_eq!(outbox.send(&[0; 256], true), SendStatus::MaxPacketSizeExceeded);
+    assert_eq!(outbox.send_bytes(&[0; 256], true), SendStatus::MaxPacketSizeExceeded);
     assert!(pipe.taken.lock().unwrap().is_empty());
 }
 
@@ -298,8 +306,8 @@ fn a_message_too_long_for_the_protocol_is_refused_whole() {
 fn above_the_soft_mark_try_send_takes_nothing() {
     let limits = Limits::default().with_outbox_soft_mark(10);
     let (outbox, _pipe, _notifications) = open(0, &limits);
-    assert_eq!(outbox.send(&[0; 20], false), SendStatus::Sent);
-    assert_eq!(outbox.send(b"x", false), SendStatus::Full);
+    assert_eq!(outbox.send_bytes(&[0; 20], false), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"x", false), SendStatus::Full);
     assert_eq!(outbox.queued(), 21);
 }
 
@@ -307,9 +315,9 @@ fn above_the_soft_mark_try_send_takes_nothing() {
 fn at_the_hard_limit_the_connection_is_given_up() {
     let limits = Limits::default().with_outbox_hard_limit(100);
     let (outbox, _pipe, notifications) = open(0, &limits);
-    assert_eq!(outbox.send(&[0; 60], true), SendStatus::Sent);
-    assert_eq!(outbox.send(&[0; 38], true), SendStatus::Sent);
-    assert_eq!(outbox.send(b"x", true), SendStatus::ResourceNotFound);
+    assert_eq!(outbox.send_bytes(&[0; 60], true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(&[0; 38], true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"x", true), SendStatus::ResourceNotFound);
     assert!(notifications.pop().is_some());
     assert_eq!(outbox.flush(), Err(CloseReason::OutboxLimit { queued: 100 }));
     assert_eq!(outbox.queued(), 0, "what waited is not kept for nobody");
@@ -319,7 +327,7 @@ fn at_the_hard_limit_the_connection_is_given_up() {
 fn one_message_above_the_hard_limit_leaves_room_for_answers_of_the_protocol() {
     let limits = Limits::default().with_outbox_hard_limit(100);
     let (outbox, pipe, _notifications) = open(50, &limits);
-    assert_eq!(outbox.send(&[0; 200], true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(&[0; 200], true), SendStatus::Sent);
     outbox.push(vec![1; 60]);
     assert_eq!(outbox.failure(), None);
     pipe.room.store(140, Ordering::Release);
@@ -333,10 +341,10 @@ fn one_message_above_the_hard_limit_leaves_room_for_answers_of_the_protocol() {
 fn a_failed_write_ends_sending_with_its_reason() {
     let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     pipe.broken.store(true, Ordering::Release);
-    assert_eq!(outbox.send(b"lost", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"lost", true), SendStatus::Sent);
     assert!(notifications.pop().is_some(), "the loop ends the connection");
     assert_eq!(outbox.failure(), Some(CloseReason::Reset));
-    assert_eq!(outbox.send(b"late", true), SendStatus::ResourceNotFound);
+    assert_eq!(outbox.send_bytes(b"late", true), SendStatus::ResourceNotFound);
 }
 
 /// Sends in a thread while this one plays the loop, until the sender is known to wait.
@@ -344,9 +352,9 @@ fn with_parked_sender(end: impl FnOnce(&PipeOutbox, &Pipe), expected: SendStatus
     let limits = Limits::default().with_outbox_soft_mark(10);
     let (outbox, pipe, notifications) = open(0, &limits);
     notifications.set_running(true);
-    outbox.send(&[0; 20], true);
+    outbox.send_bytes(&[0; 20], true);
     thread::scope(|scope| {
-        let sender = scope.spawn(|| outbox.send(b"later", true));
+        let sender = scope.spawn(|| outbox.send_bytes(b"later", true));
         // Long enough for a send that does not wait to come back.
         thread::sleep(Duration::from_millis(50));
         assert!(!sender.is_finished(), "send waits for room");
@@ -383,7 +391,7 @@ fn frames_of_many_threads_never_mix_and_keep_their_order() {
                     for number in 0..EACH {
                         let mut message = vec![thread; 2 + usize::from(number) % 50];
                         message[1] = number;
-                        assert_eq!(outbox.send(&message, true), SendStatus::Sent);
+                        assert_eq!(outbox.send_bytes(&message, true), SendStatus::Sent);
                     }
                 })
             })
@@ -416,7 +424,7 @@ fn an_outbox_in_which_nothing_waits_is_small() {
         assert!(16 + size <= 88, "{size}"); // With the two counts of an `Arc`.
     }
     let (outbox, pipe, _) = open(0, &Limits::default());
-    assert_eq!(outbox.send(b"hello", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"hello", true), SendStatus::Sent);
     assert!(outbox.lock().owns_memory());
     pipe.room.store(usize::MAX, Ordering::Release);
     outbox.flush().unwrap();
@@ -428,7 +436,7 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
     let (busy, pipe, _) = open(usize::MAX, &Limits::default());
     let gather_and_flush = |messages| {
         (0..messages).for_each(|_| {
-            as_one_of_many(false, || busy.send(&[7; 200], true));
+            busy.send_in_batch(&[7; 200], true);
         });
         let held = busy.lock().memory();
         busy.flush().unwrap();
@@ -441,10 +449,10 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
     // One that finds the socket full in the middle of it, and one that finds it so at once.
     for room in [150, 0] {
         let (slow, slow_pipe, _) = open(room, &Limits::default());
-        as_one_of_many(false, || slow.send(&[7; 200], true));
+        slow.send_in_batch(&[7; 200], true);
         slow.flush().unwrap();
         assert!(slow.lock().memory() <= 2 * 201 + 512, "{}", slow.lock().memory());
-        slow.send(&[7; 200], true);
+        slow.send_bytes(&[7; 200], true);
         assert!(slow.lock().memory() <= 4 * 201 + 512, "{}", slow.lock().memory());
         slow_pipe.room.store(usize::MAX, Ordering::Release);
         slow.flush().unwrap();
@@ -461,12 +469,12 @@ fn an_outbox_that_is_served_does_not_call_the_loop() {
     notifications.set_running(true);
     notifications_of_other.set_running(true);
     let serving = served.serve();
-    let mut gather = GatherForLoop::default();
+    let mut gather = HintWhileMore::default();
     gather.set(true);
-    assert_eq!(served.send(b"first", true), SendStatus::Sent);
-    assert_eq!(other.send(b"elsewhere", true), SendStatus::Sent);
+    assert_eq!(served.send_bytes(b"first", true), SendStatus::Sent);
+    assert_eq!(other.send_bytes(b"elsewhere", true), SendStatus::Sent);
     gather.set(false);
-    assert_eq!(served.send(b"last", true), SendStatus::Sent);
+    assert_eq!(served.send_bytes(b"last", true), SendStatus::Sent);
     assert!(notifications.is_empty());
     assert!(!notifications_of_other.is_empty());
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 0);
@@ -480,12 +488,12 @@ fn an_outbox_that_is_served_does_not_call_the_loop() {
 #[test]
 fn answers_that_are_not_read_are_replaced_by_the_latest() {
     let (outbox, pipe, notifications) = open(0, &Limits::default());
-    outbox.send(b"before", true);
+    outbox.send_bytes(b"before", true);
     for number in 0..10_000_u32 {
         outbox.push_answer(number.to_be_bytes().to_vec());
         assert!(outbox.queued() <= 7 + state::ANSWERS + 4);
     }
-    outbox.send(b"behind", true);
+    outbox.send_bytes(b"behind", true);
     pipe.make_room();
     outbox.flush().unwrap();
     assert_eq!((outbox.queued(), notifications.budget().queued()), (0, 0));

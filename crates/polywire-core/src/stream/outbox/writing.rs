@@ -1,11 +1,10 @@
 //! Writing to a socket, as far as it takes.
 
-use std::cell::Cell;
 use std::io::{self, IoSlice};
-use std::thread_local;
 
 use crate::stream::Stream;
-use crate::stream::outbox::chunks::{CHUNK, Chunks};
+use crate::stream::frame::with_memory;
+use crate::stream::outbox::chunks::Chunks;
 use crate::stream::socket::overrun;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
@@ -17,15 +16,6 @@ const COPIED: usize = 4096;
 
 /// Most frames are no longer than this, and are put together on the stack.
 const SMALL: usize = 256;
-/// Memory for a frame that a thread keeps at most.
-const KEPT: usize = 2 * CHUNK;
-
-// Memory and nothing else, so that no model has to look into it.
-thread_local! {
-    /// Where this thread puts longer frames together. A thread that ends has it no more.
-    static FRAME: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
 /// Writes the two parts of a frame in one call and says how much of both was taken.
 #[inline(always)]
 pub(super) fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
@@ -47,23 +37,11 @@ pub(super) fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Resul
 
 #[inline(never)] // Not in the way of small ones.
 fn write_copied<S: Stream>(socket: &S, [prefix, message]: [&[u8]; 2]) -> io::Result<usize> {
-    with_frame(|frame| {
+    with_memory(|frame| {
         frame.extend_from_slice(prefix);
         frame.extend_from_slice(message);
         write_parts(socket, [frame, &[]])
     })
-}
-
-/// Runs `act` with empty memory for a frame.
-#[inline]
-pub(super) fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    let mut frame = FRAME.try_with(Cell::take).unwrap_or_default();
-    frame.clear();
-    let result = act(&mut frame);
-    if frame.capacity() <= KEPT {
-        let _ = FRAME.try_with(|kept| kept.set(frame));
-    }
-    result
 }
 
 /// Writes two parts in one call and says how much of both was taken.
@@ -98,7 +76,18 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
             return (total, Err(io::ErrorKind::WouldBlock.into()));
         }
     }
-    (total, Ok(()))
+    (total, if socket.wants_write() { flush(socket) } else { Ok(()) })
+}
+
+/// Has a stream write what it holds itself.
+#[inline(never)] // Only layers hold something.
+fn flush<S: Stream>(socket: &S) -> io::Result<()> {
+    loop {
+        match socket.flush() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Gives the socket as many chunks as a call takes. Returns how many bytes that were.
@@ -122,23 +111,5 @@ fn write_slices<S: Stream>(socket: &S, slices: &[IoSlice<'_>]) -> io::Result<usi
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Bytes of memory that this thread has at hand for a frame.
-    fn kept() -> usize {
-        with_frame(|frame| frame.capacity())
-    }
-
-    #[test]
-    fn memory_for_a_frame_is_kept_unless_it_is_much() {
-        with_frame(|frame| frame.reserve_exact(KEPT));
-        assert_eq!(kept(), KEPT);
-        with_frame(|frame| frame.reserve_exact(KEPT + 1));
-        assert_eq!(kept(), 0);
     }
 }

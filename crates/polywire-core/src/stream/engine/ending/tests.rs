@@ -2,19 +2,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::adapter::{Opening, Remote};
-use crate::endpoint::NO_SOCKET_ADDR;
+use crate::adapter::{Opening, Outgoing, Remote};
 use crate::limits::Limits;
+use crate::message::Message;
 use crate::send_status::SendStatus;
-use crate::stream::engine::fixture::{Flood, with_io};
-use crate::stream::{Decoded, Encoder, Item};
+use crate::stream::engine::fixture::{Flood, nobody, with_io};
+use crate::stream::{Decoded, Encoder, Frame, Item};
 
 /// Bytes are messages.
 struct Plain;
 
 impl Encoder for Plain {
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
     }
 }
 
@@ -25,16 +25,16 @@ impl Protocol for Plain {
         Self
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        Ok(Decoded { consumed: input.len(), item: Item::Message(input) })
+        Ok(Decoded { consumed: input.len(), item: Item::Message(Message::binary(input)) })
     }
 }
 
@@ -43,13 +43,15 @@ fn read_at_stop(was_full: bool) -> usize {
     let flood = Arc::new(Flood::default());
     let mut engine = Engine::accepted(Arc::clone(&flood), Plain, Limits::default());
     with_io(64 << 10, 1, |io| {
-        let registration = io.registration;
-        engine.register(&registration).unwrap();
+        engine.register(io).unwrap();
         assert_eq!(engine.open(io), Opening::Ready);
         flood.is_full.store(was_full, Ordering::Relaxed);
-        assert_eq!(engine.sender().send(NO_SOCKET_ADDR, b"words"), SendStatus::Sent);
+        assert_eq!(
+            engine.sender().send(Outgoing::new(&nobody(), Message::binary(b"words"))),
+            SendStatus::Sent
+        );
         flood.is_full.store(false, Ordering::Relaxed);
-        assert_eq!(engine.flush(&registration), Ok(()));
+        assert_eq!(engine.flush(io), Ok(()));
         assert_eq!(engine.close(io, &CloseReason::NodeStopped), Closing::Done);
     });
     flood.read.load(Ordering::Relaxed)

@@ -3,17 +3,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::adapter::{Opening, Received, Registration, Remote};
+use crate::adapter::{Connection, Opening, Outgoing, Received, Registration, Remote};
 use crate::limits::Limits;
-use crate::stream::Encoder;
-use crate::stream::engine::fixture::{Flood, with_io};
+use crate::message::Message;
+use crate::stream::engine::fixture::{Flood, nobody, with_io};
+use crate::stream::{Encoder, Frame};
 
 /// Messages of so many bytes each.
 struct Sized(usize);
 
 impl Encoder for Sized {
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
     }
 }
 
@@ -24,17 +25,19 @@ impl Protocol for Sized {
         Self(self.0)
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        _: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
         match input.split_at_mut_checked(self.0) {
-            Some((message, _)) => Ok(Decoded { consumed: self.0, item: Item::Message(message) }),
+            Some((message, _)) => {
+                Ok(Decoded { consumed: self.0, item: Item::Message(message[..].into()) })
+            }
             None => Ok(Decoded { consumed: 0, item: Item::Incomplete { needed: self.0 } }),
         }
     }
@@ -44,9 +47,13 @@ impl Protocol for Sized {
 struct Count(usize);
 
 impl Sink for Count {
-    fn message(&mut self, _: &[u8], _: bool) -> Flow {
+    fn message(&mut self, _: Message<'_>, _: bool) -> Flow {
         self.0 += 1;
         Flow::Continue
+    }
+
+    fn accept(&mut self, _: Connection) -> Flow {
+        Flow::Stop
     }
 }
 
@@ -58,7 +65,7 @@ fn one_turn(message: usize, share: usize, read_budget: usize) -> (usize, usize) 
     let mut engine = Engine::accepted(Arc::clone(&flood), Sized(message), limits);
     let mut count = Count(0);
     with_io(256 << 10, share, |io| {
-        engine.register(&io.registration).unwrap();
+        engine.register(io).unwrap();
         assert_eq!(engine.open(io), Opening::Ready);
         assert_eq!(engine.receive(io, &mut count), Received::Unfinished);
         assert_eq!(io.budget, 0, "of the caller's own");
@@ -88,8 +95,8 @@ struct Wrong {
 }
 
 impl Encoder for Wrong {
-    fn encode(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(message);
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
     }
 }
 
@@ -100,16 +107,17 @@ impl Protocol for Wrong {
         Sized(1)
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         _: &'a mut [u8],
-        _: &mut Vec<u8>,
+        _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        let item = if self.is_message { Item::Message(b"again") } else { Item::Skip };
+        let item =
+            if self.is_message { Item::Message(Message::binary(b"again")) } else { Item::Skip };
         Ok(Decoded { consumed: self.consumed, item })
     }
 }
@@ -122,7 +130,7 @@ fn end_of(consumed: usize, is_message: bool) -> String {
         let mut engine = Engine::accepted(flood, wrong, Limits::default());
         let mut ended = None;
         with_io(1000, 1000, |io| {
-            engine.register(&io.registration).unwrap();
+            engine.register(io).unwrap();
             assert_eq!(engine.open(io), Opening::Ready);
             ended = Some(engine.receive(io, &mut Count(0)));
         });
@@ -141,7 +149,7 @@ fn end_of(consumed: usize, is_message: bool) -> String {
 
 #[test]
 fn a_protocol_that_takes_nothing_or_too_much_is_named_and_ends_its_endpoint() {
-    for (consumed, is_message) in [(0, false), (0, true), (1001, false), (usize::MAX, true)] {
+    for (consumed, is_message) in [(0, false), (1001, false), (usize::MAX, true)] {
         let told = end_of(consumed, is_message);
         assert!(told.contains("Wrong") && told.contains("Protocol::decode"), "{told}");
     }
@@ -194,17 +202,17 @@ impl Protocol for Asked {
         Sized(1)
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        out: &mut Vec<u8>,
+        cx: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
         let item = if input[0] == b'?' { Item::Answer } else { Item::Skip };
-        out.resize(if item == Item::Answer { 2000 } else { 1 }, input[0]);
+        cx.out.resize(if item == Item::Answer { 2000 } else { 1 }, input[0]);
         Ok(Decoded { consumed: 1, item })
     }
 }
@@ -214,12 +222,12 @@ fn what_is_sent_by_itself_is_not_replaced_along_with_an_answer() {
     let peer = Arc::new(Peer { says: Mutex::new(b"???!???"), ..Peer::default() });
     let mut engine = Engine::accepted(Arc::clone(&peer), Asked, Limits::default());
     with_io(1000, 1 << 20, |io| {
-        engine.register(&io.registration).unwrap();
+        engine.register(io).unwrap();
         assert_eq!(engine.open(io), Opening::Ready);
         peer.is_full.store(true, Ordering::Relaxed);
         assert_eq!(engine.receive(io, &mut Count(0)), Received::Drained);
         peer.is_full.store(false, Ordering::Relaxed);
-        engine.flush(&io.registration).unwrap();
+        engine.flush(io).unwrap();
     });
     let took = peer.took.lock().unwrap();
     assert_eq!(took.iter().filter(|byte| **byte == b'!').count(), 1);
@@ -236,17 +244,17 @@ impl Protocol for Confirmed {
         Sized(1)
     }
 
-    fn open(&mut self, _: &mut Vec<u8>) -> bool {
+    fn open(&mut self, _: &mut Context<'_>) -> bool {
         true
     }
 
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        out: &mut Vec<u8>,
+        cx: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
-        out.extend_from_slice(b"ok");
-        Ok(Decoded { consumed: 1, item: Item::Message(&input[..1]) })
+        cx.out.extend_from_slice(b"ok");
+        Ok(Decoded { consumed: 1, item: Item::Message(Message::binary(&input[..1])) })
     }
 }
 
@@ -254,9 +262,13 @@ impl Protocol for Confirmed {
 struct Echo(Arc<dyn crate::adapter::Sender>);
 
 impl Sink for Echo {
-    fn message(&mut self, message: &[u8], _: bool) -> Flow {
-        self.0.send("0.0.0.0:0".parse().unwrap(), message);
+    fn message(&mut self, message: Message<'_>, _: bool) -> Flow {
+        self.0.send(Outgoing::new(&nobody(), message));
         Flow::Continue
+    }
+
+    fn accept(&mut self, _: Connection) -> Flow {
+        Flow::Stop
     }
 }
 
@@ -265,11 +277,11 @@ fn what_comes_with_a_message_is_sent_before_what_later_ones_are_answered_by() {
     let peer = Arc::new(Peer { says: Mutex::new(b"abc"), ..Peer::default() });
     let mut engine = Engine::accepted(Arc::clone(&peer), Confirmed, Limits::default());
     with_io(1000, 1 << 20, |io| {
-        engine.register(&io.registration).unwrap();
+        engine.register(io).unwrap();
         assert_eq!(engine.open(io), Opening::Ready);
         let mut echo = Echo(engine.sender());
         assert_eq!(engine.receive(io, &mut echo), Received::Drained);
-        engine.flush(&io.registration).unwrap();
+        engine.flush(io).unwrap();
     });
     let took = String::from_utf8(peer.took.lock().unwrap().clone()).unwrap();
     let at = |text: char, nth: usize| took.match_indices(text).nth(nth).unwrap().0;
@@ -312,14 +324,14 @@ fn a_stream_that_moves_more_than_it_was_given_is_named_and_ends_its_endpoint() {
             let mut engine = Engine::accepted(Overrunning { reads }, Confirmed, Limits::default());
             let mut told = None;
             with_io(1000, 1000, |io| {
-                engine.register(&io.registration).unwrap();
+                engine.register(io).unwrap();
                 assert_eq!(engine.open(io), Opening::Ready);
                 if !reads {
-                    engine.sender().send("0.0.0.0:0".parse().unwrap(), b"x");
+                    engine.sender().send(Outgoing::new(&nobody(), Message::binary(b"x")));
                 }
                 let reason = match engine.receive(io, &mut Count(0)) {
                     Received::Ended(reason) => Some(reason),
-                    _ => engine.flush(&io.registration).err(),
+                    _ => engine.flush(io).err(),
                 };
                 told = reason;
             });

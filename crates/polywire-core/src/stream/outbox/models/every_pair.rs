@@ -4,7 +4,6 @@
 use loom::thread;
 
 use super::*;
-use crate::loop_thread::as_one_of_many;
 
 /// What the other thread does.
 #[derive(Clone, Copy, Debug)]
@@ -89,11 +88,11 @@ impl LoopPart {
 
 fn act(outbox: &PipeOutbox, act: Act) {
     match act {
-        Act::Send => FRAMES[1..].iter().for_each(|frame| _ = outbox.send(frame, false)),
+        Act::Send => FRAMES[1..].iter().for_each(|frame| _ = outbox.send_bytes(frame, false)),
         Act::Flush => _ = outbox.flush(),
         Act::SendMany => {
             for frame in &FRAMES[1..] {
-                as_one_of_many(false, || outbox.send(frame, false));
+                outbox.send_in_batch(frame, false);
             }
             let _ = outbox.flush();
         }
@@ -105,7 +104,7 @@ fn check(world: World) {
         open(if world.is_full { 0 } else { 100 }, &Limits::default());
     let part = LoopPart { outbox: Arc::clone(&outbox), notifications: Arc::clone(&notifications) };
     if world.is_full {
-        outbox.send(FRAMES[0], false);
+        outbox.send_bytes(FRAMES[0], false);
         part.drain_commands();
     }
     if world.run != Loop::Never {

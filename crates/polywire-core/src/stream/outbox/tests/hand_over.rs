@@ -8,7 +8,7 @@ use super::*;
 fn full() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
     let (outbox, pipe, notifications) = open(0, &Limits::default());
     for _ in 0..3 {
-        assert_eq!(outbox.send(b"abc", true), SendStatus::Sent);
+        assert_eq!(outbox.send_bytes(b"abc", true), SendStatus::Sent);
     }
     while notifications.pop().is_some() {}
     (outbox, pipe, notifications)
@@ -46,10 +46,10 @@ fn a_loop_that_closes_hears_of_the_end_of_a_write_by_another_thread() {
 fn what_runs_when_there_is_room_may_send_on_the_same_connection() {
     let limits = Limits::default().with_outbox_soft_mark(1);
     let (outbox, pipe, _) = open(0, &limits);
-    outbox.send(b"abc", true);
+    outbox.send_bytes(b"abc", true);
     let sender = Arc::clone(&outbox);
     outbox.when_writable(Box::new(move || {
-        assert_eq!(sender.send(b"d", true), SendStatus::Sent);
+        assert_eq!(sender.send_bytes(b"d", true), SendStatus::Sent);
     }));
     pipe.make_room();
     outbox.flush().unwrap();
@@ -62,7 +62,7 @@ struct SendsOnDrop(Arc<PipeOutbox>);
 
 impl Drop for SendsOnDrop {
     fn drop(&mut self) {
-        assert_eq!(self.0.send(b"last", true), SendStatus::ResourceNotFound);
+        assert_eq!(self.0.send_bytes(b"last", true), SendStatus::ResourceNotFound);
     }
 }
 
@@ -77,7 +77,7 @@ fn what_never_runs_may_send_on_the_same_connection_as_it_is_dropped() {
     ];
     for end in ends {
         let (outbox, pipe, _) = open(0, &Limits::default().with_outbox_soft_mark(1));
-        outbox.send(b"abc", true);
+        outbox.send_bytes(b"abc", true);
         let signal = SendsOnDrop(Arc::clone(&outbox));
         outbox.when_writable(Box::new(move || drop(signal)));
         end(&outbox, &pipe);
@@ -91,8 +91,8 @@ fn beside_a_loop_that_stands_still(end: impl FnOnce(&Pipe, &Notifications), expe
     notifications.set_running(true);
     let sender = Arc::clone(&outbox);
     let sender = thread::spawn(move || {
-        assert_eq!(sender.send(b"first", true), SendStatus::Sent);
-        sender.send(b"second", true)
+        assert_eq!(sender.send_bytes(b"first", true), SendStatus::Sent);
+        sender.send_bytes(b"second", true)
     });
     while outbox.queued() == 0 {
         thread::yield_now();
@@ -126,16 +126,16 @@ fn a_sender_waits_no_longer_for_a_peer_that_takes_nothing_than_the_stall_time() 
         notifications
     });
     let _notifications = looping.join().unwrap();
-    assert_eq!(outbox.send(b"first", true), SendStatus::Sent);
-    assert_eq!(outbox.send(b"second", true), SendStatus::ResourceNotFound);
+    assert_eq!(outbox.send_bytes(b"first", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"second", true), SendStatus::ResourceNotFound);
     assert_eq!(outbox.failure(), Some(CloseReason::Stalled));
 }
 
 #[test]
 fn the_callback_of_another_node_leaves_nothing_to_a_loop_that_does_not_run() {
     let (outbox, pipe, _) = open(usize::MAX, &Limits::default());
-    let mut others_read = GatherForLoop::default();
+    let mut others_read = HintWhileMore::default();
     others_read.set(true); // More of what that node read waits.
-    assert_eq!(outbox.send(b"abc", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"abc", true), SendStatus::Sent);
     assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x03abc");
 }

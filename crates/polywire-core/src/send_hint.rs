@@ -1,4 +1,4 @@
-//! Which loop the current thread runs, if any, and what it sees to by itself just now.
+//! What the current thread's sends may count on: a loop or a caller that flushes, and when it sent last.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ thread_local! {
     static CALLBACK: Cell<u32> = const { Cell::new(1) };
     /// When this thread sent beside a loop last.
     static SENT: Cell<Option<Instant>> = const { Cell::new(None) };
-    static GATHERING: Cell<Gathering> = const { Cell::new(Gathering::No) };
+    static HINT: Cell<SendHint> = const { Cell::new(SendHint::Alone) };
     /// The address of the outbox that this thread flushes next, whatever happens; 0 for none.
     static SERVED: Cell<usize> = const { Cell::new(0) };
 }
@@ -69,39 +69,38 @@ pub(crate) fn current_thread() -> u64 {
     })
 }
 
-/// What becomes of a message that the current thread sends just now.
-///
-/// A [`Sender`](crate::adapter::Sender) may send each message at once whatever this says; one that
-/// asks [`gathering`] can send several by one system call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gathering {
+/// Whether more messages follow the one that is sent, as `MSG_MORE` of send(2) tells: a
+/// [`Sender`](crate::adapter::Sender) may send each message at once whatever this says; one that looks at it
+/// can send several by one system call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SendHint {
     /// It is on its own and leaves at once.
-    No,
+    #[default]
+    Alone,
     /// More will be sent soon, by the callback, for which more messages of the same read wait. The
     /// sender may keep it, and then notifies [`WRITABLE`](crate::Readiness::WRITABLE), once: the
     /// loop calls [`flush`](crate::adapter::Remote::flush) when that read is done.
-    UntilLoop,
+    LoopFlushes,
     /// More will be sent right after it, or else
     /// [`Sender::flush`](crate::adapter::Sender::flush) is called, by the same thread.
-    UntilFlush,
+    CallerFlushes,
 }
 
-/// Whether the message that is being sent may wait for others. Cheap; always
-/// [`Gathering::No`] outside of a call that sends.
+/// The hint of what the current thread sends now.
 #[inline]
-pub fn gathering() -> Gathering {
-    GATHERING.with(Cell::get)
+pub(crate) fn current_hint() -> SendHint {
+    HINT.with(Cell::get)
 }
 
 /// What the current thread sends while more messages of a read wait than the one at hand: gathered
 /// for the loop. Set before each message of the read; on drop nothing is gathered any more.
 #[derive(Default)]
-pub(crate) struct GatherForLoop {
+pub(crate) struct HintWhileMore {
     /// What was set before, while more wait.
-    before: Option<Gathering>,
+    before: Option<SendHint>,
 }
 
-impl GatherForLoop {
+impl HintWhileMore {
     #[inline]
     pub(crate) fn set(&mut self, more_wait: bool) {
         if more_wait != self.before.is_some() {
@@ -111,14 +110,14 @@ impl GatherForLoop {
 
     #[inline]
     fn change(&mut self) {
-        GATHERING.with(|gathering| match self.before.take() {
-            None => self.before = Some(gathering.replace(Gathering::UntilLoop)),
-            Some(before) => gathering.set(before),
+        HINT.with(|current| match self.before.take() {
+            None => self.before = Some(current.replace(SendHint::LoopFlushes)),
+            Some(before) => current.set(before),
         });
     }
 }
 
-impl Drop for GatherForLoop {
+impl Drop for HintWhileMore {
     #[inline]
     fn drop(&mut self) {
         self.set(false);
@@ -129,29 +128,7 @@ impl Drop for GatherForLoop {
 /// thread runs the very loop of the connection: only then does that come to it.
 #[inline]
 pub(crate) fn is_left_to_loop(runs_here: bool) -> bool {
-    runs_here && gathering() == Gathering::UntilLoop
-}
-
-/// Runs `send` for one of many messages, behind which somebody flushes, unless the loop does.
-#[inline]
-pub(crate) fn as_one_of_many<R>(is_left_to_loop: bool, send: impl FnOnce() -> R) -> R {
-    match is_left_to_loop {
-        false => while_gathering(Gathering::UntilFlush, send),
-        true => send(),
-    }
-}
-
-#[inline]
-fn while_gathering<R>(how: Gathering, act: impl FnOnce() -> R) -> R {
-    /// Also when the callback panics.
-    struct Restore(Gathering);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            GATHERING.with(|gathering| gathering.set(self.0));
-        }
-    }
-    let _restore = Restore(GATHERING.with(|gathering| gathering.replace(how)));
-    act()
+    runs_here && current_hint() == SendHint::LoopFlushes
 }
 
 /// While it lives, the current thread is about to flush one outbox, which needs not call the loop.

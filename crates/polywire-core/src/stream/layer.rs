@@ -1,0 +1,48 @@
+//! Streams over streams.
+
+use std::io;
+
+use crate::adapter::Accepted;
+use crate::address::RemoteAddr;
+use crate::stream::Stream;
+
+/// Makes a stream of a stream: TLS, a proxy's header, a cipher. A value that carries its own configuration,
+/// given to a transport beside its own; one serves all connections of a listener.
+///
+/// See [`Stream`] for what a stream over another one has to keep to.
+pub trait Layer<S: Stream>: Send + Sync + 'static {
+    /// What it makes of an `S`.
+    type Stream: Stream;
+
+    /// Puts the layer over a stream that has begun to connect to `addr`, as the program wrote it: a name is
+    /// what a certificate is checked against. Called for each address that is tried. No byte is sent yet:
+    /// that is for [`Stream::establish`], once the stream underneath is connected.
+    ///
+    /// # Errors
+    ///
+    /// Told to the caller of `connect`; from the second address on it is the connection's reason to fail.
+    fn connect(&self, stream: S, addr: &RemoteAddr) -> io::Result<Self::Stream>;
+
+    /// Puts the layer over a stream just accepted.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed.
+    fn accept(&self, stream: S, accepted: &Accepted) -> io::Result<Self::Stream>;
+}
+
+/// Leaves a stream as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NoLayer;
+
+impl<S: Stream> Layer<S> for NoLayer {
+    type Stream = S;
+
+    fn connect(&self, stream: S, _: &RemoteAddr) -> io::Result<S> {
+        Ok(stream)
+    }
+
+    fn accept(&self, stream: S, _: &Accepted) -> io::Result<S> {
+        Ok(stream)
+    }
+}
