@@ -1,0 +1,20 @@
+//! Adapters, layers and protocols that somebody else might write: what the contract lets them express. Each
+//! stands in one file.
+
+mod support;
+
+#[path = "extending/answered_later.rs"]
+mod answered_later;
+#[path = "extending/cipher.rs"]
+mod cipher;
+#[path = "extending/layers.rs"]
+mod layers;
+#[path = "extending/ordered.rs"]
+mod ordered;
+#[cfg(unix)]
+#[path = "extending/peers_without_addresses.rs"]
+mod peers_without_addresses;
+#[path = "extending/proxied.rs"]
+mod proxied;
+#[path = "extending/sessions.rs"]
+mod sessions;

@@ -1,0 +1,128 @@
+//! A layer that reads a first line, in which a proxy says for whom it connects.
+
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use polywire::adapter::{Accepted, Listen, Listener, Registration};
+use polywire::adapters::tcp::{Raw, TcpListenConfig, listen_over};
+use polywire::network::{CloseReason, RemoteAddr};
+use polywire::stream::{Establishing, Layer, Stream};
+
+use crate::support::Node;
+
+const MAX_LINE: usize = 100;
+
+/// Expects `for <address>` and a newline before all else.
+#[derive(Clone, Copy)]
+struct BehindProxy;
+
+impl Listen for BehindProxy {
+    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        listen_over(&TcpListenConfig::default(), addr, *self, |_| Raw)
+    }
+}
+
+impl<S: Stream> Layer<S> for BehindProxy {
+    type Stream = Proxied<S>;
+
+    fn connect(&self, _: S, _: &RemoteAddr) -> io::Result<Proxied<S>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn accept(&self, stream: S, _: &Accepted) -> io::Result<Proxied<S>> {
+        Ok(Proxied { stream, line: Mutex::default(), peer: OnceLock::new() })
+    }
+}
+
+struct Proxied<S> {
+    stream: S,
+    /// What has come of the line.
+    line: Mutex<Vec<u8>>,
+    peer: OnceLock<SocketAddr>,
+}
+
+impl<S: Stream> Stream for Proxied<S> {
+    const SHORT_READ_DRAINS: bool = S::SHORT_READ_DRAINS;
+    const SHORT_WRITE_FILLS: bool = S::SHORT_WRITE_FILLS;
+    const NAMES_PEER: bool = true;
+
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.stream.register(registration)
+    }
+
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.stream.deregister(registration)
+    }
+
+    fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
+        self.stream.establish(so_far)?;
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut byte = [0]; // What is behind the line is the protocol's.
+        while line.last() != Some(&b'\n') {
+            match self.stream.read(&mut byte) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Establishing::Handshaking);
+                }
+                Ok(1) if line.len() < MAX_LINE => line.push(byte[0]),
+                _ => return Err(CloseReason::HandshakeRefused("no line".into()).into()),
+            }
+        }
+        let text = std::str::from_utf8(&line).unwrap_or_default();
+        let peer = text.trim_end().strip_prefix("for ").and_then(|addr| addr.parse().ok());
+        let Some(peer) = peer else {
+            return Err(CloseReason::HandshakeRefused("not the line of a proxy".into()).into());
+        };
+        let _ = self.peer.set(peer);
+        Ok(Establishing::Established)
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.write_vectored(buffers)
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer.get().copied()
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.stream.shutdown_write()
+    }
+}
+
+#[test]
+fn the_endpoint_has_the_address_for_which_the_proxy_connects() {
+    let server = Node::new();
+    let (_, addr) = server.listen(BehindProxy);
+    let mut proxy = TcpStream::connect(addr).unwrap();
+    proxy.write_all(b"for 192.0.2.1").unwrap();
+    server.settle();
+    proxy.write_all(b":5678\nhello").unwrap();
+    let client: SocketAddr = "192.0.2.1:5678".parse().unwrap();
+    let endpoint = server.accepted();
+    assert_eq!(endpoint.addr(), client);
+    assert_eq!(server.network().remote_addr(endpoint), Some(RemoteAddr::Socket(client)));
+    let (from, message) = server.message();
+    assert_eq!((from, message), (endpoint, b"hello".to_vec()));
+    server.network().send(endpoint, b"welcome");
+    let mut answer = [0; 7];
+    io::Read::read_exact(&mut proxy, &mut answer).unwrap();
+    assert_eq!(&answer, b"welcome");
+}
+
+#[test]
+fn whoever_says_something_else_is_refused() {
+    let server = Node::new();
+    let (_, addr) = server.listen(BehindProxy);
+    for line in [&b"GET / HTTP/1.1\r\n"[..], &[b'x'; 200], b"for nobody\n"] {
+        let mut peer = TcpStream::connect(addr).unwrap();
+        peer.write_all(line).unwrap();
+        let _ = io::Read::read_to_end(&mut peer, &mut Vec::new());
+    }
+    server.assert_silent();
+    assert_eq!(server.network().stats().refused, 3);
+}
