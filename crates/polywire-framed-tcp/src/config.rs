@@ -45,7 +45,7 @@ impl FramedTcpConnectConfig {
         self
     }
 
-    /// Sets [`TcpConnectConfig::keepalive`].
+    /// Sets [`TcpSocketConfig::keepalive`](polywire_tcp::TcpSocketConfig::keepalive).
     #[must_use]
     pub fn with_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
         self.tcp = self.tcp.with_keepalive(keepalive);
@@ -100,7 +100,7 @@ impl FramedTcpListenConfig {
         self
     }
 
-    /// Sets [`TcpListenConfig::keepalive`].
+    /// Sets [`TcpSocketConfig::keepalive`](polywire_tcp::TcpSocketConfig::keepalive).
     #[must_use]
     pub fn with_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
         self.tcp = self.tcp.with_keepalive(keepalive);

@@ -3,7 +3,8 @@
 //! # In scope
 //! * [`Tcp`], or [`TcpConnectConfig`] and [`TcpListenConfig`] for other than the defaults: what
 //!   `network.connect` and `network.listen` take
-//! * Socket options, set before the connection exists and read by nobody later
+//! * [`TcpSocketConfig`], the socket options that connecting and listening share; they are set
+//!   before the connection exists and not read again
 //! * [`connect_stream`] and [`listen_stream`], which bring any
 //!   [`Protocol`](polywire_core::stream::Protocol) onto a TCP socket
 //!
@@ -32,9 +33,9 @@ mod connect_config;
 mod keepalive;
 mod listen;
 mod listen_config;
-mod options;
 mod protocol;
 mod socket;
+mod socket_config;
 
 use std::io;
 
@@ -47,6 +48,7 @@ pub use keepalive::TcpKeepalive;
 pub use listen::listen_stream;
 pub use listen_config::TcpListenConfig;
 pub use protocol::Raw;
+pub use socket_config::TcpSocketConfig;
 
 /// The number of TCP in [`ResourceId::adapter_id`](polywire_core::endpoint::ResourceId::adapter_id).
 const TAG: u8 = 0;
