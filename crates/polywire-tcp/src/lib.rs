@@ -7,6 +7,7 @@
 //!   before the connection exists and not read again
 //! * [`connect_stream`] and [`listen_stream`], which bring any
 //!   [`Protocol`](polywire_core::stream::Protocol) onto a TCP socket
+//! * [`TcpSocket`], that socket as a [`Stream`](polywire_core::stream::Stream)
 //!
 //! # Out of scope
 //! * Message boundaries: what arrives is what one read found. `polywire-framed-tcp` keeps them
@@ -48,6 +49,7 @@ pub use keepalive::TcpKeepalive;
 pub use listen::listen_stream;
 pub use listen_config::TcpListenConfig;
 pub use protocol::Raw;
+pub use socket::TcpSocket;
 pub use socket_config::TcpSocketConfig;
 
 /// The number of TCP in [`ResourceId::adapter_id`](polywire_core::endpoint::ResourceId::adapter_id).

@@ -34,13 +34,60 @@ const TELLS_OF_CHANGE: bool = cfg!(all(
     )
 ));
 
-/// A non-blocking TCP socket, connected or about to be.
+/// A non-blocking TCP socket, connected or about to be, as the [`Stream`] of an
+/// [`Engine`](polywire_core::stream::Engine).
+///
+/// [`connect_stream`](crate::connect_stream) and [`listen_stream`](crate::listen_stream) make one for
+/// each connection. Take it directly for a connection that was opened by other means, for example
+/// through a proxy or by a parent process, or as the lower layer of a `Stream` of your own.
+///
+/// ```
+/// use std::io;
+/// use std::net::TcpStream;
+///
+/// use polywire_core::adapter::{Connect, Connection};
+/// use polywire_core::address::RemoteAddr;
+/// use polywire_core::stream::Engine;
+/// use polywire_core::{Limits, network};
+/// use polywire_tcp::{Raw, TcpSocket};
+///
+/// /// Takes over the connection that was opened before, instead of opening one.
+/// struct Inherited(TcpStream);
+///
+/// impl Connect for Inherited {
+///     fn connect(&self, peer: &RemoteAddr) -> io::Result<Connection> {
+///         let local = RemoteAddr::Socket(self.0.local_addr()?);
+///         let socket = TcpSocket::from_std(self.0.try_clone()?)?;
+///         let engine = Engine::connecting(socket, Raw, Limits::default());
+///         Ok(Connection::new(engine, peer.clone(), local))
+///     }
+/// }
+///
+/// # fn main() -> io::Result<()> {
+/// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let addr = server.local_addr()?;
+/// let (network, _processor) = network::split();
+/// let inherited = Inherited(TcpStream::connect(addr)?);
+/// let (endpoint, _local) = network.connect(inherited, addr)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct TcpSocket(TcpStream);
+pub struct TcpSocket(TcpStream);
 
 impl TcpSocket {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self(stream)
+    }
+
+    /// A socket of the standard library, which becomes non-blocking. Its options stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self(TcpStream::from_std(stream)))
     }
 }
 
@@ -121,4 +168,21 @@ pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     };
     error.raw_os_error() == Some(EINPROGRESS)
         || cfg!(windows) && error.kind() == io::ErrorKind::WouldBlock
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_of_the_standard_library_no_longer_blocks() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = TcpSocket::from_std(peer).unwrap();
+        #[cfg(unix)]
+        assert!(SockRef::from(&socket.0).nonblocking().unwrap());
+        assert!(socket.connected().unwrap());
+        let error = socket.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
 }
