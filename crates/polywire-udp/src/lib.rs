@@ -43,7 +43,7 @@ mod multicast;
 mod options;
 mod outbox;
 mod receiving;
-mod runs;
+mod segmentation;
 mod sending;
 mod shared_socket;
 

@@ -19,7 +19,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { outbox: Outbox::new(Joining::new(64)), socket: RefCell::default() }
+        Self { outbox: Outbox::new(Segmentation::new(64)), socket: RefCell::default() }
     }
 
     fn write(&self, bytes: &[u8], len: Option<usize>) -> io::Result<()> {

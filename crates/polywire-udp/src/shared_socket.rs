@@ -23,7 +23,7 @@ use crate::asked::Asked;
 use crate::batching;
 use crate::outbox::Outbox;
 use crate::receiving::Source;
-use crate::runs::Joining;
+use crate::segmentation::Segmentation;
 
 /// A socket until its endpoint ends, then nothing.
 ///
@@ -70,7 +70,7 @@ impl SharedSocket {
     }
 
     fn new(socket: UdpSocket, bound: Bound) -> Self {
-        let outbox = Outbox::new(Joining::new(batching::max_joined()));
+        let outbox = Outbox::new(Segmentation::new(batching::max_segments()));
         let (socket, is_joined) = (RwLock::new(Some(socket)), AtomicBool::new(false));
         Self { socket, bound, failure: OnceLock::new(), is_joined, outbox }
     }
