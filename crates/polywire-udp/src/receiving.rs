@@ -53,12 +53,12 @@ pub(crate) trait Source {
     ) -> io::Result<usize>;
 }
 
-/// How a round of reading ended.
+/// How one call of [`receive_datagrams`] ended.
 #[derive(Debug)]
-pub(crate) enum Round {
+pub(crate) enum ReceiveOutcome {
     /// Nothing is left; the poller tells when there is.
     Drained,
-    /// One came, and whether another waits was not asked.
+    /// One was delivered; the socket was not checked for more.
     MaybeMore,
     /// The budget is used up.
     Unfinished,
@@ -68,10 +68,10 @@ pub(crate) enum Round {
     Broken(io::Error),
 }
 
-/// What is known of a socket from one round to the next.
+/// What is known of a socket from one call of [`receive_datagrams`] to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Reception {
-    /// Datagrams that were received together and could not be handed out in the same round. Bounded
+pub(crate) struct ReceiveState {
+    /// Datagrams that were received together and could not be delivered in the same call. Bounded
     /// by what one system call receives.
     kept: VecDeque<(RecvMeta, Vec<u8>)>,
     /// Whether a burst has come, from which on it is read in batches for good. A lone datagram costs
@@ -83,9 +83,9 @@ pub(crate) struct Reception {
     one_by_one: usize,
 }
 
-/// A round of reading.
-struct Rounds<'a, Deliver> {
-    reception: &'a mut Reception,
+/// One call of [`receive_datagrams`].
+struct Receiver<'a, Deliver> {
+    receive_state: &'a mut ReceiveState,
     budget: usize,
     is_one_enough: bool,
     spent: usize,
@@ -94,10 +94,10 @@ struct Rounds<'a, Deliver> {
 
 /// Reads datagrams of `source` until none is left or `budget` bytes are used up, and hands them to
 /// `deliver` with their sender, and whether others of the same call follow. Those of a call that it
-/// is too late for are kept for the next round.
+/// is too late for are kept for the next call.
 ///
 /// They are mostly received one by one until a burst has come, and in batches from then on. Where
-/// `is_one_enough`, the round ends behind one that came alone.
+/// `is_one_enough`, the call ends behind a datagram that came alone.
 ///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
@@ -107,32 +107,32 @@ struct Rounds<'a, Deliver> {
 pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
     (budget, is_one_enough): (usize, bool),
-    reception: &mut Reception,
+    receive_state: &mut ReceiveState,
     mut source: impl Source,
     deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
-) -> Round {
-    let mut round = Rounds { reception, budget, is_one_enough, spent: 0, deliver };
-    if !round.reception.kept.is_empty() {
-        if let Some(end) = round.deliver_kept() {
+) -> ReceiveOutcome {
+    let mut receiver = Receiver { receive_state, budget, is_one_enough, spent: 0, deliver };
+    if !receiver.receive_state.kept.is_empty() {
+        if let Some(end) = receiver.deliver_kept() {
             return end;
         }
     }
     let mut errors = 0;
     loop {
-        let room = round.wanted_slots();
+        let room = receiver.wanted_slots();
         let received = if room == 1 {
-            round.read_one(buffer, &mut source)
+            receiver.read_one(buffer, &mut source)
         } else {
-            round.read_batch(buffer, room, &mut source)
+            receiver.read_batch(buffer, room, &mut source)
         };
         match received {
             Ok(None) => errors = 0,
             Ok(Some(end)) => return end,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                round.reception.one_by_one = 0;
-                return Round::Drained;
+                receiver.receive_state.one_by_one = 0;
+                return ReceiveOutcome::Drained;
             }
-            Err(error) if errors == MAX_ERRORS_IN_A_ROW => return Round::Broken(error),
+            Err(error) if errors == MAX_ERRORS_IN_A_ROW => return ReceiveOutcome::Broken(error),
             Err(error) => {
                 errors += 1;
                 tracing::trace!(%error, "told about an earlier datagram");
@@ -141,35 +141,35 @@ pub(crate) fn receive_datagrams(
     }
 }
 
-impl Reception {
+impl ReceiveState {
     /// Whether the system may put datagrams together from now on.
     pub(crate) fn is_in_batches(&self) -> bool {
         self.in_batches
     }
 }
 
-impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
+impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
     /// How many slots what is left of the budget is good for: in batches two at least, so that a lone
     /// datagram is told to be the last by the call that receives it.
     fn wanted_slots(&self) -> usize {
-        if !self.reception.in_batches {
-            return if self.reception.one_by_one < LOOK_FOR_BURST - 1 { 1 } else { 2 };
+        if !self.receive_state.in_batches {
+            return if self.receive_state.one_by_one < LOOK_FOR_BURST - 1 { 1 } else { 2 };
         }
         (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
     }
 
-    /// Reads and hands out one datagram; tells if that ends the round.
+    /// Reads and hands out one datagram; tells if that ends the call.
     #[inline(always)]
     fn read_one(
         &mut self,
         buffer: &mut [u8],
         source: &mut impl Source,
-    ) -> io::Result<Option<Round>> {
+    ) -> io::Result<Option<ReceiveOutcome>> {
         let slot = buffer.len().min(SLOT);
         let (len, from) = source.receive(&mut buffer[..slot])?;
-        self.reception.one_by_one += 1;
+        self.receive_state.one_by_one += 1;
         let end = self.deliver(from, &buffer[..len], false).err();
-        Ok(end.or_else(|| self.is_one_enough.then_some(Round::MaybeMore)))
+        Ok(end.or_else(|| self.is_one_enough.then_some(ReceiveOutcome::MaybeMore)))
     }
 
     /// Reads and hands out as many datagrams as come by one call with so much room.
@@ -179,27 +179,27 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
         buffer: &mut [u8],
         room: usize,
         source: &mut impl Source,
-    ) -> io::Result<Option<Round>> {
+    ) -> io::Result<Option<ReceiveOutcome>> {
         let mut metas = [RecvMeta::default(); SLOTS];
         let mut chunks = buffer.chunks_mut(SLOT);
         let room = room.min(chunks.len());
         let mut slots: [_; SLOTS] =
             array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         let count = source.receive_batch(&mut slots[..room], &mut metas)?;
-        self.reception.in_batches |= count > 1;
-        self.reception.one_by_one = 0;
+        self.receive_state.in_batches |= count > 1;
+        self.receive_state.one_by_one = 0;
         let end = self.deliver_slots(buffer.chunks(SLOT).zip(&metas[..count]));
         let has_drained = SHORT_BATCH_DRAINS && count < room;
-        Ok(end.or_else(|| has_drained.then_some(Round::Drained)))
+        Ok(end.or_else(|| has_drained.then_some(ReceiveOutcome::Drained)))
     }
 
     #[inline(never)]
-    fn deliver_kept(&mut self) -> Option<Round> {
-        while let Some((meta, bytes)) = self.reception.kept.pop_front() {
-            let more = !self.reception.kept.is_empty();
+    fn deliver_kept(&mut self) -> Option<ReceiveOutcome> {
+        while let Some((meta, bytes)) = self.receive_state.kept.pop_front() {
+            let more = !self.receive_state.kept.is_empty();
             if let Err((end, rest)) = self.deliver_slot(&meta, &bytes, more) {
                 if !rest.is_empty() {
-                    self.reception.kept.push_front(keep(&meta, rest));
+                    self.receive_state.kept.push_front(keep(&meta, rest));
                 }
                 return Some(end);
             }
@@ -210,31 +210,31 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
     fn deliver_slots<'s>(
         &mut self,
         slots: impl ExactSizeIterator<Item = (&'s [u8], &'s RecvMeta)>,
-    ) -> Option<Round> {
+    ) -> Option<ReceiveOutcome> {
         let mut left = slots.len();
         let mut end = None;
         for (slot, meta) in slots {
             left -= 1;
             let bytes = &slot[..meta.len];
             if end.is_some() {
-                self.reception.kept.push_back(keep(meta, bytes));
+                self.receive_state.kept.push_back(keep(meta, bytes));
             } else if let Err((ended, rest)) = self.deliver_slot(meta, bytes, left > 0) {
                 end = Some(ended);
                 if !rest.is_empty() {
-                    self.reception.kept.push_back(keep(meta, rest));
+                    self.receive_state.kept.push_back(keep(meta, rest));
                 }
             }
         }
         end
     }
 
-    /// Hands out the datagrams of a slot; if the round ends on the way, tells how, and the rest.
+    /// Hands out the datagrams of a slot; if the call ends on the way, tells how, and the rest.
     fn deliver_slot<'s>(
         &mut self,
         meta: &RecvMeta,
         bytes: &'s [u8],
         others_follow: bool,
-    ) -> Result<(), (Round, &'s [u8])> {
+    ) -> Result<(), (ReceiveOutcome, &'s [u8])> {
         let mut rest = bytes;
         loop {
             let datagram;
@@ -249,16 +249,21 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
         }
     }
 
-    /// Hands out a datagram, which `more` follow; tells if it is the last of the round.
+    /// Hands out a datagram, which `more` follow; tells if it is the last of the call.
     #[inline(always)]
-    fn deliver(&mut self, from: SocketAddr, datagram: &[u8], more: bool) -> Result<(), Round> {
+    fn deliver(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        more: bool,
+    ) -> Result<(), ReceiveOutcome> {
         self.spent += datagram.len().max(MIN_COST);
-        // A datagram beyond the budget is not of this round: the loop serves others first.
+        // A datagram beyond the budget is not for this call: the loop serves others first.
         let is_last = self.spent >= self.budget;
         if (self.deliver)(from, datagram, more && !is_last) == Flow::Stop {
-            return Err(Round::Stopped);
+            return Err(ReceiveOutcome::Stopped);
         }
-        if is_last { Err(Round::Unfinished) } else { Ok(()) }
+        if is_last { Err(ReceiveOutcome::Unfinished) } else { Ok(()) }
     }
 }
 
