@@ -17,13 +17,13 @@ use crate::segmentation::{BatchQueue, Segmentation};
 use crate::sending::send_datagram;
 
 /// Bytes that may wait while the system has no room: some more than it has itself by default.
-const MAX_QUEUED: usize = 256 << 10;
+const MAX_QUEUED_BYTES: usize = 256 << 10;
 
 /// Batches that wait at most; each of them is a system call, so more gain nothing.
 const MAX_BATCHES: usize = 16;
 
 /// Batches that one flush writes at most, each what was sent during the write before.
-const ROUNDS: usize = 8;
+const WRITES_PER_FLUSH: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -135,7 +135,7 @@ impl Outbox {
             return;
         }
         let mut state = self.lock();
-        for _ in 0..ROUNDS {
+        for _ in 0..WRITES_PER_FLUSH {
             if state.writer.leave_to_thread() {
                 return; // Which takes what was put behind meanwhile.
             }
@@ -208,7 +208,7 @@ impl Outbox {
 
 impl State {
     fn is_crowded(&self) -> bool {
-        self.batches.queued() >= MAX_QUEUED
+        self.batches.queued() >= MAX_QUEUED_BYTES
     }
 
     /// Whether the callback that sends is that of the loop to be called: another node's may not come

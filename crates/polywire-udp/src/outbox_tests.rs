@@ -102,7 +102,7 @@ fn gathered_ones_that_find_no_room_wait_for_it_within_bounds_and_in_order() {
         assert!(taken < 10_000, "unbounded");
     }
     assert!(taken > 64);
-    assert!(world.outbox.queued() < MAX_QUEUED + 1024);
+    assert!(world.outbox.queued() < MAX_QUEUED_BYTES + 1024);
     assert_eq!(world.outbox.is_to_change_watch(), Some(true), "the poller is asked");
     assert_eq!(world.outbox.is_to_change_watch(), None, "once");
     assert_eq!(world.send(Gathering::No, b"behind"), SendStatus::Full);

@@ -12,7 +12,7 @@ use quinn_udp::RecvMeta;
 ///
 /// Each is a call of the program, however short; without this, empty datagrams would be free and
 /// their sender could hold the loop for ever. The default budget takes 4,096.
-const MIN_COST: usize = 256;
+const MIN_COST_BYTES: usize = 256;
 
 /// Errors in a row after which a socket is taken for broken.
 ///
@@ -22,15 +22,15 @@ const MAX_ERRORS_IN_A_ROW: usize = 1024;
 
 /// Bytes of room for what is received as one: more than the longest datagram has, or as many as GRO
 /// puts together.
-const SLOT: usize = 64 << 10;
+const SLOT_BYTES: usize = 64 << 10;
 
 /// Receives that one system call makes at most: as many as the loop's buffer has room for.
-const SLOTS: usize = 4;
+const SLOTS_PER_CALL: usize = 4;
 
 /// One in so many datagrams that are received one by one, without the socket being found empty in
 /// between, is received with room for a second: if that comes too, they do come in bursts. A peer that
 /// answers at once brings as many, one at a time.
-const LOOK_FOR_BURST: usize = 16;
+const BURST_CHECK_INTERVAL: usize = 16;
 
 /// Whether a call that received less often than it had room for has drained the socket until its
 /// next readiness: where it is recvmmsg, and mio polls with epoll or kqueue.
@@ -153,9 +153,9 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
     /// datagram is told to be the last by the call that receives it.
     fn wanted_slots(&self) -> usize {
         if !self.receive_state.in_batches {
-            return if self.receive_state.one_by_one < LOOK_FOR_BURST - 1 { 1 } else { 2 };
+            return if self.receive_state.one_by_one < BURST_CHECK_INTERVAL - 1 { 1 } else { 2 };
         }
-        (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
+        (self.budget - self.spent).div_ceil(SLOT_BYTES).clamp(2, SLOTS_PER_CALL)
     }
 
     /// Reads and hands out one datagram; tells if that ends the call.
@@ -165,7 +165,7 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
         buffer: &mut [u8],
         source: &mut impl Source,
     ) -> io::Result<Option<ReceiveOutcome>> {
-        let slot = buffer.len().min(SLOT);
+        let slot = buffer.len().min(SLOT_BYTES);
         let (len, from) = source.receive(&mut buffer[..slot])?;
         self.receive_state.one_by_one += 1;
         let end = self.deliver(from, &buffer[..len], false).err();
@@ -180,15 +180,15 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
         room: usize,
         source: &mut impl Source,
     ) -> io::Result<Option<ReceiveOutcome>> {
-        let mut metas = [RecvMeta::default(); SLOTS];
-        let mut chunks = buffer.chunks_mut(SLOT);
+        let mut metas = [RecvMeta::default(); SLOTS_PER_CALL];
+        let mut chunks = buffer.chunks_mut(SLOT_BYTES);
         let room = room.min(chunks.len());
-        let mut slots: [_; SLOTS] =
+        let mut slots: [_; SLOTS_PER_CALL] =
             array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         let count = source.receive_batch(&mut slots[..room], &mut metas)?;
         self.receive_state.in_batches |= count > 1;
         self.receive_state.one_by_one = 0;
-        let end = self.deliver_slots(buffer.chunks(SLOT).zip(&metas[..count]));
+        let end = self.deliver_slots(buffer.chunks(SLOT_BYTES).zip(&metas[..count]));
         let has_drained = SHORT_BATCH_DRAINS && count < room;
         Ok(end.or_else(|| has_drained.then_some(ReceiveOutcome::Drained)))
     }
@@ -257,7 +257,7 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
         datagram: &[u8],
         more: bool,
     ) -> Result<(), ReceiveOutcome> {
-        self.spent += datagram.len().max(MIN_COST);
+        self.spent += datagram.len().max(MIN_COST_BYTES);
         // A datagram beyond the budget is not for this call: the loop serves others first.
         let is_last = self.spent >= self.budget;
         if (self.deliver)(from, datagram, more && !is_last) == Flow::Stop {

@@ -58,7 +58,7 @@ impl Script {
             self.gathered.push(more);
             if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
         };
-        let buffer = &mut vec![0; SLOTS * SLOT];
+        let buffer = &mut vec![0; SLOTS_PER_CALL * SLOT_BYTES];
         let budget = (budget, self.is_one_enough);
         receive_datagrams(buffer, budget, &mut self.receive_state, &mut self.socket, deliver)
     }
@@ -106,7 +106,7 @@ fn errors_between_datagrams_delay_none_of_them() {
         full(&[(1, 1), EMPTY, (1, 1), (1, 1)]),
         refused(),
         Fails(io::ErrorKind::ConnectionReset),
-        full(&[(2, 2); SLOTS]),
+        full(&[(2, 2); SLOTS_PER_CALL]),
         refused(),
         full(&[(3, 3)]),
     ]);
@@ -117,7 +117,7 @@ fn errors_between_datagrams_delay_none_of_them() {
 /// A socket with as many datagrams as is to be looked for a burst in, the last call filling `last`.
 fn new_socket(last: &'static [(usize, usize)]) -> Script {
     let lone = || Fills(&[(3, 3)]);
-    let mut calls: Vec<_> = (1..LOOK_FOR_BURST).map(|_| lone()).collect();
+    let mut calls: Vec<_> = (1..BURST_CHECK_INTERVAL).map(|_| lone()).collect();
     calls.extend([Fills(last), lone()]);
     Script::of_new_socket(calls)
 }
@@ -128,9 +128,9 @@ fn a_socket_is_read_in_batches_once_a_burst_has_come() {
         let mut script = new_socket(&[(3, 3), (3, 3)]);
         script.is_one_enough = is_one_enough;
         while matches!(script.receive(PLENTY), ReceiveOutcome::MaybeMore) {}
-        assert_eq!(script.socket.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
-        assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
-        assert_eq!(script.delivered, [3; LOOK_FOR_BURST + 2]);
+        assert_eq!(script.socket.slots[..BURST_CHECK_INTERVAL - 1], [1; BURST_CHECK_INTERVAL - 1]);
+        assert_eq!(script.socket.slots[BURST_CHECK_INTERVAL - 1..], [2, SLOTS_PER_CALL]);
+        assert_eq!(script.delivered, [3; BURST_CHECK_INTERVAL + 2]);
         assert!(script.receive_state.is_in_batches());
     }
 }
@@ -142,9 +142,13 @@ fn many_datagrams_one_at_a_time_are_no_burst() {
         let mut script = new_socket(&[(3, 3)]);
         script.is_one_enough = is_one_enough;
         while matches!(script.receive(PLENTY), ReceiveOutcome::MaybeMore) {}
-        assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2], "which drained the socket");
+        assert_eq!(
+            script.socket.slots[BURST_CHECK_INTERVAL - 1..],
+            [2],
+            "which drained the socket"
+        );
         script.receive(PLENTY);
-        assert_eq!(script.socket.slots[LOOK_FOR_BURST..], [1]);
+        assert_eq!(script.socket.slots[BURST_CHECK_INTERVAL..], [1]);
         assert!(!script.receive_state.is_in_batches());
     }
 }
@@ -152,12 +156,13 @@ fn many_datagrams_one_at_a_time_are_no_burst() {
 #[test]
 fn datagrams_with_pauses_between_are_no_burst() {
     let pause = || Fails(io::ErrorKind::WouldBlock);
-    let calls = (0..LOOK_FOR_BURST).flat_map(|_| [Fills(&[(3, 3)]), Fills(&[(3, 3)]), pause()]);
+    let calls =
+        (0..BURST_CHECK_INTERVAL).flat_map(|_| [Fills(&[(3, 3)]), Fills(&[(3, 3)]), pause()]);
     let mut script = Script::of_new_socket(calls.collect());
-    for _ in 0..LOOK_FOR_BURST {
+    for _ in 0..BURST_CHECK_INTERVAL {
         assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     }
-    assert_eq!(script.socket.slots, [1; 2 * LOOK_FOR_BURST]);
+    assert_eq!(script.socket.slots, [1; 2 * BURST_CHECK_INTERVAL]);
 }
 
 #[test]
@@ -198,7 +203,7 @@ fn a_call_that_fills_less_than_its_room_has_drained_the_socket() {
     let mut script = Script::new(vec![Fills(&[(64, 64)])]);
     assert!(matches!(script.receive(1000), ReceiveOutcome::Drained));
     assert_eq!(script.socket.made, 1);
-    let mut script = Script::new(vec![Fills(&[(64, 64); SLOTS])]);
+    let mut script = Script::new(vec![Fills(&[(64, 64); SLOTS_PER_CALL])]);
     assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     assert_eq!(script.socket.made, 2);
 }
@@ -207,10 +212,10 @@ fn a_call_that_fills_less_than_its_room_has_drained_the_socket() {
 fn a_flood_is_cut_at_the_budget_even_if_it_is_of_empty_datagrams() {
     let flood = || (0..100).map(|_| Fills(&[EMPTY; 2])).collect();
     let mut script = Script::new(flood());
-    assert!(matches!(script.receive(MIN_COST * 3), ReceiveOutcome::Unfinished));
+    assert!(matches!(script.receive(MIN_COST_BYTES * 3), ReceiveOutcome::Unfinished));
     assert_eq!(script.delivered, [0; 3]);
     assert_eq!(script.gathered, [true, false, false]);
-    script.receive(MIN_COST * 3);
+    script.receive(MIN_COST_BYTES * 3);
     assert_eq!(script.delivered.len(), 6);
 
     let mut script = Script::new(vec![Fills(&[(64_000, 1000)])]);
@@ -284,8 +289,8 @@ const KINDS: [io::ErrorKind; 14] = [
 #[test]
 fn property_29_no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
     const SCRIPT: [&[(usize, usize)]; 4] =
-        [&[(1, 1); SLOTS], &[(2, 2); SLOTS], &[(9, 3), EMPTY], &[]];
-    let expected = [vec![1; SLOTS], vec![2; SLOTS], vec![3, 3, 3, 0]].concat();
+        [&[(1, 1); SLOTS_PER_CALL], &[(2, 2); SLOTS_PER_CALL], &[(9, 3), EMPTY], &[]];
+    let expected = [vec![1; SLOTS_PER_CALL], vec![2; SLOTS_PER_CALL], vec![3, 3, 3, 0]].concat();
     for kind in KINDS {
         for failing in 0..SCRIPT.len() {
             for times in 1..=3 {

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::MAX_LOCAL_PAYLOAD_LEN;
 use crate::sending::{EMSGSIZE, try_hard};
 
-/// What a waiting datagram counts beside its bytes: what is kept for it, if it is alone.
-const OVERHEAD: usize = 128;
+/// What a waiting datagram counts beside its payload: the memory of its batch, if it is alone in it.
+const DATAGRAM_OVERHEAD_BYTES: usize = 128;
 
-/// The least memory taken for a batch.
-const LEAST_RUN: usize = 512;
+/// The least memory that a batch takes.
+const MIN_BATCH_BYTES: usize = 512;
 
 /// Linux has no better words for it than these: EIO, if the interface can't compute the checksums
 /// of what it is to cut, and EINVAL before 6.15 for pieces that are too long for the interface.
@@ -105,12 +105,12 @@ impl BatchQueue {
         message: &[u8],
         segmentation: &Segmentation,
     ) -> bool {
-        self.queued += message.len() + OVERHEAD;
+        self.queued += message.len() + DATAGRAM_OVERHEAD_BYTES;
         let latest = self.batches.iter_mut().rev().find(|batch| batch.to == to);
         let batch = match latest.filter(|batch| batch.takes(message.len(), segmentation)) {
             Some(batch) => batch,
             None => {
-                let bytes = Vec::with_capacity(message.len().max(LEAST_RUN));
+                let bytes = Vec::with_capacity(message.len().max(MIN_BATCH_BYTES));
                 let len = message.len();
                 self.batches.push_back(SegmentBatch { to, len, count: 0, bytes, start: 0 });
                 self.batches.back_mut().expect("pushed just before")
@@ -140,7 +140,7 @@ impl BatchQueue {
             if is_full {
                 return Written { dropped, is_full };
             }
-            self.queued -= batch.bytes.len() + batch.count * OVERHEAD;
+            self.queued -= batch.bytes.len() + batch.count * DATAGRAM_OVERHEAD_BYTES;
             self.batches.pop_front();
         }
         Written { dropped, is_full: false }
