@@ -63,7 +63,7 @@ pub(crate) fn prepare(socket: &Socket, dont_fragment: bool) -> io::Result<()> {
 /// Asks to be given datagrams of one sender and size together (GRO, Linux 5.0 and later), by one
 /// receive for up to 64 of them. Without it they come one by one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn receive_joined(socket: &mio::net::UdpSocket) {
+pub(crate) fn enable_gro(socket: &mio::net::UdpSocket) {
     use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
     if let Err(error) = setsockopt(socket, UdpGroSegment, &true) {
         tracing::debug!(%error, "datagrams are received one by one");
@@ -71,7 +71,7 @@ pub(crate) fn receive_joined(socket: &mio::net::UdpSocket) {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn receive_joined(_: &mio::net::UdpSocket) {}
+pub(crate) fn enable_gro(_: &mio::net::UdpSocket) {}
 
 /// Receives into `slots` and tells of each that was filled what it holds in `metas`.
 pub(crate) fn receive(

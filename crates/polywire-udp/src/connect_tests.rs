@@ -101,7 +101,7 @@ fn datagrams_that_left_together_are_received_by_one_call_and_told_apart() {
         let mut receive_state = ReceiveState::default();
         (0..20).for_each(|_| assert_eq!(peer.send_to(b"alone", local_addr(&socket)).unwrap(), 5));
         assert_eq!(drain_counting(&socket, &mut receive_state).1, vec![b"alone".to_vec(); 20]);
-        socket.join(receive_state.is_in_batches());
+        socket.enable_gro(receive_state.is_in_batches());
 
         setsockopt(&peer, UdpGsoSegment, &100).unwrap();
         let bytes: Vec<u8> = (0..1050).map(|number| (number / 100) as u8).collect();

@@ -65,7 +65,7 @@ impl Remote for UdpConnection {
             },
         );
         io.budget = io.budget.saturating_sub(taken);
-        socket.join(self.receive_state.is_in_batches());
+        socket.enable_gro(self.receive_state.is_in_batches());
         match outcome {
             ReceiveOutcome::Drained => Received::Drained,
             ReceiveOutcome::MaybeMore => Received::MaybeMore,

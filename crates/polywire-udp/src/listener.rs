@@ -71,7 +71,7 @@ impl Local for UdpListener {
                 socket,
                 |from, message, more| sink.message(from, message, more),
             );
-            socket.join(receive_state.is_in_batches());
+            socket.enable_gro(receive_state.is_in_batches());
             match outcome {
                 ReceiveOutcome::MaybeMore if accepting == Accepting::Drained => {
                     accepting = Accepting::MaybeMore;

@@ -39,7 +39,7 @@ pub(crate) struct SharedSocket {
     /// Why it can send no more, once that is so.
     failure: OnceLock<CloseReason>,
     /// Whether the system puts datagrams together for it.
-    is_joined: AtomicBool,
+    has_gro: AtomicBool,
     outbox: Outbox,
 }
 
@@ -71,8 +71,8 @@ impl SharedSocket {
 
     fn new(socket: UdpSocket, bound: Bound) -> Self {
         let outbox = Outbox::new(Segmentation::new(batching::max_segments()));
-        let (socket, is_joined) = (RwLock::new(Some(socket)), AtomicBool::new(false));
-        Self { socket, bound, failure: OnceLock::new(), is_joined, outbox }
+        let (socket, has_gro) = (RwLock::new(Some(socket)), AtomicBool::new(false));
+        Self { socket, bound, failure: OnceLock::new(), has_gro, outbox }
     }
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
@@ -94,10 +94,10 @@ impl SharedSocket {
     /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet:
     /// from then on it must be read in batches.
     #[inline]
-    pub(crate) fn join(&self, wanted: bool) {
-        if wanted && !self.is_joined.swap(true, Ordering::Relaxed) {
+    pub(crate) fn enable_gro(&self, wanted: bool) {
+        if wanted && !self.has_gro.swap(true, Ordering::Relaxed) {
             if let Some(socket) = self.read().as_ref() {
-                batching::receive_joined(socket);
+                batching::enable_gro(socket);
             }
         }
     }
