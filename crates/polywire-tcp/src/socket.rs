@@ -19,7 +19,7 @@ use socket2::SockRef;
 
 /// Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only by a
 /// call that would block.
-const TELLS_OF_CHANGE: bool = cfg!(all(
+const IS_EDGE_TRIGGERED: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(
         target_vendor = "apple",
@@ -92,8 +92,8 @@ impl TcpSocket {
 }
 
 impl Stream for TcpSocket {
-    const SHORT_READ_DRAINS: bool = TELLS_OF_CHANGE;
-    const SHORT_WRITE_FILLS: bool = TELLS_OF_CHANGE;
+    const SHORT_READ_DRAINS: bool = IS_EDGE_TRIGGERED;
+    const SHORT_WRITE_FILLS: bool = IS_EDGE_TRIGGERED;
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
