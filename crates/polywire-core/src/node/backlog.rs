@@ -33,7 +33,7 @@ impl Backlog {
             self.shared.hold_reading();
             self.holds.store(true, Ordering::SeqCst);
             // The program may have taken all meanwhile, and seen nothing to let go.
-            self.let_go_if(self.bytes.load(Ordering::SeqCst) <= max / 2);
+            self.release_if(self.bytes.load(Ordering::SeqCst) <= max / 2);
         }
     }
 
@@ -42,7 +42,7 @@ impl Backlog {
         let cost = cost(event);
         if cost > 0 {
             let bytes = self.bytes.fetch_sub(cost, Ordering::SeqCst) - cost;
-            self.let_go_if(bytes <= self.shared.max_enqueued() / 2);
+            self.release_if(bytes <= self.shared.max_enqueued() / 2);
         }
     }
 
@@ -51,7 +51,7 @@ impl Backlog {
         self.shared.stop();
     }
 
-    fn let_go_if(&self, has_room: bool) {
+    fn release_if(&self, has_room: bool) {
         if has_room && self.holds.load(Ordering::SeqCst) && self.holds.swap(false, Ordering::SeqCst)
         {
             self.shared.release_reading();
