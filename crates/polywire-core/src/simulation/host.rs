@@ -16,7 +16,7 @@ use crate::simulation::records::{Received, record};
 use crate::simulation::{SimNode, Wire, World};
 
 /// Messages are at most so long.
-pub(super) const LONGEST: usize = 40_000;
+pub(super) const MAX_MESSAGE_BYTES: usize = 40_000;
 
 /// One node, what it has done, and what it was told.
 pub(super) struct Host {
@@ -148,7 +148,7 @@ impl Host {
         let Some(track) = self.endpoints.get_mut(&id.raw()) else {
             return SendStatus::ResourceNotFound;
         };
-        let message = record(id, track.sent, len.min(LONGEST));
+        let message = record(id, track.sent, len.min(MAX_MESSAGE_BYTES));
         let status = match may_wait {
             true => self.network.send(endpoint, &message),
             false => self.network.try_send(endpoint, &message),
