@@ -29,7 +29,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::writer::Writer;
 
-use chunks::CHUNK;
+use chunks::CHUNK_BYTES;
 use state::{MUCH, State, WRITE, WhenWritable};
 use writing::write_all;
 
@@ -171,7 +171,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     fn see_to_writing(&self, mut state: MutexGuard<'_, State>, before: usize) {
         let (queued, runs_here) = (state.queued(), state.loop_runs_here());
         let is_to_flush = match state.writer {
-            Writer::None if gathering() == Gathering::UntilFlush => queued >= CHUNK,
+            Writer::None if gathering() == Gathering::UntilFlush => queued >= CHUNK_BYTES,
             Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
             Writer::LoopDelayed if !runs_here => {
                 if queued >= WRITE && before < WRITE {
@@ -181,7 +181,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             // The loop does not come to it meanwhile. What a read brings in many messages is written
             // when it is done, unless it is very much.
-            Writer::Loop if runs_here && queued / CHUNK != before / CHUNK => {
+            Writer::Loop if runs_here && queued / CHUNK_BYTES != before / CHUNK_BYTES => {
                 gathering() == Gathering::No || queued > self.limits.outbox_soft_mark
             }
             _ => {

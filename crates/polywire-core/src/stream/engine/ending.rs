@@ -14,12 +14,12 @@ use crate::stream::socket::read_some;
 use crate::stream::{Protocol, Stream};
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
-const MUCH: usize = 1 << 20;
+const MAX_DISCARDED_BYTES: usize = 1 << 20;
 /// The same when the node is stopped, which must not take long however many peers flood it, of a peer
 /// that has read as fast as was sent to it: more than one has under way that is not flooding.
-const MUCH_AT_STOP: usize = 128 << 10;
+const MAX_DISCARDED_BYTES_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
-const TALKATIVE: usize = 64 << 10;
+const STILL_SENDING_BYTES: usize = 64 << 10;
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// The next step: what waits, the goodbye, the end of the stream, the peer's own end.
@@ -65,7 +65,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
         // What a reset would cost a peer that may have much of ours to read is worth some more reading.
-        let limit = if is_stopped && !self.outbox.has_filled() { MUCH_AT_STOP } else { MUCH };
+        let limit = if is_stopped && !self.outbox.has_filled() {
+            MAX_DISCARDED_BYTES_AT_STOP
+        } else {
+            MAX_DISCARDED_BYTES
+        };
         while self.transient_mut().discarded < limit {
             let room = (limit - self.transient_mut().discarded).min(io.buffer.len());
             let buffer = &mut io.buffer[..room];
@@ -73,7 +77,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.transient_mut().discarded += len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let goes_on = is_stopped && self.transient_mut().discarded >= TALKATIVE;
+                    let goes_on =
+                        is_stopped && self.transient_mut().discarded >= STILL_SENDING_BYTES;
                     return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
                 }
                 Err(_) => return Closing::Done,

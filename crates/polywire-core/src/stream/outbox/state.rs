@@ -8,7 +8,9 @@ use crate::loop_thread::{current_callback, note_sent};
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::stream::Encoder;
-use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
+use crate::stream::outbox::chunks::{
+    CHUNK_BYTES, Chunk, Chunks, MAPPED_FROM_BYTES, MIN_CHUNK_BYTES, Piece,
+};
 use crate::stream::outbox::writing::with_frame;
 use crate::writer::Writer;
 
@@ -382,13 +384,13 @@ impl State {
         message: &[u8],
         hard_limit: usize,
     ) -> bool {
-        if message.len() >= LONG {
+        if message.len() >= MAPPED_FROM_BYTES {
             self.queue_long(encoder, message, hard_limit);
             return true;
         }
         let room = message.len() + LONGEST_HEADER;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK);
+        let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK_BYTES);
         let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
         let Some(added) = last.append(encoder, message, room) else { return false };
         waiting.add(added, hard_limit, self.notifier.as_ref());
@@ -401,7 +403,7 @@ impl State {
     fn queue_first(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) -> bool {
         let room = message.len() + LONGEST_HEADER;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let bytes = waiting.ahead.memory(room.max(LEAST_CHUNK));
+        let bytes = waiting.ahead.memory(room.max(MIN_CHUNK_BYTES));
         let mut chunk = Chunk { bytes, start: 0 };
         let added = chunk.append(encoder, message, room);
         let is_frame = is_frame_of(encoder, message, &chunk.bytes);

@@ -223,7 +223,7 @@ fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
     assert_eq!(writes(10), (0, 1, 1));
     assert_eq!(writes(1), (0, 1, 1));
     assert_eq!(writes(1), (1, 0, 1), "as the one before sent one");
-    let (inside, ..) = writes(2 * CHUNK);
+    let (inside, ..) = writes(2 * CHUNK_BYTES);
     assert!(inside >= 2, "much does not wait");
 }
 
@@ -247,11 +247,11 @@ fn many_messages_of_one_call_leave_before_they_take_much_memory() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     for _ in 0..10_000 {
         as_one_of_many(false, || outbox.send(&[7; 99], true));
-        assert!(outbox.queued() < CHUNK + 100);
+        assert!(outbox.queued() < CHUNK_BYTES + 100);
     }
     outbox.flush().unwrap();
     assert_eq!(pipe.taken.lock().unwrap().len(), 1_000_000);
-    assert!(pipe.writes.load(Ordering::Relaxed) <= 1_000_000 / CHUNK + 1);
+    assert!(pipe.writes.load(Ordering::Relaxed) <= 1_000_000 / CHUNK_BYTES + 1);
 }
 
 #[test]

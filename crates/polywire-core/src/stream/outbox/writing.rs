@@ -5,20 +5,20 @@ use std::io::{self, IoSlice};
 use std::thread_local;
 
 use crate::stream::Stream;
-use crate::stream::outbox::chunks::{CHUNK, Chunks};
+use crate::stream::outbox::chunks::{CHUNK_BYTES, Chunks};
 use crate::stream::socket::overrun;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
-const SLICES: usize = 64;
+const SLICES_PER_WRITE: usize = 64;
 
 /// Frames up to this long are put together, so that a plain write does: the system takes longer to
 /// gather two pieces than it takes to copy them.
-const COPIED: usize = 4096;
+const MAX_COPIED_BYTES: usize = 4096;
 
 /// Most frames are no longer than this, and are put together on the stack.
-const SMALL: usize = 256;
+const STACK_FRAME_BYTES: usize = 256;
 /// Memory for a frame that a thread keeps at most.
-const KEPT: usize = 2 * CHUNK;
+const MAX_SPARE_BYTES: usize = 2 * CHUNK_BYTES;
 
 // Memory and nothing else, so that no model has to look into it.
 thread_local! {
@@ -31,14 +31,14 @@ thread_local! {
 pub(super) fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     match parts {
         [[], whole] | [whole, []] => write_parts(socket, [whole, &[]]),
-        [prefix, message] if prefix.len() + message.len() <= SMALL => {
-            let mut frame = [0; SMALL];
+        [prefix, message] if prefix.len() + message.len() <= STACK_FRAME_BYTES => {
+            let mut frame = [0; STACK_FRAME_BYTES];
             let len = prefix.len() + message.len();
             frame[..prefix.len()].copy_from_slice(prefix);
             frame[prefix.len()..len].copy_from_slice(message);
             write_parts(socket, [&frame[..len], &[]])
         }
-        [prefix, message] if prefix.len() + message.len() <= COPIED => {
+        [prefix, message] if prefix.len() + message.len() <= MAX_COPIED_BYTES => {
             write_copied(socket, [prefix, message])
         }
         _ => write_parts(socket, parts),
@@ -60,7 +60,7 @@ pub(super) fn with_frame<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let mut frame = FRAME.try_with(Cell::take).unwrap_or_default();
     frame.clear();
     let result = act(&mut frame);
-    if frame.capacity() <= KEPT {
+    if frame.capacity() <= MAX_SPARE_BYTES {
         let _ = FRAME.try_with(|kept| kept.set(frame));
     }
     result
@@ -104,8 +104,8 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
 /// Gives the socket as many chunks as a call takes. Returns how many bytes that were.
 #[inline(never)] // Mostly there is one, which needs no stack for many.
 fn write_several<S: Stream>(socket: &S, batch: &Chunks) -> (usize, io::Result<usize>) {
-    let mut slices = [IoSlice::new(&[]); SLICES];
-    let used = batch.len().min(SLICES);
+    let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+    let used = batch.len().min(SLICES_PER_WRITE);
     for (slice, piece) in slices.iter_mut().zip(batch.iter()) {
         *slice = IoSlice::new(piece.rest());
     }
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn memory_for_a_frame_is_kept_unless_it_is_much() {
-        with_frame(|frame| frame.reserve_exact(KEPT));
-        assert_eq!(kept(), KEPT);
-        with_frame(|frame| frame.reserve_exact(KEPT + 1));
+        with_frame(|frame| frame.reserve_exact(MAX_SPARE_BYTES));
+        assert_eq!(kept(), MAX_SPARE_BYTES);
+        with_frame(|frame| frame.reserve_exact(MAX_SPARE_BYTES + 1));
         assert_eq!(kept(), 0);
     }
 }
