@@ -16,7 +16,7 @@ use crate::shared::warnings::Warning;
 /// Connections a listener may accept in one turn.
 const ACCEPTS_PER_TURN: usize = 256;
 /// Time until a listener that ran out of descriptors or memory tries again.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 impl EventLoop {
     /// Takes in what a listener has. It stays in its place meanwhile.
@@ -76,7 +76,7 @@ impl EventLoop {
             tracing::warn!(listener = %id, "out of descriptors or memory: accepting later");
         }
         if let Some(mut listener) = self.take_out(id) {
-            self.arm(&mut listener, ACCEPT_RETRY);
+            self.arm(&mut listener, ACCEPT_RETRY_DELAY);
             self.put_back(listener);
         }
     }
@@ -194,7 +194,7 @@ impl EventLoop {
             Err(error) => {
                 let listener = resource.entry.id;
                 tracing::warn!(%listener, %error, "a listener could not be polled; trying again");
-                self.arm(resource, ACCEPT_RETRY);
+                self.arm(resource, ACCEPT_RETRY_DELAY);
             }
         }
     }

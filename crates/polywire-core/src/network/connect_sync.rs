@@ -18,7 +18,7 @@ use crate::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::sync::atomic::Ordering;
 
 /// Bytes read at a time from a connection that is driven alone.
-const BUFFER: usize = 64 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// Drives a connection just begun, or has it driven, until it is ready. It is removed if this
 /// fails.
@@ -142,7 +142,7 @@ fn open(
     poller: &mut MioPoller,
     notifications: &Arc<Notifications>,
 ) -> Result<(), CloseReason> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = vec![0; BUFFER_BYTES];
     let mut polled = Vec::new();
     let mut deadline = Instant::now().checked_add(entry.limits().connect_timeout);
     let mut handshaking = false;
@@ -151,7 +151,7 @@ fn open(
             is_one_enough: false,
             half_received: 0,
             buffer: &mut buffer,
-            budget: BUFFER,
+            budget: BUFFER_BYTES,
             readiness: Readiness { ended: true, ..Readiness::BOTH },
             registration: alone(poller, entry, notifications),
         };

@@ -13,7 +13,7 @@ use crate::registry::Stage;
 
 /// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing:
 /// longer than any round trip.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_SEND_WAIT: Duration = Duration::from_secs(1);
 
 /// The half of a network that waits for events and hands them out.
 ///
@@ -179,7 +179,7 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     let mut before = taken();
     // What is run when there is room may send, on the thread that has the loop.
     while !is_done() && !slot.shared.notifications.runs_here() {
-        let until = Instant::now().checked_add(PATIENCE);
+        let until = Instant::now().checked_add(MAX_SEND_WAIT);
         match slot.take(until, is_done) {
             Acquired::Free(event_loop) => {
                 let is_over = || is_done() || slot.has_waiters();

@@ -8,7 +8,7 @@ use crate::node::StoredNodeEvent;
 use crate::shared::Shared;
 
 /// What an event costs at least, in bytes.
-const MIN_COST: usize = 128;
+const MIN_EVENT_BYTES: usize = 128;
 
 /// Holds the reading of a node while its queue is full, and lets it go on when half of that is taken.
 ///
@@ -61,8 +61,10 @@ impl Backlog {
 
 fn cost<S>(event: &StoredNodeEvent<S>) -> usize {
     match event {
-        StoredNodeEvent::Network(StoredNetEvent::Message(_, message)) => message.len() + MIN_COST,
-        StoredNodeEvent::Network(_) => MIN_COST,
+        StoredNodeEvent::Network(StoredNetEvent::Message(_, message)) => {
+            message.len() + MIN_EVENT_BYTES
+        }
+        StoredNodeEvent::Network(_) => MIN_EVENT_BYTES,
         StoredNodeEvent::Signal(_) => 0,
     }
 }

@@ -15,7 +15,7 @@ use crate::shared::Shared;
 /// Signals delivered between two looks at the network, and priority ones before each of its
 /// events: enough to be fast, too few to starve the rest.
 const SIGNALS_PER_TURN: usize = 1024;
-const PRIORITY_PER_EVENT: usize = 16;
+const PRIORITY_SIGNALS_PER_EVENT: usize = 16;
 
 /// Runs the loop until the node is stopped.
 pub(super) fn run<S: Send + 'static>(
@@ -114,7 +114,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
 
     #[cold]
     fn deliver_priority(&mut self) {
-        for _ in 0..PRIORITY_PER_EVENT {
+        for _ in 0..PRIORITY_SIGNALS_PER_EVENT {
             if self.shared.is_stopping() {
                 return;
             }
