@@ -287,7 +287,7 @@ const KINDS: [io::ErrorKind; 14] = [
 /// The call of a script of receives that fails is any of them, by any error. Sending is in
 /// `runs_tests`.
 #[test]
-fn property_29_no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
+fn no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
     const SCRIPT: [&[(usize, usize)]; 4] =
         [&[(1, 1); SLOTS_PER_CALL], &[(2, 2); SLOTS_PER_CALL], &[(9, 3), EMPTY], &[]];
     let expected = [vec![1; SLOTS_PER_CALL], vec![2; SLOTS_PER_CALL], vec![3, 3, 3, 0]].concat();
