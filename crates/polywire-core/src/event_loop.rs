@@ -57,7 +57,7 @@ const TURN: usize = 1 << 20;
 const LEAST_SHARE: usize = 64 << 10;
 /// Times in a row that the loop reads on without asking the poller. Each brings little, so others wait
 /// no longer than for a full turn.
-const UNPOLLED: usize = 16;
+const MAX_POLLS_SKIPPED: usize = 16;
 
 /// The program's callback, or what stands for it: any closure that takes events.
 pub(crate) type Callback<'a> = &'a mut dyn Handle;
@@ -104,13 +104,13 @@ pub(crate) struct EventLoop {
     /// Resources with readiness that was not served yet, each once.
     ready: VecDeque<ResourceId>,
     /// Whether none of them was told to be ready: an adapter said that there may be more.
-    only_maybe: bool,
+    only_may_have_more: bool,
     /// Times in a row that an adapter took nothing and had not finished.
     unfinished: usize,
-    /// Times in a row that the loop read on without asking the poller.
-    unpolled: usize,
+    /// Times in a row that the loop has read on without asking the poller.
+    polls_skipped: usize,
     /// Whether turns are for a program that goes on as soon as it has one event.
-    is_one_enough: bool,
+    single_event: bool,
     deadlines: Deadlines,
     admissions: Admissions,
     coalescing: Coalescing,
@@ -137,10 +137,10 @@ impl EventLoop {
             poller,
             resources: Vec::new(),
             ready: VecDeque::new(),
-            only_maybe: false,
+            only_may_have_more: false,
             unfinished: 0,
-            unpolled: 0,
-            is_one_enough: false,
+            polls_skipped: 0,
+            single_event: false,
             deadlines: Deadlines::default(),
             admissions: Admissions::default(),
             coalescing: Coalescing::default(),
@@ -199,8 +199,8 @@ impl EventLoop {
     /// Whether the turns to come are for a program that goes on as soon as it has one event: adapters
     /// need not ask then whether there is more to read, and the next turn reads on before it asks the
     /// poller.
-    pub(crate) fn set_one_enough(&mut self, is_one_enough: bool) {
-        self.is_one_enough = is_one_enough;
+    pub(crate) fn set_single_event(&mut self, single_event: bool) {
+        self.single_event = single_event;
     }
 
     /// Bounds the time of the turns to come: what they leave is served by the next ones.
@@ -212,11 +212,11 @@ impl EventLoop {
     #[inline]
     fn reads_on(&mut self, wait: &dyn Fn() -> Wait) -> bool {
         let reads_on = !self.ready.is_empty()
-            && self.only_maybe
-            && self.unpolled < UNPOLLED
+            && self.only_may_have_more
+            && self.polls_skipped < MAX_POLLS_SKIPPED
             && !self.holding
             && wait() != Wait::No;
-        self.unpolled = if reads_on { self.unpolled + 1 } else { 0 };
+        self.polls_skipped = if reads_on { self.polls_skipped + 1 } else { 0 };
         reads_on
     }
 
@@ -352,14 +352,14 @@ impl EventLoop {
     }
 
     /// Has a resource read again, which may have more or not.
-    fn mark_maybe_ready(&mut self, id: ResourceId) {
-        let only_maybe = self.only_maybe || self.ready.is_empty();
+    fn mark_may_have_more(&mut self, id: ResourceId) {
+        let only_may_have_more = self.only_may_have_more || self.ready.is_empty();
         self.mark_ready(id, Readiness::READABLE);
-        self.only_maybe = only_maybe;
+        self.only_may_have_more = only_may_have_more;
     }
 
     fn mark_ready(&mut self, id: ResourceId, readiness: Readiness) {
-        self.only_maybe = false;
+        self.only_may_have_more = false;
         if let Some(resource) = self.resource(id) {
             resource.pending.merge(readiness);
             if resource.pending.list() {
@@ -562,7 +562,7 @@ fn lend<'a>(
         budget: budget.max(1),
         readiness,
         half_received: 0,
-        is_one_enough: false,
+        single_event: false,
         registration,
     }
 }

@@ -56,7 +56,7 @@ impl Remote for UdpConnection {
         let mut taken = 0;
         let outcome = receive_datagrams(
             io.buffer,
-            (io.budget, io.is_one_enough),
+            (io.budget, io.single_event),
             &mut self.receive_state,
             &**socket,
             |_, message, more| {
@@ -68,7 +68,7 @@ impl Remote for UdpConnection {
         socket.enable_gro(self.receive_state.is_in_batches());
         match outcome {
             ReceiveOutcome::Drained => Received::Drained,
-            ReceiveOutcome::MaybeMore => Received::MaybeMore,
+            ReceiveOutcome::MayHaveMore => Received::MayHaveMore,
             ReceiveOutcome::Unfinished | ReceiveOutcome::Stopped => Received::Unfinished,
             ReceiveOutcome::Broken(error) => Received::Ended(CloseReason::from(&error)),
         }

@@ -66,17 +66,17 @@ impl Local for UdpListener {
         {
             let outcome = receive_datagrams(
                 io.buffer,
-                (share, io.is_one_enough),
+                (share, io.single_event),
                 receive_state,
                 socket,
                 |from, message, more| sink.message(from, message, more),
             );
             socket.enable_gro(receive_state.is_in_batches());
             match outcome {
-                ReceiveOutcome::MaybeMore if accepting == Accepting::Drained => {
-                    accepting = Accepting::MaybeMore;
+                ReceiveOutcome::MayHaveMore if accepting == Accepting::Drained => {
+                    accepting = Accepting::MayHaveMore;
                 }
-                ReceiveOutcome::Drained | ReceiveOutcome::MaybeMore => {}
+                ReceiveOutcome::Drained | ReceiveOutcome::MayHaveMore => {}
                 ReceiveOutcome::Unfinished => accepting = Accepting::Unfinished,
                 ReceiveOutcome::Stopped => return Accepting::Unfinished,
                 ReceiveOutcome::Broken(error) => {

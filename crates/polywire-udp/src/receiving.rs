@@ -59,7 +59,7 @@ pub(crate) enum ReceiveOutcome {
     /// Nothing is left; the poller tells when there is.
     Drained,
     /// One was delivered; the socket was not checked for more.
-    MaybeMore,
+    MayHaveMore,
     /// The budget is used up.
     Unfinished,
     /// Whoever the datagrams go to wants no more in this call.
@@ -87,7 +87,7 @@ pub(crate) struct ReceiveState {
 struct Receiver<'a, Deliver> {
     receive_state: &'a mut ReceiveState,
     budget: usize,
-    is_one_enough: bool,
+    single_event: bool,
     spent: usize,
     deliver: Deliver,
 }
@@ -97,7 +97,7 @@ struct Receiver<'a, Deliver> {
 /// is too late for are kept for the next call.
 ///
 /// They are mostly received one by one until a burst has come, and in batches from then on. Where
-/// `is_one_enough`, the call ends behind a datagram that came alone.
+/// `single_event`, the call ends behind a datagram that came alone.
 ///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
@@ -106,12 +106,12 @@ struct Receiver<'a, Deliver> {
 #[inline(always)]
 pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
-    (budget, is_one_enough): (usize, bool),
+    (budget, single_event): (usize, bool),
     receive_state: &mut ReceiveState,
     mut source: impl Source,
     deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
 ) -> ReceiveOutcome {
-    let mut receiver = Receiver { receive_state, budget, is_one_enough, spent: 0, deliver };
+    let mut receiver = Receiver { receive_state, budget, single_event, spent: 0, deliver };
     if !receiver.receive_state.kept.is_empty() {
         if let Some(end) = receiver.deliver_kept() {
             return end;
@@ -169,7 +169,7 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
         let (len, from) = source.receive(&mut buffer[..slot])?;
         self.receive_state.one_by_one += 1;
         let end = self.deliver(from, &buffer[..len], false).err();
-        Ok(end.or_else(|| self.is_one_enough.then_some(ReceiveOutcome::MaybeMore)))
+        Ok(end.or_else(|| self.single_event.then_some(ReceiveOutcome::MayHaveMore)))
     }
 
     /// Reads and hands out as many datagrams as come by one call with so much room.

@@ -25,7 +25,7 @@ struct Script {
     receive_state: ReceiveState,
     delivered: Vec<usize>,
     gathered: Vec<bool>,
-    is_one_enough: bool,
+    single_event: bool,
     /// After how many datagrams the program wants no more.
     stop_after: usize,
 }
@@ -44,7 +44,7 @@ impl Script {
         Self {
             socket,
             receive_state: ReceiveState::default(),
-            is_one_enough: false,
+            single_event: false,
             delivered,
             gathered,
             stop_after: usize::MAX,
@@ -59,7 +59,7 @@ impl Script {
             if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
         };
         let buffer = &mut vec![0; SLOTS_PER_CALL * SLOT_BYTES];
-        let budget = (budget, self.is_one_enough);
+        let budget = (budget, self.single_event);
         receive_datagrams(buffer, budget, &mut self.receive_state, &mut self.socket, deliver)
     }
 }
@@ -124,10 +124,10 @@ fn new_socket(last: &'static [(usize, usize)]) -> Script {
 
 #[test]
 fn a_socket_is_read_in_batches_once_a_burst_has_come() {
-    for is_one_enough in [false, true] {
+    for single_event in [false, true] {
         let mut script = new_socket(&[(3, 3), (3, 3)]);
-        script.is_one_enough = is_one_enough;
-        while matches!(script.receive(PLENTY), ReceiveOutcome::MaybeMore) {}
+        script.single_event = single_event;
+        while matches!(script.receive(PLENTY), ReceiveOutcome::MayHaveMore) {}
         assert_eq!(script.socket.slots[..BURST_CHECK_INTERVAL - 1], [1; BURST_CHECK_INTERVAL - 1]);
         assert_eq!(script.socket.slots[BURST_CHECK_INTERVAL - 1..], [2, SLOTS_PER_CALL]);
         assert_eq!(script.delivered, [3; BURST_CHECK_INTERVAL + 2]);
@@ -138,10 +138,10 @@ fn a_socket_is_read_in_batches_once_a_burst_has_come() {
 #[cfg(target_os = "linux")]
 #[test]
 fn many_datagrams_one_at_a_time_are_no_burst() {
-    for is_one_enough in [false, true] {
+    for single_event in [false, true] {
         let mut script = new_socket(&[(3, 3)]);
-        script.is_one_enough = is_one_enough;
-        while matches!(script.receive(PLENTY), ReceiveOutcome::MaybeMore) {}
+        script.single_event = single_event;
+        while matches!(script.receive(PLENTY), ReceiveOutcome::MayHaveMore) {}
         assert_eq!(
             script.socket.slots[BURST_CHECK_INTERVAL - 1..],
             [2],
@@ -168,9 +168,9 @@ fn datagrams_with_pauses_between_are_no_burst() {
 #[test]
 fn no_call_finds_no_other_where_one_is_enough() {
     let mut script = Script::of_new_socket(vec![Fills(&[(3, 3)]), Fills(&[(4, 4)])]);
-    script.is_one_enough = true;
+    script.single_event = true;
     for made in 1..=2 {
-        assert!(matches!(script.receive(PLENTY), ReceiveOutcome::MaybeMore));
+        assert!(matches!(script.receive(PLENTY), ReceiveOutcome::MayHaveMore));
         assert_eq!(script.socket.made, made);
     }
     assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));

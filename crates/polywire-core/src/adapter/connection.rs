@@ -124,7 +124,7 @@ pub trait Remote: Send {
     /// Reads what is there and hands each whole message to `sink`.
     ///
     /// Called when the source became readable, and again without that after
-    /// [`Received::Unfinished`] or [`Received::MaybeMore`]. Stop when [`Io::budget`] is used up
+    /// [`Received::Unfinished`] or [`Received::MayHaveMore`]. Stop when [`Io::budget`] is used up
     /// (`Unfinished`), when the sink says [`Flow::Stop`] (`Unfinished`; keep what was read and not
     /// handed out), or when the source is drained (`Drained`): polling is edge-triggered, so bytes
     /// left in the source after `Drained` raise no further event.

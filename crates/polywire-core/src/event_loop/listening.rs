@@ -49,7 +49,7 @@ impl EventLoop {
             return; // The loop has not come to its removal.
         }
         let mut io = lend((&mut self.buffer, &self.poller, &self.shared), (id, budget, readiness));
-        io.is_one_enough = self.is_one_enough;
+        io.single_event = self.single_event;
         let mut sink = DatagramSink::new(&self.shared, entry, callback, &mut self.slice);
         let messages = self.shared.counters.messages_in.get();
         let accepting = local.ready(&mut io, &mut sink);
@@ -61,7 +61,7 @@ impl EventLoop {
                 self.note_unfinished(id, has_messages || !accepted.is_empty());
                 self.mark_ready(id, readiness);
             }
-            Accepting::MaybeMore => self.mark_maybe_ready(id),
+            Accepting::MayHaveMore => self.mark_may_have_more(id),
             Accepting::Drained => {}
         }
         if !accepted.is_empty() {

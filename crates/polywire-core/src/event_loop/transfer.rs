@@ -37,7 +37,7 @@ impl EventLoop {
                 (&mut self.buffer, &self.poller, &self.shared),
                 (id, entry.limits().read_budget.min(self.share), readiness),
             );
-            io.is_one_enough = self.is_one_enough;
+            io.single_event = self.single_event;
             let mut sink = ConnectionSink::new(&self.shared, entry, callback, &mut self.slice);
             let budget = io.budget;
             received = remote.receive(&mut io, &mut sink);
@@ -65,7 +65,7 @@ impl EventLoop {
                 self.note_unfinished(id, read.bytes > 0 || has_messages);
                 self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
             }
-            Received::MaybeMore => self.mark_maybe_ready(id),
+            Received::MayHaveMore => self.mark_may_have_more(id),
             Received::Drained | Received::Ended(_) => {}
         }
     }

@@ -148,7 +148,7 @@ fn open(
     let mut handshaking = false;
     loop {
         let mut io = Io {
-            is_one_enough: false,
+            single_event: false,
             half_received: 0,
             buffer: &mut buffer,
             budget: BUFFER_BYTES,

@@ -63,7 +63,7 @@ impl NetworkProcessor {
         };
         let Some(mut runner) = self.enter() else { return };
         let event_loop = runner.event_loop();
-        event_loop.set_one_enough(until != Wait::No);
+        event_loop.set_single_event(until != Wait::No);
         let result =
             event_loop.outlive_adapters(&mut callback, |it, callback| it.turn(&wait, callback));
         drop(runner);

@@ -25,7 +25,7 @@ pub(super) fn run<S: Send + 'static>(
     event_callback: impl FnMut(NodeEvent<'_, S>),
 ) {
     let Some(mut runner) = processor.enter() else { return };
-    runner.event_loop().set_one_enough(false); // Rather all that is there: it goes on anyway.
+    runner.event_loop().set_single_event(false); // Rather all that is there: it goes on anyway.
     runner.event_loop().bound_turns();
     let signals = RefCell::new(signals);
     let slice = TimeSlice::new();

@@ -60,7 +60,7 @@ pub(super) fn with_io(buffer: usize, budget: usize, act: impl FnOnce(&mut Io<'_>
         budget,
         readiness: Readiness::BOTH,
         half_received: 0,
-        is_one_enough: false,
+        single_event: false,
         registration,
     });
 }
