@@ -60,9 +60,9 @@ const LEAST_SHARE: usize = 64 << 10;
 const MAX_POLLS_SKIPPED: usize = 16;
 
 /// The program's callback, or what stands for it: any closure that takes events.
-pub(crate) type Callback<'a> = &'a mut dyn Handle;
+pub(crate) type Callback<'a> = &'a mut dyn EventHandler;
 
-pub(crate) trait Handle {
+pub(crate) trait EventHandler {
     /// Called before an event is taken from where it waits: delivers what goes ahead of it, which may
     /// remove or pause what the event is about. Returns whether an event is still wanted.
     fn prepare(&mut self) -> bool;
@@ -73,7 +73,7 @@ pub(crate) trait Handle {
     fn message(&mut self, endpoint: &Endpoint, message: &[u8]);
 }
 
-impl<F: FnMut(NetEvent<'_>)> Handle for F {
+impl<F: FnMut(NetEvent<'_>)> EventHandler for F {
     fn prepare(&mut self) -> bool {
         true
     }
@@ -162,7 +162,7 @@ impl EventLoop {
     ///
     /// The poller's; nothing can be served after one.
     #[inline]
-    pub(crate) fn turn<H: Handle>(
+    pub(crate) fn turn<H: EventHandler>(
         &mut self,
         wait: &dyn Fn() -> Wait,
         callback: &mut H,
@@ -370,7 +370,7 @@ impl EventLoop {
 
     /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
     #[inline(always)]
-    fn serve_ready<H: Handle>(&mut self, callback: &mut H) {
+    fn serve_ready<H: EventHandler>(&mut self, callback: &mut H) {
         let listed = self.ready.len();
         let ready = listed + self.polled.len();
         if ready == 0 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
-use crate::event_loop::{Handle, TimeSlice};
+use crate::event_loop::{EventHandler, TimeSlice};
 use crate::loop_thread::{GatherForLoop, begin_callback};
 use crate::registry::{Entry, Held, SharedEntry};
 use crate::shared::Shared;
@@ -35,7 +35,7 @@ impl<'a, H> ConnectionSink<'a, H> {
     }
 }
 
-impl<H: Handle> Sink for ConnectionSink<'_, H> {
+impl<H: EventHandler> Sink for ConnectionSink<'_, H> {
     fn message(&mut self, message: &[u8], more: bool) -> Flow {
         self.gather.set(more);
         if more {
@@ -78,7 +78,7 @@ impl<'a, H> DatagramSink<'a, H> {
     }
 }
 
-impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
+impl<H: EventHandler> ListenerSink for DatagramSink<'_, H> {
     fn accept(&mut self, connection: Connection) -> Flow {
         self.accepted.push(connection);
         Flow::Continue
@@ -100,7 +100,7 @@ impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
 /// the message at hand must not be lost. So the signals that go ahead of the next message, which may
 /// pause, are delivered here, before that message is taken.
 #[inline(always)]
-fn deliver<H: Handle>(
+fn deliver<H: EventHandler>(
     shared: &Shared,
     entry: &Entry,
     (endpoint, message): (&Endpoint, &[u8]),

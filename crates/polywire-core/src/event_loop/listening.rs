@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
+use crate::event_loop::{Callback, EventHandler, EventLoop, find, lend, registration};
 use crate::net_event::NetEvent;
 use crate::readiness::Readiness;
 use crate::registry::{NewEntry, SharedEntry};
@@ -21,7 +21,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 impl EventLoop {
     /// Takes in what a listener has. It stays in its place meanwhile.
     #[inline(always)]
-    pub(super) fn listen<H: Handle>(
+    pub(super) fn listen<H: EventHandler>(
         &mut self,
         id: ResourceId,
         readiness: Readiness,

@@ -7,13 +7,13 @@ use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, Handle, find, lend, registration};
+use crate::event_loop::{Callback, EventHandler, EventLoop, find, lend, registration};
 use crate::readiness::Readiness;
 
 impl EventLoop {
     /// Reads and writes a connection that is ready. It stays in its place meanwhile.
     #[inline(always)]
-    pub(super) fn transfer<H: Handle>(
+    pub(super) fn transfer<H: EventHandler>(
         &mut self,
         id: ResourceId,
         readiness: Readiness,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
 use crate::event_loop::blame::{Culprit, blame};
-use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
+use crate::event_loop::{EventHandler, EventLoop, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::loop_thread::begin_callback;
 use crate::net_event::NetEvent;
@@ -130,7 +130,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
     }
 }
 
-impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F> {
+impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> EventHandler for Program<'_, S, F> {
     #[inline]
     fn prepare(&mut self) -> bool {
         if self.has_priority() {
