@@ -30,7 +30,7 @@ use crate::event_loop::EventLoop;
 use crate::limits::{Limits, NodeLimits};
 use crate::notifier::Notifier;
 use crate::poller::{AnyPoller, MioPoller};
-use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
+use crate::registry::{Entry, EntryState, NewEntry, SharedEntry};
 use crate::shared::{Command, New, Shared};
 use crate::waker::LoopWaker;
 
@@ -281,14 +281,14 @@ impl NetworkController {
     pub fn remove(&self, resource_id: ResourceId) -> bool {
         let before = self.shared.registry.with(resource_id, |entry| {
             let before = entry.end();
-            if before != Stage::Over {
+            if before != EntryState::Over {
                 // One that is opened again has a reason from its last end.
                 self.shared.reasons.replace(resource_id, CloseReason::Removed);
             }
             before
         });
         let has_kept = self.shared.kept_events.remove(resource_id);
-        if !matches!(before, Some(Stage::Opening | Stage::Ready)) {
+        if !matches!(before, Some(EntryState::Opening | EntryState::Ready)) {
             if has_kept {
                 // It ended while nobody ran the loop, and the program does not know.
                 self.shared.reasons.replace(resource_id, CloseReason::Removed);
@@ -324,13 +324,13 @@ impl NetworkController {
     /// more), `Some(false)` while it connects or shakes hands. Where nobody runs the loop, asking has it
     /// go on.
     pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
-        if self.shared.registry.with(resource_id, Entry::stage)? == Stage::Opening {
+        if self.shared.registry.with(resource_id, Entry::state)? == EntryState::Opening {
             processor::go_on_where_nobody_runs(&self.slot);
         }
-        match self.shared.registry.with(resource_id, Entry::stage)? {
-            Stage::Opening => Some(false),
-            Stage::Ready => Some(true),
-            Stage::Over => None,
+        match self.shared.registry.with(resource_id, Entry::state)? {
+            EntryState::Opening => Some(false),
+            EntryState::Ready => Some(true),
+            EntryState::Over => None,
         }
     }
 

@@ -24,7 +24,7 @@ const OVER: u8 = 2;
 /// How far an entry is in its life. It goes forward, but for connections
 /// that are opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum EntryState {
     /// Connecting or shaking hands: sends are queued.
     Opening,
     /// Messages flow.
@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     pub(crate) addr: CompactAddr<Arc<Limits>>,
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
-    stage: AtomicU8,
+    state: AtomicU8,
     /// The program wants nothing read from it just now.
     paused: AtomicBool,
     /// Bytes kept of messages that have begun to arrive, at least 1 inside of one; written by the loop,
@@ -103,33 +103,33 @@ impl Entry {
     }
 
     #[inline]
-    pub(crate) fn stage(&self) -> Stage {
-        stage(self.stage.load(Ordering::Acquire))
+    pub(crate) fn state(&self) -> EntryState {
+        state_of(self.state.load(Ordering::Acquire))
     }
 
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.stage() == Stage::Over
+        self.state() == EntryState::Over
     }
 
     /// Makes it ready unless it is already; false if the program removed it meanwhile.
     pub(crate) fn become_ready(&self) -> bool {
         let change = (OPENING, READY);
         let changed =
-            self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
+            self.state.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
         matches!(changed, Ok(_) | Err(READY))
     }
 
     /// Goes from ready back to opening, to be connected again; false if the program removed it
     /// meanwhile.
     pub(crate) fn reopen(&self) -> bool {
-        self.stage.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Ends it and tells how far it was: of all threads that end it, one is told another stage
-    /// than [`Stage::Over`], and it alone has to tell the program or the loop.
-    pub(crate) fn end(&self) -> Stage {
-        let before = stage(self.stage.swap(OVER, Ordering::AcqRel));
+    /// Ends it and tells how far it was: of all threads that end it, one is told another state
+    /// than [`EntryState::Over`], and it alone has to tell the program or the loop.
+    pub(crate) fn end(&self) -> EntryState {
+        let before = state_of(self.state.swap(OVER, Ordering::AcqRel));
         if let Some(sender) = &self.sender {
             sender.end();
         }
@@ -137,11 +137,11 @@ impl Entry {
     }
 }
 
-fn stage(number: u8) -> Stage {
+fn state_of(number: u8) -> EntryState {
     match number {
-        OPENING => Stage::Opening,
-        READY => Stage::Ready,
-        _ => Stage::Over,
+        OPENING => EntryState::Opening,
+        READY => EntryState::Ready,
+        _ => EntryState::Over,
     }
 }
 
@@ -150,7 +150,7 @@ impl fmt::Debug for Entry {
         f.debug_struct("Entry")
             .field("id", &self.id)
             .field("addr", &self.addr)
-            .field("stage", &self.stage())
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }
@@ -201,7 +201,7 @@ impl Registry {
             id: ResourceId::new(new.tag, new.kind, index, generation),
             addr: CompactAddr::new(new.addr, new.limits),
             sender: new.sender,
-            stage: AtomicU8::new(initial),
+            state: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
             half_received: AtomicU32::new(0),
             is_elsewhere: AtomicBool::new(false),
@@ -377,7 +377,7 @@ mod tests {
         let registry = Registry::default();
         let id = insert(&registry);
         let ended: usize = std::thread::scope(|scope| {
-            let end = || registry.with(id, |entry| entry.end() != Stage::Over).unwrap();
+            let end = || registry.with(id, |entry| entry.end() != EntryState::Over).unwrap();
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(end)).collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
         });

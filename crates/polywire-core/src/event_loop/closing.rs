@@ -25,7 +25,7 @@ impl EventLoop {
         let entry = SharedEntry::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
         self.warn_of(&entry, &reason);
-        if entry.end() == registry::Stage::Over {
+        if entry.end() == registry::EntryState::Over {
             // Removed meanwhile, or stopped: if something did not go out, its closing tells.
             let reason = self.shared.reasons.get(entry.id).unwrap_or(reason);
             return self.close(resource, reason);
@@ -168,7 +168,7 @@ impl EventLoop {
                 return;
             }
             let entry = SharedEntry::clone(&resource.entry);
-            if entry.end() != registry::Stage::Over {
+            if entry.end() != registry::EntryState::Over {
                 self.shared.reasons.replace(id, CloseReason::NodeStopped);
             }
         }

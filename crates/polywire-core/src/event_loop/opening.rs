@@ -135,7 +135,7 @@ impl EventLoop {
         self.prepare(callback);
         let Some(mut resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
-        let was_known = entry.end() != registry::Stage::Over;
+        let was_known = entry.end() != registry::EntryState::Over;
         if was_known {
             self.shared.reasons.replace(entry.id, reason.clone());
         }

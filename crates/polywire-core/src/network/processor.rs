@@ -9,7 +9,7 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::{EventLoop, Wait};
 use crate::net_event::NetEvent;
 use crate::network::loop_slot::{Acquired, LoopSlot, Runner};
-use crate::registry::Stage;
+use crate::registry::EntryState;
 
 /// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing:
 /// longer than any round trip.
@@ -171,7 +171,7 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     // Bytes that the system took so far, while something waits.
     let taken = || {
         slot.shared.registry.with(id, |entry| {
-            let sender = entry.sender.as_ref().filter(|_| entry.stage() == Stage::Ready)?;
+            let sender = entry.sender.as_ref().filter(|_| entry.state() == EntryState::Ready)?;
             (sender.queued() > 0).then(|| sender.taken())
         })
     };

@@ -21,7 +21,7 @@ use crate::stream::outbox::Outbox;
 use crate::stream::{Encoder, Protocol, Stream};
 
 use stop::Stop;
-use transient::{Stage, Transient};
+use transient::{Phase, Transient};
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -39,24 +39,24 @@ pub struct Engine<S, P: Protocol> {
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection whose `socket` has begun to connect.
     pub fn connecting(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
-        Self::new(socket, protocol, limits.into(), Stage::Connecting)
+        Self::new(socket, protocol, limits.into(), Phase::Connecting)
     }
 
     /// A connection just accepted. It shares `limits` with the others of its listener if these are
     /// given in an [`Arc`], and say what to do [`when_full`](Limits::when_full).
     pub fn accepted(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
-        Self::new(socket, protocol, limits.into(), Stage::Connected)
+        Self::new(socket, protocol, limits.into(), Phase::Connected)
     }
 
-    fn new(socket: S, protocol: P, mut limits: Arc<Limits>, stage: Stage) -> Self {
+    fn new(socket: S, protocol: P, mut limits: Arc<Limits>, phase: Phase) -> Self {
         if limits.when_full.is_none() {
-            Arc::make_mut(&mut limits).when_full = Some(match stage {
-                Stage::Connecting => WhenFull::Wait,
+            Arc::make_mut(&mut limits).when_full = Some(match phase {
+                Phase::Connecting => WhenFull::Wait,
                 _ => WhenFull::Disconnect,
             });
         }
         let outbox = Arc::new(Outbox::new(protocol.encoder(), limits));
-        let transient = Transient { stage, socket: Some(socket), ..Transient::default() };
+        let transient = Transient { phase, socket: Some(socket), ..Transient::default() };
         Self { protocol, outbox, transient: Some(Box::new(transient)) }
     }
 
@@ -108,14 +108,14 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self.transient_mut().fallback = None;
         let mut out = Vec::new();
         let ready = self.protocol.open(&mut out);
-        self.transient_mut().stage = Stage::Handshaking;
+        self.transient_mut().phase = Phase::Handshaking;
         self.outbox.push(out);
         self.flush_ahead()?;
         if ready { Ok(self.become_ready(registration)) } else { Ok(Opening::Handshaking) }
     }
 
     fn become_ready(&mut self, registration: &Registration<'_>) -> Opening {
-        self.transient_mut().stage = Stage::Open;
+        self.transient_mut().phase = Phase::Open;
         if !registration.is_provisional {
             self.open_outbox();
         }
@@ -182,13 +182,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        if self.stage() == Stage::Connecting {
+        if self.phase() == Phase::Connecting {
             if !self.go_on_connecting(io)? {
                 return Ok(Opening::Connecting);
             }
-            self.transient_mut().stage = Stage::Connected;
+            self.transient_mut().phase = Phase::Connected;
         }
-        if self.stage() == Stage::Connected {
+        if self.phase() == Phase::Connected {
             let opening = self.start_protocol(&io.registration)?;
             if opening == Opening::Ready {
                 return Ok(opening);
@@ -215,7 +215,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.outbox.set_notifier(registration.notifier());
         self.sole_socket()?.register(registration)?;
-        if self.stage() == Stage::Open {
+        if self.phase() == Phase::Open {
             self.open_outbox();
         }
         Ok(())
@@ -233,7 +233,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn next_address(&mut self, registration: &Registration<'_>) -> bool {
         let timed_out = || io::ErrorKind::TimedOut.into();
-        self.stage() == Stage::Connecting && self.next_socket(registration, timed_out()).is_ok()
+        self.phase() == Phase::Connecting && self.next_socket(registration, timed_out()).is_ok()
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
@@ -331,8 +331,8 @@ impl<S, P: Protocol> Engine<S, P> {
     }
 
     #[inline]
-    fn stage(&self) -> Stage {
-        self.transient.as_ref().map_or(Stage::Open, |transient| transient.stage)
+    fn phase(&self) -> Phase {
+        self.transient.as_ref().map_or(Phase::Open, |transient| transient.phase)
     }
 
     /// The socket, wherever it is.

@@ -9,7 +9,7 @@ use crate::reconnect::Backoff;
 use crate::send_status::SendStatus;
 use crate::simulation::World;
 use crate::simulation::chaos::nodes::{Chaos, HOSTS, lock};
-use crate::simulation::host::{Host, MAX_MESSAGE_BYTES, Stage};
+use crate::simulation::host::{Host, MAX_MESSAGE_BYTES, TrackState};
 
 /// The port of the first node; the others have the next ones.
 const PORT: u16 = 4000;
@@ -105,7 +105,7 @@ impl Chaos<'_> {
             NetEvent::Disconnected(_) => {
                 let status = host.send(endpoint, 0, true);
                 let track = &host.endpoints[&endpoint.resource_id().raw()];
-                assert!(track.stage != Stage::Ended || status == SendStatus::ResourceNotFound);
+                assert!(track.state != TrackState::Ended || status == SendStatus::ResourceNotFound);
             }
             NetEvent::Message(_, message) if world.choose(4) == 0 => {
                 host.send(endpoint, message.len(), world.choose(2) == 0);

@@ -8,7 +8,7 @@ use std::io;
 use crate::adapter::{Closing, Io};
 use crate::close_reason::CloseReason;
 use crate::stream::engine::Engine;
-use crate::stream::engine::transient::Stage;
+use crate::stream::engine::transient::Phase;
 use crate::stream::inbox::Inbox;
 use crate::stream::socket::read_some;
 use crate::stream::{Protocol, Stream};
@@ -28,16 +28,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             return Closing::Failed(failure); // Which threw away what waited.
         }
         let is_stalled = *reason == CloseReason::Stalled; // It would take nothing now, either.
-        if is_stalled || matches!(self.stage(), Stage::Connecting | Stage::Connected) {
+        if is_stalled || matches!(self.phase(), Phase::Connecting | Phase::Connected) {
             return Closing::Done;
         }
-        if !matches!(self.stage(), Stage::Finished | Stage::ShutDown) {
+        if !matches!(self.phase(), Phase::Finished | Phase::ShutDown) {
             self.outbox.forget_unless_open();
             self.say_goodbye(reason);
-            self.transient_mut().stage = Stage::Finished;
+            self.transient_mut().phase = Phase::Finished;
             self.transient_mut().inbox = Inbox::default();
         }
-        if self.stage() == Stage::Finished {
+        if self.phase() == Phase::Finished {
             let left = self.outbox.queued();
             if let Err(failure) = self.flush_ahead() {
                 let is_only_goodbye = left <= self.transient_mut().goodbye;
@@ -48,7 +48,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 let _ = self.discard(io, reason);
                 return Closing::Flushing;
             }
-            self.transient_mut().stage = Stage::ShutDown;
+            self.transient_mut().phase = Phase::ShutDown;
             if self.socket().and_then(Stream::shutdown_write).is_err() {
                 return Closing::Done;
             }
@@ -88,7 +88,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn say_goodbye(&mut self, reason: &CloseReason) {
-        let may_speak = matches!(self.stage(), Stage::Open | Stage::Handshaking)
+        let may_speak = matches!(self.phase(), Phase::Open | Phase::Handshaking)
             && !matches!(
                 reason,
                 CloseReason::PeerClosed

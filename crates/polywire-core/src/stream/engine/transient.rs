@@ -10,7 +10,7 @@ type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// How far a connection is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     Connecting,
     /// The stream is up, the protocol has not begun.
     Connected,
@@ -24,7 +24,7 @@ pub(super) enum Stage {
 
 /// Set apart, so that the many connections that are open and idle have no memory for it.
 pub(super) struct Transient<S> {
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     /// The socket until messages may flow.
     pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
@@ -42,7 +42,7 @@ impl<S> Transient<S> {
 
     /// Whether it holds nothing any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.stage == Stage::Open
+        self.phase == Phase::Open
             && self.socket.is_none()
             && self.fallback.is_none()
             && self.inbox.is_empty()
@@ -52,7 +52,7 @@ impl<S> Transient<S> {
 impl<S> Default for Transient<S> {
     fn default() -> Self {
         Self {
-            stage: Stage::Open,
+            phase: Phase::Open,
             socket: None,
             fallback: None,
             inbox: Inbox::default(),
