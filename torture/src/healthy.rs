@@ -228,7 +228,7 @@ impl Client {
         let reason = self.network().close_reason(endpoint);
         let mut notes = lock(&self.notes);
         notes.disconnected += 1;
-        // At the end the server stops, and so says goodbye.
+        // At the end the server stops, and so closes gracefully.
         if !notes.is_draining || endpoint != self.endpoint {
             notes.note_violation(|| format!("disconnected: {reason:?}"));
         }

@@ -275,7 +275,7 @@ impl NetworkController {
     /// is the listener's: [`disconnect`](Self::disconnect) takes an endpoint, and spares the listener.
     ///
     /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
-    /// default), and the protocol says goodbye; if something of it does not,
+    /// default), and the protocol's close frame, if it has one; if something of it does not,
     /// [`close_reason`](Self::close_reason) tells why afterwards. Returns whether there was such a
     /// resource; a connection whose `Disconnected` was delivered is one no more.
     pub fn remove(&self, resource_id: ResourceId) -> bool {

@@ -96,8 +96,8 @@ impl<S> NodeHandler<S> {
     }
 
     /// Ends the node after the event in hand. What was accepted for sending still goes out, within
-    /// the linger time, and every protocol says goodbye; then sockets close and the listener's
-    /// `for_each` returns. Calling it again changes nothing.
+    /// the linger time, and every protocol that has a close frame sends it; then sockets close and the
+    /// listener's `for_each` returns. Calling it again changes nothing.
     ///
     /// Where no thread runs the loop or has begun to, this runs it to its end by itself, and so waits for at
     /// most the linger time: what was sent goes out.

@@ -41,7 +41,7 @@ pub struct TcpSocketConfig {
     pub bind_device: Option<String>,
     /// `Some(Duration::ZERO)` resets the connection when it is closed, instead of ending it
     /// (`SO_LINGER`). Any other duration would make the loop wait and is an error of `connect` and
-    /// `listen`; the time for a polite end is [`Limits::linger`](polywire_core::Limits::linger).
+    /// `listen`; the time to close gracefully is [`Limits::linger`](polywire_core::Limits::linger).
     /// Default: `None`.
     pub so_linger: Option<Duration>,
     /// Bytes the system buffers for reading, for each connection (`SO_RCVBUF`). Default: the
@@ -156,7 +156,7 @@ impl TcpSocketConfig {
             // The system waits in close(2) for that long, of non-blocking sockets too.
             Some(_) => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "so_linger can only be zero: use Limits::linger for the time of a polite end",
+                "so_linger can only be zero: use Limits::linger for the time to close gracefully",
             )),
         }
     }

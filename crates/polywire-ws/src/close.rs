@@ -80,7 +80,7 @@ pub(crate) fn received(payload: &[u8]) -> End {
 }
 
 /// Appends the Close frame for an end that this side decided on, if there is one to be sent.
-pub(crate) fn say_goodbye(role: Role, reason: &CloseReason, out: &mut Vec<u8>) {
+pub(crate) fn write_close_frame(role: Role, reason: &CloseReason, out: &mut Vec<u8>) {
     let code = match reason {
         CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } | CloseReason::Reset => return,
         CloseReason::Removed => NORMAL,

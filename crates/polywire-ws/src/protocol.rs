@@ -128,7 +128,7 @@ impl Protocol for WsProtocol {
 
     fn close(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
         match (self.handshake.as_deref(), reason) {
-            (None, reason) => close::say_goodbye(self.session.settings().role, reason, out),
+            (None, reason) => close::write_close_frame(self.session.settings().role, reason, out),
             (Some(Handshake::Server(_)), CloseReason::HandshakeTimeout) => {
                 server::Handshake::timed_out(out);
             }

@@ -51,7 +51,7 @@ fn a_peer_that_closes_is_told_as_such() {
         let (endpoint, peer) = accepted(&node, transport, transport);
         assert_eq!(node.network().close_reason(endpoint), None, "it lives");
         drop(peer);
-        // Only WebSocket has a goodbye to miss.
+        // Only WebSocket has a close frame to miss.
         let expected = match transport {
             Transport::Ws => CloseReason::AbnormalClosure,
             _ => CloseReason::PeerClosed,

@@ -151,8 +151,8 @@ pub trait Remote: Send {
         Ok(())
     }
 
-    /// Ends the connection politely, in steps: what waits to be sent, the protocol's goodbye, the
-    /// end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
+    /// Closes the connection gracefully, in steps: what waits to be sent, the protocol's close
+    /// frame, the end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
     ///
     /// Called first when the endpoint is over (`reason` says why: the peer's own end among them),
     /// then at each readiness until it returns [`Closing::Done`] or [`Closing::Failed`], or

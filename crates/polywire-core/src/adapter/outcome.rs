@@ -53,7 +53,7 @@ pub enum Accepting {
     Exhausted,
 }
 
-/// How far a polite end is.
+/// How far a graceful close is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
     /// Bytes accepted for sending are still to be written.

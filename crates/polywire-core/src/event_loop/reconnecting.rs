@@ -36,7 +36,7 @@ impl EventLoop {
         if !failed && !entry.reopen() {
             return Some(resource);
         }
-        self.say_farewell(&mut resource, reason);
+        self.close_old_connection(&mut resource, reason);
         resource.wait_to_reconnect();
         self.shared.reasons.replace(entry.id, reason.clone());
         self.arm(&mut resource, delay);
@@ -51,7 +51,7 @@ impl EventLoop {
     }
 
     /// Gives the old connection one chance to write what it has to say; it is closed then.
-    fn say_farewell(&mut self, resource: &mut Resource, reason: &CloseReason) {
+    fn close_old_connection(&mut self, resource: &mut Resource, reason: &CloseReason) {
         let (id, budget) = (resource.entry.id, resource.entry.limits().read_budget);
         if let Some(remote) = &mut resource.remote {
             let parts = (&mut *self.buffer, &self.poller, &*self.shared);

@@ -146,7 +146,7 @@ fn assert_echoed(server: &Host, client: &Host) {
     assert_eq!(received(client), sent, "messages that came back");
 }
 
-/// The side that did not close saw a polite end.
+/// The side that did not close saw a graceful close.
 fn assert_ended_well(closer: Closer, server: &Host, client: &Host) {
     let told = if closer == Closer::Client { server } else { client };
     for track in told.endpoints.values() {

@@ -258,7 +258,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
     }
 
-    /// As [`push`](Self::push), for the last words: no limit may cost the messages before them.
+    /// As [`push`](Self::push), for the close frame: no limit may cost the messages before them.
     pub(super) fn push_last(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
         if !bytes.is_empty() && state.failure().is_none() {

@@ -45,7 +45,7 @@ pub trait Protocol: Send + 'static {
     /// # Errors
     ///
     /// Ends the endpoint with that reason; [`CloseReason::PeerClosed`] or
-    /// [`CloseReason::PeerClosedWith`] for the peer's own polite end. Memory set aside must be
+    /// [`CloseReason::PeerClosedWith`] for the peer's own graceful close. Memory set aside must be
     /// bounded by what has been received, never by a length that the peer wrote.
     fn decode<'a>(
         &'a mut self,
@@ -83,7 +83,7 @@ pub trait Protocol: Send + 'static {
         }
     }
 
-    /// This side ends the connection for `reason`; `out` takes the protocol's goodbye.
+    /// This side ends the connection for `reason`; `out` takes the protocol's close frame.
     ///
     /// Called at most once, and not after an error of `decode`.
     fn close(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {

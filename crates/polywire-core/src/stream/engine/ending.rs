@@ -1,4 +1,4 @@
-//! The polite end of a stream.
+//! The graceful close of a stream.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ const MAX_DISCARDED_BYTES_AT_STOP: usize = 128 << 10;
 const STILL_SENDING_BYTES: usize = 64 << 10;
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
-    /// The next step: what waits, the goodbye, the end of the stream, the peer's own end.
+    /// The next step: what waits, the close frame, the end of the stream, the peer's own end.
     pub(super) fn go_on_ending(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         if let Some(failure) = self.outbox.failure() {
             return Closing::Failed(failure); // Which threw away what waited.
@@ -33,15 +33,15 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         if !matches!(self.phase(), Phase::Finished | Phase::ShutDown) {
             self.outbox.forget_unless_open();
-            self.say_goodbye(reason);
+            self.queue_close_frame(reason);
             self.transient_mut().phase = Phase::Finished;
             self.transient_mut().inbox = Inbox::default();
         }
         if self.phase() == Phase::Finished {
             let left = self.outbox.queued();
             if let Err(failure) = self.flush_ahead() {
-                let is_only_goodbye = left <= self.transient_mut().goodbye;
-                return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
+                let is_only_close_frame = left <= self.transient_mut().close_frame_bytes;
+                return if is_only_close_frame { Closing::Done } else { Closing::Failed(failure) };
             }
             if !self.outbox.is_drained() {
                 // A peer that only reads once it is read would wait for ever otherwise.
@@ -87,7 +87,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if is_stopped { Closing::Done } else { Closing::AwaitingPeer }
     }
 
-    fn say_goodbye(&mut self, reason: &CloseReason) {
+    fn queue_close_frame(&mut self, reason: &CloseReason) {
         let may_speak = matches!(self.phase(), Phase::Open | Phase::Handshaking)
             && !matches!(
                 reason,
@@ -109,7 +109,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if may_speak {
             let mut out = Vec::new();
             self.protocol.close(reason, &mut out);
-            self.transient_mut().goodbye = out.len();
+            self.transient_mut().close_frame_bytes = out.len();
             self.outbox.push_last(out);
         }
     }

@@ -16,7 +16,7 @@ pub(super) enum Phase {
     Connected,
     Handshaking,
     Open,
-    /// The protocol has said its last words, or may not say any.
+    /// The protocol's close frame is queued, or it may not send one.
     Finished,
     /// The sending side of the stream is shut down as well.
     ShutDown,
@@ -29,8 +29,8 @@ pub(super) struct Transient<S> {
     pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
     pub(super) inbox: Inbox,
-    /// Bytes of the protocol's last words.
-    pub(super) goodbye: usize,
+    /// Length of the protocol's close frame.
+    pub(super) close_frame_bytes: usize,
     /// Bytes read after the end.
     pub(super) discarded: usize,
 }
@@ -56,7 +56,7 @@ impl<S> Default for Transient<S> {
             socket: None,
             fallback: None,
             inbox: Inbox::default(),
-            goodbye: 0,
+            close_frame_bytes: 0,
             discarded: 0,
         }
     }
