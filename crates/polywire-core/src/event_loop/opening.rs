@@ -103,7 +103,7 @@ impl EventLoop {
         }
         resource.stage = Stage::Ready;
         resource.set_deadline(None);
-        resource.settle();
+        resource.shrink();
         self.end_handshake(&resource);
         self.watch(&mut resource, Read::default());
         let is_crowded = resource.is_crowded();

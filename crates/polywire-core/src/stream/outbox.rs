@@ -202,8 +202,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             Writer::None | Writer::LoopDelayed if is_served(self.place()) => {
                 state.writer = Writer::Loop;
             }
-            Writer::None => state.hurry_loop(),
-            Writer::LoopDelayed if state.loop_runs_here() => state.hurry_loop(),
+            Writer::None => state.request_flush(),
+            Writer::LoopDelayed if state.loop_runs_here() => state.request_flush(),
             _ => {}
         }
     }
@@ -314,7 +314,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let mut batch = state.take_batch();
             if batch.is_empty() {
                 if !loop_comes {
-                    self.come_to_rest(&mut state);
+                    self.set_idle(&mut state);
                 }
                 return Ok(());
             }
@@ -342,7 +342,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     return Ok(());
                 }
                 Ok(()) if state.queued() == 0 => {
-                    self.come_to_rest(&mut state);
+                    self.set_idle(&mut state);
                     return Ok(());
                 }
                 // Sent meanwhile, by other threads.
@@ -378,10 +378,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Nothing waits any more, but for messages that wait for the handshake: whoever sends next
     /// writes.
     #[inline]
-    fn come_to_rest(&self, state: &mut State) {
+    fn set_idle(&self, state: &mut State) {
         self.waits.store(state.queued() > 0, Ordering::Release);
         state.writer = Writer::None;
-        state.settle();
+        state.shrink();
         state.note_write();
         state.tell_closing_loop();
     }

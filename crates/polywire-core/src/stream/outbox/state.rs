@@ -162,7 +162,7 @@ impl State {
 
     /// Owns no memory from now on if nothing waits. Not while somebody writes what waited.
     #[inline]
-    pub(super) fn settle(&mut self) {
+    pub(super) fn shrink(&mut self) {
         let is_idle = |waiting: &mut Box<Waiting>| waiting.queued == 0 && waiting.failure.is_none();
         if let Some(waiting) = self.waiting.take_if(is_idle) {
             waiting.give_back();
@@ -460,7 +460,7 @@ impl State {
 
     /// Makes it the loop's turn, and tells it, unless it knows.
     #[inline]
-    pub(super) fn hurry_loop(&mut self) {
+    pub(super) fn request_flush(&mut self) {
         let (Writer::None | Writer::LoopDelayed, Some(notifier)) = (self.writer, &self.notifier)
         else {
             return;
