@@ -19,9 +19,9 @@ thread_local! {
     static SERVED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How close messages of one thread follow each other to be left to the loop for a moment: less than a
-/// write takes.
-const CLOSE: Duration =
+/// Messages of one thread that follow each other within this time are left to the loop for a moment.
+/// It is less than a write takes.
+const BURST_GAP: Duration =
     if cfg!(all(test, polywire_loom)) { Duration::MAX } else { Duration::from_micros(5) };
 
 /// The current thread is about to run a callback for its loop.
@@ -49,7 +49,7 @@ pub(crate) fn sends_in_a_row(clock: &Clock) -> bool {
     SENT.with(|sent| {
         let Some(before) = sent.get() else { return false };
         let now = clock.now();
-        let is_close = now.saturating_duration_since(before) < CLOSE;
+        let is_close = now.saturating_duration_since(before) < BURST_GAP;
         if is_close {
             sent.set(Some(now));
         }
