@@ -49,12 +49,12 @@ use resource::{Resource, Stage};
 pub(crate) use time_slice::TimeSlice;
 
 /// Bytes of the buffer that every read of the loop goes to.
-const BUFFER: usize = 256 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes that a turn reads of all connections together, shared out evenly among those that are ready:
 /// whoever sends little waits for no more than this, however many others flood.
-const TURN: usize = 1 << 20;
+const TURN_READ_BUDGET: usize = 1 << 20;
 /// The least that a connection may take in a turn.
-const LEAST_SHARE: usize = 64 << 10;
+const MIN_SHARE_BYTES: usize = 64 << 10;
 /// Times in a row that the loop reads on without asking the poller. Each brings little, so others wait
 /// no longer than for a full turn.
 const MAX_POLLS_SKIPPED: usize = 16;
@@ -146,8 +146,8 @@ impl EventLoop {
             coalescing: Coalescing::default(),
             told_at: None,
             slice: TimeSlice::endless(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            share: TURN,
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            share: TURN_READ_BUDGET,
             polled: Vec::new(),
             holding: false,
             has_kept_events: false,
@@ -377,7 +377,11 @@ impl EventLoop {
             return; // Only rung, mostly.
         }
         // Most turns serve one, and a division takes as long as much of a turn.
-        self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
+        self.share = if ready <= 1 {
+            TURN_READ_BUDGET
+        } else {
+            (TURN_READ_BUDGET / ready).max(MIN_SHARE_BYTES)
+        };
         self.become_busy();
         self.slice.restart();
         if ready > 1 {

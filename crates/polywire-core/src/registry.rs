@@ -166,7 +166,7 @@ pub(crate) struct NewEntry {
 
 /// Slots that are made at a time: the vector of blocks takes memory of its own for each, and for some
 /// that are not there yet.
-const BLOCK: usize = if cfg!(all(test, polywire_loom)) { 1 } else { 32 };
+const BLOCK_SLOTS: usize = if cfg!(all(test, polywire_loom)) { 1 } else { 32 };
 
 /// All entries of a node.
 ///
@@ -217,10 +217,10 @@ impl Registry {
         if index >= ResourceId::MAX_SLOTS {
             return None;
         }
-        if self.blocks.get(index / BLOCK).is_none() {
+        if self.blocks.get(index / BLOCK_SLOTS).is_none() {
             let _growing = lock(&self.growing);
-            while self.blocks.get(index / BLOCK).is_none() {
-                self.blocks.push((0..BLOCK).map(|_| ArcSwapOption::default()).collect());
+            while self.blocks.get(index / BLOCK_SLOTS).is_none() {
+                self.blocks.push((0..BLOCK_SLOTS).map(|_| ArcSwapOption::default()).collect());
             }
         }
         Some(index as u32)
@@ -228,7 +228,7 @@ impl Registry {
 
     #[inline]
     fn slot(&self, id: ResourceId) -> Option<&ArcSwapOption<Entry>> {
-        self.blocks.get(id.slot() / BLOCK)?.get(id.slot() % BLOCK)
+        self.blocks.get(id.slot() / BLOCK_SLOTS)?.get(id.slot() % BLOCK_SLOTS)
     }
 
     /// As [`with`](Self::with), for any entry.
@@ -388,12 +388,12 @@ mod tests {
     fn threads_that_need_new_slots_at_once_get_one_each() {
         let registry = Registry::default();
         let ids = std::thread::scope(|scope| {
-            let some = || (0..3 * BLOCK).map(|_| insert(&registry)).collect::<Vec<_>>();
+            let some = || (0..3 * BLOCK_SLOTS).map(|_| insert(&registry)).collect::<Vec<_>>();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(some)).collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         let slots: HashSet<_> = ids.iter().map(|id| id.slot()).collect();
-        assert_eq!(slots, (0..12 * BLOCK).collect());
+        assert_eq!(slots, (0..12 * BLOCK_SLOTS).collect());
         assert_eq!(registry.blocks.count(), 12);
         assert!(ids.iter().all(|&id| registry.with(id, |entry| entry.id) == Some(id)));
     }

@@ -30,14 +30,14 @@ use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::writer::Writer;
 
 use chunks::CHUNK_BYTES;
-use state::{MUCH, State, WRITE, WhenWritable};
+use state::{COALESCE_BYTES, State, THREAD_WRITE_BYTES, WhenWritable};
 use writing::write_all;
 
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
-const GATHERED: usize = 4096;
+const MAX_COALESCED_MESSAGE_BYTES: usize = 4096;
 
 /// Batches that one flush writes at most, each what was sent during the write before.
-const ROUNDS: usize = 8;
+const WRITES_PER_FLUSH: usize = 8;
 
 pub(super) struct Outbox<S, E> {
     encoder: E,
@@ -174,10 +174,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             Writer::None if gathering() == Gathering::UntilFlush => queued >= CHUNK_BYTES,
             Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
             Writer::LoopDelayed if !runs_here => {
-                if queued >= WRITE && before < WRITE {
+                if queued >= COALESCE_BYTES && before < COALESCE_BYTES {
                     state.end_moment();
                 }
-                queued >= MUCH
+                queued >= THREAD_WRITE_BYTES
             }
             // The loop does not come to it meanwhile. What a read brings in many messages is written
             // when it is done, unless it is very much.
@@ -222,9 +222,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         match gathering() {
             // Another node's callback may not come to this loop soon.
             Gathering::UntilLoop if runs_here => true,
-            Gathering::UntilFlush => len <= GATHERED,
-            _ if runs_here => state.gathers_in_callback() && len <= GATHERED,
-            _ => len <= GATHERED && self.is_to_leave(state),
+            Gathering::UntilFlush => len <= MAX_COALESCED_MESSAGE_BYTES,
+            _ if runs_here => state.gathers_in_callback() && len <= MAX_COALESCED_MESSAGE_BYTES,
+            _ => len <= MAX_COALESCED_MESSAGE_BYTES && self.is_to_leave(state),
         }
     }
 
@@ -250,7 +250,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// As [`push`](Self::push), for an answer to the peer. Of a peer that sends what is to be answered
-    /// and does not read, no more than [`ANSWERS`] and the latest answer are kept.
+    /// and does not read, no more than [`MAX_ANSWER_BYTES`] and the latest answer are kept.
     pub(super) fn push_answer(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
         if state.failure().is_none() && !state.replace_answer(&bytes) {
@@ -302,7 +302,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     fn write_waiting(&self, socket: &S) -> Result<(), CloseReason> {
-        for _ in 0..ROUNDS {
+        for _ in 0..WRITES_PER_FLUSH {
             let mut state = self.lock();
             if let Some(failure) = state.failure() {
                 return Err(failure.clone());
@@ -337,7 +337,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let again = state.writer.finish();
             match result {
                 // Unless the loop came meanwhile, and left it to this thread.
-                Ok(()) if loop_comes && !again && state.queued() < WRITE => {
+                Ok(()) if loop_comes && !again && state.queued() < COALESCE_BYTES => {
                     state.writer = Writer::LoopDelayed;
                     return Ok(());
                 }
@@ -346,7 +346,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                     return Ok(());
                 }
                 // Sent meanwhile, by other threads.
-                Ok(()) if state.queued() < WRITE && state.leave_for_a_moment() => return Ok(()),
+                Ok(()) if state.queued() < COALESCE_BYTES && state.leave_for_a_moment() => {
+                    return Ok(());
+                }
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.note_full();

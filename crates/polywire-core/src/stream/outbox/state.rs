@@ -16,17 +16,17 @@ use crate::writer::Writer;
 
 /// Bytes of messages that other threads than the loop's gather for one write: the system copies as
 /// much in the time that a call takes.
-pub(super) const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
+pub(super) const COALESCE_BYTES: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
 
 /// Bytes of such messages that a thread writes by itself, if the loop has not come to them.
-pub(super) const MUCH: usize = 4 * WRITE;
+pub(super) const THREAD_WRITE_BYTES: usize = 4 * COALESCE_BYTES;
 
 /// Bytes of answers that wait to be written: behind so many a later one replaces the one before it, as
 /// RFC 6455 section 5.5.3 allows for pongs.
-pub(super) const ANSWERS: usize = 4096;
+pub(super) const MAX_ANSWER_BYTES: usize = 4096;
 
 /// What a frame has beside its message, mostly.
-const LONGEST_HEADER: usize = 16;
+const TYPICAL_HEADER_BYTES: usize = 16;
 
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
@@ -255,7 +255,7 @@ impl State {
             waiting.answers = 0;
         }
         let queued = waiting.queued;
-        if waiting.answer.is_empty() && waiting.answers + answer.len() <= ANSWERS {
+        if waiting.answer.is_empty() && waiting.answers + answer.len() <= MAX_ANSWER_BYTES {
             waiting.answers += answer.len();
             waiting.answers_end = waiting.written + (queued + answer.len()) as u64;
             return false;
@@ -344,11 +344,11 @@ impl State {
         let queued = waiting.queued.saturating_add(len);
         let most = match self.writer {
             Writer::Loop | Writer::Thread | Writer::ThreadAgain => most,
-            Writer::LoopDelayed => most.min(MUCH),
+            Writer::LoopDelayed => most.min(THREAD_WRITE_BYTES),
             Writer::None => return false,
         };
         queued <= most
-            && (queued + LONGEST_HEADER) / WRITE == waiting.queued / WRITE
+            && (queued + TYPICAL_HEADER_BYTES) / COALESCE_BYTES == waiting.queued / COALESCE_BYTES
             && !self.ended
             && waiting.failure.is_none()
             && self.node_has_room(len)
@@ -388,7 +388,7 @@ impl State {
             self.queue_long(encoder, message, hard_limit);
             return true;
         }
-        let room = message.len() + LONGEST_HEADER;
+        let room = message.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK_BYTES);
         let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
@@ -401,7 +401,7 @@ impl State {
     /// its own prefix: two framings must not be mixed.
     #[inline(never)]
     fn queue_first(&mut self, encoder: &impl Encoder, message: &[u8], hard_limit: usize) -> bool {
-        let room = message.len() + LONGEST_HEADER;
+        let room = message.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let bytes = waiting.ahead.memory(room.max(MIN_CHUNK_BYTES));
         let mut chunk = Chunk { bytes, start: 0 };

@@ -165,7 +165,7 @@ fn a_sender_writes_what_has_gathered_if_it_is_enough() {
             assert!(scope.spawn(send).join().unwrap());
         });
     };
-    send(&[&[7; 99][..]; MUCH.div_ceil(100)]);
+    send(&[&[7; 99][..]; THREAD_WRITE_BYTES.div_ceil(100)]);
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 2);
     assert!(notifications.is_empty(), "the loop is not called");
     send(&[b"more"]);
@@ -483,7 +483,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     outbox.send(b"before", true);
     for number in 0..10_000_u32 {
         outbox.push_answer(number.to_be_bytes().to_vec());
-        assert!(outbox.queued() <= 7 + state::ANSWERS + 4);
+        assert!(outbox.queued() <= 7 + state::MAX_ANSWER_BYTES + 4);
     }
     outbox.send(b"behind", true);
     pipe.make_room();
@@ -492,7 +492,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     let taken = std::mem::take(&mut *pipe.taken.lock().unwrap());
     assert_eq!(taken[..7 + 4], *b"\x06before\0\0\0\0");
     assert!(taken.ends_with(&9999_u32.to_be_bytes()));
-    assert_eq!(taken.len(), 7 + state::ANSWERS + 7 + 4);
+    assert_eq!(taken.len(), 7 + state::MAX_ANSWER_BYTES + 7 + 4);
 
     // Those to come are all sent again.
     (0..3_u32).for_each(|number| outbox.push_answer(number.to_be_bytes().to_vec()));
