@@ -185,8 +185,8 @@ impl NetworkController {
             limits: local.limits(),
             sender: local.sender(),
         })?;
-        let ids = (entry.id, entry.addr.socket_addr());
-        tracing::debug!(listener = %entry.id, addr = %entry.addr, "listening");
+        let ids = (entry.id, entry.profile.socket_addr());
+        tracing::debug!(listener = %entry.id, addr = %entry.profile, "listening");
         if let Some(closer) = local.closer() {
             self.shared.note_closer(entry.id, closer);
         }
@@ -352,7 +352,7 @@ impl NetworkController {
         if id.is_local() {
             return Some(RemoteAddr::Socket(endpoint.addr()));
         }
-        self.shared.registry.with(id, |entry| match entry.addr.to_remote_addr() {
+        self.shared.registry.with(id, |entry| match entry.profile.to_remote_addr() {
             RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
             name => name,
         })
@@ -492,7 +492,7 @@ impl NetworkController {
         })?;
         sender.attach(Notifier::new(Arc::clone(&self.shared.notifications), entry.id));
         let local = *local.socket_addr();
-        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
+        tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %local, "connecting");
         Ok((entry, New { remote, reconnect }, local))
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use crate::adapter::Sender;
-use crate::address::{CompactAddr, RemoteAddr};
+use crate::address::{Profile, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -36,8 +36,8 @@ pub(crate) enum EntryState {
 /// What any thread knows of one listener or connection.
 pub(crate) struct Entry {
     pub(crate) id: ResourceId,
-    /// Whom it talks to, or where it listens; the limits are beside it.
-    pub(crate) addr: CompactAddr<Arc<Limits>>,
+    /// Whom it talks to, or where it listens, and its limits.
+    pub(crate) profile: Profile<Arc<Limits>>,
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
     state: AtomicU8,
@@ -57,7 +57,7 @@ pub(crate) type SharedEntry = SlimArc<Entry>;
 impl Entry {
     #[inline]
     pub(crate) fn limits(&self) -> &Arc<Limits> {
-        self.addr.beside()
+        self.profile.limits()
     }
 
     #[inline]
@@ -82,7 +82,7 @@ impl Entry {
     /// Whether messages for `endpoint` may be sent by it, at the address that it was made with.
     #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
     fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || self.addr.is_of(&endpoint))
+        !self.is_over() && (self.id.is_local() || self.profile.is_of(&endpoint))
     }
 
     #[inline]
@@ -149,7 +149,7 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("id", &self.id)
-            .field("addr", &self.addr)
+            .field("profile", &self.profile)
             .field("state", &self.state())
             .finish_non_exhaustive()
     }
@@ -199,7 +199,7 @@ impl Registry {
         };
         let entry = SharedEntry::new(Entry {
             id: ResourceId::new(new.tag, new.kind, index, generation),
-            addr: CompactAddr::new(new.addr, new.limits),
+            profile: Profile::new(new.addr, new.limits),
             sender: new.sender,
             state: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
@@ -261,7 +261,7 @@ impl Registry {
     #[inline]
     pub(crate) fn peer_addr(&self, entry: &Entry) -> SocketAddr {
         match entry.is_elsewhere() {
-            false => entry.addr.socket_addr(),
+            false => entry.profile.socket_addr(),
             true => self.other_addr(entry),
         }
     }
@@ -269,13 +269,13 @@ impl Registry {
     #[cold]
     fn other_addr(&self, entry: &Entry) -> SocketAddr {
         let addr = self.elsewhere().get(&entry.id).copied();
-        addr.unwrap_or_else(|| entry.addr.socket_addr())
+        addr.unwrap_or_else(|| entry.profile.socket_addr())
     }
 
     /// A connection is connected to that address, if it has any.
     pub(crate) fn note_peer_addr(&self, entry: &Entry, addr: Option<SocketAddr>) {
         let Some(addr) = addr else { return };
-        let is_elsewhere = addr != entry.addr.socket_addr();
+        let is_elsewhere = addr != entry.profile.socket_addr();
         if is_elsewhere {
             self.elsewhere().insert(entry.id, addr);
         }
@@ -314,7 +314,7 @@ impl Registry {
         let Some(peer) = self.with(id, |entry| self.peer_addr(entry)) else { return false };
         let (local, peer) = (canonical(local), canonical(peer));
         let is_other_end = |entry: &Entry| {
-            let addr = canonical(entry.addr.socket_addr());
+            let addr = canonical(entry.profile.socket_addr());
             if entry.id.is_remote() {
                 return addr == local;
             }

@@ -116,7 +116,7 @@ impl EventLoop {
         let endpoint = self.shared.registry.endpoint(&entry);
         match origin {
             Origin::Accepted(listener) => {
-                tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %listener, "accepted");
+                tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %listener, "accepted");
                 self.emit(NetEvent::Accepted(endpoint, listener), callback);
             }
             Origin::Connected(outcome) => {
@@ -142,7 +142,7 @@ impl EventLoop {
         let origin = resource.take_origin(&self.admissions);
         self.close(resource, reason.clone());
         if let Origin::Connected(_) = origin {
-            tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connect failed");
+            tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "connect failed");
         }
         match origin {
             Origin::Connected(Some(outcome)) => {
@@ -155,7 +155,7 @@ impl EventLoop {
             Origin::Connected(None) => {}
             Origin::Accepted(listener) => {
                 self.shared.counters.refused.add_alone(1);
-                tracing::debug!(%listener, peer = %entry.addr, %reason, "handshake failed");
+                tracing::debug!(%listener, peer = %entry.profile, %reason, "handshake failed");
             }
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn wait_until_ready(
     result.map_err(|reason| {
         entry.end();
         shared.reasons.record(entry.id, reason.clone());
-        reason.at(&entry.addr)
+        reason.at(&entry.profile)
     })
 }
 
