@@ -199,7 +199,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline]
     fn call_loop(&self, state: &mut State) {
         match state.writer {
-            Writer::None | Writer::LoopDelayed if is_served(self.place()) => {
+            Writer::None | Writer::LoopDelayed if is_served(self.key()) => {
                 state.writer = Writer::Loop;
             }
             Writer::None => state.request_flush(),
@@ -212,7 +212,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// it right after.
     #[inline]
     pub(super) fn serve(&self) -> Served {
-        serve(self.place())
+        serve(self.key())
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.
@@ -553,7 +553,7 @@ impl<S, E> Outbox<S, E> {
     }
 
     /// What tells it from all others.
-    fn place(&self) -> usize {
+    fn key(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
