@@ -15,8 +15,8 @@ thread_local! {
     /// When this thread sent beside a loop last.
     static SENT: Cell<Option<Instant>> = const { Cell::new(None) };
     static GATHERING: Cell<Gathering> = const { Cell::new(Gathering::No) };
-    /// The address of the outbox that this thread flushes next, whatever happens; 0 for none.
-    static SERVED: Cell<usize> = const { Cell::new(0) };
+    /// The key of the outbox that this thread flushes next, whatever happens; 0 for none.
+    static FLUSHED_NEXT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Messages of one thread that follow each other within this time are left to the loop for a moment.
@@ -155,22 +155,22 @@ fn while_gathering<R>(how: Gathering, act: impl FnOnce() -> R) -> R {
 }
 
 /// While it lives, the current thread is about to flush one outbox, which needs not call the loop.
-pub(crate) struct Served(usize);
+pub(crate) struct FlushGuard(usize);
 
-/// Notes that the current thread flushes the outbox at that address next, whatever happens.
+/// The current thread flushes the outbox of this key next, whatever happens.
 #[inline]
-pub(crate) fn serve(outbox: usize) -> Served {
-    Served(SERVED.with(|served| served.replace(outbox)))
+pub(crate) fn flush_guard(outbox: usize) -> FlushGuard {
+    FlushGuard(FLUSHED_NEXT.with(|next| next.replace(outbox)))
 }
 
-/// Whether the current thread flushes the outbox at that address next.
+/// Whether the current thread flushes the outbox of this key next.
 #[inline]
-pub(crate) fn is_served(outbox: usize) -> bool {
-    SERVED.with(Cell::get) == outbox
+pub(crate) fn is_flushed_next(outbox: usize) -> bool {
+    FLUSHED_NEXT.with(Cell::get) == outbox
 }
 
-impl Drop for Served {
+impl Drop for FlushGuard {
     fn drop(&mut self) {
-        SERVED.with(|served| served.set(self.0));
+        FLUSHED_NEXT.with(|next| next.set(self.0));
     }
 }

@@ -237,7 +237,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
-        let served = self.outbox.serve();
+        let guard = self.outbox.flush_guard();
         let read = self.read(io, sink);
         io.half_received = self.half_received();
         let received = match read {
@@ -248,7 +248,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
             Ok(Stop::Sink | Stop::Ready) => Received::Unfinished,
             Err(reason) => Received::Ended(reason),
         };
-        drop(served);
+        drop(guard);
         match self.write() {
             Err(reason) if !matches!(received, Received::Ended(_)) => Received::Ended(reason),
             _ => received,

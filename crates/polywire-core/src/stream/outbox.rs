@@ -20,7 +20,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
-use crate::loop_thread::{Gathering, Served, gathering, is_served, sends_in_a_row, serve};
+use crate::loop_thread::{
+    FlushGuard, Gathering, flush_guard, gathering, is_flushed_next, sends_in_a_row,
+};
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::send_status::SendStatus;
@@ -199,7 +201,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline]
     fn call_loop(&self, state: &mut State) {
         match state.writer {
-            Writer::None | Writer::LoopDelayed if is_served(self.key()) => {
+            Writer::None | Writer::LoopDelayed if is_flushed_next(self.key()) => {
                 state.writer = Writer::Loop;
             }
             Writer::None => state.request_flush(),
@@ -211,8 +213,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Has the current thread alone see to the outbox while what is returned lives: it must flush
     /// it right after.
     #[inline]
-    pub(super) fn serve(&self) -> Served {
-        serve(self.key())
+    pub(super) fn flush_guard(&self) -> FlushGuard {
+        flush_guard(self.key())
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.

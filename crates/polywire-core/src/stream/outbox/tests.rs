@@ -455,24 +455,24 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
 }
 
 #[test]
-fn an_outbox_that_is_served_does_not_call_the_loop() {
-    let (served, pipe, notifications) = open(usize::MAX, &Limits::default());
+fn an_outbox_that_is_flushed_next_does_not_call_the_loop() {
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     let (other, _, notifications_of_other) = open(usize::MAX, &Limits::default());
     notifications.set_running(true);
     notifications_of_other.set_running(true);
-    let serving = served.serve();
+    let guard = outbox.flush_guard();
     let mut gather = GatherForLoop::default();
     gather.set(true);
-    assert_eq!(served.send(b"first", true), SendStatus::Sent);
+    assert_eq!(outbox.send(b"first", true), SendStatus::Sent);
     assert_eq!(other.send(b"elsewhere", true), SendStatus::Sent);
     gather.set(false);
-    assert_eq!(served.send(b"last", true), SendStatus::Sent);
+    assert_eq!(outbox.send(b"last", true), SendStatus::Sent);
     assert!(notifications.is_empty());
     assert!(!notifications_of_other.is_empty());
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 0);
-    drop(serving);
+    drop(guard);
 
-    served.flush().unwrap();
+    outbox.flush().unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x04last");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
 }
