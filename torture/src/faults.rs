@@ -34,7 +34,7 @@ use shared::Shared;
 pub(crate) use client::source_of;
 
 /// Fault clients at a time.
-const THREADS: usize = 32;
+const CLIENTS: usize = 32;
 
 /// A way to misbehave.
 pub(crate) struct Kind {
@@ -83,7 +83,7 @@ impl FaultClients {
     /// has begun has ended when this returns.
     pub(crate) fn run_until(&self, until: Instant) {
         thread::scope(|scope| {
-            for _ in 0..THREADS {
+            for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     while Instant::now() < until {
                         self.run_client(self.next_client.fetch_add(1, Ordering::Relaxed), until);

@@ -16,7 +16,7 @@ use crate::random::Random;
 /// Violations that are kept; of one cause there may be thousands.
 const MAX_VIOLATIONS: usize = 5;
 /// The longest pause between two pings, in milliseconds.
-const MAX_PAUSE: u64 = 40;
+const MAX_PAUSE_MS: u64 = 40;
 
 /// One healthy client, on a thread of its own.
 pub(crate) struct HealthyClient {
@@ -194,7 +194,7 @@ impl Client {
         for _ in 0..count {
             self.send_one();
         }
-        let pause = Duration::from_millis(self.random.range(1, MAX_PAUSE));
+        let pause = Duration::from_millis(self.random.range(1, MAX_PAUSE_MS));
         self.handler.signals().send_with_timer(Signal::Ping, pause);
     }
 
@@ -228,7 +228,7 @@ impl Client {
         let reason = self.network().close_reason(endpoint);
         let mut notes = lock(&self.notes);
         notes.disconnected += 1;
-        // At the end the server stops, and so says goodbye.
+        // At the end the server stops, and so closes gracefully.
         if !notes.is_draining || endpoint != self.endpoint {
             notes.note_violation(|| format!("disconnected: {reason:?}"));
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::server::Way;
 
 /// Descriptors the server may have: fewer than a connection flood opens.
-const DESCRIPTORS: u32 = 200;
+const MAX_DESCRIPTORS: u32 = 200;
 /// Until a question to the server counts as unanswered, or its end as not coming.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -31,7 +31,7 @@ impl Server {
     pub(crate) fn start(way: Way) -> io::Result<Self> {
         let mut child = Command::new("sh")
             .arg("-c")
-            .arg(format!("ulimit -n {DESCRIPTORS} && exec \"$0\" --server {way}"))
+            .arg(format!("ulimit -n {MAX_DESCRIPTORS} && exec \"$0\" --server {way}"))
             .arg(std::env::current_exe()?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -88,14 +88,14 @@ fn tell(name: &str, transport: Transport, result: &Result<Progress, String>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use progress::PATIENCE;
+    use progress::MAX_SILENCE;
 
     #[test]
     fn every_program_goes_on_for_a_moment() {
         for kind in KINDS {
             let progress =
                 (kind.run)(Transport::FramedTcp, Instant::now() + MAX_STALL / 5).unwrap();
-            assert!(progress.stall < PATIENCE, "{}", kind.name);
+            assert!(progress.stall < MAX_SILENCE, "{}", kind.name);
         }
     }
 }

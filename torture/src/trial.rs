@@ -16,18 +16,18 @@ use crate::soak;
 /// takes at the end is held against the most before, for the allocator has its ups and downs.
 const PARTS: [&str; 3] = ["after a third", "after two thirds", "after"];
 /// What the server may have grown by after the first parts, besides a fifth.
-const GROWTH: u64 = 8 << 20;
+const MAX_GROWTH_BYTES: u64 = 8 << 20;
 /// The length from which a run tells a leak from the allocator's own ups and downs.
-const LONG: Duration = Duration::from_secs(180);
+const LONG_RUN: Duration = Duration::from_secs(180);
 /// The same in such a run, besides a fiftieth: what may wait for two peers, which the allocator may
 /// keep when they are gone. Some 13,000 connections come and go in a part of two minutes' run, so two
 /// hundred bytes that each left behind would show.
-const GROWTH_IF_LONG: u64 = 2 << 20;
+const MAX_GROWTH_BYTES_IF_LONG: u64 = 2 << 20;
 /// The slowest answer but for one in a hundred, or in ten where the server is stopped now and then. A quiet
 /// machine stays below a hundredth of this; a shared one has its own pauses.
 const MAX_LATENCY: Duration = Duration::from_millis(250);
 /// How long the server is stopped: longer than handshakes may take.
-const STOPPED: Duration = Duration::from_millis(1500);
+const STOP_DURATION: Duration = Duration::from_millis(1500);
 /// Hundredths of a second of a processor that an idle server may use in half a second.
 const MAX_IDLE_TICKS: u64 = 5;
 /// How long `stop` may take, in milliseconds.
@@ -136,7 +136,7 @@ impl Trial {
             let stopping = scope.spawn(|| {
                 thread::sleep(part / 3);
                 self.server.signal("-STOP")?;
-                thread::sleep(STOPPED);
+                thread::sleep(STOP_DURATION);
                 self.server.signal("-CONT")
             });
             self.fault_clients.run_until(until);
@@ -230,19 +230,23 @@ impl Trial {
 
 /// What may be resident at the end if so much was before.
 fn most_resident(usual: u64, duration: Duration) -> u64 {
-    if duration < LONG { usual / 5 * 6 + GROWTH } else { usual / 50 * 51 + GROWTH_IF_LONG }
+    if duration < LONG_RUN {
+        usual / 5 * 6 + MAX_GROWTH_BYTES
+    } else {
+        usual / 50 * 51 + MAX_GROWTH_BYTES_IF_LONG
+    }
 }
 
 /// Whether the server is stopped in the middle of so long a part: what waits for it then must not be all.
 fn is_stopped_in(part: Duration) -> bool {
-    part >= 12 * STOPPED
+    part >= 12 * STOP_DURATION
 }
 
 fn check_latency(transport: Transport, notes: &Notes, duration: Duration) -> Option<String> {
     let percent = if is_stopped_in(duration / PARTS.len() as u32) { 90 } else { 99 };
     let latency = notes.latency(percent);
     let slowest = notes.latency(100);
-    if slowest > STOPPED + 4 * MAX_LATENCY {
+    if slowest > STOP_DURATION + 4 * MAX_LATENCY {
         return Some(format!("{transport} client: an answer after {slowest:.1?}"));
     }
     (latency > MAX_LATENCY)

@@ -10,7 +10,7 @@ use crate::peers::debian_package;
 use crate::process::{cargo, execute, is_installed, output, root, target_dir};
 
 /// Of a hundred lines of a codec so many are run at least: whoever adds one tests it.
-const LEAST: f64 = 98.0;
+const MIN_LINE_PERCENT: f64 = 98.0;
 
 /// What turns bytes into messages or the other way round, in the folders of these crates.
 const CODECS: [(&str, &[&str]); 2] = [
@@ -137,13 +137,16 @@ fn judge(lines: &Lines) -> Result {
             (all, run) = (all + of_file.len(), run + run_of_file);
         }
         row(package, all, run, "");
-        if share(all, run) < LEAST {
+        if share(all, run) < MIN_LINE_PERCENT {
             too_little.push(package);
         }
     }
     match too_little[..] {
         [] => Ok(()),
-        _ => Err(format!("below {LEAST} % of the lines: {}", too_little.join(", ")).into()),
+        _ => {
+            Err(format!("below {MIN_LINE_PERCENT} % of the lines: {}", too_little.join(", "))
+                .into())
+        }
     }
 }
 

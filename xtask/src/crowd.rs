@@ -4,12 +4,12 @@ use crate::Result;
 use crate::process::{cargo, execute};
 
 /// With what a node and its test need besides, just below the 20,000 descriptors that are common.
-const DEFAULT: &str = "19900";
+const DEFAULT_CONNECTIONS: &str = "19900";
 
 /// Runs the tests of crowds in release with so many connections. `args` may hold `--connections N`.
 pub(crate) fn run(args: &[String]) -> Result {
     let count = match args {
-        [] => DEFAULT,
+        [] => DEFAULT_CONNECTIONS,
         [flag, count] if flag == "--connections" && count.parse::<usize>().is_ok() => count,
         _ => return Err("usage: cargo xtask crowd [--connections N]".into()),
     };

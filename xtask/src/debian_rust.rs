@@ -13,7 +13,7 @@ use crate::Result;
 use crate::process::{cargo, execute, output, target_dir};
 
 /// The one that has std's sources here. Its LLVM is that of Rust 1.95, whose sanitizers fit it.
-const WITH_SOURCES: &str = "1.96";
+const VERSION_WITH_SOURCES: &str = "1.96";
 
 pub(crate) struct DebianRust {
     /// What is `/usr` where it is installed.
@@ -24,7 +24,7 @@ pub(crate) struct DebianRust {
 impl DebianRust {
     /// A compiler with std's sources and a linker, for std to be compiled in other ways.
     pub(crate) fn with_sources() -> Result<Self> {
-        Ok(Self { usr: unpacked(WITH_SOURCES, true)?, has_sources: true })
+        Ok(Self { usr: unpacked(VERSION_WITH_SOURCES, true)?, has_sources: true })
     }
 
     /// The compiler of a version such as `1.85`.

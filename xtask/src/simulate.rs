@@ -4,15 +4,15 @@ use crate::Result;
 use crate::process::{cargo, execute};
 
 const TRANSPORTS: [&str; 3] = ["polywire-tcp", "polywire-framed-tcp", "polywire-ws"];
-const DEFAULT: u64 = 10_000;
+const DEFAULT_SEEDS: u64 = 10_000;
 
 /// By the beginnings of their names: the tests that take as many seeds as they are given.
-const TESTS: [&str; 2] = ["property_30", "what_is_removed_or_paused"];
+const TESTS: [&str; 2] = ["the_contracts_hold", "what_is_removed_or_paused"];
 
 /// Runs the worlds of so many seeds of each test, split over the transports, in release. `args` may hold
 /// `--seeds N` (10,000 unless told) and `--from S`, the first seed of each transport.
 pub(crate) fn run(args: &[String]) -> Result {
-    let seeds = number_after(args, "--seeds")?.unwrap_or(DEFAULT);
+    let seeds = number_after(args, "--seeds")?.unwrap_or(DEFAULT_SEEDS);
     let from = number_after(args, "--from")?.unwrap_or(0);
     let each = seeds.div_ceil(TRANSPORTS.len() as u64);
     let mut command = cargo(["test", "--release", "--test", "simulation"]);

@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result {
     faults.extend(lint_faults(published.iter().chain(&unpublished)));
     faults.extend(sources::faults()?);
     faults.extend(modules::faults()?);
-    faults.extend(paper_faults());
+    faults.extend(missing_documents());
     faults.extend(bench::readme::fault()?);
     if faults.is_empty() {
         println!("tidy: {} crates keep the rules", published.len() + unpublished.len());
@@ -37,7 +37,7 @@ fn lint_faults<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> Vec<String>
 }
 
 /// What must lie at the top of the repository.
-fn paper_faults() -> Vec<String> {
+fn missing_documents() -> Vec<String> {
     let mut faults = Vec::new();
     for name in ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md", "ARCHITECTURE.md"] {
         if !root().join(name).is_file() {

@@ -3,7 +3,7 @@
 
 mod burst;
 mod echo;
-mod guest;
+mod client;
 mod neighbours;
 mod sink;
 mod unread;

@@ -1,6 +1,6 @@
 //! Addresses as programs write them: socket addresses, host names, URLs, paths.
 
-mod compact;
+mod profile;
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use crate::close_reason::CloseReason;
 use crate::endpoint::NO_SOCKET_ADDR;
 
-pub(crate) use compact::CompactAddr;
+pub(crate) use profile::Profile;
 
 /// The address of a peer: a socket address, or text that only the adapter understands (a host
 /// name with a port, a URL, a path).

@@ -25,7 +25,7 @@ pub enum CloseReason {
         /// The peer's text, often empty.
         text: String,
     },
-    /// The peer ended the stream without the goodbye that its protocol has: it died, or something between
+    /// The peer ended the stream without the close frame that its protocol has: it died, or something between
     /// cut the connection (WebSocket's 1006, RFC 6455 section 7.1.5). What it had said may not be all.
     AbnormalClosure,
     /// The connection was reset: the peer died, or threw away what we had sent.
@@ -123,7 +123,7 @@ impl fmt::Display for CloseReason {
             Self::PeerClosedWith { code, text } => {
                 write!(f, "the peer closed the connection with code {code}: {text}")
             }
-            Self::AbnormalClosure => f.write_str("the peer ended the stream without a goodbye"),
+            Self::AbnormalClosure => f.write_str("the peer ended the stream without a close frame"),
             Self::Reset => f.write_str("the connection was reset by the peer"),
             Self::TimedOut => f.write_str("the peer answers no more"),
             Self::Refused => f.write_str("connection refused: nobody listens at that address"),

@@ -13,6 +13,7 @@ mod commands;
 mod deadlines;
 mod delivery;
 mod drivers;
+mod driving;
 mod faults;
 mod flushing;
 mod listening;
@@ -52,20 +53,20 @@ use resource::{Resource, Stage};
 pub(crate) use time_slice::TimeSlice;
 
 /// Bytes of the buffer that every read of the loop goes to.
-const BUFFER: usize = 256 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes that a turn reads of all connections together, shared out evenly among those that are ready:
 /// whoever sends little waits for no more than this, however many others flood.
-const TURN: usize = 1 << 20;
+const TURN_READ_BUDGET: usize = 1 << 20;
 /// The least that a connection may take in a turn.
-const LEAST_SHARE: usize = 64 << 10;
+const MIN_SHARE_BYTES: usize = 64 << 10;
 /// Times in a row that the loop reads on without asking the poller. Each brings little, so others wait
 /// no longer than for a full turn.
-const UNPOLLED: usize = 16;
+const MAX_POLLS_SKIPPED: usize = 16;
 
 /// The program's callback, or what stands for it: any closure that takes events.
-pub(crate) type Callback<'a> = &'a mut dyn Handle;
+pub(crate) type Callback<'a> = &'a mut dyn EventHandler;
 
-pub(crate) trait Handle {
+pub(crate) trait EventHandler {
     /// Called before an event is taken from where it waits: delivers what goes ahead of it, which may
     /// remove or pause what the event is about. Returns whether an event is still wanted.
     fn prepare(&mut self) -> bool;
@@ -76,7 +77,7 @@ pub(crate) trait Handle {
     fn message(&mut self, endpoint: &Endpoint, message: &[u8]);
 }
 
-impl<F: FnMut(NetEvent<'_>)> Handle for F {
+impl<F: FnMut(NetEvent<'_>)> EventHandler for F {
     fn prepare(&mut self) -> bool {
         true
     }
@@ -107,13 +108,13 @@ pub(crate) struct EventLoop {
     /// Resources with readiness that was not served yet, each once.
     ready: VecDeque<ResourceId>,
     /// Whether none of them was told to be ready: an adapter said that there may be more.
-    only_maybe: bool,
+    only_may_have_more: bool,
     /// Times in a row that an adapter took nothing and had not finished.
     unfinished: usize,
-    /// Times in a row that the loop read on without asking the poller.
-    unpolled: usize,
+    /// Times in a row that the loop has read on without asking the poller.
+    polls_skipped: usize,
     /// Whether turns are for a program that goes on as soon as it has one event.
-    is_one_enough: bool,
+    single_event: bool,
     deadlines: Deadlines,
     admissions: Admissions,
     drivers: Drivers,
@@ -145,10 +146,10 @@ impl EventLoop {
             poller,
             resources: Vec::new(),
             ready: VecDeque::new(),
-            only_maybe: false,
+            only_may_have_more: false,
             unfinished: 0,
-            unpolled: 0,
-            is_one_enough: false,
+            polls_skipped: 0,
+            single_event: false,
             deadlines: Deadlines::default(),
             admissions: Admissions::default(),
             drivers: Drivers::default(),
@@ -157,8 +158,8 @@ impl EventLoop {
             coalescing: Coalescing::default(),
             told_at: None,
             slice: TimeSlice::endless(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            share: TURN,
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            share: TURN_READ_BUDGET,
             polled: Vec::new(),
             holding: false,
             has_kept_events: false,
@@ -173,7 +174,7 @@ impl EventLoop {
     ///
     /// The poller's; nothing can be served after one.
     #[inline]
-    pub(crate) fn turn<H: Handle>(
+    pub(crate) fn turn<H: EventHandler>(
         &mut self,
         wait: &dyn Fn() -> Wait,
         callback: &mut H,
@@ -210,8 +211,8 @@ impl EventLoop {
     /// Whether the turns to come are for a program that goes on as soon as it has one event: adapters
     /// need not ask then whether there is more to read, and the next turn reads on before it asks the
     /// poller.
-    pub(crate) fn set_one_enough(&mut self, is_one_enough: bool) {
-        self.is_one_enough = is_one_enough;
+    pub(crate) fn set_single_event(&mut self, single_event: bool) {
+        self.single_event = single_event;
     }
 
     /// Bounds the time of the turns to come: what they leave is served by the next ones.
@@ -223,11 +224,11 @@ impl EventLoop {
     #[inline]
     fn reads_on(&mut self, wait: &dyn Fn() -> Wait) -> bool {
         let reads_on = !self.ready.is_empty()
-            && self.only_maybe
-            && self.unpolled < UNPOLLED
+            && self.only_may_have_more
+            && self.polls_skipped < MAX_POLLS_SKIPPED
             && !self.holding
             && wait() != Wait::No;
-        self.unpolled = if reads_on { self.unpolled + 1 } else { 0 };
+        self.polls_skipped = if reads_on { self.polls_skipped + 1 } else { 0 };
         reads_on
     }
 
@@ -363,14 +364,14 @@ impl EventLoop {
     }
 
     /// Has a resource read again, which may have more or not.
-    fn mark_maybe_ready(&mut self, id: ResourceId) {
-        let only_maybe = self.only_maybe || self.ready.is_empty();
+    fn mark_may_have_more(&mut self, id: ResourceId) {
+        let only_may_have_more = self.only_may_have_more || self.ready.is_empty();
         self.mark_ready(id, Readiness::READABLE);
-        self.only_maybe = only_maybe;
+        self.only_may_have_more = only_may_have_more;
     }
 
     fn mark_ready(&mut self, id: ResourceId, readiness: Readiness) {
-        self.only_maybe = false;
+        self.only_may_have_more = false;
         if let Some(resource) = self.resource(id) {
             resource.pending.merge(readiness);
             if resource.pending.list() {
@@ -381,14 +382,18 @@ impl EventLoop {
 
     /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
     #[inline(always)]
-    fn serve_ready<H: Handle>(&mut self, callback: &mut H) {
+    fn serve_ready<H: EventHandler>(&mut self, callback: &mut H) {
         let listed = self.ready.len();
         let ready = listed + self.polled.len();
         if ready == 0 {
             return; // Only rung, mostly.
         }
         // Most turns serve one, and a division takes as long as much of a turn.
-        self.share = if ready <= 1 { TURN } else { (TURN / ready).max(LEAST_SHARE) };
+        self.share = if ready <= 1 {
+            TURN_READ_BUDGET
+        } else {
+            (TURN_READ_BUDGET / ready).max(MIN_SHARE_BYTES)
+        };
         self.become_busy();
         self.slice.restart();
         if ready > 1 {

@@ -33,7 +33,7 @@ use crate::limits::{Limits, NodeLimits};
 use crate::message::{Message, MessageKind, current_kind};
 use crate::notifier::Notifier;
 use crate::poller::{AnyPoller, MioPoller};
-use crate::registry::{Entry, NewEntry, SharedEntry, Stage};
+use crate::registry::{Entry, EntryState, NewEntry, SharedEntry};
 use crate::send_hint::current_hint;
 use crate::shared::{Command, New, Shared};
 use crate::waker::LoopWaker;
@@ -190,8 +190,8 @@ impl NetworkController {
             limits: local.limits(),
             sender: local.sender(),
         })?;
-        let ids = (entry.id, entry.addr.socket_addr());
-        tracing::debug!(listener = %entry.id, addr = %entry.addr, "listening");
+        let ids = (entry.id, entry.profile.socket_addr());
+        tracing::debug!(listener = %entry.id, addr = %entry.profile, "listening");
         if let Some(closer) = local.closer() {
             self.shared.note_closer(entry.id, closer);
         }
@@ -332,20 +332,20 @@ impl NetworkController {
     /// is the listener's: [`disconnect`](Self::disconnect) takes an endpoint, and spares the listener.
     ///
     /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
-    /// default), and the protocol says goodbye; if something of it does not,
+    /// default), and the protocol's close frame, if it has one; if something of it does not,
     /// [`close_reason`](Self::close_reason) tells why afterwards. Returns whether there was such a
     /// resource; a connection whose `Disconnected` was delivered is one no more.
     pub fn remove(&self, resource_id: ResourceId) -> bool {
         let before = self.shared.registry.with(resource_id, |entry| {
             let before = entry.end();
-            if before != Stage::Over {
+            if before != EntryState::Over {
                 // One that is opened again has a reason from its last end.
                 self.shared.reasons.replace(resource_id, CloseReason::Removed);
             }
             before
         });
         let has_kept = self.shared.kept_events.remove(resource_id);
-        if !matches!(before, Some(Stage::Opening | Stage::Ready)) {
+        if !matches!(before, Some(EntryState::Opening | EntryState::Ready)) {
             if has_kept {
                 // It ended while nobody ran the loop, and the program does not know.
                 self.shared.reasons.replace(resource_id, CloseReason::Removed);
@@ -381,13 +381,13 @@ impl NetworkController {
     /// more), `Some(false)` while it connects or shakes hands. Where nobody runs the loop, asking has it
     /// go on.
     pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
-        if self.shared.registry.with(resource_id, Entry::stage)? == Stage::Opening {
+        if self.shared.registry.with(resource_id, Entry::state)? == EntryState::Opening {
             processor::go_on_where_nobody_runs(&self.slot);
         }
-        match self.shared.registry.with(resource_id, Entry::stage)? {
-            Stage::Opening => Some(false),
-            Stage::Ready => Some(true),
-            Stage::Over => None,
+        match self.shared.registry.with(resource_id, Entry::state)? {
+            EntryState::Opening => Some(false),
+            EntryState::Ready => Some(true),
+            EntryState::Over => None,
         }
     }
 
@@ -411,7 +411,7 @@ impl NetworkController {
             let name = self.shared.registry.with(id, name).flatten();
             return Some(name.unwrap_or_else(|| RemoteAddr::Socket(endpoint.addr())));
         }
-        self.shared.registry.with(id, |entry| match entry.addr.to_remote_addr() {
+        self.shared.registry.with(id, |entry| match entry.profile.to_remote_addr() {
             RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
             name => name,
         })
@@ -551,7 +551,7 @@ impl NetworkController {
         })?;
         sender.attach(Notifier::new(Arc::clone(&self.shared.notifications), entry.id));
         let local = *local.socket_addr();
-        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %local, "connecting");
+        tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %local, "connecting");
         Ok((entry, New { remote, reconnect, driver }, local))
     }
 

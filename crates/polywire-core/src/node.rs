@@ -42,7 +42,7 @@ pub use event::{NodeEvent, StoredNodeEvent};
 pub use task::NodeTask;
 
 /// When a program that wants to send looks again whether the node as a whole has room.
-const TRY_AGAIN: Duration = Duration::from_millis(20);
+const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A node: the handle to act with, and the listener that runs its loop. `S` is the type of the
 /// program's signals.
@@ -96,8 +96,8 @@ impl<S> NodeHandler<S> {
     }
 
     /// Ends the node after the event in hand. What was accepted for sending still goes out, within
-    /// the linger time, and every protocol says goodbye; then sockets close and the listener's
-    /// `for_each` returns. Calling it again changes nothing.
+    /// the linger time, and every protocol that has a close frame sends it; then sockets close and the
+    /// listener's `for_each` returns. Calling it again changes nothing.
     ///
     /// Where no thread runs the loop or has begun to, this runs it to its end by itself, and so waits for at
     /// most the linger time: what was sent goes out.
@@ -119,7 +119,7 @@ impl<S> NodeHandler<S> {
         let shared = Arc::clone(&self.network().shared);
         self.network().when_writable(endpoint, move || match shared.is_nearly_full_of_bytes() {
             // Nobody tells when there is room again, and at once would be again and again.
-            true => drop(signals.send_with_timer(signal, TRY_AGAIN)),
+            true => drop(signals.send_with_timer(signal, ROOM_CHECK_INTERVAL)),
             false => signals.send(signal),
         })
     }

@@ -38,7 +38,7 @@ pub(crate) fn token_of(id: ResourceId) -> usize {
 const WAKE_TOKEN: mio::Token = mio::Token(usize::MAX);
 const TIMER_TOKEN: mio::Token = mio::Token(usize::MAX - 1);
 /// Events that one wait takes; those left over come with the next.
-const EVENTS: usize = 256;
+const EVENTS_PER_WAIT: usize = 256;
 
 /// Where the loop waits.
 pub(crate) trait Poller: Send {
@@ -61,7 +61,7 @@ pub(crate) trait Poller: Send {
 /// mio's poll: epoll, kqueue or IOCP.
 pub(crate) struct MioPoller {
     poll: mio::Poll,
-    events: Events<EVENTS>,
+    events: Events<EVENTS_PER_WAIT>,
     precise_wait: PreciseWait,
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use crate::adapter::Sender;
-use crate::address::{CompactAddr, RemoteAddr};
+use crate::address::{Profile, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
 use crate::message::{Message, MessageKind};
@@ -25,7 +25,7 @@ const OVER: u8 = 2;
 /// How far an entry is in its life. It goes forward, but for connections
 /// that are opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum EntryState {
     /// Connecting or shaking hands: sends are queued.
     Opening,
     /// Messages flow.
@@ -37,11 +37,11 @@ pub(crate) enum Stage {
 /// What any thread knows of one listener or connection.
 pub(crate) struct Entry {
     pub(crate) id: ResourceId,
-    /// Whom it talks to, or where it listens; the limits are beside it.
-    pub(crate) addr: CompactAddr<Arc<Limits>>,
+    /// Whom it talks to, or where it listens, and its limits.
+    pub(crate) profile: Profile<Arc<Limits>>,
     /// `None` for listeners that have connections.
     pub(crate) sender: Option<Arc<dyn Sender>>,
-    stage: AtomicU8,
+    state: AtomicU8,
     /// The program wants nothing read from it just now.
     paused: AtomicBool,
     /// Bytes kept of messages that have begun to arrive, at least 1 inside of one; written by the loop,
@@ -65,7 +65,7 @@ pub(crate) type SharedEntry = SlimArc<Entry>;
 impl Entry {
     #[inline]
     pub(crate) fn limits(&self) -> &Arc<Limits> {
-        self.addr.beside()
+        self.profile.limits()
     }
 
     #[inline]
@@ -118,7 +118,7 @@ impl Entry {
     /// Whether messages for `endpoint` may be sent by it, at the address that it was made with.
     #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
     fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || self.addr.is_of(&endpoint))
+        !self.is_over() && (self.id.is_local() || self.profile.is_of(&endpoint))
     }
 
     #[inline]
@@ -139,33 +139,33 @@ impl Entry {
     }
 
     #[inline]
-    pub(crate) fn stage(&self) -> Stage {
-        stage(self.stage.load(Ordering::Acquire))
+    pub(crate) fn state(&self) -> EntryState {
+        state_of(self.state.load(Ordering::Acquire))
     }
 
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.stage() == Stage::Over
+        self.state() == EntryState::Over
     }
 
     /// Makes it ready unless it is already; false if the program removed it meanwhile.
     pub(crate) fn become_ready(&self) -> bool {
         let change = (OPENING, READY);
         let changed =
-            self.stage.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
+            self.state.compare_exchange(change.0, change.1, Ordering::AcqRel, Ordering::Acquire);
         matches!(changed, Ok(_) | Err(READY))
     }
 
     /// Goes from ready back to opening, to be connected again; false if the program removed it
     /// meanwhile.
     pub(crate) fn reopen(&self) -> bool {
-        self.stage.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Ends it and tells how far it was: of all threads that end it, one is told another stage
-    /// than [`Stage::Over`], and it alone has to tell the program or the loop.
-    pub(crate) fn end(&self) -> Stage {
-        let before = stage(self.stage.swap(OVER, Ordering::AcqRel));
+    /// Ends it and tells how far it was: of all threads that end it, one is told another state
+    /// than [`EntryState::Over`], and it alone has to tell the program or the loop.
+    pub(crate) fn end(&self) -> EntryState {
+        let before = state_of(self.state.swap(OVER, Ordering::AcqRel));
         if let Some(sender) = &self.sender {
             sender.end();
         }
@@ -173,11 +173,11 @@ impl Entry {
     }
 }
 
-fn stage(number: u8) -> Stage {
+fn state_of(number: u8) -> EntryState {
     match number {
-        OPENING => Stage::Opening,
-        READY => Stage::Ready,
-        _ => Stage::Over,
+        OPENING => EntryState::Opening,
+        READY => EntryState::Ready,
+        _ => EntryState::Over,
     }
 }
 
@@ -185,8 +185,8 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("id", &self.id)
-            .field("addr", &self.addr)
-            .field("stage", &self.stage())
+            .field("profile", &self.profile)
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }
@@ -202,7 +202,7 @@ pub(crate) struct NewEntry {
 
 /// Slots that are made at a time: the vector of blocks takes memory of its own for each, and for some
 /// that are not there yet.
-const BLOCK: usize = if cfg!(all(test, polywire_loom)) { 1 } else { 32 };
+const BLOCK_SLOTS: usize = if cfg!(all(test, polywire_loom)) { 1 } else { 32 };
 
 /// All entries of a node.
 ///
@@ -235,9 +235,9 @@ impl Registry {
         };
         let entry = SharedEntry::new(Entry {
             id: ResourceId::new(new.tag, new.kind, index, generation),
-            addr: CompactAddr::new(new.addr, new.limits),
+            profile: Profile::new(new.addr, new.limits),
             sender: new.sender,
-            stage: AtomicU8::new(initial),
+            state: AtomicU8::new(initial),
             paused: AtomicBool::new(false),
             half_received: AtomicU32::new(0),
             is_elsewhere: AtomicBool::new(false),
@@ -254,10 +254,10 @@ impl Registry {
         if index >= ResourceId::MAX_SLOTS {
             return None;
         }
-        if self.blocks.get(index / BLOCK).is_none() {
+        if self.blocks.get(index / BLOCK_SLOTS).is_none() {
             let _growing = lock(&self.growing);
-            while self.blocks.get(index / BLOCK).is_none() {
-                self.blocks.push((0..BLOCK).map(|_| ArcSwapOption::default()).collect());
+            while self.blocks.get(index / BLOCK_SLOTS).is_none() {
+                self.blocks.push((0..BLOCK_SLOTS).map(|_| ArcSwapOption::default()).collect());
             }
         }
         Some(index as u32)
@@ -265,7 +265,7 @@ impl Registry {
 
     #[inline]
     fn slot(&self, id: ResourceId) -> Option<&ArcSwapOption<Entry>> {
-        self.blocks.get(id.slot() / BLOCK)?.get(id.slot() % BLOCK)
+        self.blocks.get(id.slot() / BLOCK_SLOTS)?.get(id.slot() % BLOCK_SLOTS)
     }
 
     /// As [`with`](Self::with), for any entry.
@@ -298,7 +298,7 @@ impl Registry {
     #[inline]
     pub(crate) fn peer_addr(&self, entry: &Entry) -> SocketAddr {
         match entry.is_elsewhere() {
-            false => entry.addr.socket_addr(),
+            false => entry.profile.socket_addr(),
             true => self.other_addr(entry),
         }
     }
@@ -306,13 +306,13 @@ impl Registry {
     #[cold]
     fn other_addr(&self, entry: &Entry) -> SocketAddr {
         let addr = self.elsewhere().get(&entry.id).copied();
-        addr.unwrap_or_else(|| entry.addr.socket_addr())
+        addr.unwrap_or_else(|| entry.profile.socket_addr())
     }
 
     /// A connection is connected to that address, if it has any.
     pub(crate) fn note_peer_addr(&self, entry: &Entry, addr: Option<SocketAddr>) {
         let Some(addr) = addr else { return };
-        let is_elsewhere = addr != entry.addr.socket_addr();
+        let is_elsewhere = addr != entry.profile.socket_addr();
         if is_elsewhere {
             self.elsewhere().insert(entry.id, addr);
         }
@@ -351,7 +351,7 @@ impl Registry {
         let Some(peer) = self.with(id, |entry| self.peer_addr(entry)) else { return false };
         let (local, peer) = (canonical(local), canonical(peer));
         let is_other_end = |entry: &Entry| {
-            let addr = canonical(entry.addr.socket_addr());
+            let addr = canonical(entry.profile.socket_addr());
             if entry.id.is_remote() {
                 return addr == local;
             }
@@ -414,7 +414,7 @@ mod tests {
         let registry = Registry::default();
         let id = insert(&registry);
         let ended: usize = std::thread::scope(|scope| {
-            let end = || registry.with(id, |entry| entry.end() != Stage::Over).unwrap();
+            let end = || registry.with(id, |entry| entry.end() != EntryState::Over).unwrap();
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(end)).collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
         });
@@ -425,12 +425,12 @@ mod tests {
     fn threads_that_need_new_slots_at_once_get_one_each() {
         let registry = Registry::default();
         let ids = std::thread::scope(|scope| {
-            let some = || (0..3 * BLOCK).map(|_| insert(&registry)).collect::<Vec<_>>();
+            let some = || (0..3 * BLOCK_SLOTS).map(|_| insert(&registry)).collect::<Vec<_>>();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(some)).collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         let slots: HashSet<_> = ids.iter().map(|id| id.slot()).collect();
-        assert_eq!(slots, (0..12 * BLOCK).collect());
+        assert_eq!(slots, (0..12 * BLOCK_SLOTS).collect());
         assert_eq!(registry.blocks.count(), 12);
         assert!(ids.iter().all(|&id| registry.with(id, |entry| entry.id) == Some(id)));
     }

@@ -16,12 +16,12 @@ thread_local! {
     static SENT: Cell<Option<Instant>> = const { Cell::new(None) };
     static HINT: Cell<SendHint> = const { Cell::new(SendHint::Alone) };
     /// The address of the outbox that this thread flushes next, whatever happens; 0 for none.
-    static SERVED: Cell<usize> = const { Cell::new(0) };
+    static FLUSHED_NEXT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How close messages of one thread follow each other to be left to the loop for a moment: less than a
-/// write takes.
-const CLOSE: Duration =
+/// Messages of one thread that follow each other within this time are left to the loop for a moment.
+/// It is less than a write takes.
+const BURST_GAP: Duration =
     if cfg!(all(test, polywire_loom)) { Duration::MAX } else { Duration::from_micros(5) };
 
 /// The current thread is about to run a callback for its loop.
@@ -49,7 +49,7 @@ pub(crate) fn sends_in_a_row(clock: &Clock) -> bool {
     SENT.with(|sent| {
         let Some(before) = sent.get() else { return false };
         let now = clock.now();
-        let is_close = now.saturating_duration_since(before) < CLOSE;
+        let is_close = now.saturating_duration_since(before) < BURST_GAP;
         if is_close {
             sent.set(Some(now));
         }
@@ -132,22 +132,22 @@ pub(crate) fn is_left_to_loop(runs_here: bool) -> bool {
 }
 
 /// While it lives, the current thread is about to flush one outbox, which needs not call the loop.
-pub(crate) struct Served(usize);
+pub(crate) struct FlushGuard(usize);
 
-/// Notes that the current thread flushes the outbox at that address next, whatever happens.
+/// The current thread flushes the outbox of this key next, whatever happens.
 #[inline]
-pub(crate) fn serve(outbox: usize) -> Served {
-    Served(SERVED.with(|served| served.replace(outbox)))
+pub(crate) fn flush_guard(outbox: usize) -> FlushGuard {
+    FlushGuard(FLUSHED_NEXT.with(|next| next.replace(outbox)))
 }
 
-/// Whether the current thread flushes the outbox at that address next.
+/// Whether the current thread flushes the outbox of this key next.
 #[inline]
-pub(crate) fn is_served(outbox: usize) -> bool {
-    SERVED.with(Cell::get) == outbox
+pub(crate) fn is_flushed_next(outbox: usize) -> bool {
+    FLUSHED_NEXT.with(Cell::get) == outbox
 }
 
-impl Drop for Served {
+impl Drop for FlushGuard {
     fn drop(&mut self) {
-        SERVED.with(|served| served.set(self.0));
+        FLUSHED_NEXT.with(|next| next.set(self.0));
     }
 }

@@ -34,8 +34,8 @@ use crate::waker::LoopWaker;
 const YEAR_NANOS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 
 /// Times in a row that the poller may fail for want of memory, and the pause behind each: a second in all.
-const FAILURES: u32 = 100;
-const FAILURE_PAUSE: Duration = Duration::from_millis(10);
+const MAX_POLL_FAILURES: u32 = 100;
+const POLL_FAILURE_PAUSE: Duration = Duration::from_millis(10);
 
 /// What becomes of a connection that somebody waits for.
 pub(crate) struct Awaited {
@@ -328,9 +328,9 @@ impl Shared {
     pub(crate) fn meet_failure(&self, error: &io::Error, times: u32) {
         let may_pass =
             matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted);
-        if may_pass && times < FAILURES {
+        if may_pass && times < MAX_POLL_FAILURES {
             tracing::warn!(%error, "the network can't be polled: trying again");
-            return self.clock.sleep(FAILURE_PAUSE);
+            return self.clock.sleep(POLL_FAILURE_PAUSE);
         }
         tracing::error!(%error, "the network can't be polled: the node stops");
         let _ = self.failure.set(CloseReason::from(error));

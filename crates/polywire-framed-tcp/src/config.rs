@@ -5,6 +5,39 @@ use polywire_tcp::{TcpConnectConfig, TcpKeepalive, TcpListenConfig};
 
 use crate::protocol::DEFAULT_MAX_MESSAGE_SIZE;
 
+/// The setters of a configuration whose field `tcp` is a `$tcp`.
+macro_rules! setters {
+    ($tcp:ident) => {
+        /// Sets [`Self::tcp`].
+        #[must_use]
+        pub fn with_tcp(mut self, tcp: $tcp) -> Self {
+            self.tcp = tcp;
+            self
+        }
+
+        /// Sets [`Self::max_message_size`].
+        #[must_use]
+        pub fn with_max_message_size(mut self, bytes: usize) -> Self {
+            self.max_message_size = bytes;
+            self
+        }
+
+        /// Sets [`TcpSocketConfig::keepalive`](polywire_tcp::TcpSocketConfig::keepalive).
+        #[must_use]
+        pub fn with_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
+            self.tcp = self.tcp.with_keepalive(keepalive);
+            self
+        }
+
+        /// Sets the limits of each connection, which are those of [`Self::tcp`].
+        #[must_use]
+        pub fn with_limits(mut self, limits: Limits) -> Self {
+            self.tcp = self.tcp.with_limits(limits);
+            self
+        }
+    };
+}
+
 /// How framed TCP connections are opened: what `network.connect` takes.
 ///
 /// ```
@@ -31,33 +64,7 @@ impl Default for FramedTcpConnectConfig {
 }
 
 impl FramedTcpConnectConfig {
-    /// Sets [`Self::tcp`].
-    #[must_use]
-    pub fn with_tcp(mut self, tcp: TcpConnectConfig) -> Self {
-        self.tcp = tcp;
-        self
-    }
-
-    /// Sets [`Self::max_message_size`].
-    #[must_use]
-    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`TcpConnectConfig::keepalive`].
-    #[must_use]
-    pub fn with_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
-        self.tcp = self.tcp.with_keepalive(keepalive);
-        self
-    }
-
-    /// Sets [`TcpConnectConfig::limits`].
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.tcp = self.tcp.with_limits(limits);
-        self
-    }
+    setters!(TcpConnectConfig);
 }
 
 /// How framed TCP listeners are opened: what `network.listen` takes.
@@ -86,31 +93,5 @@ impl Default for FramedTcpListenConfig {
 }
 
 impl FramedTcpListenConfig {
-    /// Sets [`Self::tcp`].
-    #[must_use]
-    pub fn with_tcp(mut self, tcp: TcpListenConfig) -> Self {
-        self.tcp = tcp;
-        self
-    }
-
-    /// Sets [`Self::max_message_size`].
-    #[must_use]
-    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`TcpListenConfig::keepalive`].
-    #[must_use]
-    pub fn with_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
-        self.tcp = self.tcp.with_keepalive(keepalive);
-        self
-    }
-
-    /// Sets [`TcpListenConfig::limits`].
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.tcp = self.tcp.with_limits(limits);
-        self
-    }
+    setters!(TcpListenConfig);
 }

@@ -9,7 +9,7 @@ use crate::length::{MAX_ENCODED_SIZE, read_size, write_size};
 pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 64 << 20;
 
 /// The longest message that is in memory together with its prefix on any machine.
-const LONGEST: usize = isize::MAX as usize - MAX_ENCODED_SIZE;
+const MAX_ENCODABLE_BYTES: usize = isize::MAX as usize - MAX_ENCODED_SIZE;
 
 /// Messages with their length before them, over any stream.
 ///
@@ -24,7 +24,7 @@ pub struct Framed {
 impl Framed {
     /// Frames of at most `max_message_size` bytes, in both directions.
     pub fn new(max_message_size: usize) -> Self {
-        Self { max_message_size: max_message_size.min(LONGEST) }
+        Self { max_message_size: max_message_size.min(MAX_ENCODABLE_BYTES) }
     }
 
     /// Finds the frame at the front of `input`.
@@ -39,7 +39,7 @@ impl Framed {
             Ok(len) if len <= max => len,
             _ => return Err(CloseReason::MessageTooLarge { size, max: max as u64 }),
         };
-        let end = prefix + len; // Does not overflow: `len` is at most `LONGEST`.
+        let end = prefix + len; // Does not overflow: `len` is at most `MAX_ENCODABLE_BYTES`.
         match input.get(prefix..end) {
             Some(message) => Ok(Decoded { consumed: end, item: Item::Message(message.into()) }),
             None => incomplete(end),
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn the_largest_maximum_overflows_nothing() {
         let framed = Framed::new(usize::MAX);
-        assert_eq!(framed.max_message_size(), LONGEST);
+        assert_eq!(framed.max_message_size(), MAX_ENCODABLE_BYTES);
         assert!(framed.frame(&size_on_the_wire(u64::MAX)).is_err());
-        assert!(framed.frame(&size_on_the_wire(LONGEST as u64)).is_ok());
+        assert!(framed.frame(&size_on_the_wire(MAX_ENCODABLE_BYTES as u64)).is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use polywire_core::simulation::{Wire, every_errno};
 use polywire_framed_tcp::Framed;
 
 #[test]
-fn property_29_no_error_of_any_call_panics_hangs_or_leaks() {
+fn no_error_of_any_call_panics_hangs_or_leaks() {
     let (runs, failures) = every_errno(&Wire::new(Framed::default, Framed::default, true));
     println!("{runs} runs: {failures:?}");
     assert!(runs > 1000);

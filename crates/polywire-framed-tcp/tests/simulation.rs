@@ -167,7 +167,7 @@ fn what_is_removed_or_paused_is_named_by_no_event() {
 }
 
 #[test]
-fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
+fn the_contracts_hold_whatever_happens_in_a_random_world() {
     for_each_seed(250, |seed| {
         random_world(&wire(), seed);
     });
@@ -175,7 +175,7 @@ fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
 
 /// An event that was kept for the program was told after a removal whose rest could not be sent.
 #[test]
-fn property_30_of_a_world_that_once_broke_a_contract() {
+fn the_contracts_hold_in_a_world_that_once_broke_one() {
     random_world(&wire(), 129_837);
 }
 

@@ -7,11 +7,10 @@ use mio::net::TcpStream;
 use polywire_core::adapter::Connection;
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
-use socket2::SockRef;
 
 use crate::connect_config::TcpConnectConfig;
-use crate::options::because;
 use crate::socket::{TcpSocket, is_in_progress};
+use crate::socket_config::because;
 
 /// Begins to connect to `addr` and lets `protocol` speak over the socket.
 ///
@@ -87,8 +86,7 @@ fn begin_first(
 
 /// A socket with all its options that has begun to connect to `addr`.
 fn begin(config: &TcpConnectConfig, addr: SocketAddr) -> io::Result<TcpStream> {
-    let socket = config.socket_options().open(addr)?;
-    config.stream_options().set_on(&SockRef::from(&socket))?;
+    let socket = config.socket.open(addr)?;
     if let Some(source) = config.source_address {
         socket
             .bind(&source.into())
@@ -117,9 +115,9 @@ mod tests {
 
     use mio::{Events, Interest, Poll, Token};
     use polywire_core::stream::{Establishing, Stream};
+    use socket2::SockRef;
 
     use super::*;
-    use crate::keepalive::TcpKeepalive;
 
     fn localhost() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -178,81 +176,22 @@ mod tests {
     }
 
     #[test]
-    fn options_are_set_before_connecting() {
+    fn the_options_of_the_socket_are_set() {
         let (_listener, addr) = localhost();
         let config = TcpConnectConfig::default()
-            .with_keepalive(
-                TcpKeepalive::new()
-                    .with_time(Duration::from_secs(60))
-                    .with_interval(Duration::from_secs(15))
-                    .with_retries(4),
-            )
             .with_so_linger(Some(Duration::ZERO))
-            .with_receive_buffer_size(32 << 10)
-            .with_send_buffer_size(32 << 10)
             .with_source_address("127.0.0.1:0".parse().unwrap());
         let stream = begin(&config, addr).unwrap();
-        let socket = SockRef::from(&stream);
-        assert!(socket.tcp_nodelay().unwrap());
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO));
-        #[cfg(target_os = "linux")]
-        {
-            assert!(socket.nonblocking().unwrap());
-            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
-            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
-            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
-            // Twice what was asked for, see socket(7).
-            assert_eq!(socket.recv_buffer_size().unwrap(), 64 << 10);
-            assert_eq!(socket.send_buffer_size().unwrap(), 64 << 10);
-        }
+        assert_eq!(SockRef::from(&stream).linger().unwrap(), Some(Duration::ZERO));
     }
 
     #[test]
-    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-    fn buffer_sizes_that_the_system_cannot_count_are_the_largest_it_grants() {
+    fn a_source_address_that_is_not_of_this_machine_is_named_in_the_error() {
         let (_listener, addr) = localhost();
-        let buffers = |size| {
-            let config = TcpConnectConfig::default()
-                .with_receive_buffer_size(size)
-                .with_send_buffer_size(size);
-            let stream = begin(&config, addr).unwrap();
-            let socket = SockRef::from(&stream);
-            (socket.recv_buffer_size().unwrap(), socket.send_buffer_size().unwrap())
-        };
-        for size in [1 << 32, usize::MAX] {
-            assert_eq!(buffers(size), buffers(i32::MAX as usize), "{size}");
-        }
-    }
-
-    #[test]
-    fn the_defaults_switch_off_the_delay_of_small_writes_and_nothing_else() {
-        let (_listener, addr) = localhost();
-        let stream = begin(&TcpConnectConfig::default(), addr).unwrap();
-        let socket = SockRef::from(&stream);
-        assert!(socket.tcp_nodelay().unwrap());
-        assert!(!socket.keepalive().unwrap());
-        assert_eq!(socket.linger().unwrap(), None);
-
-        let stream = begin(&TcpConnectConfig::default().with_nodelay(false), addr).unwrap();
-        assert!(!SockRef::from(&stream).tcp_nodelay().unwrap());
-    }
-
-    #[test]
-    fn options_that_make_no_sense_are_refused_with_their_name() {
-        let (_listener, addr) = localhost();
-        let default = TcpConnectConfig::default;
-        let sleepy = TcpKeepalive::new().with_time(Duration::from_secs(u64::MAX));
-        let cases = [
-            (default().with_so_linger(Some(Duration::from_secs(1))), "so_linger"),
-            (default().with_keepalive(sleepy), "SO_KEEPALIVE"),
-            (default().with_bind_device("no-such-device".into()), "no-such-device"),
-            (default().with_source_address("192.0.2.1:0".parse().unwrap()), "192.0.2.1"),
-        ];
-        for (config, named) in cases {
-            let error = begin(&config, addr).unwrap_err();
-            assert!(error.to_string().contains(named), "{error}");
-        }
+        let source = "192.0.2.1:0".parse().unwrap();
+        let error = begin(&TcpConnectConfig::default().with_source_address(source), addr);
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("192.0.2.1"), "{error}");
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! # In scope
 //! * [`Tcp`], or [`TcpConnectConfig`] and [`TcpListenConfig`] for other than the defaults: what
 //!   `network.connect` and `network.listen` take
-//! * Socket options, set before the connection exists and read by nobody later
+//! * [`TcpSocketConfig`], the socket options that connecting and listening share; they are set
+//!   before the connection exists and not read again
 //! * [`connect_stream`] and [`listen_stream`], which bring any
 //!   [`Protocol`](polywire_core::stream::Protocol) onto a TCP socket
+//! * [`TcpSocket`], that socket as a [`Stream`](polywire_core::stream::Stream)
 //!
 //! # Out of scope
 //! * Message boundaries: what arrives is what one read found. `polywire-framed-tcp` keeps them
@@ -32,9 +34,9 @@ mod connect_config;
 mod keepalive;
 mod listen;
 mod listen_config;
-mod options;
 mod protocol;
 mod socket;
+mod socket_config;
 
 use std::io;
 
@@ -48,6 +50,7 @@ pub use listen::{listen_over, listen_stream};
 pub use listen_config::TcpListenConfig;
 pub use protocol::Raw;
 pub use socket::TcpSocket;
+pub use socket_config::TcpSocketConfig;
 
 /// The number of TCP in [`ResourceId::adapter_id`](polywire_core::endpoint::ResourceId::adapter_id).
 const TAG: u8 = 0;

@@ -1,11 +1,8 @@
 //! How listeners are opened, and what the connections they accept are like.
 
-use std::time::Duration;
-
 use polywire_core::Limits;
 
-use crate::keepalive::TcpKeepalive;
-use crate::options::{SocketOptions, StreamOptions};
+use crate::socket_config::{TcpSocketConfig, socket_setters};
 
 /// How TCP listeners are opened: what `network.listen` takes.
 ///
@@ -13,24 +10,14 @@ use crate::options::{SocketOptions, StreamOptions};
 /// use polywire_tcp::TcpListenConfig;
 ///
 /// let config = TcpListenConfig::default().with_backlog(4096);
-/// assert!(config.nodelay);
+/// assert!(config.socket.nodelay);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpListenConfig {
-    /// Probes on silent accepted connections (`SO_KEEPALIVE`). Default: none.
-    pub keepalive: Option<TcpKeepalive>,
-    /// Whether small writes of accepted connections leave at once instead of waiting for the
-    /// peer's acknowledgement (`TCP_NODELAY`). Default: true; writes are gathered by the loop
-    /// already.
-    pub nodelay: bool,
-    /// The network interface to keep to, by name (`SO_BINDTODEVICE`, socket(7)). Linux, Android and
-    /// Fuchsia; elsewhere listening fails with `Unsupported`. Default: any.
-    pub bind_device: Option<String>,
-    /// `Some(Duration::ZERO)` resets accepted connections when they are closed, instead of ending
-    /// them (`SO_LINGER`). Any other duration would make the loop wait and is an error of `listen`;
-    /// the time for a polite end is [`Limits::linger`]. Default: `None`.
-    pub so_linger: Option<Duration>,
+    /// Options of the listening socket and of each socket it accepts. This type has a setter for
+    /// each, too.
+    pub socket: TcpSocketConfig,
     /// Whether the port can be taken while connections of an earlier listener are still ending
     /// (`SO_REUSEADDR`). Default: true, except on Windows, where it would allow to take over a
     /// port in use.
@@ -44,12 +31,6 @@ pub struct TcpListenConfig {
     /// Connections that may wait to be accepted. Default: 1024; the system may have a lower bound,
     /// see listen(2).
     pub backlog: u32,
-    /// Bytes the system buffers for reading, per connection (`SO_RCVBUF`). Default: the system's
-    /// choice, which grows as needed.
-    pub receive_buffer_size: Option<usize>,
-    /// Bytes the system buffers for sending, per connection (`SO_SNDBUF`). Default: the system's
-    /// choice, which grows as needed.
-    pub send_buffer_size: Option<usize>,
     /// Bounds of each accepted connection.
     pub limits: Limits,
 }
@@ -57,49 +38,25 @@ pub struct TcpListenConfig {
 impl Default for TcpListenConfig {
     fn default() -> Self {
         Self {
-            keepalive: None,
-            nodelay: true,
-            bind_device: None,
-            so_linger: None,
+            socket: TcpSocketConfig::default(),
             reuse_address: cfg!(not(windows)),
             reuse_port: false,
             only_v6: None,
             backlog: 1024,
-            receive_buffer_size: None,
-            send_buffer_size: None,
             limits: Limits::default(),
         }
     }
 }
 
 impl TcpListenConfig {
-    /// Sets [`Self::keepalive`].
+    /// Sets [`Self::socket`].
     #[must_use]
-    pub fn with_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
-        self.keepalive = Some(keepalive);
+    pub fn with_socket(mut self, socket: TcpSocketConfig) -> Self {
+        self.socket = socket;
         self
     }
 
-    /// Sets [`Self::nodelay`].
-    #[must_use]
-    pub fn with_nodelay(mut self, nodelay: bool) -> Self {
-        self.nodelay = nodelay;
-        self
-    }
-
-    /// Sets [`Self::bind_device`].
-    #[must_use]
-    pub fn with_bind_device(mut self, device: String) -> Self {
-        self.bind_device = Some(device);
-        self
-    }
-
-    /// Sets [`Self::so_linger`].
-    #[must_use]
-    pub fn with_so_linger(mut self, linger: Option<Duration>) -> Self {
-        self.so_linger = linger;
-        self
-    }
+    socket_setters!(socket);
 
     /// Sets [`Self::reuse_address`].
     #[must_use]
@@ -129,40 +86,10 @@ impl TcpListenConfig {
         self
     }
 
-    /// Sets [`Self::receive_buffer_size`].
-    #[must_use]
-    pub fn with_receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.receive_buffer_size = Some(bytes);
-        self
-    }
-
-    /// Sets [`Self::send_buffer_size`].
-    #[must_use]
-    pub fn with_send_buffer_size(mut self, bytes: usize) -> Self {
-        self.send_buffer_size = Some(bytes);
-        self
-    }
-
     /// Sets [`Self::limits`].
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
-    }
-
-    pub(crate) fn socket_options(&self) -> SocketOptions<'_> {
-        SocketOptions {
-            bind_device: self.bind_device.as_deref(),
-            receive_buffer_size: self.receive_buffer_size,
-            send_buffer_size: self.send_buffer_size,
-        }
-    }
-
-    pub(crate) fn stream_options(&self) -> StreamOptions {
-        StreamOptions {
-            nodelay: self.nodelay,
-            keepalive: self.keepalive,
-            so_linger: self.so_linger,
-        }
     }
 }

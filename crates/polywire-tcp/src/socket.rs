@@ -19,7 +19,7 @@ use socket2::SockRef;
 
 /// Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only by a
 /// call that would block.
-const TELLS_OF_CHANGE: bool = cfg!(all(
+const IS_EDGE_TRIGGERED: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(
         target_vendor = "apple",
@@ -34,8 +34,45 @@ const TELLS_OF_CHANGE: bool = cfg!(all(
     )
 ));
 
-/// A non-blocking TCP socket, connected or about to be: the stream under every transport over TCP, and
-/// what a [`Layer`](polywire_core::stream::Layer) over TCP is given.
+/// A non-blocking TCP socket, connected or about to be, as the [`Stream`] of an
+/// [`Engine`](polywire_core::stream::Engine).
+///
+/// [`connect_stream`](crate::connect_stream) and [`listen_stream`](crate::listen_stream) make one for
+/// each connection. Take it directly for a connection that was opened by other means, for example
+/// through a proxy or by a parent process, or as what a
+/// [`Layer`](polywire_core::stream::Layer) is put over.
+///
+/// ```
+/// use std::io;
+/// use std::net::TcpStream;
+///
+/// use polywire_core::adapter::{Connect, Connection};
+/// use polywire_core::address::RemoteAddr;
+/// use polywire_core::stream::Engine;
+/// use polywire_core::{Limits, network};
+/// use polywire_tcp::{Raw, TcpSocket};
+///
+/// /// Takes over the connection that was opened before, instead of opening one.
+/// struct Inherited(TcpStream);
+///
+/// impl Connect for Inherited {
+///     fn connect(&self, peer: &RemoteAddr) -> io::Result<Connection> {
+///         let local = RemoteAddr::Socket(self.0.local_addr()?);
+///         let socket = TcpSocket::from_std(self.0.try_clone()?)?;
+///         let engine = Engine::connecting(socket, Raw, Limits::default());
+///         Ok(Connection::new(engine, peer.clone(), local))
+///     }
+/// }
+///
+/// # fn main() -> io::Result<()> {
+/// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let addr = server.local_addr()?;
+/// let (network, _processor) = network::split();
+/// let inherited = Inherited(TcpStream::connect(addr)?);
+/// let (endpoint, _local) = network.connect(inherited, addr)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TcpSocket(TcpStream);
 
@@ -43,11 +80,21 @@ impl TcpSocket {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self(stream)
     }
+
+    /// A socket of the standard library, which becomes non-blocking. Its options stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self(TcpStream::from_std(stream)))
+    }
 }
 
 impl Stream for TcpSocket {
-    const SHORT_READ_DRAINS: bool = TELLS_OF_CHANGE;
-    const SHORT_WRITE_FILLS: bool = TELLS_OF_CHANGE;
+    const SHORT_READ_DRAINS: bool = IS_EDGE_TRIGGERED;
+    const SHORT_WRITE_FILLS: bool = IS_EDGE_TRIGGERED;
 
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -127,4 +174,22 @@ pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     };
     error.raw_os_error() == Some(EINPROGRESS)
         || cfg!(windows) && error.kind() == io::ErrorKind::WouldBlock
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_of_the_standard_library_no_longer_blocks() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = TcpSocket::from_std(peer).unwrap();
+        #[cfg(unix)]
+        assert!(SockRef::from(&socket.0).nonblocking().unwrap());
+        let established = socket.establish(Establishing::Connecting).unwrap();
+        assert_eq!(established, Establishing::Established);
+        let error = socket.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
 }

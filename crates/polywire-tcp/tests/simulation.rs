@@ -9,7 +9,7 @@ fn wire() -> Wire {
 }
 
 #[test]
-fn property_29_no_error_of_any_call_panics_hangs_or_leaks() {
+fn no_error_of_any_call_panics_hangs_or_leaks() {
     let (runs, failures) = every_errno(&wire());
     println!("{runs} runs: {failures:?}");
     assert!(runs > 1000);
@@ -23,7 +23,7 @@ fn what_is_removed_or_paused_is_named_by_no_event() {
 }
 
 #[test]
-fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
+fn the_contracts_hold_whatever_happens_in_a_random_world() {
     for_each_seed(300, |seed| {
         random_world(&wire(), seed);
     });
@@ -32,7 +32,7 @@ fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
 /// A removal was told as such, though what was accepted before it had been thrown away: as the loop
 /// came to it, or within the callback.
 #[test]
-fn property_30_of_worlds_that_once_broke_a_contract() {
+fn the_contracts_hold_in_worlds_that_once_broke_one() {
     random_world(&wire(), 10_931);
     random_world(&wire(), 501_541);
 }

@@ -16,7 +16,7 @@ static SYSTEM: OnceLock<Option<System>> = OnceLock::new();
 struct System {
     state: UdpSocketState,
     /// Datagrams that may leave by one call. `state` gives this up after a single error.
-    max_joined: usize,
+    max_segments: usize,
 }
 
 /// Finds out what the system can do, once in a process: before the first socket is used.
@@ -37,8 +37,8 @@ fn find_out() -> io::Result<()> {
     }
     SYSTEM.get_or_init(|| {
         let state = found.ok()?;
-        let max_joined = state.max_gso_segments();
-        Some(System { state, max_joined })
+        let max_segments = state.max_gso_segments();
+        Some(System { state, max_segments })
     });
     Ok(())
 }
@@ -63,7 +63,7 @@ pub(crate) fn prepare(socket: &Socket, dont_fragment: bool) -> io::Result<()> {
 /// Asks to be given datagrams of one sender and size together (GRO, Linux 5.0 and later), by one
 /// receive for up to 64 of them. Without it they come one by one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn receive_joined(socket: &mio::net::UdpSocket) {
+pub(crate) fn enable_gro(socket: &mio::net::UdpSocket) {
     use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
     if let Err(error) = setsockopt(socket, UdpGroSegment, &true) {
         tracing::debug!(%error, "datagrams are received one by one");
@@ -71,7 +71,7 @@ pub(crate) fn receive_joined(socket: &mio::net::UdpSocket) {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn receive_joined(_: &mio::net::UdpSocket) {}
+pub(crate) fn enable_gro(_: &mio::net::UdpSocket) {}
 
 /// Receives into `slots` and tells of each that was filled what it holds in `metas`.
 pub(crate) fn receive(
@@ -117,8 +117,8 @@ pub(crate) fn tell_destinations(_: &mio::net::UdpSocket, _: bool) -> bool {
 }
 
 /// How many datagrams can leave by one call; 1 where the system can't do that.
-pub(crate) fn max_joined() -> usize {
-    system().map_or(1, |system| system.max_joined)
+pub(crate) fn max_segments() -> usize {
+    system().map_or(1, |system| system.max_segments)
 }
 
 /// Sends `bytes` to `destination`: as datagrams of `len` bytes each, the last of the rest, or as one; from

@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::*;
 use crate::MAX_LOCAL_PAYLOAD_LEN;
-use crate::receiving::{Reception, Source, receive_datagrams};
+use crate::receiving::{ReceiveState, Source, receive_datagrams};
 use crate::shared_socket::{SharedSocket, send_to};
 
 /// A plain socket as the peer, and this crate's socket connected to it.
@@ -50,16 +50,19 @@ impl Source for Counting<'_> {
 
 /// What waits in `socket`, read as the loop does.
 fn drain(socket: &SharedSocket) -> Vec<Vec<u8>> {
-    drain_counting(socket, &mut Reception::default()).1
+    drain_counting(socket, &mut ReceiveState::default()).1
 }
 
 /// As `drain`; tells how many calls that took.
-fn drain_counting(socket: &SharedSocket, reception: &mut Reception) -> (usize, Vec<Vec<u8>>) {
+fn drain_counting(
+    socket: &SharedSocket,
+    receive_state: &mut ReceiveState,
+) -> (usize, Vec<Vec<u8>>) {
     let (mut calls, mut messages) = (0, Vec::new());
     receive_datagrams(
         &mut vec![0; 256 << 10],
         (usize::MAX, false),
-        reception,
+        receive_state,
         Counting(socket, &mut calls),
         |_, message, _| {
             messages.push(message.to_vec());
@@ -95,15 +98,15 @@ fn datagrams_that_left_together_are_received_by_one_call_and_told_apart() {
     for ip in ["127.0.0.1", "::1"] {
         let (peer, socket) = connected_pair(ip);
         // A burst, from which on it is read in batches.
-        let mut reception = Reception::default();
+        let mut receive_state = ReceiveState::default();
         (0..20).for_each(|_| assert_eq!(peer.send_to(b"alone", local_addr(&socket)).unwrap(), 5));
-        assert_eq!(drain_counting(&socket, &mut reception).1, vec![b"alone".to_vec(); 20]);
-        socket.join(reception.is_in_batches());
+        assert_eq!(drain_counting(&socket, &mut receive_state).1, vec![b"alone".to_vec(); 20]);
+        socket.enable_gro(receive_state.is_in_batches());
 
         setsockopt(&peer, UdpGsoSegment, &100).unwrap();
         let bytes: Vec<u8> = (0..1050).map(|number| (number / 100) as u8).collect();
         peer.send_to(&bytes, local_addr(&socket)).unwrap();
-        let (calls, received) = drain_counting(&socket, &mut reception);
+        let (calls, received) = drain_counting(&socket, &mut receive_state);
         assert_eq!(received, bytes.chunks(100).map(Vec::from).collect::<Vec<_>>());
         assert_eq!(calls, 1);
     }

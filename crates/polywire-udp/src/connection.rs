@@ -8,7 +8,7 @@ use mio::net::UdpSocket;
 use polywire_core::adapter::{Closing, Io, Opening, Received, Remote, Sender, Sink};
 use polywire_core::{CloseReason, Limits, Message};
 
-use crate::receiving::{Reception, Round, receive_datagrams};
+use crate::receiving::{ReceiveOutcome, ReceiveState, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// One peer's socket. Ready from the start, and never ended by the peer.
@@ -16,13 +16,13 @@ use crate::shared_socket::SharedSocket;
 pub(crate) struct UdpConnection {
     socket: Arc<SharedSocket>,
     limits: Arc<Limits>,
-    reception: Reception,
+    receive_state: ReceiveState,
 }
 
 impl UdpConnection {
     pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
         let socket = Arc::new(SharedSocket::connected(socket, peer));
-        Self { socket, limits: Arc::new(limits), reception: Reception::default() }
+        Self { socket, limits: Arc::new(limits), receive_state: ReceiveState::default() }
     }
 }
 
@@ -54,10 +54,10 @@ impl Remote for UdpConnection {
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         let socket = &self.socket;
         let mut taken = 0;
-        let round = receive_datagrams(
+        let outcome = receive_datagrams(
             io.buffer,
-            (io.budget, io.is_one_enough),
-            &mut self.reception,
+            (io.budget, io.single_event),
+            &mut self.receive_state,
             &**socket,
             |_, message, more| {
                 taken += message.len().max(1);
@@ -65,12 +65,12 @@ impl Remote for UdpConnection {
             },
         );
         io.budget = io.budget.saturating_sub(taken);
-        socket.join(self.reception.is_in_batches());
-        match round {
-            Round::Drained => Received::Drained,
-            Round::MaybeMore => Received::MaybeMore,
-            Round::Unfinished | Round::Stopped => Received::Unfinished,
-            Round::Broken(error) => Received::Ended(CloseReason::from(&error)),
+        socket.enable_gro(self.receive_state.is_in_batches());
+        match outcome {
+            ReceiveOutcome::Drained => Received::Drained,
+            ReceiveOutcome::MayHaveMore => Received::MayHaveMore,
+            ReceiveOutcome::Unfinished | ReceiveOutcome::Stopped => Received::Unfinished,
+            ReceiveOutcome::Broken(error) => Received::Ended(CloseReason::from(&error)),
         }
     }
 

@@ -32,18 +32,18 @@
 //! * Knowing that a peer is gone: an ICMP error (RFC 1122 section 4.1.3.3) tells about one earlier
 //!   datagram, can be forged, and ends neither a connection nor a listener
 
-mod asked;
 mod batching;
 mod broadcast;
 mod connect;
 mod connection;
 mod listen;
 mod listener;
+mod local_addrs;
 mod multicast;
 mod options;
 mod outbox;
 mod receiving;
-mod runs;
+mod segmentation;
 mod sending;
 mod shared_socket;
 

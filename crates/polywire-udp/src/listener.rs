@@ -8,25 +8,25 @@ use mio::net::UdpSocket;
 use polywire_core::Message;
 use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Sender};
 
-use crate::receiving::{Reception, Round, receive_datagrams};
+use crate::receiving::{ReceiveOutcome, ReceiveState, receive_datagrams};
 use crate::shared_socket::SharedSocket;
 
 /// A socket that hears everybody, and those that hear broadcasts for it.
 #[derive(Debug)]
 pub(crate) struct UdpListener {
     socket: Arc<SharedSocket>,
-    reception: Reception,
-    broadcast_sockets: Vec<(SharedSocket, Reception)>,
+    receive_state: ReceiveState,
+    broadcast_sockets: Vec<(SharedSocket, ReceiveState)>,
 }
 
 impl UdpListener {
     pub(crate) fn new(socket: UdpSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
         Self {
             socket: Arc::new(SharedSocket::unconnected(socket)),
-            reception: Reception::default(),
+            receive_state: ReceiveState::default(),
             broadcast_sockets: broadcast_sockets
                 .into_iter()
-                .map(|socket| (SharedSocket::unconnected(socket), Reception::default()))
+                .map(|socket| (SharedSocket::unconnected(socket), ReceiveState::default()))
                 .collect(),
         }
     }
@@ -58,26 +58,30 @@ impl Local for UdpListener {
     /// one does not starve the others.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
         let share = io.budget / (1 + self.broadcast_sockets.len());
-        let others =
-            self.broadcast_sockets.iter_mut().map(|(socket, reception)| (&*socket, reception));
+        let others = self
+            .broadcast_sockets
+            .iter_mut()
+            .map(|(socket, receive_state)| (&*socket, receive_state));
         let mut accepting = Accepting::Drained;
-        for (socket, reception) in iter::once((&*self.socket, &mut self.reception)).chain(others) {
-            let round = receive_datagrams(
+        for (socket, receive_state) in
+            iter::once((&*self.socket, &mut self.receive_state)).chain(others)
+        {
+            let outcome = receive_datagrams(
                 io.buffer,
-                (share, io.is_one_enough),
-                reception,
+                (share, io.single_event),
+                receive_state,
                 socket,
                 |from, message, more| sink.message(from, Message::binary(message), more),
             );
-            socket.join(reception.is_in_batches());
-            match round {
-                Round::MaybeMore if accepting == Accepting::Drained => {
-                    accepting = Accepting::MaybeMore;
+            socket.enable_gro(receive_state.is_in_batches());
+            match outcome {
+                ReceiveOutcome::MayHaveMore if accepting == Accepting::Drained => {
+                    accepting = Accepting::MayHaveMore;
                 }
-                Round::Drained | Round::MaybeMore => {}
-                Round::Unfinished => accepting = Accepting::Unfinished,
-                Round::Stopped => return Accepting::Unfinished,
-                Round::Broken(error) => {
+                ReceiveOutcome::Drained | ReceiveOutcome::MayHaveMore => {}
+                ReceiveOutcome::Unfinished => accepting = Accepting::Unfinished,
+                ReceiveOutcome::Stopped => return Accepting::Unfinished,
+                ReceiveOutcome::Broken(error) => {
                     tracing::warn!(%error, "a UDP listener can't read; it tries again later");
                     return Accepting::Exhausted;
                 }

@@ -9,8 +9,8 @@ use crate::batching;
 use crate::explain;
 use crate::multicast::{MulticastInterface, send_through};
 
-/// The largest size that fits into what setsockopt(2) takes: more would be told as a small one, or none.
-const MOST: usize = i32::MAX as usize;
+/// The largest size that setsockopt(2) can take; a larger one would wrap around.
+const MAX_BUFFER_BYTES: usize = i32::MAX as usize;
 
 /// The options both configurations share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,10 +59,10 @@ impl Options {
             set_reuse_port(socket)?;
         }
         if let Some(size) = self.receive_buffer_size {
-            socket.set_recv_buffer_size(size.min(MOST))?;
+            socket.set_recv_buffer_size(size.min(MAX_BUFFER_BYTES))?;
         }
         if let Some(size) = self.send_buffer_size {
-            socket.set_send_buffer_size(size.min(MOST))?;
+            socket.set_send_buffer_size(size.min(MAX_BUFFER_BYTES))?;
         }
         match addr {
             SocketAddr::V4(_) => self.set_v4(socket)?,

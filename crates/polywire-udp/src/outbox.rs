@@ -13,21 +13,21 @@ use polywire_core::network::SendStatus;
 use polywire_core::{Notifier, Readiness};
 
 use crate::MAX_LOCAL_PAYLOAD_LEN;
-use crate::runs::{Joining, Runs};
+use crate::segmentation::{BatchQueue, Segmentation};
 use crate::sending::send_datagram;
 
 /// Bytes that may wait while the system has no room: some more than it has itself by default.
-const MAX_QUEUED: usize = 256 << 10;
+const MAX_QUEUED_BYTES: usize = 256 << 10;
 
-/// Runs that are gathered at most; each of them is a system call, so more gain nothing.
-const MAX_RUNS: usize = 16;
+/// Batches that wait at most; each of them is a system call, so more gain nothing.
+const MAX_BATCHES: usize = 16;
 
 /// Batches that one flush writes at most, each what was sent during the write before.
-const ROUNDS: usize = 8;
+const WRITES_PER_FLUSH: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    joining: Joining,
+    segmentation: Segmentation,
     /// Whether anything waits or is being written, to be asked without the lock.
     is_used: AtomicBool,
     state: Mutex<State>,
@@ -35,7 +35,7 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 struct State {
-    runs: Runs,
+    batches: BatchQueue,
     writer: Writer,
     /// The loop is next when the system has room.
     waits_for_room: bool,
@@ -48,16 +48,16 @@ struct State {
 }
 
 impl Outbox {
-    pub(crate) fn new(joining: Joining) -> Self {
+    pub(crate) fn new(segmentation: Segmentation) -> Self {
         let state = State {
-            runs: Runs::default(),
+            batches: BatchQueue::default(),
             writer: Writer::None,
             waits_for_room: false,
             notifier: None,
             counted: 0,
             is_watched: false,
         };
-        Self { joining, is_used: AtomicBool::new(false), state: Mutex::new(state) }
+        Self { segmentation, is_used: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     pub(crate) fn set_notifier(&self, notifier: Notifier) {
@@ -74,7 +74,7 @@ impl Outbox {
     /// to stay behind.
     #[inline(always)]
     pub(crate) fn leaves_alone(&self, len: usize, hint: SendHint) -> bool {
-        let is_lone = hint == SendHint::Alone || !self.joining.suits(len);
+        let is_lone = hint == SendHint::Alone || !self.segmentation.suits(len);
         is_lone && len <= MAX_LOCAL_PAYLOAD_LEN && !self.is_used.load(Ordering::Acquire)
     }
 
@@ -92,7 +92,7 @@ impl Outbox {
         if self.leaves_alone(message.len(), hint) {
             return send_datagram(|| write(to, message, None));
         }
-        let may_wait = self.joining.suits(message.len());
+        let may_wait = self.segmentation.suits(message.len());
         self.queue(to, message, if may_wait { hint } else { SendHint::Alone }, write)
     }
 
@@ -112,9 +112,9 @@ impl Outbox {
                 return SendStatus::Full;
             }
         }
-        let is_complete = state.runs.push(to, message, &self.joining);
+        let is_complete = state.batches.push(to, message, &self.segmentation);
         self.is_used.store(true, Ordering::Release);
-        let may_wait = !is_complete && state.runs.len() < MAX_RUNS;
+        let may_wait = !is_complete && state.batches.len() < MAX_BATCHES;
         match hint {
             SendHint::CallerFlushes if may_wait => {}
             SendHint::LoopFlushes if may_wait && state.loop_runs_here() => state.call_loop(),
@@ -135,26 +135,26 @@ impl Outbox {
             return;
         }
         let mut state = self.lock();
-        for _ in 0..ROUNDS {
+        for _ in 0..WRITES_PER_FLUSH {
             if state.writer.leave_to_thread() {
                 return; // Which takes what was put behind meanwhile.
             }
             state.waits_for_room = false;
-            if state.runs.is_empty() {
+            if state.batches.is_empty() {
                 state.writer = Writer::None;
                 state.count();
                 return self.is_used.store(false, Ordering::Release);
             }
             state.writer = Writer::Thread;
-            let mut runs = std::mem::take(&mut state.runs);
+            let mut batches = std::mem::take(&mut state.batches);
             drop(state);
-            let written = runs.write(&self.joining, &mut write);
+            let written = batches.write(&self.segmentation, &mut write);
             state = self.lock();
             state.count_dropped(written.dropped);
             let again = state.writer.finish();
             if written.is_full {
-                runs.append(std::mem::take(&mut state.runs));
-                state.runs = runs;
+                batches.append(std::mem::take(&mut state.batches));
+                state.batches = batches;
                 if !again {
                     return state.wait_for_room();
                 }
@@ -186,8 +186,8 @@ impl Outbox {
     /// Throws away what waits.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
-        let runs = std::mem::take(&mut state.runs);
-        state.count_dropped(runs.datagrams());
+        let batches = std::mem::take(&mut state.batches);
+        state.count_dropped(batches.datagrams());
         state.count();
         state.is_watched = false;
         state.waits_for_room = false;
@@ -197,7 +197,7 @@ impl Outbox {
     }
 
     pub(crate) fn queued(&self) -> usize {
-        if self.is_used.load(Ordering::Acquire) { self.lock().runs.queued() } else { 0 }
+        if self.is_used.load(Ordering::Acquire) { self.lock().batches.queued() } else { 0 }
     }
 
     // Nothing here is left half done by a panic, so a poisoned lock is as good as any.
@@ -208,7 +208,7 @@ impl Outbox {
 
 impl State {
     fn is_crowded(&self) -> bool {
-        self.runs.queued() >= MAX_QUEUED
+        self.batches.queued() >= MAX_QUEUED_BYTES
     }
 
     /// Whether the callback that sends is that of the loop to be called: another node's may not come
@@ -238,8 +238,8 @@ impl State {
     /// Tells the node how much waits for room. What waits for the loop is told by its being called.
     fn count(&mut self) {
         if let Some(notifier) = &self.notifier {
-            notifier.change_queued(self.counted, self.runs.queued());
-            self.counted = self.runs.queued();
+            notifier.change_queued(self.counted, self.batches.queued());
+            self.counted = self.batches.queued();
         }
     }
 

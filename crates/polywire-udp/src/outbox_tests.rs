@@ -19,7 +19,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { outbox: Outbox::new(Joining::new(64)), socket: RefCell::default() }
+        Self { outbox: Outbox::new(Segmentation::new(64)), socket: RefCell::default() }
     }
 
     fn write(&self, bytes: &[u8], len: Option<usize>) -> io::Result<()> {
@@ -102,7 +102,7 @@ fn gathered_ones_that_find_no_room_wait_for_it_within_bounds_and_in_order() {
         assert!(taken < 10_000, "unbounded");
     }
     assert!(taken > 64);
-    assert!(world.outbox.queued() < MAX_QUEUED + 1024);
+    assert!(world.outbox.queued() < MAX_QUEUED_BYTES + 1024);
     assert_eq!(world.outbox.is_to_change_watch(), Some(true), "the poller is asked");
     assert_eq!(world.outbox.is_to_change_watch(), None, "once");
     assert_eq!(world.send(SendHint::Alone, b"behind"), SendStatus::Full);

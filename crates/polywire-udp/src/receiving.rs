@@ -12,7 +12,7 @@ use quinn_udp::RecvMeta;
 ///
 /// Each is a call of the program, however short; without this, empty datagrams would be free and
 /// their sender could hold the loop for ever. The default budget takes 4,096.
-const MIN_COST: usize = 256;
+const MIN_COST_BYTES: usize = 256;
 
 /// Errors in a row after which a socket is taken for broken.
 ///
@@ -22,15 +22,15 @@ const MAX_ERRORS_IN_A_ROW: usize = 1024;
 
 /// Bytes of room for what is received as one: more than the longest datagram has, or as many as GRO
 /// puts together.
-const SLOT: usize = 64 << 10;
+const SLOT_BYTES: usize = 64 << 10;
 
 /// Receives that one system call makes at most: as many as the loop's buffer has room for.
-const SLOTS: usize = 4;
+const SLOTS_PER_CALL: usize = 4;
 
 /// One in so many datagrams that are received one by one, without the socket being found empty in
 /// between, is received with room for a second: if that comes too, they do come in bursts. A peer that
 /// answers at once brings as many, one at a time.
-const LOOK_FOR_BURST: usize = 16;
+const BURST_CHECK_INTERVAL: usize = 16;
 
 /// Whether a call that received less often than it had room for has drained the socket until its
 /// next readiness: where it is recvmmsg, and mio polls with epoll or kqueue.
@@ -53,13 +53,13 @@ pub(crate) trait Source {
     ) -> io::Result<usize>;
 }
 
-/// How a round of reading ended.
+/// How one call of [`receive_datagrams`] ended.
 #[derive(Debug)]
-pub(crate) enum Round {
+pub(crate) enum ReceiveOutcome {
     /// Nothing is left; the poller tells when there is.
     Drained,
-    /// One came, and whether another waits was not asked.
-    MaybeMore,
+    /// One was delivered; the socket was not checked for more.
+    MayHaveMore,
     /// The budget is used up.
     Unfinished,
     /// Whoever the datagrams go to wants no more in this call.
@@ -68,10 +68,10 @@ pub(crate) enum Round {
     Broken(io::Error),
 }
 
-/// What is known of a socket from one round to the next.
+/// What is known of a socket from one call of [`receive_datagrams`] to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Reception {
-    /// Datagrams that were received together and could not be handed out in the same round. Bounded
+pub(crate) struct ReceiveState {
+    /// Datagrams that were received together and could not be delivered in the same call. Bounded
     /// by what one system call receives.
     kept: VecDeque<(RecvMeta, Vec<u8>)>,
     /// Whether a burst has come, from which on it is read in batches for good. A lone datagram costs
@@ -83,21 +83,21 @@ pub(crate) struct Reception {
     one_by_one: usize,
 }
 
-/// A round of reading.
-struct Rounds<'a, Deliver> {
-    reception: &'a mut Reception,
+/// One call of [`receive_datagrams`].
+struct Receiver<'a, Deliver> {
+    receive_state: &'a mut ReceiveState,
     budget: usize,
-    is_one_enough: bool,
+    single_event: bool,
     spent: usize,
     deliver: Deliver,
 }
 
 /// Reads datagrams of `source` until none is left or `budget` bytes are used up, and hands them to
 /// `deliver` with their sender, and whether others of the same call follow. Those of a call that it
-/// is too late for are kept for the next round.
+/// is too late for are kept for the next call.
 ///
 /// They are mostly received one by one until a burst has come, and in batches from then on. Where
-/// `is_one_enough`, the round ends behind one that came alone.
+/// `single_event`, the call ends behind a datagram that came alone.
 ///
 /// `buffer` is cut into slots of 64 KiB, so nothing is cut off.
 ///
@@ -106,33 +106,33 @@ struct Rounds<'a, Deliver> {
 #[inline(always)]
 pub(crate) fn receive_datagrams(
     buffer: &mut [u8],
-    (budget, is_one_enough): (usize, bool),
-    reception: &mut Reception,
+    (budget, single_event): (usize, bool),
+    receive_state: &mut ReceiveState,
     mut source: impl Source,
     deliver: impl FnMut(SocketAddr, &[u8], bool) -> Flow,
-) -> Round {
-    let mut round = Rounds { reception, budget, is_one_enough, spent: 0, deliver };
-    if !round.reception.kept.is_empty() {
-        if let Some(end) = round.deliver_kept() {
+) -> ReceiveOutcome {
+    let mut receiver = Receiver { receive_state, budget, single_event, spent: 0, deliver };
+    if !receiver.receive_state.kept.is_empty() {
+        if let Some(end) = receiver.deliver_kept() {
             return end;
         }
     }
     let mut errors = 0;
     loop {
-        let room = round.wanted_slots();
+        let room = receiver.wanted_slots();
         let received = if room == 1 {
-            round.read_one(buffer, &mut source)
+            receiver.read_one(buffer, &mut source)
         } else {
-            round.read_batch(buffer, room, &mut source)
+            receiver.read_batch(buffer, room, &mut source)
         };
         match received {
             Ok(None) => errors = 0,
             Ok(Some(end)) => return end,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                round.reception.one_by_one = 0;
-                return Round::Drained;
+                receiver.receive_state.one_by_one = 0;
+                return ReceiveOutcome::Drained;
             }
-            Err(error) if errors == MAX_ERRORS_IN_A_ROW => return Round::Broken(error),
+            Err(error) if errors == MAX_ERRORS_IN_A_ROW => return ReceiveOutcome::Broken(error),
             Err(error) => {
                 errors += 1;
                 tracing::trace!(%error, "told about an earlier datagram");
@@ -141,35 +141,35 @@ pub(crate) fn receive_datagrams(
     }
 }
 
-impl Reception {
+impl ReceiveState {
     /// Whether the system may put datagrams together from now on.
     pub(crate) fn is_in_batches(&self) -> bool {
         self.in_batches
     }
 }
 
-impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
+impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Receiver<'_, Deliver> {
     /// How many slots what is left of the budget is good for: in batches two at least, so that a lone
     /// datagram is told to be the last by the call that receives it.
     fn wanted_slots(&self) -> usize {
-        if !self.reception.in_batches {
-            return if self.reception.one_by_one < LOOK_FOR_BURST - 1 { 1 } else { 2 };
+        if !self.receive_state.in_batches {
+            return if self.receive_state.one_by_one < BURST_CHECK_INTERVAL - 1 { 1 } else { 2 };
         }
-        (self.budget - self.spent).div_ceil(SLOT).clamp(2, SLOTS)
+        (self.budget - self.spent).div_ceil(SLOT_BYTES).clamp(2, SLOTS_PER_CALL)
     }
 
-    /// Reads and hands out one datagram; tells if that ends the round.
+    /// Reads and hands out one datagram; tells if that ends the call.
     #[inline(always)]
     fn read_one(
         &mut self,
         buffer: &mut [u8],
         source: &mut impl Source,
-    ) -> io::Result<Option<Round>> {
-        let slot = buffer.len().min(SLOT);
+    ) -> io::Result<Option<ReceiveOutcome>> {
+        let slot = buffer.len().min(SLOT_BYTES);
         let (len, from) = source.receive(&mut buffer[..slot])?;
-        self.reception.one_by_one += 1;
+        self.receive_state.one_by_one += 1;
         let end = self.deliver(from, &buffer[..len], false).err();
-        Ok(end.or_else(|| self.is_one_enough.then_some(Round::MaybeMore)))
+        Ok(end.or_else(|| self.single_event.then_some(ReceiveOutcome::MayHaveMore)))
     }
 
     /// Reads and hands out as many datagrams as come by one call with so much room.
@@ -179,27 +179,27 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
         buffer: &mut [u8],
         room: usize,
         source: &mut impl Source,
-    ) -> io::Result<Option<Round>> {
-        let mut metas = [RecvMeta::default(); SLOTS];
-        let mut chunks = buffer.chunks_mut(SLOT);
+    ) -> io::Result<Option<ReceiveOutcome>> {
+        let mut metas = [RecvMeta::default(); SLOTS_PER_CALL];
+        let mut chunks = buffer.chunks_mut(SLOT_BYTES);
         let room = room.min(chunks.len());
-        let mut slots: [_; SLOTS] =
+        let mut slots: [_; SLOTS_PER_CALL] =
             array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         let count = source.receive_batch(&mut slots[..room], &mut metas)?;
-        self.reception.in_batches |= count > 1;
-        self.reception.one_by_one = 0;
-        let end = self.deliver_slots(buffer.chunks(SLOT).zip(&metas[..count]));
+        self.receive_state.in_batches |= count > 1;
+        self.receive_state.one_by_one = 0;
+        let end = self.deliver_slots(buffer.chunks(SLOT_BYTES).zip(&metas[..count]));
         let has_drained = SHORT_BATCH_DRAINS && count < room;
-        Ok(end.or_else(|| has_drained.then_some(Round::Drained)))
+        Ok(end.or_else(|| has_drained.then_some(ReceiveOutcome::Drained)))
     }
 
     #[inline(never)]
-    fn deliver_kept(&mut self) -> Option<Round> {
-        while let Some((meta, bytes)) = self.reception.kept.pop_front() {
-            let more = !self.reception.kept.is_empty();
+    fn deliver_kept(&mut self) -> Option<ReceiveOutcome> {
+        while let Some((meta, bytes)) = self.receive_state.kept.pop_front() {
+            let more = !self.receive_state.kept.is_empty();
             if let Err((end, rest)) = self.deliver_slot(&meta, &bytes, more) {
                 if !rest.is_empty() {
-                    self.reception.kept.push_front(keep(&meta, rest));
+                    self.receive_state.kept.push_front(keep(&meta, rest));
                 }
                 return Some(end);
             }
@@ -210,31 +210,31 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
     fn deliver_slots<'s>(
         &mut self,
         slots: impl ExactSizeIterator<Item = (&'s [u8], &'s RecvMeta)>,
-    ) -> Option<Round> {
+    ) -> Option<ReceiveOutcome> {
         let mut left = slots.len();
         let mut end = None;
         for (slot, meta) in slots {
             left -= 1;
             let bytes = &slot[..meta.len];
             if end.is_some() {
-                self.reception.kept.push_back(keep(meta, bytes));
+                self.receive_state.kept.push_back(keep(meta, bytes));
             } else if let Err((ended, rest)) = self.deliver_slot(meta, bytes, left > 0) {
                 end = Some(ended);
                 if !rest.is_empty() {
-                    self.reception.kept.push_back(keep(meta, rest));
+                    self.receive_state.kept.push_back(keep(meta, rest));
                 }
             }
         }
         end
     }
 
-    /// Hands out the datagrams of a slot; if the round ends on the way, tells how, and the rest.
+    /// Hands out the datagrams of a slot; if the call ends on the way, tells how, and the rest.
     fn deliver_slot<'s>(
         &mut self,
         meta: &RecvMeta,
         bytes: &'s [u8],
         others_follow: bool,
-    ) -> Result<(), (Round, &'s [u8])> {
+    ) -> Result<(), (ReceiveOutcome, &'s [u8])> {
         let mut rest = bytes;
         loop {
             let datagram;
@@ -249,16 +249,21 @@ impl<Deliver: FnMut(SocketAddr, &[u8], bool) -> Flow> Rounds<'_, Deliver> {
         }
     }
 
-    /// Hands out a datagram, which `more` follow; tells if it is the last of the round.
+    /// Hands out a datagram, which `more` follow; tells if it is the last of the call.
     #[inline(always)]
-    fn deliver(&mut self, from: SocketAddr, datagram: &[u8], more: bool) -> Result<(), Round> {
-        self.spent += datagram.len().max(MIN_COST);
-        // A datagram beyond the budget is not of this round: the loop serves others first.
+    fn deliver(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        more: bool,
+    ) -> Result<(), ReceiveOutcome> {
+        self.spent += datagram.len().max(MIN_COST_BYTES);
+        // A datagram beyond the budget is not for this call: the loop serves others first.
         let is_last = self.spent >= self.budget;
         if (self.deliver)(from, datagram, more && !is_last) == Flow::Stop {
-            return Err(Round::Stopped);
+            return Err(ReceiveOutcome::Stopped);
         }
-        if is_last { Err(Round::Unfinished) } else { Ok(()) }
+        if is_last { Err(ReceiveOutcome::Unfinished) } else { Ok(()) }
     }
 }
 

@@ -22,10 +22,10 @@ struct ScriptedSocket {
 /// A socket of scripted calls, the program, and what it got.
 struct Script {
     socket: ScriptedSocket,
-    reception: Reception,
+    receive_state: ReceiveState,
     delivered: Vec<usize>,
     gathered: Vec<bool>,
-    is_one_enough: bool,
+    single_event: bool,
     /// After how many datagrams the program wants no more.
     stop_after: usize,
 }
@@ -34,7 +34,7 @@ impl Script {
     /// Of a socket that is read in batches.
     fn new(calls: Vec<Call>) -> Self {
         let mut script = Self::of_new_socket(calls);
-        script.reception.in_batches = true;
+        script.receive_state.in_batches = true;
         script
     }
 
@@ -43,24 +43,24 @@ impl Script {
         let socket = ScriptedSocket { calls: calls.into_iter(), made: 0, slots: Vec::new() };
         Self {
             socket,
-            reception: Reception::default(),
-            is_one_enough: false,
+            receive_state: ReceiveState::default(),
+            single_event: false,
             delivered,
             gathered,
             stop_after: usize::MAX,
         }
     }
 
-    fn round(&mut self, budget: usize) -> Round {
+    fn receive(&mut self, budget: usize) -> ReceiveOutcome {
         let deliver = |_, message: &[u8], more| {
             assert!(message.iter().all(|byte| *byte == 7));
             self.delivered.push(message.len());
             self.gathered.push(more);
             if self.delivered.len() >= self.stop_after { Flow::Stop } else { Flow::Continue }
         };
-        let buffer = &mut vec![0; SLOTS * SLOT];
-        let budget = (budget, self.is_one_enough);
-        receive_datagrams(buffer, budget, &mut self.reception, &mut self.socket, deliver)
+        let buffer = &mut vec![0; SLOTS_PER_CALL * SLOT_BYTES];
+        let budget = (budget, self.single_event);
+        receive_datagrams(buffer, budget, &mut self.receive_state, &mut self.socket, deliver)
     }
 }
 
@@ -106,76 +106,81 @@ fn errors_between_datagrams_delay_none_of_them() {
         full(&[(1, 1), EMPTY, (1, 1), (1, 1)]),
         refused(),
         Fails(io::ErrorKind::ConnectionReset),
-        full(&[(2, 2); SLOTS]),
+        full(&[(2, 2); SLOTS_PER_CALL]),
         refused(),
         full(&[(3, 3)]),
     ]);
-    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     assert_eq!(script.delivered, [1, 0, 1, 1, 2, 2, 2, 2, 3]);
 }
 
 /// A socket with as many datagrams as is to be looked for a burst in, the last call filling `last`.
 fn new_socket(last: &'static [(usize, usize)]) -> Script {
     let lone = || Fills(&[(3, 3)]);
-    let mut calls: Vec<_> = (1..LOOK_FOR_BURST).map(|_| lone()).collect();
+    let mut calls: Vec<_> = (1..BURST_CHECK_INTERVAL).map(|_| lone()).collect();
     calls.extend([Fills(last), lone()]);
     Script::of_new_socket(calls)
 }
 
 #[test]
 fn a_socket_is_read_in_batches_once_a_burst_has_come() {
-    for is_one_enough in [false, true] {
+    for single_event in [false, true] {
         let mut script = new_socket(&[(3, 3), (3, 3)]);
-        script.is_one_enough = is_one_enough;
-        while matches!(script.round(PLENTY), Round::MaybeMore) {}
-        assert_eq!(script.socket.slots[..LOOK_FOR_BURST - 1], [1; LOOK_FOR_BURST - 1]);
-        assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2, SLOTS]);
-        assert_eq!(script.delivered, [3; LOOK_FOR_BURST + 2]);
-        assert!(script.reception.is_in_batches());
+        script.single_event = single_event;
+        while matches!(script.receive(PLENTY), ReceiveOutcome::MayHaveMore) {}
+        assert_eq!(script.socket.slots[..BURST_CHECK_INTERVAL - 1], [1; BURST_CHECK_INTERVAL - 1]);
+        assert_eq!(script.socket.slots[BURST_CHECK_INTERVAL - 1..], [2, SLOTS_PER_CALL]);
+        assert_eq!(script.delivered, [3; BURST_CHECK_INTERVAL + 2]);
+        assert!(script.receive_state.is_in_batches());
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn many_datagrams_one_at_a_time_are_no_burst() {
-    for is_one_enough in [false, true] {
+    for single_event in [false, true] {
         let mut script = new_socket(&[(3, 3)]);
-        script.is_one_enough = is_one_enough;
-        while matches!(script.round(PLENTY), Round::MaybeMore) {}
-        assert_eq!(script.socket.slots[LOOK_FOR_BURST - 1..], [2], "which drained the socket");
-        script.round(PLENTY);
-        assert_eq!(script.socket.slots[LOOK_FOR_BURST..], [1]);
-        assert!(!script.reception.is_in_batches());
+        script.single_event = single_event;
+        while matches!(script.receive(PLENTY), ReceiveOutcome::MayHaveMore) {}
+        assert_eq!(
+            script.socket.slots[BURST_CHECK_INTERVAL - 1..],
+            [2],
+            "which drained the socket"
+        );
+        script.receive(PLENTY);
+        assert_eq!(script.socket.slots[BURST_CHECK_INTERVAL..], [1]);
+        assert!(!script.receive_state.is_in_batches());
     }
 }
 
 #[test]
 fn datagrams_with_pauses_between_are_no_burst() {
     let pause = || Fails(io::ErrorKind::WouldBlock);
-    let calls = (0..LOOK_FOR_BURST).flat_map(|_| [Fills(&[(3, 3)]), Fills(&[(3, 3)]), pause()]);
+    let calls =
+        (0..BURST_CHECK_INTERVAL).flat_map(|_| [Fills(&[(3, 3)]), Fills(&[(3, 3)]), pause()]);
     let mut script = Script::of_new_socket(calls.collect());
-    for _ in 0..LOOK_FOR_BURST {
-        assert!(matches!(script.round(PLENTY), Round::Drained));
+    for _ in 0..BURST_CHECK_INTERVAL {
+        assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     }
-    assert_eq!(script.socket.slots, [1; 2 * LOOK_FOR_BURST]);
+    assert_eq!(script.socket.slots, [1; 2 * BURST_CHECK_INTERVAL]);
 }
 
 #[test]
 fn no_call_finds_no_other_where_one_is_enough() {
     let mut script = Script::of_new_socket(vec![Fills(&[(3, 3)]), Fills(&[(4, 4)])]);
-    script.is_one_enough = true;
+    script.single_event = true;
     for made in 1..=2 {
-        assert!(matches!(script.round(PLENTY), Round::MaybeMore));
+        assert!(matches!(script.receive(PLENTY), ReceiveOutcome::MayHaveMore));
         assert_eq!(script.socket.made, made);
     }
-    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     assert_eq!(script.delivered, [3, 4]);
 }
 
 #[test]
 fn an_empty_datagram_is_a_message() {
     let mut script = Script::new(vec![Fills(&[EMPTY, (1, 1), EMPTY])]);
-    script.round(PLENTY);
+    script.receive(PLENTY);
     assert_eq!(script.delivered, [0, 1, 0]);
     assert_eq!(script.gathered, [true, true, false]);
 }
@@ -183,7 +188,7 @@ fn an_empty_datagram_is_a_message() {
 #[test]
 fn datagrams_that_were_received_as_one_are_told_apart() {
     let mut script = Script::new(vec![Fills(&[(250, 100), (65_507, 65_507), (64, 32)])]);
-    script.round(PLENTY);
+    script.receive(PLENTY);
     assert_eq!(script.delivered, [100, 100, 50, 65_507, 32, 32]);
     assert_eq!(script.gathered, [true, true, true, true, true, false]);
 }
@@ -192,14 +197,14 @@ fn datagrams_that_were_received_as_one_are_told_apart() {
 #[test]
 fn a_call_that_fills_less_than_its_room_has_drained_the_socket() {
     let mut script = Script::new(vec![Fills(&[(64, 64)])]);
-    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     assert_eq!(script.socket.made, 1);
     // Also when other sockets are ready and each has a small share.
     let mut script = Script::new(vec![Fills(&[(64, 64)])]);
-    assert!(matches!(script.round(1000), Round::Drained));
+    assert!(matches!(script.receive(1000), ReceiveOutcome::Drained));
     assert_eq!(script.socket.made, 1);
-    let mut script = Script::new(vec![Fills(&[(64, 64); SLOTS])]);
-    assert!(matches!(script.round(PLENTY), Round::Drained));
+    let mut script = Script::new(vec![Fills(&[(64, 64); SLOTS_PER_CALL])]);
+    assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     assert_eq!(script.socket.made, 2);
 }
 
@@ -207,21 +212,21 @@ fn a_call_that_fills_less_than_its_room_has_drained_the_socket() {
 fn a_flood_is_cut_at_the_budget_even_if_it_is_of_empty_datagrams() {
     let flood = || (0..100).map(|_| Fills(&[EMPTY; 2])).collect();
     let mut script = Script::new(flood());
-    assert!(matches!(script.round(MIN_COST * 3), Round::Unfinished));
+    assert!(matches!(script.receive(MIN_COST_BYTES * 3), ReceiveOutcome::Unfinished));
     assert_eq!(script.delivered, [0; 3]);
     assert_eq!(script.gathered, [true, false, false]);
-    script.round(MIN_COST * 3);
+    script.receive(MIN_COST_BYTES * 3);
     assert_eq!(script.delivered.len(), 6);
 
     let mut script = Script::new(vec![Fills(&[(64_000, 1000)])]);
-    assert!(matches!(script.round(3000), Round::Unfinished));
+    assert!(matches!(script.receive(3000), ReceiveOutcome::Unfinished));
     assert_eq!(script.delivered, [1000; 3]);
 }
 
 #[test]
 fn one_datagram_is_read_even_without_a_budget() {
     let mut script = Script::new(vec![Fills(&[(7, 7), (8, 8)])]);
-    assert!(matches!(script.round(0), Round::Unfinished));
+    assert!(matches!(script.receive(0), ReceiveOutcome::Unfinished));
     assert_eq!(script.delivered, [7]);
 }
 
@@ -229,7 +234,7 @@ fn one_datagram_is_read_even_without_a_budget() {
 fn what_a_round_had_no_budget_for_comes_first_in_the_next() {
     let mut script = Script::new(vec![Fills(&[(2000, 1000), EMPTY]), Fills(&[(5, 5)])]);
     let mut rounds = 1;
-    while matches!(script.round(1), Round::Unfinished) {
+    while matches!(script.receive(1), ReceiveOutcome::Unfinished) {
         rounds += 1;
     }
     assert_eq!(script.delivered, [1000, 1000, 0, 5]);
@@ -240,8 +245,10 @@ fn what_a_round_had_no_budget_for_comes_first_in_the_next() {
 fn a_socket_that_only_fails_is_given_up() {
     let fails = (0..2000).map(|_| Fails(io::ErrorKind::OutOfMemory)).collect();
     let mut script = Script::new(fails);
-    let round = script.round(PLENTY);
-    assert!(matches!(round, Round::Broken(error) if error.kind() == io::ErrorKind::OutOfMemory));
+    let outcome = script.receive(PLENTY);
+    assert!(
+        matches!(outcome, ReceiveOutcome::Broken(error) if error.kind() == io::ErrorKind::OutOfMemory)
+    );
     assert_eq!(script.socket.made, MAX_ERRORS_IN_A_ROW + 1);
 }
 
@@ -250,12 +257,12 @@ fn nothing_is_handed_out_after_stop_and_nothing_is_lost_if_it_goes_on() {
     let mut script = Script::new(vec![Fills(&[(300, 100), (4, 4), EMPTY])]);
     for stop_after in 1..=5 {
         script.stop_after = stop_after;
-        assert!(matches!(script.round(PLENTY), Round::Stopped));
+        assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Stopped));
         assert_eq!(script.delivered.len(), stop_after);
         assert_eq!(script.socket.made, 1);
     }
     assert_eq!(script.delivered, [100, 100, 100, 4, 0]);
-    assert!(matches!(script.round(PLENTY), Round::Drained));
+    assert!(matches!(script.receive(PLENTY), ReceiveOutcome::Drained));
     assert_eq!(script.delivered.len(), 5);
 }
 
@@ -280,10 +287,10 @@ const KINDS: [io::ErrorKind; 14] = [
 /// The call of a script of receives that fails is any of them, by any error. Sending is in
 /// `runs_tests`.
 #[test]
-fn property_29_no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
+fn no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
     const SCRIPT: [&[(usize, usize)]; 4] =
-        [&[(1, 1); SLOTS], &[(2, 2); SLOTS], &[(9, 3), EMPTY], &[]];
-    let expected = [vec![1; SLOTS], vec![2; SLOTS], vec![3, 3, 3, 0]].concat();
+        [&[(1, 1); SLOTS_PER_CALL], &[(2, 2); SLOTS_PER_CALL], &[(9, 3), EMPTY], &[]];
+    let expected = [vec![1; SLOTS_PER_CALL], vec![2; SLOTS_PER_CALL], vec![3, 3, 3, 0]].concat();
     for kind in KINDS {
         for failing in 0..SCRIPT.len() {
             for times in 1..=3 {
@@ -295,7 +302,10 @@ fn property_29_no_error_of_any_receive_loses_delays_or_mixes_a_datagram() {
                 // Nothing to receive ends a round; the next readiness begins another.
                 let rounds = if kind == io::ErrorKind::WouldBlock { 1 + times } else { 1 };
                 for _ in 0..rounds {
-                    assert!(matches!(script.round(PLENTY), Round::Drained), "{kind:?}, {failing}");
+                    assert!(
+                        matches!(script.receive(PLENTY), ReceiveOutcome::Drained),
+                        "{kind:?}, {failing}"
+                    );
                 }
                 assert_eq!(script.delivered, expected, "{kind:?} {times} times at {failing}");
             }

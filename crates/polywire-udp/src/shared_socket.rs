@@ -22,11 +22,11 @@ use polywire_core::network::SendStatus;
 use polywire_core::{Endpoint, ResourceId};
 use quinn_udp::RecvMeta;
 
-use crate::asked::Asked;
 use crate::batching;
+use crate::local_addrs::LocalAddrs;
 use crate::outbox::Outbox;
 use crate::receiving::Source;
-use crate::runs::Joining;
+use crate::segmentation::Segmentation;
 
 /// A socket until its endpoint ends, then nothing.
 ///
@@ -42,7 +42,7 @@ pub(crate) struct SharedSocket {
     /// Why it can send no more, once that is so.
     failure: OnceLock<CloseReason>,
     /// Whether the system puts datagrams together for it.
-    is_joined: AtomicBool,
+    has_gro: AtomicBool,
     outbox: Outbox,
 }
 
@@ -53,8 +53,8 @@ enum Bound {
     Peer(SocketAddr),
     /// It is for whoever comes, at one address.
     OneAddr,
-    /// It is for whoever comes, at any address of the machine, and knows who came where.
-    AllAddrs(Asked),
+    /// It is for whoever comes, at any address of the machine, and knows who sends to which.
+    AllAddrs(LocalAddrs),
 }
 
 impl SharedSocket {
@@ -68,14 +68,14 @@ impl SharedSocket {
         let is_for_all = socket.local_addr().ok().filter(|addr| addr.ip().is_unspecified());
         let is_told =
             is_for_all.is_some_and(|addr| batching::tell_destinations(&socket, addr.is_ipv6()));
-        let bound = if is_told { Bound::AllAddrs(Asked::default()) } else { Bound::OneAddr };
+        let bound = if is_told { Bound::AllAddrs(LocalAddrs::default()) } else { Bound::OneAddr };
         Self::new(socket, bound)
     }
 
     fn new(socket: UdpSocket, bound: Bound) -> Self {
-        let outbox = Outbox::new(Joining::new(batching::max_joined()));
-        let (socket, is_joined) = (RwLock::new(Some(socket)), AtomicBool::new(false));
-        Self { socket, bound, failure: OnceLock::new(), is_joined, outbox }
+        let outbox = Outbox::new(Segmentation::new(batching::max_segments()));
+        let (socket, has_gro) = (RwLock::new(Some(socket)), AtomicBool::new(false));
+        Self { socket, bound, failure: OnceLock::new(), has_gro, outbox }
     }
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
@@ -97,10 +97,10 @@ impl SharedSocket {
     /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet:
     /// from then on it must be read in batches.
     #[inline]
-    pub(crate) fn join(&self, wanted: bool) {
-        if wanted && !self.is_joined.swap(true, Ordering::Relaxed) {
+    pub(crate) fn enable_gro(&self, wanted: bool) {
+        if wanted && !self.has_gro.swap(true, Ordering::Relaxed) {
             if let Some(socket) = self.read().as_ref() {
-                batching::receive_joined(socket);
+                batching::enable_gro(socket);
             }
         }
     }
@@ -168,16 +168,16 @@ impl SharedSocket {
         }
     }
 
-    /// The same from the address that the peer has asked, if it is known.
+    /// The same from the local address that the peer sends to, if it is known.
     fn transmit_from(
-        asked: &Asked,
+        local_addrs: &LocalAddrs,
         socket: &UdpSocket,
         (to, bytes, len): (SocketAddr, &[u8], Option<usize>),
     ) -> io::Result<()> {
-        let from = asked.by(to);
+        let from = local_addrs.of(to);
         let result = batching::send(socket, to, bytes, len, from);
         if from.is_some() && result.as_ref().is_err_and(is_no_source) {
-            asked.forget(to);
+            local_addrs.forget(to);
             return batching::send(socket, to, bytes, len, None);
         }
         result
@@ -218,21 +218,21 @@ impl SharedSocket {
 
 /// One datagram, and where it was sent to.
 #[inline(never)] // Not in the way of others.
-fn receive_asked(
-    asked: &Asked,
+fn receive_noting_addr(
+    local_addrs: &LocalAddrs,
     socket: &UdpSocket,
     slot: &mut [u8],
 ) -> io::Result<(usize, SocketAddr)> {
     let mut meta = [RecvMeta::default()];
     batching::receive(socket, &mut [IoSliceMut::new(slot)], &mut meta)?;
-    note(asked, &meta);
+    record(local_addrs, &meta);
     Ok((meta[0].len, meta[0].addr))
 }
 
 #[inline(never)]
-fn note(asked: &Asked, metas: &[RecvMeta]) {
+fn record(local_addrs: &LocalAddrs, metas: &[RecvMeta]) {
     for meta in metas {
-        meta.dst_ip.iter().for_each(|addr| asked.note(meta.addr, *addr));
+        meta.dst_ip.iter().for_each(|addr| local_addrs.record(meta.addr, *addr));
     }
 }
 
@@ -256,7 +256,7 @@ impl Source for &SharedSocket {
         match &self.bound {
             Bound::Peer(peer) => Ok((calls::receive(socket, slot)?, *peer)),
             Bound::OneAddr => calls::receive_from(socket, slot),
-            Bound::AllAddrs(asked) => receive_asked(asked, socket, slot),
+            Bound::AllAddrs(local_addrs) => receive_noting_addr(local_addrs, socket, slot),
         }
     }
 
@@ -268,8 +268,8 @@ impl Source for &SharedSocket {
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };
         let count = batching::receive(socket, slots, metas)?;
-        if let Bound::AllAddrs(asked) = &self.bound {
-            note(asked, &metas[..count]);
+        if let Bound::AllAddrs(local_addrs) = &self.bound {
+            record(local_addrs, &metas[..count]);
         }
         Ok(count)
     }
@@ -308,9 +308,9 @@ impl Sender for SharedSocket {
     fn flush(&self) {
         if let Some(socket) = self.read().as_ref() {
             match &self.bound {
-                Bound::AllAddrs(asked) => self
-                    .outbox
-                    .flush(|to, bytes, len| Self::transmit_from(asked, socket, (to, bytes, len))),
+                Bound::AllAddrs(local_addrs) => self.outbox.flush(|to, bytes, len| {
+                    Self::transmit_from(local_addrs, socket, (to, bytes, len))
+                }),
                 _ => self.outbox.flush(|to, bytes, len| self.transmit(socket, to, bytes, len)),
             }
         }

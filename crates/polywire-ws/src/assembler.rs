@@ -5,9 +5,9 @@ use std::str;
 use crate::close::{End, invalid_text};
 use crate::mask;
 
-/// The buffer grows by what it holds, but by at least and at most so many bytes at a time.
-const LEAST_STEP: usize = 512;
-const LARGEST_STEP: usize = 1 << 20;
+/// The buffer grows by as much as it holds, within these bounds.
+const MIN_GROWTH_BYTES: usize = 512;
+const MAX_GROWTH_BYTES: usize = 1 << 20;
 
 /// The fragments of one message, received so far.
 ///
@@ -57,7 +57,7 @@ impl Assembler {
         self.fragments += 1;
         let start = self.buffer.len();
         if self.buffer.capacity() - start < payload.len() {
-            let step = start.clamp(LEAST_STEP, LARGEST_STEP);
+            let step = start.clamp(MIN_GROWTH_BYTES, MAX_GROWTH_BYTES);
             self.buffer.reserve_exact(payload.len().max(step));
         }
         self.buffer.extend_from_slice(payload);
@@ -98,7 +98,7 @@ mod tests {
             assembler.push(&vec![7; fragment], None, false).unwrap();
             let (capacity, len) = (assembler.buffer.capacity(), assembler.len());
             assert!(
-                capacity <= len + LEAST_STEP.max(len.min(LARGEST_STEP)),
+                capacity <= len + MIN_GROWTH_BYTES.max(len.min(MAX_GROWTH_BYTES)),
                 "{capacity} for {len}"
             );
         }
@@ -113,6 +113,6 @@ mod tests {
             assembler.push(b"", None, false).unwrap();
         }
         assert_eq!(assembler.fragments(), 1000);
-        assert!(assembler.buffer.capacity() <= LEAST_STEP);
+        assert!(assembler.buffer.capacity() <= MIN_GROWTH_BYTES);
     }
 }

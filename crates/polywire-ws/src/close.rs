@@ -14,7 +14,7 @@ const TOO_BIG: u16 = 1009;
 const INTERNAL_ERROR: u16 = 1011;
 
 /// Bytes of text that fit behind the code in a control frame.
-const MAX_TEXT: usize = 123;
+const MAX_REASON_BYTES: usize = 123;
 
 /// Why a session is over, and the Close frame that tells the peer.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(crate) fn received(payload: &[u8]) -> End {
 }
 
 /// Appends the Close frame for an end that this side decided on, if there is one to be sent.
-pub(crate) fn say_goodbye(role: Role, reason: &CloseReason, out: &mut Vec<u8>) {
+pub(crate) fn write_close_frame(role: Role, reason: &CloseReason, out: &mut Vec<u8>) {
     let code = match reason {
         CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } | CloseReason::Reset => return,
         CloseReason::Removed => NORMAL,
@@ -96,7 +96,8 @@ pub(crate) fn say_goodbye(role: Role, reason: &CloseReason, out: &mut Vec<u8>) {
 fn write(role: Role, code: Option<u16>, text: &str, out: &mut Vec<u8>) {
     let mut payload = Vec::new();
     if let Some(code) = code {
-        let fits = (0..=text.len().min(MAX_TEXT)).rev().find(|at| text.is_char_boundary(*at));
+        let fits =
+            (0..=text.len().min(MAX_REASON_BYTES)).rev().find(|at| text.is_char_boundary(*at));
         payload.extend_from_slice(&code.to_be_bytes());
         payload.extend_from_slice(&text.as_bytes()[..fits.unwrap_or(0)]);
     }

@@ -3,12 +3,11 @@
 use std::io;
 
 use http::{HeaderName, HeaderValue};
-use polywire_core::Limits;
 use polywire_tcp::TcpConnectConfig;
 
 use crate::handshake::check_token;
 use crate::role::Role;
-use crate::settings::{self, Settings};
+use crate::settings::{self, shared_methods};
 
 /// Connects to WebSocket servers, with settings other than those of [`Ws`](crate::Ws).
 ///
@@ -68,77 +67,13 @@ impl Default for WsConnectConfig {
 }
 
 impl WsConnectConfig {
-    /// Sets [`Self::max_message_size`].
-    #[must_use]
-    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`Self::max_frame_size`].
-    #[must_use]
-    pub fn with_max_frame_size(mut self, bytes: usize) -> Self {
-        self.max_frame_size = bytes;
-        self
-    }
-
-    /// Sets [`Self::max_fragments`].
-    #[must_use]
-    pub fn with_max_fragments(mut self, fragments: usize) -> Self {
-        self.max_fragments = fragments;
-        self
-    }
-
-    /// Sets [`Self::max_handshake_size`].
-    #[must_use]
-    pub fn with_max_handshake_size(mut self, bytes: usize) -> Self {
-        self.max_handshake_size = bytes;
-        self
-    }
-
-    /// Sets [`Self::text`].
-    #[must_use]
-    pub fn with_text(mut self, text: bool) -> Self {
-        self.text = text;
-        self
-    }
+    shared_methods!(TcpConnectConfig, Role::Client);
 
     /// Adds to [`Self::headers`].
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
-    }
-
-    /// Adds to [`Self::subprotocols`].
-    #[must_use]
-    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocols.push(name.into());
-        self
-    }
-
-    /// Sets [`Self::tcp`].
-    #[must_use]
-    pub fn with_tcp(mut self, tcp: TcpConnectConfig) -> Self {
-        self.tcp = tcp;
-        self
-    }
-
-    /// Sets the limits of the connection, which are those of [`Self::tcp`].
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.tcp = self.tcp.with_limits(limits);
-        self
-    }
-
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            role: Role::Client,
-            max_message_size: self.max_message_size,
-            max_frame_size: self.max_frame_size,
-            max_fragments: self.max_fragments,
-            text: self.text,
-        }
     }
 
     /// Refuses what would not be a request of one piece.

@@ -2,12 +2,11 @@
 
 use std::io;
 
-use polywire_core::Limits;
 use polywire_tcp::TcpListenConfig;
 
 use crate::handshake::check_token;
 use crate::role::Role;
-use crate::settings::{self, Settings};
+use crate::settings::{self, shared_methods};
 
 /// Listens for WebSocket clients, with settings other than those of [`Ws`](crate::Ws).
 ///
@@ -61,71 +60,7 @@ impl Default for WsListenConfig {
 }
 
 impl WsListenConfig {
-    /// Sets [`Self::max_message_size`].
-    #[must_use]
-    pub fn with_max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`Self::max_frame_size`].
-    #[must_use]
-    pub fn with_max_frame_size(mut self, bytes: usize) -> Self {
-        self.max_frame_size = bytes;
-        self
-    }
-
-    /// Sets [`Self::max_fragments`].
-    #[must_use]
-    pub fn with_max_fragments(mut self, fragments: usize) -> Self {
-        self.max_fragments = fragments;
-        self
-    }
-
-    /// Sets [`Self::max_handshake_size`].
-    #[must_use]
-    pub fn with_max_handshake_size(mut self, bytes: usize) -> Self {
-        self.max_handshake_size = bytes;
-        self
-    }
-
-    /// Sets [`Self::text`].
-    #[must_use]
-    pub fn with_text(mut self, text: bool) -> Self {
-        self.text = text;
-        self
-    }
-
-    /// Adds to [`Self::subprotocols`].
-    #[must_use]
-    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocols.push(name.into());
-        self
-    }
-
-    /// Sets [`Self::tcp`].
-    #[must_use]
-    pub fn with_tcp(mut self, tcp: TcpListenConfig) -> Self {
-        self.tcp = tcp;
-        self
-    }
-
-    /// Sets the limits of each connection, which are those of [`Self::tcp`].
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.tcp = self.tcp.with_limits(limits);
-        self
-    }
-
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            role: Role::Server,
-            max_message_size: self.max_message_size,
-            max_frame_size: self.max_frame_size,
-            max_fragments: self.max_fragments,
-            text: self.text,
-        }
-    }
+    shared_methods!(TcpListenConfig, Role::Server);
 
     /// Refuses what would break the answers.
     pub(crate) fn check(&self) -> io::Result<()> {

@@ -134,7 +134,9 @@ impl Protocol for WsProtocol {
 
     fn close(&mut self, reason: &CloseReason, cx: &mut Context<'_>) {
         match (self.handshake.as_deref(), reason) {
-            (None, reason) => close::say_goodbye(self.session.settings().role, reason, cx.out),
+            (None, reason) => {
+                close::write_close_frame(self.session.settings().role, reason, cx.out);
+            }
             (Some(Handshake::Server(_)), CloseReason::HandshakeTimeout) => {
                 server::Handshake::timed_out(cx.out);
             }

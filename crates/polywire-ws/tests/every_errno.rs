@@ -12,7 +12,7 @@ fn wire() -> Wire {
 }
 
 #[test]
-fn property_29_no_error_of_any_call_panics_hangs_or_leaks() {
+fn no_error_of_any_call_panics_hangs_or_leaks() {
     let (runs, failures) = every_errno(&wire());
     println!("{runs} runs: {failures:?}");
     assert!(runs > 1000);

@@ -20,7 +20,7 @@ fn what_is_removed_or_paused_is_named_by_no_event() {
 }
 
 #[test]
-fn property_30_whatever_happens_in_a_random_world_the_contracts_hold() {
+fn the_contracts_hold_whatever_happens_in_a_random_world() {
     for_each_seed(200, |seed| {
         random_world(&wire(), seed);
     });

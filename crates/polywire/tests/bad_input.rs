@@ -286,7 +286,7 @@ fn row_3_bytes_cut_anywhere_come_to_a_message_or_an_end_at_once() {
 }
 
 #[test]
-fn a_peer_that_sends_garbage_is_let_go_and_others_lose_nothing() {
+fn a_peer_that_sends_garbage_is_disconnected_and_others_lose_nothing() {
     // Neither a length nor a frame that anybody may send.
     let garbage = [0xFF; 100_000];
     for transport in peers::MESSAGE_STREAMS {

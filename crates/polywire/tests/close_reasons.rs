@@ -51,7 +51,7 @@ fn a_peer_that_closes_is_told_as_such() {
         let (endpoint, peer) = accepted(&node, transport, transport);
         assert_eq!(node.network().close_reason(endpoint), None, "it lives");
         drop(peer);
-        // Only WebSocket has a goodbye to miss.
+        // Only WebSocket has a close frame to miss.
         let expected = match transport {
             Transport::Ws => CloseReason::AbnormalClosure,
             _ => CloseReason::PeerClosed,
@@ -292,7 +292,7 @@ fn a_server_that_is_silent_ends_by_the_handshake_timeout() {
 }
 
 #[test]
-fn a_client_that_is_silent_is_let_go_at_the_handshake_timeout_and_no_event() {
+fn a_silent_client_is_disconnected_at_the_handshake_timeout_without_an_event() {
     let node = Node::new();
     let addr = listen_with(&node, Transport::Ws, Limits::default().with_handshake_timeout(SHORT));
     let mut peer = peers::connect(addr);

@@ -147,12 +147,12 @@ impl Drop for Clients {
 // The server.
 
 /// Who came, and when the first and the last did.
-struct Guests {
+struct Accepted {
     endpoints: Vec<Endpoint>,
     times: Option<(Instant, Instant)>,
 }
 
-impl Guests {
+impl Accepted {
     fn forget(&mut self) -> Vec<Endpoint> {
         self.times = None;
         self.endpoints.drain(..).collect()
@@ -163,7 +163,7 @@ impl Guests {
 struct Server {
     handler: NodeHandler<()>,
     addrs: Vec<SocketAddr>,
-    guests: Arc<Mutex<Guests>>,
+    accepted: Arc<Mutex<Accepted>>,
     _task: NodeTask,
 }
 
@@ -172,21 +172,21 @@ impl Server {
         let (handler, listener) = node::split::<()>();
         let listen = |_| handler.network().listen(transport, ANY_PORT).unwrap().1;
         let addrs = (0..count.div_ceil(PER_ADDRESS)).map(listen).collect();
-        let guests = Guests { endpoints: Vec::with_capacity(count), times: None };
-        let guests = Arc::new(Mutex::new(guests));
-        let (inner, coming) = (handler.clone(), Arc::clone(&guests));
+        let accepted = Accepted { endpoints: Vec::with_capacity(count), times: None };
+        let accepted = Arc::new(Mutex::new(accepted));
+        let (inner, coming) = (handler.clone(), Arc::clone(&accepted));
         let task = listener.for_each_async(move |event| match event {
             NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => {
-                let (mut guests, now) = (coming.lock().unwrap(), Instant::now());
-                guests.endpoints.push(endpoint);
-                guests.times.get_or_insert((now, now)).1 = now;
+                let (mut accepted, now) = (coming.lock().unwrap(), Instant::now());
+                accepted.endpoints.push(endpoint);
+                accepted.times.get_or_insert((now, now)).1 = now;
             }
             NodeEvent::Network(NetEvent::Message(endpoint, message)) => {
                 inner.network().send(endpoint, message);
             }
             _ => {}
         });
-        Self { handler, addrs, guests, _task: task }
+        Self { handler, addrs, accepted, _task: task }
     }
 
     fn await_empty(&self) {
@@ -194,8 +194,8 @@ impl Server {
         eventually("all are gone", || endpoints() == self.addrs.len());
     }
 
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap()
+    fn accepted(&self) -> MutexGuard<'_, Accepted> {
+        self.accepted.lock().unwrap()
     }
 }
 
@@ -255,8 +255,8 @@ fn come_and_go(transport: Transport, count: usize) {
     clients.await_word("opened");
     let time = (ran_in_all() - ran_before) / count as u32;
     let (occupied, fds) = (memory().saturating_sub(before.0) / count, descriptors());
-    let (first, last) = server.guests().times.unwrap();
-    let endpoints = server.guests().forget();
+    let (first, last) = server.accepted().times.unwrap();
+    let endpoints = server.accepted().forget();
     let rate = (count - 1) as f64 / (last - first).as_secs_f64();
 
     let watch = Watch::start(&clients);
@@ -283,7 +283,7 @@ fn come_and_go(transport: Transport, count: usize) {
 fn one_comes_and_goes(transport: Transport, server: &Server) {
     let mut one = Clients::start(transport, &server.addrs, 1);
     one.await_word("opened");
-    let endpoints = server.guests().forget();
+    let endpoints = server.accepted().forget();
     tell(server.handler.network(), &endpoints);
     remove(server.handler.network(), &endpoints);
     one.await_word("ended");

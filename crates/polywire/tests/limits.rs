@@ -66,13 +66,13 @@ fn connections_over_the_limit_of_a_listener_are_turned_away_and_counted() {
         let node = Node::echo();
         let limits = Limits::default().with_max_connections(3);
         let (_, addr) = node.listen(&*listening(transport, limits));
-        let mut guests: Vec<_> = (0..3).map(|_| peers::open(transport, addr)).collect();
+        let mut clients: Vec<_> = (0..3).map(|_| peers::open(transport, addr)).collect();
         for _ in 0..2 {
             is_turned_away(peers::connect(addr));
         }
         assert_eq!(node.network().stats().turned_away, 2);
-        guests.iter_mut().for_each(|guest| is_served(transport, guest));
-        guests.pop();
+        clients.iter_mut().for_each(|client| is_served(transport, client));
+        clients.pop();
         settle_to(&node, 2);
         let mut next = peers::open(transport, addr);
         is_served(transport, &mut next);
@@ -94,15 +94,15 @@ fn connections_over_the_limit_of_an_address_are_turned_away_and_others_are_not()
             }
             peer
         };
-        let mut guests: Vec<_> = [[127, 0, 0, 1], [127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 2]]
+        let mut clients: Vec<_> = [[127, 0, 0, 1], [127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 2]]
             .into_iter()
             .map(|source| shake(peers::connect_from(source, addr)))
             .collect();
         is_turned_away(peers::connect_from([127, 0, 0, 1], addr));
         is_turned_away(peers::connect_from([127, 0, 0, 2], addr));
         assert_eq!(node.network().stats().turned_away, 2);
-        guests.iter_mut().for_each(|guest| is_served(transport, guest));
-        guests.remove(0);
+        clients.iter_mut().for_each(|client| is_served(transport, client));
+        clients.remove(0);
         settle_to(&node, 3);
         is_served(transport, &mut shake(peers::connect_from([127, 0, 0, 1], addr)));
     }
@@ -114,13 +114,13 @@ fn a_full_node_turns_peers_away_and_opens_nothing_more() {
         let node = Node::echo();
         node.network().set_limits(&NodeLimits::default().with_max_resources(3));
         let (_, addr) = node.listen(transport);
-        let mut guests: Vec<_> = (0..2).map(|_| peers::open(transport, addr)).collect();
+        let mut clients: Vec<_> = (0..2).map(|_| peers::open(transport, addr)).collect();
         is_turned_away(peers::connect(addr));
         assert_eq!(node.network().stats().turned_away, 1);
         assert!(node.network().connect(transport, addr).is_err());
         assert!(node.network().listen(transport, ANY_PORT).is_err());
-        guests.iter_mut().for_each(|guest| is_served(transport, guest));
-        guests.pop();
+        clients.iter_mut().for_each(|client| is_served(transport, client));
+        clients.pop();
         settle_to(&node, 1);
         is_served(transport, &mut peers::open(transport, addr));
     }

@@ -66,9 +66,9 @@ impl Remote for Endless {
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
-        assert_eq!(io.is_one_enough, self.0);
+        assert_eq!(io.single_event, self.0);
         match sink.message(Message::binary(b"one more"), false) {
-            Flow::Continue => Received::MaybeMore,
+            Flow::Continue => Received::MayHaveMore,
             Flow::Stop => Received::Unfinished,
         }
     }

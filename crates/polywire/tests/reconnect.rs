@@ -175,7 +175,7 @@ fn enough_failures_end_it_for_good() {
 }
 
 #[test]
-fn a_thread_that_waits_for_room_is_let_go_when_the_connection_ends() {
+fn a_thread_that_waits_for_room_is_released_when_the_connection_ends() {
     let listener = TcpListener::bind(support::ANY_PORT).unwrap();
     let client = Node::new();
     let addr = listener.local_addr().unwrap();

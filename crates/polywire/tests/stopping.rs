@@ -33,7 +33,7 @@ const PEERS: usize = if cfg!(debug_assertions) { 300 } else { 1000 };
 const RUNS: usize = 3;
 const AT_ONCE: Duration = Duration::from_millis(10);
 /// How long a node waits for the peers' own end when all is written.
-const FAREWELL: Duration = Duration::from_millis(3);
+const PEER_CLOSE_WAIT: Duration = Duration::from_millis(3);
 /// The grace that a peer with something left to read is given, where there is one.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -188,7 +188,7 @@ fn stop_by_eight_threads(busy: &Busy) {
 }
 
 /// How long it takes to end as many plain sockets under the same traffic, one after the other: read
-/// what waits as a node does, say goodbye, end the stream, close. Much of it is the system's own
+/// what waits as a node does, send the close frame, end the stream, close. Much of it is the system's own
 /// work, which takes longer on a machine that others use too.
 fn end_plain_sockets() -> Duration {
     let listener = TcpListener::bind(ANY_PORT).unwrap();
@@ -267,7 +267,7 @@ fn ends_at_once(way: &str, (baseline, grace): (&Baseline, Duration), end: impl F
         .collect();
     println!("row 23: {PEERS} connections, {way}: ended in {times:?}");
     let took = median(times);
-    let allowed = grace + (SLACK * AT_ONCE).max(FAREWELL + 2 * baseline.plain);
+    let allowed = grace + (SLACK * AT_ONCE).max(PEER_CLOSE_WAIT + 2 * baseline.plain);
     assert!(took < allowed, "{way}: {took:?}");
 }
 

@@ -9,14 +9,14 @@ use polywire::util::encoding::{MAX_ENCODED_SIZE, encode_size};
 use super::client::{Client, is_timeout};
 use crate::server::PATIENCE;
 
-const LEN: usize = 50_000;
+const MESSAGE_BYTES: usize = 50_000;
 /// Far less than the server's outboxes hold.
 const MESSAGES: usize = 10;
 
 pub(super) fn run(client: &mut Client<'_>) {
     let transport = client.any_stream();
     let Some(mut peer) = client.connect(transport) else { return };
-    let message = client.random.bytes(LEN);
+    let message = client.random.bytes(MESSAGE_BYTES);
     for _ in 0..MESSAGES {
         if !peer.send_message(&message) {
             return; // The server has much to do, and reads late.

@@ -29,9 +29,9 @@ pub(crate) const WAYS: [Way; 4] = [Way::Callback, Way::Queue, Way::Polled, Way::
 
 /// Threads that answer, and the messages that each has room for.
 const WORKERS: usize = 4;
-const ROOM: usize = 16;
+const QUEUE_MESSAGES: usize = 16;
 /// How long the queue, and the loop that is polled, wait at a time.
-const PAUSE: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 impl Way {
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -84,7 +84,8 @@ impl Running {
                 let handler = handler.clone();
                 threads.push(thread::spawn(move || {
                     while handler.is_running() {
-                        if let Some(StoredNodeEvent::Network(event)) = events.receive_timeout(PAUSE)
+                        if let Some(StoredNodeEvent::Network(event)) =
+                            events.receive_timeout(MAX_WAIT)
                         {
                             answer.meet(&event.borrow());
                         }
@@ -127,7 +128,7 @@ impl Running {
         let running = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             while !running.load(Ordering::Relaxed) {
-                processor.process_poll_event(Some(PAUSE), |event| answer.meet(&event));
+                processor.process_poll_event(Some(MAX_WAIT), |event| answer.meet(&event));
             }
         });
         let stop = Box::new(move || {
@@ -181,7 +182,7 @@ struct Workers(Vec<SyncSender<(Endpoint, Vec<u8>)>>);
 impl Workers {
     fn start(answer: &Answer, threads: &mut Vec<JoinHandle<()>>) -> Self {
         let mut start = || {
-            let (give, jobs) = sync_channel::<(Endpoint, Vec<u8>)>(ROOM);
+            let (give, jobs) = sync_channel::<(Endpoint, Vec<u8>)>(QUEUE_MESSAGES);
             let answer = answer.clone();
             threads.push(thread::spawn(move || {
                 jobs.iter().for_each(|(endpoint, message)| answer.echo(endpoint, &message));

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use polywire::network::{self, Endpoint, NetEvent, NetworkController, SendStatus, Transport};
 use polywire::node::{self, NodeEvent};
 
-use super::progress::{PATIENCE, Progress};
+use super::progress::{MAX_SILENCE, Progress};
 use crate::ping;
 
-const PAYLOAD: usize = 1000;
+const PAYLOAD_BYTES: usize = 1000;
 /// Messages of one `send_many`.
-const BATCH: u64 = 100;
+const BATCH_MESSAGES: u64 = 100;
 const SENDERS: u64 = 2;
 /// Times of reading slowly, and then fast.
-const TURN: Duration = Duration::from_millis(700);
+const PHASE_DURATION: Duration = Duration::from_millis(700);
 /// What a message takes while it reads slowly.
-const PAUSE: Duration = Duration::from_micros(500);
+const SLOW_READ_DURATION: Duration = Duration::from_micros(500);
 
 pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, String> {
     let (network, mut processor) = network::split();
@@ -45,7 +45,7 @@ pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, Stri
                 let _ = tell.send(reading.take(transport, bytes));
             }
         });
-        let endpoint = endpoint.recv_timeout(PATIENCE).map_err(|_| "nobody was accepted")?;
+        let endpoint = endpoint.recv_timeout(MAX_SILENCE).map_err(|_| "nobody was accepted")?;
         for sender in 0..SENDERS {
             let (network, is_over) = (&network, &is_over);
             scope.spawn(move || send(network, endpoint, sender, is_over));
@@ -53,7 +53,8 @@ pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, Stri
         let mut progress = Progress::new();
         let mut result = Ok(());
         while result.is_ok() && Instant::now() < until {
-            let told = told.recv_timeout(PATIENCE).map_err(|_| format!("nothing for {PATIENCE:?}"));
+            let told =
+                told.recv_timeout(MAX_SILENCE).map_err(|_| format!("nothing for {MAX_SILENCE:?}"));
             result = told.and_then(|told| told).map(|bytes| progress.came(bytes));
         }
         is_over.store(true, Ordering::Relaxed);
@@ -66,16 +67,17 @@ pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, Stri
 
 /// Sends numbered messages, each with who sends it in the lowest bits.
 fn send(network: &NetworkController, endpoint: Endpoint, sender: u64, is_over: &AtomicBool) {
-    let payload = [7; PAYLOAD];
+    let payload = [7; PAYLOAD_BYTES];
     let mut next = 0;
     while !is_over.load(Ordering::Relaxed) {
         let number = |index: u64| index * SENDERS + sender;
-        let batch: Vec<_> =
-            (next..next + BATCH).map(|index| ping::write(number(index), &payload)).collect();
+        let batch: Vec<_> = (next..next + BATCH_MESSAGES)
+            .map(|index| ping::write(number(index), &payload))
+            .collect();
         if network.send_many(endpoint, &batch).status != SendStatus::Sent {
             return;
         }
-        next += BATCH;
+        next += BATCH_MESSAGES;
     }
 }
 
@@ -93,7 +95,7 @@ impl Reading {
 
     /// How many bytes came, if they are what was sent.
     fn take(&mut self, transport: Transport, bytes: &[u8]) -> Result<usize, String> {
-        let is_slow = self.begun.elapsed().as_millis() / TURN.as_millis() % 2 == 0;
+        let is_slow = self.begun.elapsed().as_millis() / PHASE_DURATION.as_millis() % 2 == 0;
         if transport == Transport::Tcp {
             self.stream.extend_from_slice(bytes);
             while let Some(ping) = ping::take_from(&mut self.stream) {
@@ -103,7 +105,7 @@ impl Reading {
             self.check(ping::Ping::read(bytes).map(|ping| ping.number))?;
         }
         if is_slow {
-            thread::sleep(PAUSE);
+            thread::sleep(SLOW_READ_DURATION);
         }
         Ok(bytes.len())
     }

@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use polywire::network::{Endpoint, NetEvent, NetworkController, SendStatus, Transport};
 use polywire::node::{self, NodeEvent};
 
-use super::progress::{PATIENCE, Progress};
+use super::progress::{MAX_SILENCE, Progress};
 use crate::ping;
 
 const WORKERS: usize = 4;
 /// Jobs that the channel has room for.
-const ROOM: usize = 16;
+const QUEUE_JOBS: usize = 16;
 const CLIENTS: usize = 8;
 /// Requests that a client has under way, before it reads.
-const REQUESTS: u64 = 100;
+const REQUESTS_IN_FLIGHT: u64 = 100;
 /// Bytes of an answer beside its header.
-const ANSWER: usize = 32 << 10;
+const ANSWER_BYTES: usize = 32 << 10;
 /// How late a client reads.
-const LATE: Duration = Duration::from_millis(200);
+const READ_DELAY: Duration = Duration::from_millis(200);
 
 /// What the callback gives to the threads.
 type Job = (Endpoint, u64);
@@ -29,7 +29,7 @@ type Job = (Endpoint, u64);
 pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, String> {
     let (server, listener) = node::split::<()>();
     let (_, addr) = server.network().listen(transport, "127.0.0.1:0").expect("a free port");
-    let (give, jobs) = mpsc::sync_channel::<Job>(ROOM);
+    let (give, jobs) = mpsc::sync_channel::<Job>(QUEUE_JOBS);
     let jobs = Mutex::new(jobs);
     thread::scope(|scope| {
         for _ in 0..WORKERS {
@@ -62,7 +62,7 @@ pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, Stri
 fn work(network: &NetworkController, jobs: &Mutex<Receiver<Job>>) {
     let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((endpoint, number)) = next() {
-        let answer = ping::write(number, &[7; ANSWER]);
+        let answer = ping::write(number, &[7; ANSWER_BYTES]);
         let _ = network.send(endpoint, &answer); // The client may be gone.
     }
 }
@@ -84,7 +84,11 @@ fn be_client(
             stream.extend_from_slice(bytes);
             let mut answers = 0;
             while let Some(answer) = ping::take_from(&mut stream) {
-                answers += if answer.is_some_and(|it| it.number < REQUESTS) { 1 } else { REQUESTS };
+                answers += if answer.is_some_and(|it| it.number < REQUESTS_IN_FLIGHT) {
+                    1
+                } else {
+                    REQUESTS_IN_FLIGHT
+                };
             }
             let _ = tell.send((bytes.len(), answers));
         }
@@ -93,23 +97,23 @@ fn be_client(
     let mut result = Ok(());
     while result.is_ok() && Instant::now() < until {
         network.pause(endpoint.resource_id());
-        for number in 0..REQUESTS {
+        for number in 0..REQUESTS_IN_FLIGHT {
             if network.send(endpoint, &ping::write(number, &[])) != SendStatus::Sent {
                 result = Err("the server has ended the connection".to_owned());
             }
         }
-        thread::sleep(LATE);
+        thread::sleep(READ_DELAY);
         network.resume(endpoint.resource_id());
         progress.rests();
-        let mut left = REQUESTS;
+        let mut left = REQUESTS_IN_FLIGHT;
         while left > 0 && result.is_ok() {
-            match told.recv_timeout(PATIENCE) {
+            match told.recv_timeout(MAX_SILENCE) {
                 Ok((bytes, answers)) if answers <= left => {
                     progress.came(bytes);
                     left -= answers;
                 }
                 Ok(_) => result = Err("an answer is broken, or came twice".into()),
-                Err(_) => result = Err(format!("no answer for {PATIENCE:?}")),
+                Err(_) => result = Err(format!("no answer for {MAX_SILENCE:?}")),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// What nobody hears of for so long has ended.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const MAX_SILENCE: Duration = Duration::from_secs(30);
 
 /// What came, and the longest time in which nothing did.
 #[derive(Clone, Copy, Debug)]

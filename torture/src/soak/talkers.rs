@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use polywire::network::{Endpoint, NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
-use super::progress::{PATIENCE, Progress};
+use super::progress::{MAX_SILENCE, Progress};
 
-const MESSAGE: usize = if cfg!(debug_assertions) { 64 << 10 } else { 1 << 20 };
+const MESSAGE_BYTES: usize = if cfg!(debug_assertions) { 64 << 10 } else { 1 << 20 };
 /// Messages at a time, on each connection and each way.
 const MESSAGES: usize = 20;
 /// What the outboxes of one connection hold by default, with their headers, is hardly more.
 const MESSAGES_TO_ITSELF: usize = 63;
 
 /// Time from one round to the next at least.
-const REST: Duration = Duration::from_millis(100);
+const MIN_ROUND_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A node that sends so much on every connection as soon as it is ready, and again when it is all written
 /// and as much came on each. Each time all bytes have another value.
@@ -46,8 +46,8 @@ impl Talker {
 
     /// Takes what came meanwhile, and waits for some more.
     fn go_on(&mut self) -> Result<(), String> {
-        let next = self.received.recv_timeout(PATIENCE);
-        let mut next = Some(next.map_err(|_| format!("nothing came for {PATIENCE:?}"))?);
+        let next = self.received.recv_timeout(MAX_SILENCE);
+        let mut next = Some(next.map_err(|_| format!("nothing came for {MAX_SILENCE:?}"))?);
         while let Some(bytes) = next {
             self.progress.came(bytes?);
             next = self.received.try_recv().ok();
@@ -73,7 +73,7 @@ impl Talk {
                 NetEvent::Connected(endpoint, true) | NetEvent::Accepted(endpoint, _),
             ) => {
                 self.came.insert(endpoint, (0, 0));
-                self.handler.signals().send_with_timer((), REST);
+                self.handler.signals().send_with_timer((), MIN_ROUND_INTERVAL);
                 return self.send(endpoint);
             }
             NodeEvent::Network(NetEvent::Message(endpoint, bytes)) => self.take(endpoint, bytes),
@@ -88,12 +88,12 @@ impl Talk {
     }
 
     fn each(&self) -> usize {
-        self.messages * MESSAGE
+        self.messages * MESSAGE_BYTES
     }
 
     fn send(&mut self, endpoint: Endpoint) {
         let Some((rounds, _)) = self.came.get_mut(&endpoint) else { return };
-        let message = vec![*rounds as u8; MESSAGE];
+        let message = vec![*rounds as u8; MESSAGE_BYTES];
         *rounds += 1;
         for _ in 0..self.messages {
             // What it does not take ends the connection, which is told.
@@ -108,7 +108,7 @@ impl Talk {
             let endpoints: Vec<_> = self.came.keys().copied().collect();
             endpoints.into_iter().for_each(|endpoint| self.send(endpoint));
         }
-        self.handler.signals().send_with_timer((), REST);
+        self.handler.signals().send_with_timer((), MIN_ROUND_INTERVAL);
     }
 
     fn take(&mut self, endpoint: Endpoint, bytes: &[u8]) -> Result<usize, String> {

@@ -9,7 +9,7 @@ use crate::process::root;
 /// Lines a file may have. Half again as long as a file should be.
 const MAX_LINES: usize = 600;
 /// Lines above which a file is named, without failing.
-const MANY_LINES: usize = 400;
+const LONG_FILE_LINES: usize = 400;
 
 /// Only the facade knows which transports there are.
 const TRANSPORT_FEATURES: &[&str] = &["tcp", "framed-tcp", "udp", "ws", "websocket"];
@@ -33,7 +33,7 @@ fn faults_of(path: &Path, text: &str) -> Vec<String> {
     let lines = text.lines().count();
     if lines > MAX_LINES {
         faults.push(format!("{shown}: {lines} lines, at most {MAX_LINES} are allowed: split it"));
-    } else if lines > MANY_LINES {
+    } else if lines > LONG_FILE_LINES {
         println!("tidy: {shown} has {lines} lines: does it hold one thing?");
     }
     let of_adapter = path.starts_with("crates") && !path.starts_with("crates/polywire");

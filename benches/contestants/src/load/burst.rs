@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::thread;
 
-use super::guest::{Shared, connect};
+use super::client::{Shared, connect};
 use crate::args::Args;
 use crate::usage;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
-use super::guest::{Guest, Shared, connect};
+use super::client::{Client, Shared, connect};
 use crate::args::Args;
 use crate::times::Times;
 use crate::usage;
@@ -23,12 +23,12 @@ pub(super) fn run(args: &Args) {
     let mut short = Shared::of_size(args, SHORT);
     let mut neighbours: Vec<_> = (0..args.number("conns"))
         .map(|index| {
-            let mut neighbour = Guest::new(connect(args.peer(), &short), 0, 0);
+            let mut neighbour = Client::new(connect(args.peer(), &short), 0, 0);
             poll.registry().register(neighbour.stream(), Token(index), both).expect("registers");
             (neighbour, Instant::now())
         })
         .collect();
-    let mut flood = Guest::new(connect(args.peer(), &long), 0, 0);
+    let mut flood = Client::new(connect(args.peer(), &long), 0, 0);
     poll.registry().register(flood.stream(), FLOODING, both).expect("registers");
     usage::wait_for_go();
 

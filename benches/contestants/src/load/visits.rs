@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::guest::{Shared, connect, exchange};
+use super::client::{Shared, connect, exchange};
 use crate::args::Args;
 use crate::times::Times;
 use crate::usage;

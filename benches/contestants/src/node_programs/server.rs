@@ -37,26 +37,26 @@ pub(super) fn chat(args: &Args) {
     let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
     usage::serve(addr.port());
     let replies = args.replies();
-    let (mut guests, mut said) = (Vec::new(), Vec::new());
+    let (mut clients, mut said) = (Vec::new(), Vec::new());
     listener.for_each(move |event| match event {
-        NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => guests.push(endpoint),
+        NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => clients.push(endpoint),
         NodeEvent::Network(NetEvent::Message(_, message)) if replies > 1 => {
             said = message.to_vec();
             handler.signals().send(()); // The tick of a game.
         }
         NodeEvent::Network(NetEvent::Message(_, message)) => {
-            for guest in &guests {
-                handler.network().send(*guest, message);
+            for client in &clients {
+                handler.network().send(*client, message);
             }
         }
         NodeEvent::Network(NetEvent::Disconnected(endpoint)) => {
-            guests.retain(|guest| *guest != endpoint);
+            clients.retain(|client| *client != endpoint);
         }
         NodeEvent::Network(NetEvent::Connected(..)) => {}
         NodeEvent::Signal(()) => {
             for _ in 0..replies {
-                for guest in &guests {
-                    handler.network().send(*guest, &said);
+                for client in &clients {
+                    handler.network().send(*client, &said);
                 }
             }
         }

@@ -36,7 +36,7 @@ over_adapters! {
         let server = talkative(|handler, endpoint| {
             assert!(handler.network().remove(endpoint.resource_id()));
         });
-        let pair = Pair::of(&adapter, server, Node::deaf());
+        let pair = Pair::of(&adapter, server, Node::paused());
         // What it says meanwhile does no harm.
         pair.client.network().send(pair.to_server, b"unheard");
         pair.server.assert_silent();
@@ -51,7 +51,7 @@ over_adapters! {
 
     fn what_was_sent_before_stop_reaches_a_slow_reader(adapter) {
         let server = talkative(|handler, _| handler.stop());
-        let mut pair = Pair::of(&adapter, server, Node::deaf());
+        let mut pair = Pair::of(&adapter, server, Node::paused());
         pair.resume_client();
         assert_receives_all(&pair.client, pair.to_server);
         pair.server.wait();
@@ -80,7 +80,7 @@ over_adapters! {
 
     fn what_cannot_be_delivered_within_the_linger_time_is_told_as_the_reason(adapter) {
         let limits = small_limits().with_linger(Duration::from_millis(100));
-        let pair = Pair::with_deaf_client(&adapter, limits);
+        let pair = Pair::with_paused_client(&adapter, limits);
         pair.fill();
         let network = pair.server.network();
         assert!(network.remove(pair.to_client.resource_id()));
@@ -94,7 +94,7 @@ over_adapters! {
     }
 
     fn a_node_that_is_to_stop_when_drained_does_once_the_peer_has_read_all(adapter) {
-        let mut pair = Pair::with_deaf_client(&adapter, small_limits());
+        let mut pair = Pair::with_paused_client(&adapter, small_limits());
         pair.fill();
         pair.server.handler.stop_when_drained(Duration::MAX);
         pair.server.settle();
@@ -107,7 +107,7 @@ over_adapters! {
     }
 
     fn what_was_sent_before_the_loop_ran_is_drained_as_well(adapter) {
-        let server = Node::deaf();
+        let server = Node::paused();
         let (_, addr) = server.listen(&adapter);
         let (handler, listener) = node::split::<()>();
         let (endpoint, _) = handler.network().connect(&adapter, &*addr).unwrap();

@@ -40,7 +40,7 @@ over_adapters! {
     }
 
     fn a_full_endpoint_that_has_ended_is_not_found(adapter) {
-        let pair = Pair::with_deaf_client(&adapter, small_limits());
+        let pair = Pair::with_paused_client(&adapter, small_limits());
         pair.fill();
         let Pair { server, client, to_client, to_server } = pair;
         assert!(server.network().remove(to_client.resource_id()));

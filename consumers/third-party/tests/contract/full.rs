@@ -20,7 +20,7 @@ struct Parked {
 
 impl Parked {
     fn new(adapter: &impl Adapter) -> Self {
-        Self::behind(Pair::with_deaf_client(adapter, small_limits()))
+        Self::behind(Pair::with_paused_client(adapter, small_limits()))
     }
 
     fn behind(pair: Pair) -> Self {
@@ -68,7 +68,7 @@ fn assert_ends_at_the_limit(reason: Option<CloseReason>) {
 
 over_adapters! {
     fn try_send_is_full_above_the_soft_mark_and_takes_nothing(adapter) {
-        let pair = Pair::with_deaf_client(&adapter, small_limits());
+        let pair = Pair::with_paused_client(&adapter, small_limits());
         pair.fill();
         let queued = pair.server.queued();
         assert!(queued > SOFT_MARK && queued <= SOFT_MARK + MESSAGE + HEADER, "{queued}");
@@ -113,7 +113,7 @@ over_adapters! {
 
     fn a_thread_that_waits_goes_on_when_the_peer_is_gone(adapter) {
         let limits = small_limits().with_linger(Duration::ZERO);
-        let parked = Parked::behind(Pair::with_deaf_client(&adapter, limits));
+        let parked = Parked::behind(Pair::with_paused_client(&adapter, limits));
         let Pair { server, client, to_client, to_server } = &parked.pair;
         assert!(client.network().remove(to_server.resource_id()));
         // Sent, if the peer threw away so much before it was gone that there was room.
@@ -139,7 +139,7 @@ over_adapters! {
             }
         });
         let adapter = adapter.limited(small_limits());
-        let Parked { pair, statuses } = Parked::behind(Pair::of(&adapter, server, Node::deaf()));
+        let Parked { pair, statuses } = Parked::behind(Pair::of(&adapter, server, Node::paused()));
         pair.client.network().send(pair.to_server, b"stop");
         give.send(statuses).unwrap();
         assert_eq!(told.recv_timeout(DEADLINE), Ok(Ok(ResourceNotFound)));
@@ -156,7 +156,7 @@ over_adapters! {
             }
         });
         let adapter = adapter.limited(small_limits());
-        let Parked { pair, statuses } = Parked::behind(Pair::of(&adapter, server, Node::deaf()));
+        let Parked { pair, statuses } = Parked::behind(Pair::of(&adapter, server, Node::paused()));
         pair.client.network().send(pair.to_server, b"wait");
         assert_eq!(told.recv_timeout(DEADLINE), Ok(None));
         give.send(statuses).unwrap();
@@ -202,7 +202,7 @@ over_adapters! {
         let adapter = adapter.limited(small_limits());
         let addr = adapter.free_address();
         network.listen(&adapter, Name(&addr)).unwrap();
-        let client = Node::deaf();
+        let client = Node::paused();
         let to_server = client.connect_ready(&adapter, &addr);
         let mut accepted = None;
         while accepted.is_none() {
@@ -233,7 +233,7 @@ over_adapters! {
             }
         });
         let adapter = adapter.limited(small_limits());
-        let pair = Pair::of(&adapter, server, Node::deaf());
+        let pair = Pair::of(&adapter, server, Node::paused());
         let reason = pair.server.disconnected(pair.to_client);
         assert_ends_at_the_limit(Some(reason));
         assert_eq!(pair.server.queued(), 0);
@@ -252,7 +252,7 @@ over_adapters! {
             }
         });
         let adapter = adapter.limited(small_limits());
-        let pair = Pair::of(&adapter, server, Node::deaf());
+        let pair = Pair::of(&adapter, server, Node::paused());
         let network = pair.server.network();
         eventually("its end", || network.stats().endpoints == 1);
         assert_ends_at_the_limit(network.close_reason(pair.to_client));
@@ -268,14 +268,14 @@ over_adapters! {
                 assert_eq!(handler.network().send(*endpoint, &[8; 500]), Sent);
             }
         });
-        let pair = Pair::of(&adapter.limited(limits), server, Node::deaf());
+        let pair = Pair::of(&adapter.limited(limits), server, Node::paused());
         pair.resume_client();
         assert!(pair.client.message().1 == vec![7; LONG]);
         assert_eq!(pair.client.message().1, [8; 500]);
     }
 
     fn a_peer_that_takes_nothing_ends_though_nobody_waits_for_it(adapter) {
-        let pair = Pair::with_deaf_client(&adapter, small_limits().with_stall_timeout(STALL));
+        let pair = Pair::with_paused_client(&adapter, small_limits().with_stall_timeout(STALL));
         pair.fill();
         assert_eq!(pair.server.disconnected(pair.to_client), CloseReason::Stalled);
         eventually("it to be forgotten", || pair.server.network().stats().endpoints == 1);
@@ -293,7 +293,7 @@ over_adapters! {
             }
         });
         let adapter = adapter.limited(small_limits().with_stall_timeout(2 * STALL));
-        let pair = Pair::of(&adapter, server, Node::deaf());
+        let pair = Pair::of(&adapter, server, Node::paused());
         pair.client.network().send(pair.to_server, b"wait");
         assert_eq!(told.recv_timeout(DEADLINE), Ok(None));
         while pair.server.network().try_send(pair.to_client, &[7; MESSAGE]) == Sent {}
@@ -305,7 +305,7 @@ over_adapters! {
 
     fn a_peer_that_reads_slowly_lives(adapter) {
         let stall = 2 * STALL;
-        let pair = Pair::with_deaf_client(&adapter, small_limits().with_stall_timeout(stall));
+        let pair = Pair::with_paused_client(&adapter, small_limits().with_stall_timeout(stall));
         pair.fill();
         let network = pair.client.network();
         let start = Instant::now();

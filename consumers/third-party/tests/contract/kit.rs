@@ -133,7 +133,7 @@ impl Node {
     }
 
     /// One that reads nothing of a connection until it is resumed.
-    pub fn deaf() -> Self {
+    pub fn paused() -> Self {
         Self::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) | NetEvent::Connected(endpoint, true) = event {
                 handler.network().pause(endpoint.resource_id());
@@ -277,8 +277,8 @@ impl Pair {
     }
 
     /// A server whose client does not read. Both are bounded by `limits`.
-    pub fn with_deaf_client(adapter: &impl Adapter, limits: Limits) -> Self {
-        Self::of(&adapter.limited(limits), Node::new(), Node::deaf())
+    pub fn with_paused_client(adapter: &impl Adapter, limits: Limits) -> Self {
+        Self::of(&adapter.limited(limits), Node::new(), Node::paused())
     }
 
     pub fn of(adapter: &impl Adapter, server: Node, client: Node) -> Self {

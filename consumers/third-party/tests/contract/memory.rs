@@ -46,7 +46,7 @@ over_adapters! {
                     while handler.network().send(*endpoint, &[7; MESSAGE]) == SendStatus::Sent {}
                 }
             });
-            let pair = Pair::of(&adapter.limited(limits), server, Node::deaf());
+            let pair = Pair::of(&adapter.limited(limits), server, Node::paused());
             pair.fill();
             let removed = pair.to_client.resource_id();
             match end {
@@ -96,7 +96,7 @@ over_adapters! {
             tell.send(greedy).unwrap();
         });
         bounded(&server, 4 * MIB);
-        let client = Node::deaf();
+        let client = Node::paused();
         let (_, addr) = server.listen(&adapter);
         client.connect_ready(&adapter, &addr);
         server.accepted();
@@ -117,7 +117,7 @@ over_adapters! {
             }
         });
         bounded(&server, MIB);
-        let pair = Pair::of(&adapter, server, Node::deaf());
+        let pair = Pair::of(&adapter, server, Node::paused());
         assert_eq!(pair.server.disconnected(pair.to_client), CloseReason::NodeMemory);
     }
 
@@ -126,7 +126,7 @@ over_adapters! {
         let adapter = adapter.limited(limits.with_linger(Duration::ZERO));
         let server = Node::new();
         bounded(&server, MIB);
-        let client = Node::deaf();
+        let client = Node::paused();
         let (_, addr) = server.listen(&adapter);
         let accept = || {
             client.connect_ready(&adapter, &addr);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::kit::*;
 
 fn full(adapter: &impl Adapter) -> Pair {
-    let pair = Pair::with_deaf_client(adapter, small_limits());
+    let pair = Pair::with_paused_client(adapter, small_limits());
     pair.fill();
     pair
 }
@@ -65,7 +65,7 @@ over_adapters! {
 
     fn no_signal_comes_of_an_endpoint_that_has_ended(adapter) {
         let limits = small_limits().with_stall_timeout(Duration::from_millis(200));
-        let pair = Pair::with_deaf_client(&adapter, limits);
+        let pair = Pair::with_paused_client(&adapter, limits);
         pair.fill();
         let (sender, signals) = mpsc::channel();
         assert!(pair.server.handler.send_signal_when_writable(pair.to_client, sender.clone()));

@@ -135,7 +135,7 @@ pub trait Remote: Send {
     /// Reads what is there and hands each whole message to `sink`.
     ///
     /// Called when the source became readable, and again without that after
-    /// [`Received::Unfinished`] or [`Received::MaybeMore`]. Stop when [`Io::budget`] is used up
+    /// [`Received::Unfinished`] or [`Received::MayHaveMore`]. Stop when [`Io::budget`] is used up
     /// (`Unfinished`), when the sink says [`Flow::Stop`] (`Unfinished`; keep what was read and not
     /// handed out), or when the source is drained (`Drained`): polling is edge-triggered, so bytes
     /// left in the source after `Drained` raise no further event.
@@ -188,8 +188,8 @@ pub trait Remote: Send {
         Ok(())
     }
 
-    /// Ends the connection politely, in steps: what waits to be sent, the protocol's goodbye, the
-    /// end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
+    /// Closes the connection gracefully, in steps: what waits to be sent, the protocol's close
+    /// frame, the end of the stream; then waits for the peer's end so that no reset overtakes the last bytes.
     ///
     /// Called first when the endpoint is over (`reason` says why: the peer's own end among them),
     /// then at each readiness until it returns [`Closing::Done`] or [`Closing::Failed`], or

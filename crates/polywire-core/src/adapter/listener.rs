@@ -91,7 +91,7 @@ pub trait Local: Send {
     ///
     /// Called when the source became ready, and again without that after
     /// [`Accepting::Unfinished`], which is what to return when [`Io::budget`] is used up or the
-    /// sink says [`Flow::Stop`], or [`Accepting::MaybeMore`]. [`Accepting::Exhausted`] tells that
+    /// sink says [`Flow::Stop`], or [`Accepting::MayHaveMore`]. [`Accepting::Exhausted`] tells that
     /// the system is out of descriptors or memory: the loop calls again a little later, whatever the
     /// poller says.
     /// An error of a single peer is not one of the listener: skip it and go on. [`AcceptError`](crate::adapter::AcceptError) tells

@@ -32,10 +32,10 @@ pub enum Received {
     Drained,
     /// There may be more to read: call again after the others were served.
     Unfinished,
-    /// Something was handed out, and whether there is more was not asked: see
-    /// [`Io::is_one_enough`](crate::adapter::Io::is_one_enough). The loop calls again before it waits, and up to 16 times in a row before
-    /// it asks the poller.
-    MaybeMore,
+    /// One message was delivered; the source was not checked for more, which
+    /// [`Io::single_event`](crate::adapter::Io::single_event) allows. The loop calls again before it
+    /// waits, up to 16 times in a row before it asks the poller.
+    MayHaveMore,
     /// The connection is over.
     Ended(CloseReason),
 }
@@ -47,13 +47,13 @@ pub enum Accepting {
     Drained,
     /// There may be more: call again after the others were served.
     Unfinished,
-    /// As [`Received::MaybeMore`].
-    MaybeMore,
+    /// As [`Received::MayHaveMore`].
+    MayHaveMore,
     /// The system has no descriptors or memory left: call again a little later.
     Exhausted,
 }
 
-/// How far a polite end is.
+/// How far a graceful close is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
     /// Bytes accepted for sending are still to be written.

@@ -29,10 +29,10 @@ pub struct Io<'a> {
     /// [`NodeLimits::max_buffered`](crate::limits::NodeLimits), and while there are any
     /// [`Limits::message_timeout`](crate::Limits::message_timeout) applies.
     pub half_received: usize,
-    /// The program waits for any event rather than for all that is there: whoever has handed out a
-    /// message need not make a system call to find no other, but may return
-    /// [`Received::MaybeMore`](crate::adapter::Received::MaybeMore).
-    pub is_one_enough: bool,
+    /// The program goes on after one event, rather than take all that is there: whoever has delivered
+    /// a message need not make a system call to find no other, but may return
+    /// [`Received::MayHaveMore`](crate::adapter::Received::MayHaveMore).
+    pub single_event: bool,
     /// How readiness of this resource is registered.
     pub registration: Registration<'a>,
     /// What the call asks for.
@@ -59,8 +59,8 @@ impl<'a> Io<'a> {
         readiness: Readiness,
         wishes: &'a mut Wishes,
     ) -> Self {
-        let (half_received, is_one_enough) = (0, false);
-        Self { buffer, budget, readiness, half_received, is_one_enough, registration, wishes }
+        let (half_received, single_event) = (0, false);
+        Self { buffer, budget, readiness, half_received, single_event, registration, wishes }
     }
 
     /// The time: the node's, which a simulated world may move by hand. Asking takes some 25 ns.

@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::limits::Limits;
 
 /// Looks during a stall timeout: a stall is seen so much of it late at most.
-const LOOKS_PER_STALL: u32 = 8;
+const CHECKS_PER_STALL_TIMEOUT: u32 = 8;
 
 /// What a connection that is watched did last. Kept only for those.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +125,10 @@ impl Activity {
             (message, Some(limits.message_timeout)),
             (Some(self.last_received), limits.idle_timeout),
             (Some(self.last_received.max(self.last_ping)), limits.heartbeat),
-            (self.outbox.map(|taken| taken.seen), Some(limits.stall_timeout / LOOKS_PER_STALL)),
+            (
+                self.outbox.map(|taken| taken.seen),
+                Some(limits.stall_timeout / CHECKS_PER_STALL_TIMEOUT),
+            ),
         ];
         times.into_iter().filter_map(|(since, after)| since?.checked_add(after?)).min()
     }

@@ -69,17 +69,17 @@ impl Admissions {
     /// The listener is gone.
     pub(super) fn close(&mut self, id: AdmissionId) {
         self.get(id).is_closed = true;
-        self.settle(id);
+        self.remove_if_unused(id);
     }
 
     /// A connection from `peer` is gone.
     pub(super) fn release(&mut self, id: AdmissionId, peer: &SocketAddr) {
         self.get(id).release(peer);
-        self.settle(id);
+        self.remove_if_unused(id);
     }
 
     /// Forgets one that counts nobody, nor will.
-    fn settle(&mut self, id: AdmissionId) {
+    fn remove_if_unused(&mut self, id: AdmissionId) {
         let admission = self.get(id);
         if admission.is_closed && admission.connections == 0 {
             self.0.remove(id.index());

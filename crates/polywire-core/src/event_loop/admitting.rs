@@ -43,7 +43,7 @@ impl EventLoop {
         };
         let Some(admission) = resource.admission else { return };
         let (peer, limits) =
-            (resource.entry.addr.socket_addr(), Arc::clone(resource.entry.limits()));
+            (resource.entry.profile.socket_addr(), Arc::clone(resource.entry.limits()));
         let handshakes = &mut self.admissions.get(admission).handshakes;
         handshakes.begin(&peer, id);
         if handshakes.count > limits.max_handshakes {
@@ -58,7 +58,7 @@ impl EventLoop {
         if let Some(admission) = resource.admission {
             let entry = &resource.entry;
             let handshakes = &mut self.admissions.get(admission).handshakes;
-            handshakes.end(&entry.addr.socket_addr(), entry.id);
+            handshakes.end(&entry.profile.socket_addr(), entry.id);
         }
     }
 
@@ -68,7 +68,7 @@ impl EventLoop {
         if matches!(resource.stage, Stage::Opening { .. }) {
             self.shared.counters.refused.add_alone(1);
         }
-        let peer = &resource.entry.addr;
+        let peer = &resource.entry.profile;
         tracing::debug!(%peer, "gave up the oldest handshake of an address");
         if self.shared.warnings.may_warn(Warning::Handshakes) {
             tracing::warn!(%peer, "gives up handshakes: max_handshakes are under way");
@@ -83,7 +83,7 @@ impl EventLoop {
             if resource.shakes_hands() {
                 self.end_handshake(resource);
             }
-            self.admissions.release(admission, &resource.entry.addr.socket_addr());
+            self.admissions.release(admission, &resource.entry.profile.socket_addr());
         }
         if let Some(admission) = resource.admits() {
             self.admissions.close(admission);

@@ -14,7 +14,7 @@ use crate::shared::warnings::Warning;
 
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.
-const FAREWELL: Duration = Duration::from_millis(3);
+const PEER_CLOSE_WAIT: Duration = Duration::from_millis(3);
 
 impl EventLoop {
     /// A connection that was ready is over.
@@ -22,9 +22,9 @@ impl EventLoop {
         self.prepare(callback);
         let Some(resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
-        tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connection ended");
+        tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "connection ended");
         self.warn_of(&entry, &reason);
-        if entry.end() == registry::Stage::Over {
+        if entry.end() == registry::EntryState::Over {
             // Removed meanwhile, or stopped: if something did not go out, its closing tells.
             let reason = self.shared.reasons.get(entry.id).unwrap_or(reason);
             return self.close(resource, reason);
@@ -64,11 +64,11 @@ impl EventLoop {
             _ => return,
         };
         if self.shared.warnings.may_warn(kind) {
-            tracing::warn!(endpoint = %entry.id, peer = %entry.addr, %reason, "{advice}");
+            tracing::warn!(endpoint = %entry.id, peer = %entry.profile, %reason, "{advice}");
         }
     }
 
-    /// Begins the polite end of a connection; the program has been told or needs not be.
+    /// Begins to close a connection gracefully; the program has been told or needs not be.
     pub(super) fn close(&mut self, mut resource: Resource, reason: CloseReason) {
         resource.begin_closing(reason);
         self.shared.change_half_received(&resource.entry, 0);
@@ -129,27 +129,27 @@ impl EventLoop {
         }
     }
 
-    /// Ends every resource: first politely, at most for their linger times, then anyway. No event
+    /// Closes every resource: first gracefully, at most for their linger times, then anyway. No event
     /// is delivered any more.
     pub(crate) fn shut_down(&mut self) {
         self.drain_commands_holding();
         self.holding = true;
         self.stop_all();
-        let mut farewell = None;
+        let mut deadline = None;
         while self.live().next().is_some() {
             let now = self.shared.clock.now();
             if self.live().all(Resource::is_written) {
-                let over = *farewell.get_or_insert(now + FAREWELL);
+                let over = *deadline.get_or_insert(now + PEER_CLOSE_WAIT);
                 if now >= over {
                     break;
                 }
             }
-            let next_look = farewell.unwrap_or(now + FAREWELL);
+            let next_look = deadline.unwrap_or(now + PEER_CLOSE_WAIT);
             if self.turn_unheard(&|| Wait::Until(next_look)).is_err() {
                 break;
             }
             #[cfg(feature = "simulation")]
-            self.shared.clock.advance(FAREWELL / 50); // Nobody else moves it meanwhile.
+            self.shared.clock.advance(PEER_CLOSE_WAIT / 50); // Nobody else moves it meanwhile.
             // What another thread was opening when the node was stopped may come late.
             self.stop_all();
         }
@@ -171,7 +171,7 @@ impl EventLoop {
                 return;
             }
             let entry = SharedEntry::clone(&resource.entry);
-            if entry.end() != registry::Stage::Over {
+            if entry.end() != registry::EntryState::Over {
                 self.shared.reasons.replace(id, CloseReason::NodeStopped);
             }
         }

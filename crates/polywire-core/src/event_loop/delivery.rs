@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::adapter::{Connection, Flow, ListenerSink, Sink};
 use crate::endpoint::Endpoint;
-use crate::event_loop::{Handle, TimeSlice};
+use crate::event_loop::{EventHandler, TimeSlice};
 use crate::message::Message;
 use crate::registry::{Entry, Held, SharedEntry};
 use crate::send_hint::{HintWhileMore, begin_callback};
@@ -36,7 +36,7 @@ impl<'a, H> ConnectionSink<'a, H> {
     }
 }
 
-impl<H: Handle> Sink for ConnectionSink<'_, H> {
+impl<H: EventHandler> Sink for ConnectionSink<'_, H> {
     fn accept(&mut self, connection: Connection) -> Flow {
         self.accepted.push(connection);
         Flow::Continue
@@ -77,7 +77,7 @@ impl<'a, H> DatagramSink<'a, H> {
     }
 }
 
-impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
+impl<H: EventHandler> ListenerSink for DatagramSink<'_, H> {
     fn accept(&mut self, connection: Connection) -> Flow {
         self.accepted.push(connection);
         Flow::Continue
@@ -99,7 +99,7 @@ impl<H: Handle> ListenerSink for DatagramSink<'_, H> {
 /// the message at hand must not be lost. So the signals that go ahead of the next message, which may
 /// pause, are delivered here, before that message is taken.
 #[inline(always)]
-fn deliver<H: Handle>(
+fn deliver<H: EventHandler>(
     shared: &Shared,
     entry: &Entry,
     (endpoint, message): (&Endpoint, Message<'_>),

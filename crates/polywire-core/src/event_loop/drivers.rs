@@ -1,14 +1,8 @@
-//! What reads for several endpoints.
+//! Which drivers are in use, and by how many.
 
 use std::collections::HashMap;
 
-use crate::adapter::Driver;
-use crate::address::RemoteAddr;
-use crate::close_reason::CloseReason;
-use crate::endpoint::{NO_SOCKET_ADDR, ResourceId, ResourceType};
-use crate::event_loop::EventLoop;
-use crate::event_loop::resource::Resource;
-use crate::registry::NewEntry;
+use crate::endpoint::ResourceId;
 
 /// The drivers in use, by what tells one from another.
 #[derive(Debug, Default)]
@@ -22,48 +16,25 @@ struct Use {
     users: usize,
 }
 
-impl EventLoop {
-    /// Sees to it that what reads for `resource` does.
-    pub(super) fn start_driver(&mut self, resource: &Resource) -> Result<(), CloseReason> {
-        match resource.driver().cloned() {
-            Some(driver) => self.use_driver(&driver),
-            None => Ok(()),
-        }
+impl Drivers {
+    /// One more has the driver `key`. Returns whether the loop knows it.
+    pub(super) fn acquire(&mut self, key: usize) -> bool {
+        let used = self.0.get_mut(&key);
+        used.map(|used| used.users += 1).is_some()
     }
 
-    fn use_driver(&mut self, driver: &Driver) -> Result<(), CloseReason> {
-        if let Some(used) = self.drivers.0.get_mut(&driver.key()) {
-            used.users += 1;
-            return Ok(());
-        }
-        let fault = |text: &'static str| CloseReason::AdapterFault(text.into());
-        let local = driver.take().ok_or_else(|| fault("its driver belongs to another node"))?;
-        let new = NewEntry {
-            tag: crate::adapter::CUSTOM_TAG,
-            kind: ResourceType::Local,
-            addr: RemoteAddr::Socket(NO_SOCKET_ADDR),
-            limits: local.limits(),
-            sender: None,
-        };
-        let entry = self.shared.registry.insert(new).ok_or_else(|| fault("the node is full"))?;
-        let id = entry.id;
-        self.make_room(id);
-        let mut started = Resource::listening(entry, local);
-        self.try_listening(&mut started);
-        self.put_back(started);
-        self.drivers.0.insert(driver.key(), Use { id, users: 1 });
-        Ok(())
+    /// The driver `key` begins, as that resource, with one that has it.
+    pub(super) fn insert(&mut self, key: usize, id: ResourceId) {
+        self.0.insert(key, Use { id, users: 1 });
     }
 
-    /// `resource` is gone: its driver, if nothing else has it, goes as well.
-    pub(super) fn release_driver(&mut self, resource: &Resource) {
-        let Some(key) = resource.driver().map(Driver::key) else { return };
-        let Some(used) = self.drivers.0.get_mut(&key) else { return };
+    /// One of those that have the driver `key` is gone. Returns the driver if it was the last.
+    pub(super) fn release(&mut self, key: usize) -> Option<ResourceId> {
+        let used = self.0.get_mut(&key)?;
         used.users -= 1;
-        if used.users == 0 {
-            let id = used.id;
-            self.drivers.0.remove(&key);
-            self.remove(id);
+        if used.users > 0 {
+            return None;
         }
+        self.0.remove(&key).map(|used| used.id)
     }
 }

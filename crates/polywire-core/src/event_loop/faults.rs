@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::{Culprit, reason_of, take_culprit};
 use crate::event_loop::resource::Resource;
-use crate::event_loop::{EventLoop, Handle};
+use crate::event_loop::{EventHandler, EventLoop};
 use crate::shared::warnings::Warning;
 
 /// Times in a row that an adapter may take nothing and say that it has not finished.
@@ -16,7 +16,7 @@ const MAX_UNFINISHED: usize = 1000;
 impl EventLoop {
     /// Runs `run` until it returns. When an adapter panics its endpoint ends, and `run` begins anew; any
     /// other panic goes on.
-    pub(crate) fn outlive_adapters<H: Handle, R>(
+    pub(crate) fn outlive_adapters<H: EventHandler, R>(
         &mut self,
         callback: &mut H,
         mut run: impl FnMut(&mut Self, &mut H) -> R,
@@ -50,7 +50,7 @@ impl EventLoop {
     }
 
     #[cold]
-    fn end_faulty(&mut self, id: ResourceId, reason: CloseReason, callback: &mut dyn Handle) {
+    fn end_faulty(&mut self, id: ResourceId, reason: CloseReason, callback: &mut dyn EventHandler) {
         if id.is_remote() {
             return self.give_up(id, reason, callback);
         }

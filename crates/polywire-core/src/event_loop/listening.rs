@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, Handle, find, lend, lend_to_write};
+use crate::event_loop::{Callback, EventHandler, EventLoop, find, lend, lend_to_write};
 use crate::net_event::NetEvent;
 use crate::readiness::Readiness;
 use crate::registry::{NewEntry, SharedEntry};
@@ -16,12 +16,12 @@ use crate::shared::warnings::Warning;
 /// Connections a listener may accept in one turn.
 const ACCEPTS_PER_TURN: usize = 256;
 /// Time until a listener that ran out of descriptors or memory tries again.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 impl EventLoop {
     /// Takes in what a listener has. It stays in its place meanwhile.
     #[inline(always)]
-    pub(super) fn listen<H: Handle>(
+    pub(super) fn listen<H: EventHandler>(
         &mut self,
         id: ResourceId,
         readiness: Readiness,
@@ -54,7 +54,7 @@ impl EventLoop {
             (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
             (id, budget, readiness),
         );
-        io.is_one_enough = self.is_one_enough;
+        io.single_event = self.single_event;
         let mut sink = DatagramSink::new(
             (&self.shared, entry),
             callback,
@@ -72,7 +72,7 @@ impl EventLoop {
                 self.note_unfinished(id, has_messages || has_accepted);
                 self.mark_ready(id, readiness);
             }
-            Accepting::MaybeMore => self.mark_maybe_ready(id),
+            Accepting::MayHaveMore => self.mark_may_have_more(id),
             Accepting::Drained => {}
         }
         if has_accepted {
@@ -87,7 +87,7 @@ impl EventLoop {
             tracing::warn!(listener = %id, "out of descriptors or memory: accepting later");
         }
         if let Some(mut listener) = self.take_out(id) {
-            self.arm(&mut listener, ACCEPT_RETRY);
+            self.arm(&mut listener, ACCEPT_RETRY_DELAY);
             self.put_back(listener);
         }
     }
@@ -203,7 +203,7 @@ impl EventLoop {
             Err(error) => {
                 let listener = resource.entry.id;
                 tracing::warn!(%listener, %error, "a listener could not be polled; trying again");
-                self.arm(resource, ACCEPT_RETRY);
+                self.arm(resource, ACCEPT_RETRY_DELAY);
             }
         }
     }

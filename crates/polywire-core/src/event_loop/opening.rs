@@ -106,7 +106,7 @@ impl EventLoop {
         }
         resource.stage = Stage::Ready;
         resource.set_deadline(None);
-        resource.settle();
+        resource.shrink();
         self.end_handshake(&resource);
         self.watch(&mut resource, Read::default());
         let is_crowded = resource.is_crowded();
@@ -119,7 +119,7 @@ impl EventLoop {
         let endpoint = self.shared.registry.endpoint(&entry);
         match origin {
             Origin::Accepted(listener) => {
-                tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %listener, "accepted");
+                tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %listener, "accepted");
                 self.emit(NetEvent::Accepted(endpoint, listener), callback);
             }
             Origin::Connected(outcome) => {
@@ -138,14 +138,14 @@ impl EventLoop {
         self.prepare(callback);
         let Some(mut resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
-        let was_known = entry.end() != registry::Stage::Over;
+        let was_known = entry.end() != registry::EntryState::Over;
         if was_known {
             self.shared.reasons.replace(entry.id, reason.clone());
         }
         let origin = resource.take_origin(&self.admissions);
         self.close(resource, reason.clone());
         if let Origin::Connected(_) = origin {
-            tracing::debug!(endpoint = %entry.id, peer = %entry.addr, %reason, "connect failed");
+            tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "connect failed");
         }
         match origin {
             Origin::Connected(Some(outcome)) => {
@@ -158,7 +158,7 @@ impl EventLoop {
             Origin::Connected(None) => {}
             Origin::Accepted(listener) => {
                 self.shared.counters.refused.add_alone(1);
-                tracing::debug!(%listener, peer = %entry.addr, %reason, "handshake failed");
+                tracing::debug!(%listener, peer = %entry.profile, %reason, "handshake failed");
             }
         }
     }

@@ -36,7 +36,7 @@ impl EventLoop {
         if !failed && !entry.reopen() {
             return Some(resource);
         }
-        self.say_farewell(&mut resource, reason);
+        self.close_old_connection(&mut resource, reason);
         self.release_driver(&resource);
         resource.set_driver(None);
         resource.wait_to_reconnect();
@@ -53,7 +53,7 @@ impl EventLoop {
     }
 
     /// Gives the old connection one chance to write what it has to say; it is closed then.
-    fn say_farewell(&mut self, resource: &mut Resource, reason: &CloseReason) {
+    fn close_old_connection(&mut self, resource: &mut Resource, reason: &CloseReason) {
         let (id, budget) = (resource.entry.id, resource.entry.limits().read_budget);
         if let Some(remote) = &mut resource.remote {
             let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);

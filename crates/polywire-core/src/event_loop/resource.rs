@@ -236,7 +236,7 @@ impl Resource {
     }
 
     /// Gives memory back that holds nothing any more.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn shrink(&mut self) {
         self.transient.take_if(|transient| transient.is_empty());
     }
 

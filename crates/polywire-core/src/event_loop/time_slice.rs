@@ -10,12 +10,12 @@ use crate::clock::Clock;
 
 /// The slice. Signals have one in each turn, and the network another, so that a timer is late by two
 /// of them at most, and what is gathered inside a read leaves after one.
-const SLICE: Duration = Duration::from_micros(500);
+const SLICE_DURATION: Duration = Duration::from_micros(500);
 /// Time between two looks at the clock that is aimed at.
-const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_micros(100);
 /// Calls between two looks at most: if calls that were short become long all at once, twice as many of
 /// them go unseen. More than a short turn has, which so asks the clock not at all.
-const MOST_CALLS: u32 = 20;
+const MAX_CALLS_PER_CHECK: u32 = 20;
 /// Calls left where none is counted.
 const UNCOUNTED: u32 = u32::MAX;
 /// The same where none ever is.
@@ -58,7 +58,7 @@ impl TimeSlice {
         if self.calls_left == UNCOUNTED {
             self.calls_left = self.calls;
             self.times = None;
-            if self.calls < MOST_CALLS {
+            if self.calls < MAX_CALLS_PER_CHECK {
                 self.look_first(clock);
             }
         }
@@ -85,11 +85,11 @@ impl TimeSlice {
         let (begun, looked) = self.times.unwrap_or((now, now));
         self.times = Some((begun, now));
         let took = now.saturating_duration_since(looked).as_nanos().max(1);
-        let calls = u128::from(self.calls) * BETWEEN_LOOKS.as_nanos() / took;
+        let calls = u128::from(self.calls) * CLOCK_CHECK_INTERVAL.as_nanos() / took;
         // Twice as many at most, so that a few short calls do not hide the long ones behind them.
-        let most = (2 * self.calls).min(MOST_CALLS);
+        let most = (2 * self.calls).min(MAX_CALLS_PER_CHECK);
         self.calls = u32::try_from(calls).unwrap_or(most).clamp(1, most);
-        self.is_over = now.saturating_duration_since(begun) >= SLICE;
+        self.is_over = now.saturating_duration_since(begun) >= SLICE_DURATION;
         self.calls_left = self.calls;
         self.is_over
     }
@@ -110,7 +110,7 @@ mod tests {
         let start = Instant::now();
         slice.restart();
         (slice.calls_left, slice.times) = (slice.calls, None);
-        if slice.calls < MOST_CALLS {
+        if slice.calls < MAX_CALLS_PER_CHECK {
             slice.times = Some((start, start));
         }
         let mut calls = 0;
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(calls_of(&mut slice, Duration::from_millis(20)), 1);
         // Also where short ones have gone before, but for a few that go unseen once.
         calls_of(&mut slice, Duration::from_nanos(100));
-        assert!(calls_of(&mut slice, Duration::from_millis(20)) <= 2 * MOST_CALLS);
+        assert!(calls_of(&mut slice, Duration::from_millis(20)) <= 2 * MAX_CALLS_PER_CHECK);
         assert_eq!(calls_of(&mut slice, Duration::from_millis(20)), 1);
     }
 
@@ -140,7 +140,10 @@ mod tests {
             let (mut slice, time) = (TimeSlice::new(), Duration::from_nanos(nanos));
             calls_of(&mut slice, time);
             let took = calls_of(&mut slice, time) * time;
-            assert!(took >= SLICE && took <= SLICE + 3 * BETWEEN_LOOKS, "{nanos}: {took:?}");
+            assert!(
+                took >= SLICE_DURATION && took <= SLICE_DURATION + 3 * CLOCK_CHECK_INTERVAL,
+                "{nanos}: {took:?}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::event_loop::{Callback, EventLoop, lend_to_write};
 use crate::readiness::Readiness;
 
 /// From when on a deadline comes up late.
-const LATE: Duration = Duration::from_millis(5);
+const LATE_AFTER: Duration = Duration::from_millis(5);
 
 impl EventLoop {
     /// The time, if there are deadlines that it matters for.
@@ -44,7 +44,7 @@ impl EventLoop {
             let was_extended = resource.is_extended();
             resource.set_deadline(None);
             let late = now.duration_since(at);
-            let late = (late > LATE && !was_extended).then_some(late);
+            let late = (late > LATE_AFTER && !was_extended).then_some(late);
             self.expire(resource, late, callback);
         }
         self.drain_commands(callback); // What was sent meanwhile.

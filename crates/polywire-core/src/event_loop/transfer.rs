@@ -7,13 +7,13 @@ use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::delivery::ConnectionSink;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, Handle, find, lend, lend_to_write};
+use crate::event_loop::{Callback, EventHandler, EventLoop, find, lend, lend_to_write};
 use crate::readiness::Readiness;
 
 impl EventLoop {
     /// Reads and writes a connection that is ready. It stays in its place meanwhile.
     #[inline(always)]
-    pub(super) fn transfer<H: Handle>(
+    pub(super) fn transfer<H: EventHandler>(
         &mut self,
         id: ResourceId,
         readiness: Readiness,
@@ -38,7 +38,7 @@ impl EventLoop {
             // Kept until the program wants to read again.
             pending.merge(Readiness { writable: false, ..readiness });
         } else if readiness.readable && received == Received::Drained && !entry.is_over() {
-            io.is_one_enough = self.is_one_enough;
+            io.single_event = self.single_event;
             let mut sink = ConnectionSink::new(
                 (&self.shared, entry),
                 callback,
@@ -78,7 +78,7 @@ impl EventLoop {
                 self.note_unfinished(id, read.bytes > 0 || has_messages);
                 self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
             }
-            Received::MaybeMore => self.mark_maybe_ready(id),
+            Received::MayHaveMore => self.mark_may_have_more(id),
             Received::Drained | Received::Ended(_) => {}
         }
     }

@@ -47,7 +47,7 @@ impl EventLoop {
             (resource.activity().copied(), resource.is_to_be_watched())
         else {
             resource.transient_mut().activity = None;
-            resource.settle();
+            resource.shrink();
             return self.put_back(resource);
         };
         let now = self.shared.clock.now();

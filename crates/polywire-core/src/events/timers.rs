@@ -33,13 +33,13 @@ fn next_number() -> Number {
 }
 
 /// Cancelled entries that the queue may always hold: so few are not worth a rebuild.
-const DEAD_ALLOWED: usize = 64;
+const MAX_CANCELLED: usize = 64;
 
 /// Slots that may always be free.
-const SLOTS_ALLOWED: usize = 1024;
+const MAX_FREE_SLOTS: usize = 1024;
 
 /// Timers that are due which leave the queue at a time.
-const TOGETHER: usize = 16;
+const TIMERS_PER_BATCH: usize = 16;
 
 /// The time of a timer that has none. None fires within the 584 years that 64 bits of nanoseconds
 /// count.
@@ -110,7 +110,7 @@ impl<E> Timers<E> {
         self.ended += 1;
         let (len, capacity) = (self.slots.len(), self.slots.capacity());
         if (len == 0 || len.is_power_of_two())
-            && capacity > 4 * len.max(SLOTS_ALLOWED)
+            && capacity > 4 * len.max(MAX_FREE_SLOTS)
             && self.ended >= capacity / 64
         {
             self.ended -= capacity / 64;
@@ -128,7 +128,7 @@ impl<E> Timers<E> {
     /// Takes some that are due off the queue, if any are.
     fn take_due(&mut self, now: u64) {
         let Self { queue, due, slots, .. } = self;
-        while due.len() < TOGETHER && queue.peek().is_some_and(|entry| entry.at <= now) {
+        while due.len() < TIMERS_PER_BATCH && queue.peek().is_some_and(|entry| entry.at <= now) {
             due.extend(queue.pop());
         }
         due.retain(|entry| is_live(slots, entry.slot, entry.number));
@@ -144,7 +144,7 @@ impl<E> Timers<E> {
 
     fn drop_dead_entries(&mut self) {
         let Self { queue, due, slots, .. } = self;
-        if queue.len() > 2 * slots.len() + DEAD_ALLOWED {
+        if queue.len() > 2 * slots.len() + MAX_CANCELLED {
             queue.retain(|entry| is_live(slots, entry.slot, entry.number));
         }
         let is_dead = |entry: &Entry| !is_live(slots, entry.slot, entry.number);
@@ -270,7 +270,7 @@ mod tests {
         let kept = timers.schedule(5, 0);
         let ids: Vec<_> = (0..500_000).map(|number| timers.schedule(10, number)).collect();
         assert!(ids.into_iter().all(|id| timers.cancel(id).is_some()));
-        assert!(timers.slots.capacity() <= 2 * SLOTS_ALLOWED, "{}", timers.slots.capacity());
+        assert!(timers.slots.capacity() <= 2 * MAX_FREE_SLOTS, "{}", timers.slots.capacity());
         assert_eq!(timers.cancel(kept), Some(0));
     }
 
@@ -355,13 +355,13 @@ mod tests {
         for number in 1..10_000 {
             let id = timers.schedule(1, number);
             timers.cancel(id);
-            assert!(timers.queue.len() <= 2 + DEAD_ALLOWED);
+            assert!(timers.queue.len() <= 2 + MAX_CANCELLED);
         }
         let ids: Vec<_> = (0..10_000).map(|number| timers.schedule(1, number)).collect();
         for id in &ids[1..] {
             timers.cancel(*id);
         }
-        assert!(timers.queue.len() <= 4 + DEAD_ALLOWED);
+        assert!(timers.queue.len() <= 4 + MAX_CANCELLED);
         assert_eq!(timers.pop_due(1), Some(0));
         assert_eq!(timers.pop_due(1), Some(0));
         assert!(timers.queue.len() == 0);

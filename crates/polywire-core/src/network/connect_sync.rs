@@ -18,7 +18,7 @@ use crate::shared::{Awaited, Command, New, Outcome, Shared};
 use crate::sync::atomic::Ordering;
 
 /// Bytes read at a time from a connection that is driven alone.
-const BUFFER: usize = 64 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// Drives a connection just begun, or has it driven, until it is ready. It is removed if this
 /// fails.
@@ -36,7 +36,7 @@ pub(super) fn wait_until_ready(
     result.map_err(|reason| {
         entry.end();
         shared.reasons.record(entry.id, reason.clone());
-        reason.at(&entry.addr)
+        reason.at(&entry.profile)
     })
 }
 
@@ -109,7 +109,7 @@ fn drive_alone(
     let (mut poller, waker) = MioPoller::new().map_err(failed)?;
     let notifications = Arc::new(Notifications::new(Arc::new(waker), Clock::default()));
     notifications.set_running(true);
-    let (mut buffer, mut wishes) = (vec![0; BUFFER], Wishes::default());
+    let (mut buffer, mut wishes) = (vec![0; BUFFER_BYTES], Wishes::default());
     remote
         .register(&mut alone((&poller, &mut buffer, &mut wishes), entry, &notifications))
         .map_err(failed)?;
@@ -144,7 +144,7 @@ fn alone<'a>(
     let registry = poller.registry();
     let registration = Registration { registry, id: entry.id, notifications, is_provisional: true };
     let readiness = Readiness { ended: true, ..Readiness::BOTH };
-    Io::new(registration, buffer, BUFFER, readiness, wishes)
+    Io::new(registration, buffer, BUFFER_BYTES, readiness, wishes)
 }
 
 /// Polls and opens until the connection is ready, has failed, or is out of time.

@@ -9,11 +9,11 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::{EventLoop, Wait};
 use crate::net_event::NetEvent;
 use crate::network::loop_slot::{Acquired, LoopSlot, Runner};
-use crate::registry::Stage;
+use crate::registry::EntryState;
 
 /// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing:
 /// longer than any round trip.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_SEND_WAIT: Duration = Duration::from_secs(1);
 
 /// The half of a network that waits for events and hands them out.
 ///
@@ -63,7 +63,7 @@ impl NetworkProcessor {
         };
         let Some(mut runner) = self.enter() else { return };
         let event_loop = runner.event_loop();
-        event_loop.set_one_enough(until != Wait::No);
+        event_loop.set_single_event(until != Wait::No);
         let result =
             event_loop.outlive_adapters(&mut callback, |it, callback| it.turn(&wait, callback));
         drop(runner);
@@ -171,7 +171,7 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     // Bytes that the system took so far, while something waits.
     let taken = || {
         slot.shared.registry.with(id, |entry| {
-            let sender = entry.sender.as_ref().filter(|_| entry.stage() == Stage::Ready)?;
+            let sender = entry.sender.as_ref().filter(|_| entry.state() == EntryState::Ready)?;
             (sender.queued() > 0).then(|| sender.taken())
         })
     };
@@ -179,7 +179,7 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     let mut before = taken();
     // What is run when there is room may send, on the thread that has the loop.
     while !is_done() && !slot.shared.notifications.runs_here() {
-        let until = Instant::now().checked_add(PATIENCE);
+        let until = Instant::now().checked_add(MAX_SEND_WAIT);
         match slot.take(until, is_done) {
             Acquired::Free(event_loop) => {
                 let is_over = || is_done() || slot.has_waiters();

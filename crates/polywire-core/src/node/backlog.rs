@@ -10,7 +10,7 @@ use crate::shared::Shared;
 use crate::sync::SegQueue;
 
 /// What an event costs at least, in bytes.
-const MIN_COST: usize = 128;
+const MIN_EVENT_BYTES: usize = 128;
 
 /// Holds the reading of a node while its queue is full, and lets it go on when half of that is taken.
 ///
@@ -45,7 +45,7 @@ impl Backlog {
             self.shared.hold_reading();
             self.holds.store(true, Ordering::SeqCst);
             // The program may have taken all meanwhile, and seen nothing to let go.
-            self.let_go_if(self.bytes.load(Ordering::SeqCst) <= max / 2);
+            self.release_if(self.bytes.load(Ordering::SeqCst) <= max / 2);
         }
     }
 
@@ -57,7 +57,7 @@ impl Backlog {
         let cost = cost(event);
         if cost > 0 {
             let bytes = self.bytes.fetch_sub(cost, Ordering::SeqCst) - cost;
-            self.let_go_if(bytes <= self.shared.max_enqueued() / 2);
+            self.release_if(bytes <= self.shared.max_enqueued() / 2);
         }
     }
 
@@ -66,7 +66,7 @@ impl Backlog {
         self.shared.stop();
     }
 
-    fn let_go_if(&self, has_room: bool) {
+    fn release_if(&self, has_room: bool) {
         if has_room && self.holds.load(Ordering::SeqCst) && self.holds.swap(false, Ordering::SeqCst)
         {
             self.shared.release_reading();
@@ -80,8 +80,10 @@ fn is_message<S>(event: &StoredNodeEvent<S>) -> bool {
 
 fn cost<S>(event: &StoredNodeEvent<S>) -> usize {
     match event {
-        StoredNodeEvent::Network(StoredNetEvent::Message(_, message)) => message.len() + MIN_COST,
-        StoredNodeEvent::Network(_) => MIN_COST,
+        StoredNodeEvent::Network(StoredNetEvent::Message(_, message)) => {
+            message.len() + MIN_EVENT_BYTES
+        }
+        StoredNodeEvent::Network(_) => MIN_EVENT_BYTES,
         StoredNodeEvent::Signal(_) => 0,
     }
 }

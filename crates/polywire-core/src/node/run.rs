@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::endpoint::Endpoint;
 use crate::event_loop::blame::{Culprit, blame};
-use crate::event_loop::{EventLoop, Handle, TimeSlice, Wait, earlier};
+use crate::event_loop::{EventHandler, EventLoop, TimeSlice, Wait, earlier};
 use crate::events::EventReceiver;
 use crate::net_event::NetEvent;
 use crate::network::NetworkProcessor;
@@ -15,7 +15,7 @@ use crate::shared::Shared;
 /// Signals delivered between two looks at the network, and priority ones before each of its
 /// events: enough to be fast, too few to starve the rest.
 const SIGNALS_PER_TURN: usize = 1024;
-const PRIORITY_PER_EVENT: usize = 16;
+const PRIORITY_SIGNALS_PER_EVENT: usize = 16;
 
 /// Runs the loop until the node is stopped.
 pub(super) fn run<S: Send + 'static>(
@@ -25,7 +25,7 @@ pub(super) fn run<S: Send + 'static>(
     event_callback: impl FnMut(NodeEvent<'_, S>),
 ) {
     let Some(mut runner) = processor.enter() else { return };
-    runner.event_loop().set_one_enough(false); // Rather all that is there: it goes on anyway.
+    runner.event_loop().set_single_event(false); // Rather all that is there: it goes on anyway.
     runner.event_loop().bound_turns();
     let signals = RefCell::new(signals);
     let slice = TimeSlice::new();
@@ -114,7 +114,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
 
     #[cold]
     fn deliver_priority(&mut self) {
-        for _ in 0..PRIORITY_PER_EVENT {
+        for _ in 0..PRIORITY_SIGNALS_PER_EVENT {
             if self.shared.is_stopping() {
                 return;
             }
@@ -130,7 +130,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
     }
 }
 
-impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Handle for Program<'_, S, F> {
+impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> EventHandler for Program<'_, S, F> {
     #[inline]
     fn prepare(&mut self) -> bool {
         if self.has_priority() {

@@ -8,9 +8,9 @@ use crate::shared::Shared;
 use crate::util::thread::NamespacedThread;
 
 /// How long the end of a node is waited for before that is told.
-const LONG: Duration = Duration::from_secs(1);
+const WARN_AFTER: Duration = Duration::from_secs(1);
 /// Time between two looks meanwhile.
-const PAUSE: Duration = Duration::from_millis(1);
+const CHECK_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A node's loop on a thread of its own.
 ///
@@ -72,11 +72,11 @@ impl Drop for NodeTask {
         }
         let start = Instant::now();
         while !self.thread.is_over() {
-            if start.elapsed() > LONG {
+            if start.elapsed() > WARN_AFTER {
                 tracing::warn!("waiting for the end of a node that nobody has stopped");
                 return; // What follows waits.
             }
-            thread::sleep(PAUSE);
+            thread::sleep(CHECK_INTERVAL);
         }
     }
 }

@@ -16,14 +16,14 @@ use rustix::time::{
 };
 
 /// A wait as long as this may end a millisecond late, which is a thousandth of it.
-const LONG: Duration = Duration::from_secs(1);
+const COARSE_FROM: Duration = Duration::from_secs(1);
 /// One shorter than this is over.
-const SHORT: Duration = Duration::from_micros(1);
+const NEGLIGIBLE_WAIT: Duration = Duration::from_micros(1);
 /// One shorter than this takes as long: of very many timers, those that are due meanwhile cost one
 /// wake-up together. To wake up costs a tenth of it.
-const LEAST: Duration = Duration::from_micros(50);
+const MIN_WAIT: Duration = Duration::from_micros(50);
 /// An end of a wait that is no further before that of the timer is the same: it was only worked out anew.
-const SAME: Duration = Duration::from_micros(5);
+const SAME_END_TOLERANCE: Duration = Duration::from_micros(5);
 
 /// The timer of a poller, if it has needed one.
 #[derive(Default)]
@@ -53,10 +53,10 @@ impl PreciseWait {
                 self.until = None;
                 None
             }
-            Some(timeout) if timeout < SHORT => Some(Duration::ZERO),
+            Some(timeout) if timeout < NEGLIGIBLE_WAIT => Some(Duration::ZERO),
             Some(timeout) => {
                 let now = Instant::now();
-                self.until = now.checked_add(timeout.max(LEAST));
+                self.until = now.checked_add(timeout.max(MIN_WAIT));
                 self.wait_on(now, timer)
             }
         }
@@ -73,7 +73,7 @@ impl PreciseWait {
         }
         match self.until {
             None => Some(None),
-            Some(until) if until <= now + SHORT => None,
+            Some(until) if until <= now + NEGLIGIBLE_WAIT => None,
             Some(_) => Some(self.wait_on(now, timer)),
         }
     }
@@ -85,7 +85,7 @@ impl PreciseWait {
     ) -> Option<Duration> {
         let until = self.until?;
         let left = until.saturating_duration_since(now);
-        if left >= LONG {
+        if left >= COARSE_FROM {
             return Some(left);
         }
         match self.set(now, until, registry, token) {
@@ -107,7 +107,7 @@ impl PreciseWait {
             none => none.insert(Timer::new(registry, token)?),
         };
         // One that is due by now may have told so already.
-        if timer.due.is_some_and(|due| due > now && due <= until + SAME) {
+        if timer.due.is_some_and(|due| due > now && due <= until + SAME_END_TOLERANCE) {
             return Ok(());
         }
         timer.arm(until.saturating_duration_since(now))?;

@@ -55,7 +55,7 @@ impl Registry {
     pub(crate) fn hold_current(&self, entry: &SharedEntry) -> Held {
         let entry = ManuallyDrop::new(SharedEntry::clone(entry));
         Held {
-            registry: REGISTRY.with(|registry| registry.replace(self.place())),
+            registry: REGISTRY.with(|registry| registry.replace(self.key())),
             entry: ENTRY.with(|current| current.replace(Some(entry))),
         }
     }
@@ -64,7 +64,7 @@ impl Registry {
     #[inline(always)]
     pub(crate) fn with<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
         let registry = REGISTRY.with(Cell::get);
-        if registry == self.place() {
+        if registry == self.key() {
             let taken = Taken { registry, entry: ENTRY.with(Cell::take) };
             match &taken.entry {
                 Some(entry) if entry.id == id => return Some(look(entry)),
@@ -77,14 +77,14 @@ impl Registry {
     /// The kind of the message that the current thread hands to the callback, if it does.
     pub(crate) fn current_kind(&self) -> Option<MessageKind> {
         let registry = REGISTRY.with(Cell::get);
-        if registry != self.place() {
+        if registry != self.key() {
             return None;
         }
         let taken = Taken { registry, entry: ENTRY.with(Cell::take) };
         taken.entry.as_ref().map(|entry| entry.kind())
     }
 
-    fn place(&self) -> usize {
+    fn key(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 }
@@ -97,7 +97,7 @@ mod tests {
     use crate::registry::tests::insert;
 
     fn is_current(registry: &Registry, id: ResourceId) -> bool {
-        REGISTRY.with(Cell::get) == registry.place()
+        REGISTRY.with(Cell::get) == registry.key()
             && ENTRY.with(|current| {
                 let entry = current.take();
                 let is_it = entry.as_ref().is_some_and(|entry| entry.id == id);

@@ -41,7 +41,7 @@ fn a_slot_is_never_taken_from_its_next_tenant() {
         assert_ne!(first, second);
         assert_eq!(registry.ids(), [second]);
         assert_eq!(registry.len(), 1);
-        assert_eq!(registry.with(second, Entry::stage), Some(Stage::Opening));
+        assert_eq!(registry.with(second, Entry::state), Some(EntryState::Opening));
     });
 }
 
@@ -60,11 +60,11 @@ fn one_of_all_who_end_an_entry_is_told_and_nothing_revives_it() {
         let (became_ready, before) =
             registry.with(id, |entry| (entry.become_ready(), entry.end())).unwrap();
         let ends: Vec<_> = programs.into_iter().map(|thread| thread.join().unwrap()).collect();
-        let told = ends.iter().chain([&before]).filter(|stage| **stage != Stage::Over).count();
+        let told = ends.iter().chain([&before]).filter(|state| **state != EntryState::Over).count();
         assert_eq!(told, 1);
-        if ends.contains(&Stage::Opening) {
+        if ends.contains(&EntryState::Opening) {
             assert!(!became_ready, "Connected would follow remove");
         }
-        assert_eq!(registry.with(id, Entry::stage), Some(Stage::Over));
+        assert_eq!(registry.with(id, Entry::state), Some(EntryState::Over));
     });
 }

@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 
 /// Reasons kept: of the endpoints that ended last.
-const KEPT: usize = 4096;
+const MAX_REASONS: usize = 4096;
 
 /// The reasons of the endpoints that ended last; the first one told of an endpoint stays.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl CloseReasons {
         if kept.by_id.contains_key(&id) {
             return;
         }
-        if kept.oldest_first.len() == KEPT {
+        if kept.oldest_first.len() == MAX_REASONS {
             if let Some(oldest) = kept.oldest_first.pop_front() {
                 kept.by_id.remove(&oldest);
             }
@@ -66,11 +66,11 @@ mod tests {
         reasons.record(id(0), CloseReason::Reset);
         reasons.record(id(0), CloseReason::Removed);
         assert_eq!(reasons.get(id(0)), Some(CloseReason::Reset));
-        for number in 1..=KEPT {
+        for number in 1..=MAX_REASONS {
             reasons.record(id(number), CloseReason::Removed);
         }
         assert_eq!(reasons.get(id(0)), None);
-        assert_eq!(reasons.get(id(KEPT)), Some(CloseReason::Removed));
-        assert_eq!(reasons.0.lock().unwrap().by_id.len(), KEPT);
+        assert_eq!(reasons.get(id(MAX_REASONS)), Some(CloseReason::Removed));
+        assert_eq!(reasons.0.lock().unwrap().by_id.len(), MAX_REASONS);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Threads at a time. A look-up mostly waits, for a resolver that serves others as well.
-const THREADS: usize = 4;
+const MAX_THREADS: usize = 4;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -29,7 +29,7 @@ impl Dialers {
     pub(crate) fn run(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut state = self.lock();
         state.jobs.push_back(Box::new(job));
-        if state.threads == THREADS {
+        if state.threads == MAX_THREADS {
             return Ok(());
         }
         let worker = Worker(Arc::clone(self));
@@ -95,7 +95,7 @@ mod tests {
                 thread::sleep(Duration::from_millis(1));
             };
             dialers.run(job).unwrap();
-            assert!(dialers.lock().threads <= THREADS);
+            assert!(dialers.lock().threads <= MAX_THREADS);
         }
         drop(tell);
         let threads: Vec<_> = told.iter().collect();

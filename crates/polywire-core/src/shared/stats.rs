@@ -47,7 +47,7 @@ const END_KINDS: usize = 5;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
-    /// The peer ended it, politely.
+    /// The peer closed it gracefully.
     pub by_peer: u64,
     /// It was reset, or the system failed it.
     pub by_failure: u64,

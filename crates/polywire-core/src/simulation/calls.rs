@@ -4,7 +4,7 @@ use std::io;
 
 /// Calls between two looks at the poller above which a loop spins. The longest wait inside a
 /// callback makes 10,000.
-const SPIN: u32 = 300_000;
+const MAX_CALLS_PER_POLL: u32 = 300_000;
 
 /// A call that the system gets from a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,8 +46,8 @@ impl Calls {
         self.made += 1;
         self.since_poll += 1;
         assert!(
-            self.since_poll < SPIN,
-            "the loop spins: {SPIN} calls without a look at the poller"
+            self.since_poll < MAX_CALLS_PER_POLL,
+            "the loop spins: {MAX_CALLS_PER_POLL} calls without a look at the poller"
         );
         match self.fault {
             Some((number, kind)) if number == self.made => {
@@ -67,6 +67,9 @@ impl Calls {
     pub(super) fn poll(&mut self) {
         self.since_poll = 0;
         self.polls += 1;
-        assert!(self.polls < SPIN, "the world never comes to rest: {SPIN} turns");
+        assert!(
+            self.polls < MAX_CALLS_PER_POLL,
+            "the world never comes to rest: {MAX_CALLS_PER_POLL} turns"
+        );
     }
 }

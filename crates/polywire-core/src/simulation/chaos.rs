@@ -19,7 +19,7 @@ const STEPS: usize = 250;
 /// * each connect is answered once, each accepted endpoint told before its messages, each end told
 ///   once, and nothing told after that or after a removal or a stop;
 /// * messages arrive whole, in order and once; all of them where both ends live, and where one end
-///   was removed or stopped and the other saw a polite end;
+///   was removed or stopped and the other saw a graceful close;
 /// * both ends of a connection live, or none;
 /// * at the end nothing is left: no socket, no endpoint, no byte.
 ///

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
 use crate::net_event::NetEvent;
-use crate::simulation::host::{Host, Stage};
+use crate::simulation::host::{Host, TrackState};
 use crate::simulation::{Call, Faults, Wire, World};
 
 const PORT: u16 = 3042;
@@ -146,11 +146,11 @@ fn assert_echoed(server: &Host, client: &Host) {
     assert_eq!(received(client), sent, "messages that came back");
 }
 
-/// The side that did not close saw a polite end.
+/// The side that did not close saw a graceful close.
 fn assert_ended_well(closer: Closer, server: &Host, client: &Host) {
     let told = if closer == Closer::Client { server } else { client };
     for track in told.endpoints.values() {
-        assert_eq!(track.stage, Stage::Ended);
+        assert_eq!(track.state, TrackState::Ended);
         let reason = told.reason(track.endpoint);
         let polite = matches!(
             reason,

@@ -16,7 +16,7 @@ use crate::simulation::records::{Received, record};
 use crate::simulation::{SimNode, Wire, World};
 
 /// Messages are at most so long.
-pub(super) const LONGEST: usize = 40_000;
+pub(super) const MAX_MESSAGE_BYTES: usize = 40_000;
 
 /// One node, what it has done, and what it was told.
 pub(super) struct Host {
@@ -34,7 +34,7 @@ pub(super) struct Host {
 /// What is known of one endpoint.
 pub(super) struct Track {
     pub(super) endpoint: Endpoint,
-    pub(super) stage: Stage,
+    pub(super) state: TrackState,
     pub(super) is_accepted: bool,
     /// It was there when it was removed.
     pub(super) is_removed: bool,
@@ -57,7 +57,7 @@ pub(super) struct Listening {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum TrackState {
     Opening,
     Ready,
     Ended,
@@ -108,7 +108,7 @@ impl Host {
         let node = (&self.adapters, &self.network);
         match wire.connect(node, limits, port, backoff) {
             Ok(endpoint) => {
-                self.track(endpoint, Stage::Opening, reconnects);
+                self.track(endpoint, TrackState::Opening, reconnects);
                 Some(endpoint)
             }
             Err(error) => {
@@ -125,11 +125,11 @@ impl Host {
         Ok(())
     }
 
-    fn track(&mut self, endpoint: Endpoint, stage: Stage, reconnects: bool) {
+    fn track(&mut self, endpoint: Endpoint, state: TrackState, reconnects: bool) {
         let track = Track {
             endpoint,
-            stage,
-            is_accepted: stage == Stage::Ready,
+            state,
+            is_accepted: state == TrackState::Ready,
             is_removed: false,
             is_silent: false,
             is_paused: false,
@@ -148,7 +148,7 @@ impl Host {
         let Some(track) = self.endpoints.get_mut(&id.raw()) else {
             return SendStatus::ResourceNotFound;
         };
-        let message = record(id, track.sent, len.min(LONGEST));
+        let message = record(id, track.sent, len.min(MAX_MESSAGE_BYTES));
         let status = match may_wait {
             true => self.network.send(endpoint, &message),
             false => self.network.try_send(endpoint, &message),
@@ -156,7 +156,7 @@ impl Host {
         match status {
             SendStatus::Sent => {
                 let is_over =
-                    track.is_removed || (track.stage == Stage::Ended && !track.reconnects);
+                    track.is_removed || (track.state == TrackState::Ended && !track.reconnects);
                 assert!(!is_over, "{endpoint} is over and takes messages");
                 track.sent += 1;
                 let (number, len) = (track.sent, message.len());
@@ -181,7 +181,9 @@ impl Host {
         if found {
             track.is_removed = true;
         } else {
-            assert!(track.is_removed || track.stage != Stage::Ready || !self.is_told(endpoint));
+            assert!(
+                track.is_removed || track.state != TrackState::Ready || !self.is_told(endpoint)
+            );
         }
     }
 
@@ -274,13 +276,13 @@ impl Host {
                 self.note(format!("{endpoint} connected: {ok}"));
                 let track = self.track_of(endpoint);
                 assert!(
-                    track.stage == Stage::Opening && !track.is_accepted,
+                    track.state == TrackState::Opening && !track.is_accepted,
                     "{endpoint}: {event:?}"
                 );
-                track.stage = match ok {
-                    true => Stage::Ready,
-                    false if track.reconnects => Stage::Opening,
-                    false => Stage::Ended,
+                track.state = match ok {
+                    true => TrackState::Ready,
+                    false if track.reconnects => TrackState::Opening,
+                    false => TrackState::Ended,
                 };
                 self.meet(endpoint);
             }
@@ -290,14 +292,14 @@ impl Host {
                 let listening = listening.expect("accepted by a listener that never was");
                 assert!(!listening.is_removed, "{listener} accepts after its removal");
                 assert!(!listening.is_paused, "{listener} accepts while it is paused");
-                self.track(endpoint, Stage::Ready, false);
+                self.track(endpoint, TrackState::Ready, false);
                 self.meet(endpoint);
             }
             NetEvent::Message(endpoint, message) => {
                 self.note(format!("{endpoint} message of {}", message.len()));
                 let is_record = self.keeps_messages;
                 let track = self.track_of(endpoint);
-                assert_eq!(track.stage, Stage::Ready, "{endpoint}: a message");
+                assert_eq!(track.state, TrackState::Ready, "{endpoint}: a message");
                 assert!(!track.is_paused, "{endpoint}: a message while it is paused");
                 track.received.take(message, is_record);
             }
@@ -306,8 +308,9 @@ impl Host {
                 self.note(format!("{endpoint} disconnected: {reason:?}"));
                 assert!(reason.is_some(), "{endpoint} ended for no reason");
                 let track = self.track_of(endpoint);
-                assert_eq!(track.stage, Stage::Ready, "{endpoint}: an end");
-                track.stage = if track.reconnects { Stage::Opening } else { Stage::Ended };
+                assert_eq!(track.state, TrackState::Ready, "{endpoint}: an end");
+                track.state =
+                    if track.reconnects { TrackState::Opening } else { TrackState::Ended };
                 if track.reconnects {
                     track.received = Received::default();
                 }
@@ -337,7 +340,7 @@ impl Host {
     /// Endpoints that carry messages.
     pub(super) fn ready(&self) -> impl Iterator<Item = &Track> {
         let tracks = self.endpoints.values();
-        tracks.filter(|track| track.stage == Stage::Ready && !track.is_removed)
+        tracks.filter(|track| track.state == TrackState::Ready && !track.is_removed)
     }
 }
 

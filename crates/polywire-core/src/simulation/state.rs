@@ -12,7 +12,7 @@ use crate::simulation::random::Random;
 use crate::simulation::socket::Socket;
 
 /// Bytes that fit between two sockets: few, so that writers block often.
-const CAPACITY: usize = 4096;
+const PIPE_BYTES: usize = 4096;
 
 /// The sockets of a world, and what decides how they fare.
 pub(super) struct State {
@@ -238,7 +238,7 @@ impl State {
         // Takes `len` from the front at once: VecDeque implements Read.
         io::Read::read_exact(&mut socket.inbound, &mut buffer[..len])?;
         let (peer, left) = (socket.peer, socket.inbound.len());
-        if left + len == CAPACITY {
+        if left + len == PIPE_BYTES {
             self.sockets[peer].edge.merge(Readiness::WRITABLE);
         }
         if short_read_drains && len < available {
@@ -256,7 +256,7 @@ impl State {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let wanted: usize = buffers.iter().map(|buffer| buffer.len()).sum();
-        let room = CAPACITY - self.sockets[peer].inbound.len();
+        let room = PIPE_BYTES - self.sockets[peer].inbound.len();
         if wanted > 0 && room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -269,7 +269,7 @@ impl State {
             left -= taken.len();
         }
         peer.edge.merge(Readiness::READABLE);
-        if len < wanted && peer.inbound.len() < CAPACITY {
+        if len < wanted && peer.inbound.len() < PIPE_BYTES {
             // Not full, only unwilling: the writer is told to go on.
             self.sockets[index].edge.merge(Readiness::WRITABLE);
         }

@@ -29,7 +29,7 @@ use crate::stream::outbox::Outbox;
 use crate::stream::{Context, Encoder, Establishing, Progress, Protocol, Stream, misuse};
 
 use stop::Stop;
-use transient::{Stage, Transient};
+use transient::{Phase, Transient};
 
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
@@ -47,24 +47,24 @@ pub struct Engine<S, P: Protocol> {
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection whose `socket` has begun to connect.
     pub fn connecting(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
-        Self::new(socket, protocol, limits.into(), Stage::Connecting)
+        Self::new(socket, protocol, limits.into(), Phase::Connecting)
     }
 
     /// A connection just accepted. It shares `limits` with the others of its listener if these are
     /// given in an [`Arc`], and say what to do [`when_full`](Limits::when_full).
     pub fn accepted(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
-        Self::new(socket, protocol, limits.into(), Stage::Accepted)
+        Self::new(socket, protocol, limits.into(), Phase::Accepted)
     }
 
-    fn new(socket: S, protocol: P, mut limits: Arc<Limits>, stage: Stage) -> Self {
+    fn new(socket: S, protocol: P, mut limits: Arc<Limits>, phase: Phase) -> Self {
         if limits.when_full.is_none() {
-            Arc::make_mut(&mut limits).when_full = Some(match stage {
-                Stage::Connecting => WhenFull::Wait,
+            Arc::make_mut(&mut limits).when_full = Some(match phase {
+                Phase::Connecting => WhenFull::Wait,
                 _ => WhenFull::Disconnect,
             });
         }
         let outbox = Arc::new(Outbox::new(protocol.encoder(), limits));
-        let transient = Transient { stage, socket: Some(socket), ..Transient::default() };
+        let transient = Transient { phase, socket: Some(socket), ..Transient::default() };
         Self { protocol, outbox, transient: Some(Box::new(transient)) }
     }
 
@@ -80,8 +80,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn establish(&mut self, io: &Io<'_>) -> Result<Establishing, CloseReason> {
-        let so_far = match self.stage() {
-            Stage::Connecting => Establishing::Connecting,
+        let so_far = match self.phase() {
+            Phase::Connecting => Establishing::Connecting,
             _ => Establishing::Handshaking,
         };
         loop {
@@ -90,7 +90,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(further) => {
                     // The address has answered: no other one is tried.
                     self.transient_mut().fallback = None;
-                    self.transient_mut().stage = Stage::Layering;
+                    self.transient_mut().phase = Phase::Layering;
                     return Ok(further);
                 }
                 Err(error) if so_far == Establishing::Handshaking => {
@@ -127,7 +127,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     fn start_protocol(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
         let ready = self.speak(io, |protocol, cx| protocol.open(cx));
-        self.transient_mut().stage = Stage::Handshaking;
+        self.transient_mut().phase = Phase::Handshaking;
         self.flush_ahead()?;
         if ready {
             return Ok(self.become_ready(io));
@@ -139,7 +139,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn become_ready(&mut self, io: &mut Io<'_>) -> Opening {
-        self.transient_mut().stage = Stage::Open;
+        self.transient_mut().phase = Phase::Open;
         if S::NAMES_PEER {
             if let Some(peer) = self.peer_addr() {
                 io.rename(peer);
@@ -170,7 +170,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     ) -> Result<(), CloseReason> {
         match self.speak(io, say) {
             Ok(Progress::Unchanged) => {}
-            Ok(Progress::Ready) if self.stage() == Stage::Handshaking => {
+            Ok(Progress::Ready) if self.phase() == Phase::Handshaking => {
                 self.transient_mut().is_ready = true;
             }
             Ok(Progress::Ready) => {
@@ -258,10 +258,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        if self.stage() == Stage::Accepted {
-            self.transient_mut().stage = Stage::Layering;
+        if self.phase() == Phase::Accepted {
+            self.transient_mut().phase = Phase::Layering;
         }
-        if matches!(self.stage(), Stage::Connecting | Stage::Layering) {
+        if matches!(self.phase(), Phase::Connecting | Phase::Layering) {
             match self.establish(io)? {
                 Establishing::Connecting => return Ok(Opening::Connecting),
                 Establishing::Handshaking => return Ok(Opening::Handshaking),
@@ -293,7 +293,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         self.outbox.set_notifier(io.registration.notifier());
         self.sole_socket()?.register(&io.registration)?;
-        if self.stage() == Stage::Open {
+        if self.phase() == Phase::Open {
             self.open_outbox();
         }
         Ok(())
@@ -312,11 +312,11 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn next_address(&mut self, io: &mut Io<'_>) -> bool {
         let timed_out = || io::ErrorKind::TimedOut.into();
-        self.stage() == Stage::Connecting && self.next_socket(&io.registration, timed_out()).is_ok()
+        self.phase() == Phase::Connecting && self.next_socket(&io.registration, timed_out()).is_ok()
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
-        let served = self.outbox.serve();
+        let guard = self.outbox.flush_guard();
         let read = self.read(io, sink);
         io.half_received = self.half_received();
         self.tell_deadline(io);
@@ -328,7 +328,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
             Ok(Stop::Sink | Stop::Ready) => Received::Unfinished,
             Err(reason) => Received::Ended(reason),
         };
-        drop(served);
+        drop(guard);
         match self.write() {
             Err(reason) if !matches!(received, Received::Ended(_)) => Received::Ended(reason),
             _ => received,
@@ -340,15 +340,15 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn control(&mut self, io: &mut Io<'_>, value: Box<dyn Any + Send>) -> Result<(), CloseReason> {
-        match self.stage() {
-            Stage::Connecting | Stage::Accepted | Stage::Layering => {
+        match self.phase() {
+            Phase::Connecting | Phase::Accepted | Phase::Layering => {
                 self.transient_mut().controls.push(value);
                 Ok(())
             }
-            Stage::Handshaking | Stage::Open => {
+            Phase::Handshaking | Phase::Open => {
                 self.progress(io, |protocol, cx| protocol.control(value, cx))
             }
-            Stage::Finished | Stage::ShutDown => Ok(()),
+            Phase::Finished | Phase::ShutDown => Ok(()),
         }
     }
 
@@ -452,8 +452,8 @@ impl<S, P: Protocol> Engine<S, P> {
     }
 
     #[inline]
-    fn stage(&self) -> Stage {
-        self.transient.as_ref().map_or(Stage::Open, |transient| transient.stage)
+    fn phase(&self) -> Phase {
+        self.transient.as_ref().map_or(Phase::Open, |transient| transient.phase)
     }
 
     /// The socket, wherever it is.

@@ -83,7 +83,7 @@ impl<'m> Frame<'m> for Parts<'m> {
 }
 
 /// Memory for a frame that a thread keeps at most.
-const KEPT_BYTES: usize = 128 << 10;
+const MAX_SPARE_BYTES: usize = 128 << 10;
 
 // Memory and nothing else, so that no model has to look into it.
 thread_local! {
@@ -97,7 +97,7 @@ pub(super) fn with_memory<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let mut memory = MEMORY.try_with(Cell::take).unwrap_or_default();
     memory.clear();
     let result = act(&mut memory);
-    if memory.capacity() <= KEPT_BYTES {
+    if memory.capacity() <= MAX_SPARE_BYTES {
         let _ = MEMORY.try_with(|kept| kept.set(memory));
     }
     result
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn memory_for_a_frame_is_kept_unless_it_is_much() {
         let kept = || with_memory(|memory| memory.capacity());
-        with_memory(|memory| memory.reserve_exact(KEPT_BYTES));
-        assert_eq!(kept(), KEPT_BYTES);
-        with_memory(|memory| memory.reserve_exact(KEPT_BYTES + 1));
+        with_memory(|memory| memory.reserve_exact(MAX_SPARE_BYTES));
+        assert_eq!(kept(), MAX_SPARE_BYTES);
+        with_memory(|memory| memory.reserve_exact(MAX_SPARE_BYTES + 1));
         assert_eq!(kept(), 0);
     }
 }

@@ -18,17 +18,17 @@ pub(super) struct Inbox {
 
 /// How much more memory is set aside than was received: as much again, within these bounds. So a
 /// length that the peer wrote costs nothing, and a long message still grows in few steps.
-const GROWTH: std::ops::RangeInclusive<usize> = 512..=1 << 20;
+const GROWTH_BYTES: std::ops::RangeInclusive<usize> = 512..=1 << 20;
 
 /// Memory in the heap at most, also of what a thread keeps for the next frame. More is mapped: much of
 /// it would stay with the allocator.
-const IN_HEAP: usize = (1 << 20) + (64 << 10);
+const MAX_HEAP_BYTES: usize = (1 << 20) + (64 << 10);
 /// How many times what was received such memory may be. All of it counts as held by the connection, but
 /// what of a map was not written yet.
-const TIMES: usize = 16;
+const MAX_CAPACITY_FACTOR: usize = 16;
 
 /// From so many missing bytes on it is worth a call of its own to read them to where they belong.
-const LONG: usize = 64 << 10;
+const DIRECT_READ_BYTES: usize = 64 << 10;
 
 // Memory and nothing else, so that no model has to look into it.
 thread_local! {
@@ -48,14 +48,14 @@ impl Memory {
     /// Makes it `room` bytes, and if it has to move leaves room up to `needed`. The first `len` stay.
     fn grow(&mut self, len: usize, room: usize, needed: usize) {
         match self {
-            Self::Heap(bytes) if room <= IN_HEAP => {
+            Self::Heap(bytes) if room <= MAX_HEAP_BYTES => {
                 bytes.reserve_exact(room - bytes.len());
                 return bytes.resize(room, 0);
             }
             Self::Mapped(map) if room <= map.len() => return map.touch(room),
             _ => {}
         }
-        let mut new = match Map::new(needed.clamp(room, TIMES * room)) {
+        let mut new = match Map::new(needed.clamp(room, MAX_CAPACITY_FACTOR * room)) {
             Ok(map) => Self::Mapped(map),
             Err(_) => Self::Heap(vec![0; room]),
         };
@@ -69,7 +69,7 @@ impl Memory {
     /// Leaves it to the frame that is cut next on this thread.
     fn leave(self) {
         let Self::Heap(bytes) = self else { return }; // A map does that by itself.
-        if !bytes.is_empty() && bytes.len() <= IN_HEAP {
+        if !bytes.is_empty() && bytes.len() <= MAX_HEAP_BYTES {
             // A thread that ends keeps none.
             let _ = SPARE.try_with(|spare| {
                 let before = spare.take();
@@ -149,7 +149,7 @@ impl Inbox {
     #[inline]
     pub(super) fn unread(&mut self, most: usize) -> Option<&mut [u8]> {
         let missing = self.needed.saturating_sub(self.len);
-        if missing < LONG || self.is_empty() {
+        if missing < DIRECT_READ_BYTES || self.is_empty() {
             return None;
         }
         self.reserve(1);
@@ -204,13 +204,13 @@ impl Inbox {
             return;
         }
         let spare = SPARE.try_with(Cell::take).unwrap_or_default();
-        if spare.len() >= len && spare.len() <= TIMES.saturating_mul(len) {
+        if spare.len() >= len && spare.len() <= MAX_CAPACITY_FACTOR.saturating_mul(len) {
             let before = std::mem::replace(&mut self.bytes, Memory::Heap(spare));
             self.bytes[..self.len].copy_from_slice(&before[..self.len]);
             return;
         }
         Memory::Heap(spare).leave();
-        let room = len + len.clamp(*GROWTH.start(), *GROWTH.end());
+        let room = len + len.clamp(*GROWTH_BYTES.start(), *GROWTH_BYTES.end());
         let room = if self.needed > len { room.min(self.needed) } else { room };
         self.bytes.grow(self.len, room, self.needed);
     }
@@ -295,16 +295,16 @@ mod tests {
     #[test]
     fn the_rest_of_a_long_frame_is_read_to_its_place() {
         let mut inbox = Inbox::default();
-        inbox.put(&[1; 10], LONG);
+        inbox.put(&[1; 10], DIRECT_READ_BYTES);
         assert!(inbox.unread(usize::MAX).is_none(), "less is missing");
-        inbox.put(&[1; 1], 3 * LONG);
+        inbox.put(&[1; 1], 3 * DIRECT_READ_BYTES);
         while let Some(unread) = inbox.unread(1000) {
             let len = unread.len();
             assert!(len <= 1000);
             unread.fill(2);
             inbox.note_read(len);
         }
-        assert!(inbox.needed - inbox.len() < LONG);
+        assert!(inbox.needed - inbox.len() < DIRECT_READ_BYTES);
         let (bytes, len) = inbox.take();
         assert!(bytes[..11] == [1; 11] && bytes[11..len].iter().all(|byte| *byte == 2));
     }

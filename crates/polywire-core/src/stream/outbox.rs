@@ -24,22 +24,22 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
-use crate::send_hint::{SendHint, Served, is_served, sends_in_a_row, serve};
+use crate::send_hint::{FlushGuard, SendHint, flush_guard, is_flushed_next, sends_in_a_row};
 use crate::send_status::SendStatus;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::writer::Writer;
 
-use chunks::CHUNK;
-use state::{MUCH, State, WRITE, WhenWritable};
+use chunks::CHUNK_BYTES;
+use state::{COALESCE_BYTES, State, THREAD_WRITE_BYTES, WhenWritable};
 use writing::write_all;
 
 /// Messages up to this long are gathered; to copy longer ones costs more than to write them.
-const GATHERED: usize = 4096;
+const MAX_COALESCED_MESSAGE_BYTES: usize = 4096;
 
 /// Batches that one flush writes at most, each what was sent during the write before.
-const ROUNDS: usize = 8;
+const WRITES_PER_FLUSH: usize = 8;
 
 pub(super) struct Outbox<S, E> {
     encoder: E,
@@ -175,17 +175,17 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     fn see_to_writing(&self, mut state: MutexGuard<'_, State>, hint: SendHint, before: usize) {
         let (queued, runs_here) = (state.queued(), state.loop_runs_here());
         let is_to_flush = match state.writer {
-            Writer::None if hint == SendHint::CallerFlushes => queued >= CHUNK,
+            Writer::None if hint == SendHint::CallerFlushes => queued >= CHUNK_BYTES,
             Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
             Writer::LoopDelayed if !runs_here => {
-                if queued >= WRITE && before < WRITE {
+                if queued >= COALESCE_BYTES && before < COALESCE_BYTES {
                     state.end_moment();
                 }
-                queued >= MUCH
+                queued >= THREAD_WRITE_BYTES
             }
             // The loop does not come to it meanwhile. What a read brings in many messages is written
             // when it is done, unless it is very much.
-            Writer::Loop if runs_here && queued / CHUNK != before / CHUNK => {
+            Writer::Loop if runs_here && queued / CHUNK_BYTES != before / CHUNK_BYTES => {
                 hint == SendHint::Alone || queued > self.limits.outbox_soft_mark
             }
             _ => {
@@ -203,11 +203,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline]
     fn call_loop(&self, state: &mut State) {
         match state.writer {
-            Writer::None | Writer::LoopDelayed if is_served(self.place()) => {
+            Writer::None | Writer::LoopDelayed if is_flushed_next(self.key()) => {
                 state.writer = Writer::Loop;
             }
-            Writer::None => state.hurry_loop(),
-            Writer::LoopDelayed if state.loop_runs_here() => state.hurry_loop(),
+            Writer::None => state.request_flush(),
+            Writer::LoopDelayed if state.loop_runs_here() => state.request_flush(),
             _ => {}
         }
     }
@@ -215,8 +215,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Has the current thread alone see to the outbox while what is returned lives: it must flush
     /// it right after.
     #[inline]
-    pub(super) fn serve(&self) -> Served {
-        serve(self.place())
+    pub(super) fn flush_guard(&self) -> FlushGuard {
+        flush_guard(self.key())
     }
 
     /// Whether a message that could be written now rather waits for those that follow it.
@@ -226,9 +226,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         match hint {
             // Another node's callback may not come to this loop soon.
             SendHint::LoopFlushes if runs_here => true,
-            SendHint::CallerFlushes => len <= GATHERED,
-            _ if runs_here => state.gathers_in_callback() && len <= GATHERED,
-            _ => len <= GATHERED && self.is_to_leave(state),
+            SendHint::CallerFlushes => len <= MAX_COALESCED_MESSAGE_BYTES,
+            _ if runs_here => state.gathers_in_callback() && len <= MAX_COALESCED_MESSAGE_BYTES,
+            _ => len <= MAX_COALESCED_MESSAGE_BYTES && self.is_to_leave(state),
         }
     }
 
@@ -254,7 +254,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     /// As [`push`](Self::push), for an answer to the peer. Of a peer that sends what is to be answered
-    /// and does not read, no more than [`ANSWERS`] and the latest answer are kept.
+    /// and does not read, no more than [`MAX_ANSWER_BYTES`] and the latest answer are kept.
     pub(super) fn push_answer(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
         if state.failure().is_none() && !state.replace_answer(&bytes) {
@@ -262,7 +262,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
     }
 
-    /// As [`push`](Self::push), for the last words: no limit may cost the messages before them.
+    /// As [`push`](Self::push), for the close frame: no limit may cost the messages before them.
     pub(super) fn push_last(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
         if !bytes.is_empty() && state.failure().is_none() {
@@ -306,7 +306,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     }
 
     fn write_waiting(&self, socket: &S) -> Result<(), CloseReason> {
-        for _ in 0..ROUNDS {
+        for _ in 0..WRITES_PER_FLUSH {
             let mut state = self.lock();
             if let Some(failure) = state.failure() {
                 return Err(failure.clone());
@@ -318,7 +318,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let mut batch = state.take_batch();
             if batch.is_empty() && !socket.wants_write() {
                 if !loop_comes {
-                    self.come_to_rest(&mut state);
+                    self.set_idle(&mut state);
                 }
                 return Ok(());
             }
@@ -341,16 +341,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let again = state.writer.finish();
             match result {
                 // Unless the loop came meanwhile, and left it to this thread.
-                Ok(()) if loop_comes && !again && state.queued() < WRITE => {
+                Ok(()) if loop_comes && !again && state.queued() < COALESCE_BYTES => {
                     state.writer = Writer::LoopDelayed;
                     return Ok(());
                 }
                 Ok(()) if state.queued() == 0 => {
-                    self.come_to_rest(&mut state);
+                    self.set_idle(&mut state);
                     return Ok(());
                 }
                 // Sent meanwhile, by other threads.
-                Ok(()) if state.queued() < WRITE && state.leave_for_a_moment() => return Ok(()),
+                Ok(()) if state.queued() < COALESCE_BYTES && state.leave_for_a_moment() => {
+                    return Ok(());
+                }
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.note_full();
@@ -382,10 +384,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Nothing waits any more, but for messages that wait for the handshake: whoever sends next
     /// writes.
     #[inline]
-    fn come_to_rest(&self, state: &mut State) {
+    fn set_idle(&self, state: &mut State) {
         self.waits.store(state.queued() > 0, Ordering::Release);
         state.writer = Writer::None;
-        state.settle();
+        state.shrink();
         state.note_write();
         state.tell_closing_loop();
     }
@@ -555,7 +557,7 @@ impl<S, E> Outbox<S, E> {
     }
 
     /// What tells it from all others.
-    fn place(&self) -> usize {
+    fn key(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 

@@ -52,7 +52,7 @@ pub trait Protocol: Send + 'static {
     /// # Errors
     ///
     /// Ends the endpoint with that reason; [`CloseReason::PeerClosed`] or
-    /// [`CloseReason::PeerClosedWith`] for the peer's own polite end. Memory set aside must be
+    /// [`CloseReason::PeerClosedWith`] for the peer's own graceful close. Memory set aside must be
     /// bounded by what has been received, never by a length that the peer wrote.
     fn decode<'a>(
         &'a mut self,

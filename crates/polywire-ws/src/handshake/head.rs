@@ -1,6 +1,6 @@
 //! Finds the end of an HTTP head.
 
-const END: &[u8] = b"\r\n\r\n";
+const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Looks for the empty line, at each byte once however the head arrives.
 #[derive(Debug)]
@@ -29,18 +29,18 @@ impl HeadFinder {
     ///
     /// `input` begins with what it was at the call before.
     pub(super) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, Unfit> {
-        let from = self.searched.saturating_sub(END.len() - 1);
+        let from = self.searched.saturating_sub(HEAD_END.len() - 1);
         let within = &input[..input.len().min(self.max)];
         let tail = within.get(from..).unwrap_or_default();
-        let end = tail.windows(END.len()).position(|window| window == END);
-        let lines = &tail[..end.map_or(tail.len(), |at| at + END.len())];
+        let end = tail.windows(HEAD_END.len()).position(|window| window == HEAD_END);
+        let lines = &tail[..end.map_or(tail.len(), |at| at + HEAD_END.len())];
         let is_bare =
             |at: usize| lines[at] == b'\n' && (from + at == 0 || within[from + at - 1] != b'\r');
         if (0..lines.len()).any(is_bare) {
             return Err(Unfit::BareLineFeed);
         }
         if let Some(at) = end {
-            return Ok(Some(from + at + END.len()));
+            return Ok(Some(from + at + HEAD_END.len()));
         }
         self.searched = within.len();
         if input.len() >= self.max { Err(Unfit::TooLong) } else { Ok(None) }

@@ -19,7 +19,7 @@ use crate::handshake::head::{HeadFinder, Unfit};
 use crate::handshake::{describe, elements, refused};
 
 /// Bytes within which the first word of a request must end.
-const LONGEST_METHOD: usize = 16;
+const MAX_METHOD_BYTES: usize = 16;
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Handshake {
 /// else (TLS, say), instead of when it runs out of time.
 fn begins_with_a_method(input: &[u8]) -> bool {
     let method = input.iter().position(|byte| *byte == b' ').unwrap_or(input.len());
-    method < LONGEST_METHOD && input[..method].iter().all(|byte| byte.is_ascii_uppercase())
+    method < MAX_METHOD_BYTES && input[..method].iter().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn refuse(status: StatusCode, text: &str, out: &mut Vec<u8>) -> CloseReason {

@@ -8,7 +8,7 @@ use polywire::WhenFull;
 use polywire::node::NodeTask;
 
 use crate::common::*;
-use crate::peers::{Deaf, Side, limits, ready_endpoint};
+use crate::peers::{NonReader, Side, limits, ready_endpoint};
 
 const MESSAGES: usize = 20;
 const MESSAGE: usize = 1 << 20;
@@ -137,7 +137,7 @@ over_transports! {
     fn one_send_holds_the_callback_up_for_five_seconds_at_most(transport) {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Wait).with_stall_timeout(DEADLINE);
-        let _deaf = Deaf::of(&handler, transport, Side::Connected, limits);
+        let _non_reader = NonReader::of(&handler, transport, Side::Connected, limits);
         let mut longest = Duration::ZERO;
         run_within(3 * DEADLINE, &handler, listener, "the end", |event| {
             if let Some(endpoint) = ready_endpoint(&event) {

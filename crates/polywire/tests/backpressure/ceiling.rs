@@ -10,7 +10,7 @@ use std::time::Duration;
 use polywire::{NodeLimits, WhenFull};
 
 use crate::common::*;
-use crate::peers::{Deaf, MESSAGE, limits};
+use crate::peers::{MESSAGE, NonReader, limits};
 use crate::support::Node;
 
 const MIB: usize = 1 << 20;
@@ -85,7 +85,7 @@ over_transports! {
         network.set_limits(&NodeLimits::default().with_max_buffered(CEILING / 4));
         let limits = limits(WhenFull::Disconnect).with_outbox_hard_limit(CEILING);
         let (_, addr) = network.listen(&*listening(transport, limits), LOCALHOST).unwrap();
-        let _deaf: Vec<_> = (0..4).map(|_| Deaf::client(transport, addr)).collect();
+        let _non_readers: Vec<_> = (0..4).map(|_| NonReader::client(transport, addr)).collect();
         let (mut endpoints, mut reasons) = (Vec::new(), Vec::new());
         run(&handler, listener, "an end for want of memory", |event| match event {
             NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => {

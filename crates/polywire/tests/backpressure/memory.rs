@@ -6,7 +6,7 @@ use std::process::Command;
 use polywire::WhenFull;
 
 use crate::common::*;
-use crate::peers::{Deaf, HARD_LIMIT, limits};
+use crate::peers::{HARD_LIMIT, NonReader, limits};
 use crate::process::resident_bytes;
 
 /// Tells the process that it is the one to be measured, and how long its messages are.
@@ -22,7 +22,8 @@ fn send_to_all_until_they_end(message: &[u8]) {
     let (_, addr) = network
         .listen(&*listening(Transport::FramedTcp, limits(WhenFull::Disconnect)), LOCALHOST)
         .unwrap();
-    let _deaf: Vec<_> = (0..PEERS).map(|_| Deaf::client(Transport::FramedTcp, addr)).collect();
+    let _non_readers: Vec<_> =
+        (0..PEERS).map(|_| NonReader::client(Transport::FramedTcp, addr)).collect();
     let (mut endpoints, mut most_queued, mut ended) = (Vec::new(), 0, 0);
     run(&handler, listener, "the end of all peers", |event| match event {
         NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => {

@@ -12,7 +12,7 @@ use polywire::WhenFull;
 
 use crate::alone;
 use crate::common::*;
-use crate::peers::{Deaf, MESSAGE, alone as take_turns, limits};
+use crate::peers::{MESSAGE, NonReader, alone as take_turns, limits};
 use crate::process::cpu_time;
 use crate::support::system::{on_one_cpu, this_thread};
 use crate::support::{LEEWAY, Node, SLACK, median};
@@ -131,7 +131,7 @@ over_transports! {
         on_one_cpu(|| assert_not_doubled(|| {
             let (node, quiet) = (echo_beside(MESSAGE / 8), echo_beside(0));
             let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
-            let _deaf = Deaf::client(transport, addr);
+            let _non_reader = NonReader::client(transport, addr);
             node.accepted();
             let p99s = p99s_beside(transport, [&node, &quiet]);
             assert_eq!(node.network().stats().ended.by_limit, 1);
@@ -145,15 +145,15 @@ over_transports! {
         let measure = |when_full| {
             let (node, quiet) = (echo_beside(0), echo_beside(0));
             let (_, addr) = node.listen(&*listening(transport, limits(when_full)));
-            let _deaf = Deaf::client(transport, addr);
-            let deaf = node.accepted();
+            let _non_reader = NonReader::client(transport, addr);
+            let non_reader = node.accepted();
             let (network, message) = (node.network().clone(), [7; MESSAGE]);
             let sender = thread::spawn(move || {
-                while network.send(deaf, &message) == SendStatus::Sent {}
+                while network.send(non_reader, &message) == SendStatus::Sent {}
             });
             let p99s = p99s_beside(transport, [&node, &quiet]);
             assert!(!sender.is_finished(), "it is parked");
-            assert!(node.network().remove(deaf.resource_id()));
+            assert!(node.network().remove(non_reader.resource_id()));
             sender.join().unwrap();
             p99s
         };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use polywire::WhenFull;
 
 use crate::common::*;
-use crate::peers::{Deaf, HARD_LIMIT, HEADER, MESSAGE, Side, limits, ready_endpoint};
+use crate::peers::{HARD_LIMIT, HEADER, MESSAGE, NonReader, Side, limits, ready_endpoint};
 
 const STALL: Duration = Duration::from_millis(300);
 
@@ -35,7 +35,8 @@ fn send_on(handler: &Handler, endpoint: Endpoint) -> (usize, Duration) {
 /// Sends in the callback to a peer that never reads, until the connection has ended.
 fn outcome(transport: Transport, side: Side, when_full: WhenFull) -> Outcome {
     let (handler, listener) = split();
-    let _deaf = Deaf::of(&handler, transport, side, limits(when_full).with_stall_timeout(STALL));
+    let _non_reader =
+        NonReader::of(&handler, transport, side, limits(when_full).with_stall_timeout(STALL));
     let (mut sent, mut reason) = (None, None);
     run(&handler, listener, "the end of a peer that never reads", |event| {
         if let Some(endpoint) = ready_endpoint(&event) {
@@ -100,7 +101,7 @@ over_transports! {
     fn one_that_is_removed_behind_its_limit_is_known_not_to_have_got_all(transport) {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Disconnect);
-        let _deaf = Deaf::of(&handler, transport, Side::Accepted, limits);
+        let _non_reader = NonReader::of(&handler, transport, Side::Accepted, limits);
         let mut removed = None;
         run(&handler, listener, "the reason", |event| {
             if let Some(endpoint) = ready_endpoint(&event) {

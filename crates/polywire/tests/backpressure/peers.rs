@@ -42,11 +42,11 @@ pub(crate) fn limits(when_full: WhenFull) -> Limits {
 }
 
 /// A peer whose connection is open and never read from, until it is dropped.
-pub(crate) struct Deaf {
+pub(crate) struct NonReader {
     _hears_when_dropped: mpsc::Sender<()>,
 }
 
-impl Deaf {
+impl NonReader {
     /// A peer of the node of `handler`, on that side of it and with these limits there.
     pub(crate) fn of(handler: &Handler, transport: Transport, side: Side, limits: Limits) -> Self {
         let network = handler.network();
@@ -56,9 +56,9 @@ impl Deaf {
                 Self::client(transport, addr)
             }
             Side::Connected => {
-                let (deaf, addr) = Self::server(transport);
+                let (non_reader, addr) = Self::server(transport);
                 network.connect(&*connecting(transport, limits), addr).unwrap();
-                deaf
+                non_reader
             }
         }
     }

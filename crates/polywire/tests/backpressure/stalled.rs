@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use polywire::WhenFull;
 
 use crate::common::*;
-use crate::peers::{Deaf, MESSAGE, SOFT_MARK, Side, limits, ready_endpoint};
+use crate::peers::{MESSAGE, NonReader, SOFT_MARK, Side, limits, ready_endpoint};
 use crate::support::{Node, peers};
 
 const STALL: Duration = Duration::from_millis(400);
@@ -20,7 +20,7 @@ fn a_peer_that_takes_nothing_ends_though_nobody_waits_for_it() {
     {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Disconnect).with_stall_timeout(STALL);
-        let _deaf = Deaf::of(&handler, transport, side, limits);
+        let _non_reader = NonReader::of(&handler, transport, side, limits);
         let (mut full_since, mut took) = (None, None);
         run(&handler, listener, "the end of a peer that takes nothing", |event| {
             if let Some(endpoint) = ready_endpoint(&event) {

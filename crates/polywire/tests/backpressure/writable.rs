@@ -115,7 +115,7 @@ over_transports! {
         node.network().set_limits(&NodeLimits::default().with_max_buffered(2 << 20));
         let limits = limits(WhenFull::Disconnect).with_outbox_soft_mark(4 << 20);
         let (_, addr) = node.listen(&*listening(transport, limits));
-        let _deaf = RawPeer::connect(transport, addr);
+        let _non_reader = RawPeer::connect(transport, addr);
         fill(&node, node.accepted());
         let _other = RawPeer::connect(transport, addr);
         let other = node.accepted();

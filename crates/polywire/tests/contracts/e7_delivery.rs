@@ -98,7 +98,7 @@ fn received_from(connect: impl FnOnce(SocketAddr), transport: Transport) -> (Vec
     (received, reason)
 }
 
-fn assert_said_goodbye(transport: Transport, reason: CloseReason, code: u16) {
+fn assert_closed_by_protocol(transport: Transport, reason: CloseReason, code: u16) {
     match (transport, reason) {
         (Transport::Ws, CloseReason::PeerClosedWith { code: said, .. }) => assert_eq!(said, code),
         (Transport::Tcp | Transport::FramedTcp, CloseReason::PeerClosed) => {}
@@ -108,13 +108,13 @@ fn assert_said_goodbye(transport: Transport, reason: CloseReason, code: u16) {
 
 over_transports! {
     [tcp framed_tcp ws]
-    fn what_was_sent_before_remove_reaches_a_slow_reader_and_so_does_the_goodbye(transport) {
+    fn what_was_sent_before_remove_reaches_a_slow_reader_and_so_does_the_close_frame(transport) {
         let end = read_slowly_what_was_sent_before(transport, By::Remove);
         assert_delivered(transport, &end, 1000);
     }
 
     [tcp framed_tcp ws]
-    fn what_was_sent_before_stop_reaches_a_slow_reader_and_so_does_the_goodbye(transport) {
+    fn what_was_sent_before_stop_reaches_a_slow_reader_and_so_does_the_close_frame(transport) {
         let end = read_slowly_what_was_sent_before(transport, By::Stop);
         assert_delivered(transport, &end, 1001);
     }
@@ -135,7 +135,7 @@ over_transports! {
         client.stop();
         task.unwrap().wait();
         assert_eq!(received, b"hello");
-        assert_said_goodbye(transport, reason, 1000);
+        assert_closed_by_protocol(transport, reason, 1000);
     }
 
     [tcp framed_tcp ws]
@@ -152,7 +152,7 @@ over_transports! {
             transport,
         );
         assert!(received == sent);
-        assert_said_goodbye(transport, reason, 1001);
+        assert_closed_by_protocol(transport, reason, 1001);
     }
 
     [tcp framed_tcp ws]

@@ -56,7 +56,7 @@ over_transports! {
             accepted.recv().unwrap();
             peer
         });
-        let deaf = RawPeer::connect(transport, addr);
+        let non_reader = RawPeer::connect(transport, addr);
         let endpoint = accepted.recv().unwrap();
         while handler.network().try_send(endpoint, &[7; 100_000]) == SendStatus::Sent {}
         assert!(handler.network().remove(endpoint.resource_id()));
@@ -64,7 +64,7 @@ over_transports! {
         speaks[0].send(b"hold");
         held.recv().unwrap();
         speaks[1].send(b"stop");
-        deaf.reset();
+        non_reader.reset();
         go_on.send(()).unwrap();
         task.wait();
     }

@@ -228,8 +228,8 @@ fn a_panic_in_an_adapters_send_is_its_callers_own() {
     node.next();
     let send = || node.network().send(faulty, b"x");
     assert!(catch_unwind(AssertUnwindSafe(send)).is_err());
-    let mut guest = peers::open(Transport::FramedTcp, addr);
+    let mut client = peers::open(Transport::FramedTcp, addr);
     node.accepted();
-    guest.write_all(&peers::frame(Transport::FramedTcp, b"hello")).unwrap();
-    assert_eq!(peers::read_message(Transport::FramedTcp, &mut guest), b"hello");
+    client.write_all(&peers::frame(Transport::FramedTcp, b"hello")).unwrap();
+    assert_eq!(peers::read_message(Transport::FramedTcp, &mut client), b"hello");
 }

@@ -74,10 +74,10 @@ impl Link {
             _ => self.pass_on(letter),
         }
         self.late.iter_mut().for_each(|(left, _)| *left = left.saturating_sub(1));
-        self.let_go(|left| left == 0);
+        self.release(|left| left == 0);
     }
 
-    fn let_go(&mut self, is_due: impl Fn(u32) -> bool) {
+    fn release(&mut self, is_due: impl Fn(u32) -> bool) {
         let (due, late) =
             std::mem::take(&mut self.late).into_iter().partition(|(left, _)| is_due(*left));
         self.late = late;
@@ -93,12 +93,12 @@ impl Link {
                 match self.socket.recv(&mut letter) {
                     Ok(len) => break len,
                     // Nothing comes that could overtake, perhaps because all that may is on its way.
-                    Err(_) => self.let_go(|_| true),
+                    Err(_) => self.release(|_| true),
                 }
             };
             self.carry(&letter[..len], dice);
         }
-        self.let_go(|_| true);
+        self.release(|_| true);
         self
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Entry {
 }
 
 /// Entries that the heap or a bucket holds at most: to part so many takes some tens of microseconds.
-const FULL: usize = 4096;
+const MAX_BUCKET_ENTRIES: usize = 4096;
 
 /// Entries, of which the earliest is at hand.
 #[derive(Default)]
@@ -43,7 +43,7 @@ struct Bucket {
 impl TimerQueue {
     pub(super) fn push(&mut self, entry: Entry) {
         self.len += 1;
-        if self.next.len() >= FULL {
+        if self.next.len() >= MAX_BUCKET_ENTRIES {
             self.part_next();
         }
         let index = self.later.partition_point(|bucket| bucket.from > entry);
@@ -112,7 +112,8 @@ fn heap(entries: Vec<Entry>) -> BinaryHeap<Reverse<Entry>> {
 impl Bucket {
     /// Puts an entry in, and returns the later half of a bucket that was full.
     fn push(&mut self, entry: Entry) -> Option<Self> {
-        let mut later = (self.entries.len() >= FULL).then(|| Self::part(&mut self.entries));
+        let mut later =
+            (self.entries.len() >= MAX_BUCKET_ENTRIES).then(|| Self::part(&mut self.entries));
         match &mut later {
             Some(later) if later.from < entry => later.entries.push(entry),
             _ => self.entries.push(entry),
@@ -132,7 +133,7 @@ impl Bucket {
 
     /// Takes what the bucket before this one in time has, if both are small.
     fn merge(&mut self, sooner: &mut Self) -> bool {
-        let fits = self.entries.len() + sooner.entries.len() <= FULL / 2;
+        let fits = self.entries.len() + sooner.entries.len() <= MAX_BUCKET_ENTRIES / 2;
         if fits {
             self.from = sooner.from;
             self.entries.append(&mut sooner.entries);
@@ -172,8 +173,8 @@ mod tests {
             let mut queue = TimerQueue::default();
             entries.iter().for_each(|&entry| queue.push(entry));
             assert_eq!(queue.len(), entries.len());
-            assert!(queue.next.len() <= FULL);
-            assert!(queue.later.iter().all(|bucket| bucket.entries.len() <= FULL));
+            assert!(queue.next.len() <= MAX_BUCKET_ENTRIES);
+            assert!(queue.later.iter().all(|bucket| bucket.entries.len() <= MAX_BUCKET_ENTRIES));
             entries.sort();
             assert_eq!(queue.peek(), entries.first());
             assert_eq!(drain(&mut queue), entries);
@@ -204,7 +205,7 @@ mod tests {
         all.iter().for_each(|&entry| queue.push(entry));
         queue.retain(|entry| entry.at % 100 == 0);
         let capacity: usize = queue.later.iter().map(|bucket| bucket.entries.capacity()).sum();
-        assert!(queue.len() == 1000 && capacity <= 2 * FULL, "{capacity}");
+        assert!(queue.len() == 1000 && capacity <= 2 * MAX_BUCKET_ENTRIES, "{capacity}");
         assert!(queue.later.len() <= 2, "{}", queue.later.len());
         queue.push(entry(550, 200_000));
         let left = drain(&mut queue);
@@ -218,7 +219,7 @@ mod tests {
         let mut queue = TimerQueue::default();
         entries(100_000, |number| number).into_iter().for_each(|entry| queue.push(entry));
         let capacity: usize = queue.later.iter().map(|bucket| bucket.entries.capacity()).sum();
-        assert!(capacity <= 100_000 + FULL, "{capacity}");
+        assert!(capacity <= 100_000 + MAX_BUCKET_ENTRIES, "{capacity}");
     }
 
     #[test]

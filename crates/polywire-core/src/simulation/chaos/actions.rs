@@ -9,12 +9,12 @@ use crate::reconnect::Backoff;
 use crate::send_status::SendStatus;
 use crate::simulation::World;
 use crate::simulation::chaos::nodes::{Chaos, HOSTS, lock};
-use crate::simulation::host::{Host, LONGEST, Stage};
+use crate::simulation::host::{Host, MAX_MESSAGE_BYTES, TrackState};
 
 /// The port of the first node; the others have the next ones.
 const PORT: u16 = 4000;
 /// Endpoints that one node opens at most.
-const CONNECTS: usize = 12;
+const MAX_CONNECTS: usize = 12;
 
 impl Chaos<'_> {
     /// One thing happens.
@@ -71,7 +71,7 @@ impl Chaos<'_> {
 
     fn connect(&self, index: usize) {
         let mut host = self.host(index);
-        if host.endpoints.len() < CONNECTS {
+        if host.endpoints.len() < MAX_CONNECTS {
             connect(&mut host, self);
         }
     }
@@ -105,7 +105,7 @@ impl Chaos<'_> {
             NetEvent::Disconnected(_) => {
                 let status = host.send(endpoint, 0, true);
                 let track = &host.endpoints[&endpoint.resource_id().raw()];
-                assert!(track.stage != Stage::Ended || status == SendStatus::ResourceNotFound);
+                assert!(track.state != TrackState::Ended || status == SendStatus::ResourceNotFound);
             }
             NetEvent::Message(_, message) if world.choose(4) == 0 => {
                 host.send(endpoint, message.len(), world.choose(2) == 0);
@@ -118,7 +118,7 @@ impl Chaos<'_> {
         match world.choose(400) {
             0..4 => host.remove(endpoint),
             4..6 => host.pause(endpoint.resource_id()),
-            6..10 if host.endpoints.len() < CONNECTS => connect(host, self),
+            6..10 if host.endpoints.len() < MAX_CONNECTS => connect(host, self),
             10..14 => {
                 if let Some(other) = some_endpoint(host, world) {
                     host.remove(other);
@@ -182,6 +182,6 @@ fn some_len(world: &World) -> usize {
     match world.choose(20) {
         0..13 => world.choose(200),
         13..19 => world.choose(3 * 4096),
-        _ => world.choose(LONGEST),
+        _ => world.choose(MAX_MESSAGE_BYTES),
     }
 }

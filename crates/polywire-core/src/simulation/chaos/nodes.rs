@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::limits::{Limits, NodeLimits, WhenFull};
-use crate::simulation::host::{Host, LONGEST};
+use crate::simulation::host::{Host, MAX_MESSAGE_BYTES};
 use crate::simulation::{Faults, Wire, World};
 
 /// Nodes of a world.
 pub(super) const HOSTS: usize = 3;
 /// Bytes on the way to one node are fewer.
-const MUCH: usize = 1 << 20;
+const MAX_BYTES_IN_FLIGHT: usize = 1 << 20;
 
 /// A world of several nodes, and what its seed has made of it.
 pub(super) struct Chaos<'a> {
@@ -64,7 +64,7 @@ impl<'a> Chaos<'a> {
     fn settle(&self) {
         let mut quiet = 0;
         // A node that may read a few bytes in a turn needs many of them.
-        let enough = 3000 + MUCH / self.limits.read_budget;
+        let enough = 3000 + MAX_BYTES_IN_FLIGHT / self.limits.read_budget;
         for turn in 0.. {
             assert!(turn < enough, "the world never comes to rest: {}", self.world.unrest());
             for host in &self.hosts {
@@ -80,7 +80,7 @@ impl<'a> Chaos<'a> {
     /// What the node may hold at most: besides what is counted before it is taken, one message for
     /// each connection that was idle.
     pub(super) fn check_memory(&self, host: &Host) {
-        let idle = host.network.stats().endpoints * (LONGEST + 64);
+        let idle = host.network.stats().endpoints * (MAX_MESSAGE_BYTES + 64);
         assert!(host.held() <= self.max_buffered.saturating_add(idle), "more than may be held");
     }
 }

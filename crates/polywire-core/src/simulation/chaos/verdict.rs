@@ -2,7 +2,7 @@
 
 use crate::close_reason::CloseReason;
 use crate::simulation::chaos::nodes::{Chaos, HOSTS};
-use crate::simulation::host::{Host, Stage, Track};
+use crate::simulation::host::{Host, Track, TrackState};
 
 impl Chaos<'_> {
     pub(super) fn judge(&self) {
@@ -23,7 +23,7 @@ impl Chaos<'_> {
     fn judge_end(&self, host: &Host, track: &Track) {
         let endpoint = track.endpoint;
         let reason = host.reason(endpoint);
-        let is_over = track.stage == Stage::Ended || track.is_removed;
+        let is_over = track.state == TrackState::Ended || track.is_removed;
         assert!(!is_over || reason.is_some(), "{endpoint} ended for no reason");
         if track.is_removed {
             let expected = [
@@ -71,8 +71,8 @@ impl Chaos<'_> {
         }
         let Some(receiver) = receiver else { return };
         let names = (sender.endpoint, receiver.endpoint);
-        let is_over = was_stopped || sender.is_removed || sender.stage == Stage::Ended;
-        let is_gone = is_stopped || receiver.is_removed || receiver.stage == Stage::Ended;
+        let is_over = was_stopped || sender.is_removed || sender.state == TrackState::Ended;
+        let is_gone = is_stopped || receiver.is_removed || receiver.state == TrackState::Ended;
         assert_eq!(is_over, is_gone, "{names:?}: half a connection lives ({reason:?}, {ended:?})");
         let gave_all =
             matches!(reason, None | Some(CloseReason::Removed | CloseReason::NodeStopped));

@@ -6,7 +6,7 @@ use crate::simulation::World;
 use crate::simulation::host::Host;
 
 /// Endpoints that one node opens at most.
-pub(super) const CONNECTS: usize = 16;
+pub(super) const MAX_CONNECTS: usize = 16;
 
 /// Any endpoint the node ever had.
 pub(super) fn some_endpoint(host: &Host, world: &World) -> Option<Endpoint> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::simulation::host::Host;
-use crate::simulation::removal::actions::{CONNECTS, send_last_words, some_endpoint, some_len};
+use crate::simulation::removal::actions::{MAX_CONNECTS, send_last_words, some_endpoint, some_len};
 use crate::simulation::removal::phase::Phase;
 use crate::simulation::removal::ports::{PEER_PORTS, PORTS};
 use crate::simulation::{Faults, Wire, World};
@@ -13,12 +13,12 @@ use crate::simulation::{Faults, Wire, World};
 /// Times that they act.
 const STEPS: usize = 60;
 /// Turns in a row in which nothing was under way, after which time passes.
-const QUIET: usize = 3;
+const QUIET_TURNS: usize = 3;
 /// Times that it does until the world is at rest, each longer than an accept is put off.
 const PAUSES: usize = 4;
 const PAUSE: Duration = Duration::from_millis(101);
 /// Far more than a world takes to come to rest.
-const MOST: usize = 20_000;
+const MAX_TURNS: usize = 20_000;
 
 pub(super) struct Peers {
     world: World,
@@ -53,7 +53,7 @@ impl Peers {
     /// What they do next. Returns the phase that the world enters now, if it does.
     pub(super) fn go_on(&mut self) -> Option<Phase> {
         self.steps += 1;
-        assert!(self.steps < MOST, "the world never comes to rest: {}", self.world.unrest());
+        assert!(self.steps < MAX_TURNS, "the world never comes to rest: {}", self.world.unrest());
         if self.phase == Phase::Acting {
             self.act();
             return (self.steps >= STEPS).then(|| self.enter(Phase::Resting));
@@ -63,7 +63,7 @@ impl Peers {
             return None;
         }
         self.quiet = if self.world.is_quiet() { self.quiet + 1 } else { 0 };
-        if self.quiet < QUIET {
+        if self.quiet < QUIET_TURNS {
             return None;
         }
         self.quiet = 0;
@@ -105,7 +105,7 @@ impl Peers {
         let any = some_endpoint(host, world);
         match (world.choose(100), any) {
             (0..40, _) => host.turn(|_, _| {}),
-            (40..60, _) if host.endpoints.len() < CONNECTS => {
+            (40..60, _) if host.endpoints.len() < MAX_CONNECTS => {
                 let port = PORTS.start + world.choose(PORTS.len()) as u16;
                 host.connect(&self.wire, (self.limits.clone(), port), None);
             }

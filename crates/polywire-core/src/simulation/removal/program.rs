@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::net_event::NetEvent;
 use crate::reconnect::Backoff;
 use crate::simulation::host::Host;
-use crate::simulation::removal::actions::{CONNECTS, send_last_words, some_endpoint, some_len};
+use crate::simulation::removal::actions::{MAX_CONNECTS, send_last_words, some_endpoint, some_len};
 use crate::simulation::removal::phase::Phase;
 use crate::simulation::removal::ports::{DISCARD, PEER_PORTS, PORTS};
 use crate::simulation::{Wire, World};
@@ -126,7 +126,7 @@ impl<'a> Program<'a> {
 
     fn connect(&self, host: &mut Host) {
         let opened = host.endpoints.values().filter(|track| !track.is_accepted).count();
-        if opened >= CONNECTS {
+        if opened >= MAX_CONNECTS {
             return;
         }
         let port = match self.world.choose(10) {

@@ -1,7 +1,7 @@
 //! What must hold once a world is at rest again.
 
 use crate::close_reason::CloseReason;
-use crate::simulation::host::{Host, Stage, Track};
+use crate::simulation::host::{Host, Track, TrackState};
 
 /// Each connection lives at both ends or at none, and has carried all that was sent.
 pub(super) fn judge(node: &Host, peers: &[Host]) {
@@ -17,7 +17,7 @@ fn judge_alive(host: &Host, track: &Track, hosts: &[&Host]) {
     let endpoint = track.endpoint;
     assert_eq!(host.reason(endpoint).filter(|_| !track.reconnects), None::<CloseReason>);
     let other = host.adapters.peer_of(endpoint.resource_id());
-    if track.stage == Stage::Opening {
+    if track.state == TrackState::Opening {
         // Nobody answers it, or it tries again and again.
         assert!(track.reconnects || other.is_none(), "{endpoint} neither comes to be nor fails");
         return;
@@ -26,12 +26,12 @@ fn judge_alive(host: &Host, track: &Track, hosts: &[&Host]) {
     let name = format!("{endpoint} of node {}, with {id} of node {node}", host.adapters.node);
     let other = hosts[node].endpoints.get(&id.raw());
     let other = other.unwrap_or_else(|| panic!("{name}: the other was never told of"));
-    assert!(is_alive(other) && other.stage == Stage::Ready, "{name}: the other is over");
+    assert!(is_alive(other) && other.state == TrackState::Ready, "{name}: the other is over");
     if !track.reconnects && !other.reconnects {
         assert_eq!(track.sent, other.received.count, "{name}: sent and received");
     }
 }
 
 fn is_alive(track: &Track) -> bool {
-    track.stage != Stage::Ended && !track.is_removed
+    track.state != TrackState::Ended && !track.is_removed
 }

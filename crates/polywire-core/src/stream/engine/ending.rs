@@ -1,4 +1,4 @@
-//! The polite end of a stream.
+//! The graceful close of a stream.
 
 #[cfg(test)]
 mod tests;
@@ -8,45 +8,45 @@ use std::io;
 use crate::adapter::{Closing, Io};
 use crate::close_reason::CloseReason;
 use crate::stream::engine::Engine;
-use crate::stream::engine::transient::Stage;
+use crate::stream::engine::transient::Phase;
 use crate::stream::inbox::Inbox;
 use crate::stream::socket::read_some;
 use crate::stream::{Context, Protocol, Stream};
 
 /// Bytes of a peer that are read after the end, so that its own end is seen.
-const MUCH: usize = 1 << 20;
+const MAX_DISCARDED_BYTES: usize = 1 << 20;
 /// The same when the node is stopped, which must not take long however many peers flood it, of a peer
 /// that has read as fast as was sent to it: more than one has under way that is not flooding.
-const MUCH_AT_STOP: usize = 128 << 10;
+const MAX_DISCARDED_BYTES_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
-const TALKATIVE: usize = 64 << 10;
+const STILL_SENDING_BYTES: usize = 64 << 10;
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
-    /// The next step: what waits, the goodbye, the end of the stream, the peer's own end.
+    /// The next step: what waits, the close frame, the end of the stream, the peer's own end.
     pub(super) fn go_on_ending(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         if let Some(failure) = self.outbox.failure() {
             return Closing::Failed(failure); // Which threw away what waited.
         }
         let is_stalled = *reason == CloseReason::Stalled; // It would take nothing now, either.
-        if is_stalled || matches!(self.stage(), Stage::Connecting | Stage::Accepted) {
+        if is_stalled || matches!(self.phase(), Phase::Connecting | Phase::Accepted) {
             return Closing::Done;
         }
-        if !matches!(self.stage(), Stage::Finished | Stage::ShutDown) {
+        if !matches!(self.phase(), Phase::Finished | Phase::ShutDown) {
             self.outbox.forget_unless_open();
-            self.say_goodbye(io, reason);
-            self.transient_mut().stage = Stage::Finished;
+            self.queue_close_frame(io, reason);
+            self.transient_mut().phase = Phase::Finished;
             self.transient_mut().inbox = Inbox::default();
         }
-        if self.stage() == Stage::Finished {
+        if self.phase() == Phase::Finished {
             let left = self.outbox.queued();
             if let Err(failure) = self.flush_ahead() {
-                let is_only_goodbye = left <= self.transient_mut().goodbye;
-                return if is_only_goodbye { Closing::Done } else { Closing::Failed(failure) };
+                let is_only_close_frame = left <= self.transient_mut().close_frame_bytes;
+                return if is_only_close_frame { Closing::Done } else { Closing::Failed(failure) };
             }
             let wants_write = |it: &Self| it.socket().is_ok_and(S::wants_write);
             let is_drained = self.outbox.is_drained() && !wants_write(self);
             match is_drained.then(|| self.socket().and_then(Stream::shutdown_write)) {
-                Some(Ok(())) => self.transient_mut().stage = Stage::ShutDown,
+                Some(Ok(())) => self.transient_mut().phase = Phase::ShutDown,
                 // A layer has its own last words to write.
                 Some(Err(_)) if !wants_write(self) => return Closing::Done,
                 _ => {
@@ -68,7 +68,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn discard(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let is_stopped = *reason == CloseReason::NodeStopped;
         // What a reset would cost a peer that may have much of ours to read is worth some more reading.
-        let limit = if is_stopped && !self.outbox.has_filled() { MUCH_AT_STOP } else { MUCH };
+        let limit = if is_stopped && !self.outbox.has_filled() {
+            MAX_DISCARDED_BYTES_AT_STOP
+        } else {
+            MAX_DISCARDED_BYTES
+        };
         while self.transient_mut().discarded < limit {
             let room = (limit - self.transient_mut().discarded).min(io.buffer.len());
             let buffer = &mut io.buffer[..room];
@@ -76,7 +80,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.transient_mut().discarded += len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let goes_on = is_stopped && self.transient_mut().discarded >= TALKATIVE;
+                    let goes_on =
+                        is_stopped && self.transient_mut().discarded >= STILL_SENDING_BYTES;
                     return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
                 }
                 Err(_) => return Closing::Done,
@@ -85,8 +90,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if is_stopped { Closing::Done } else { Closing::AwaitingPeer }
     }
 
-    fn say_goodbye(&mut self, io: &Io<'_>, reason: &CloseReason) {
-        let may_speak = matches!(self.stage(), Stage::Open | Stage::Handshaking)
+    fn queue_close_frame(&mut self, io: &Io<'_>, reason: &CloseReason) {
+        let may_speak = matches!(self.phase(), Phase::Open | Phase::Handshaking)
             && !self.transient.as_ref().is_some_and(|transient| transient.is_silent)
             && !matches!(
                 reason,
@@ -110,7 +115,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             let registration = io.registration;
             let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
             self.protocol.close(reason, &mut cx);
-            self.transient_mut().goodbye = out.len();
+            self.transient_mut().close_frame_bytes = out.len();
             self.outbox.push_last(out);
         }
     }

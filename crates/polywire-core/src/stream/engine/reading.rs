@@ -14,9 +14,9 @@ use crate::stream::{Context, Decoded, Item, Protocol, Stream, misuse};
 
 /// What a message costs of the read budget at least, in bytes: each is a call of the program, however
 /// short. The default budget takes 4,096.
-const MIN_COST: usize = 256;
+const MIN_COST_BYTES: usize = 256;
 /// The same of the connection's share of one turn, which is smaller the more are ready.
-const MIN_COST_OF_SHARE: usize = 64;
+const MIN_SHARE_COST_BYTES: usize = 64;
 
 /// One turn's reading.
 struct Round<'a> {
@@ -46,8 +46,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Stop, CloseReason> {
-        let items = self.outbox.limits().read_budget / MIN_COST;
-        let items_left = items.min(io.budget / MIN_COST_OF_SHARE).max(1);
+        let items = self.outbox.limits().read_budget / MIN_COST_BYTES;
+        let items_left = items.min(io.budget / MIN_SHARE_COST_BYTES).max(1);
         let extension = self.outbox.limits().read_budget;
         let registration = io.registration;
         let mut round =

@@ -12,7 +12,7 @@ type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// How far a connection is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// Nobody has answered yet.
     Connecting,
     /// Accepted, and nothing more.
@@ -22,7 +22,7 @@ pub(super) enum Stage {
     /// The protocol shakes hands.
     Handshaking,
     Open,
-    /// The protocol has said its last words, or may not say any.
+    /// The protocol's close frame is queued, or it may not send one.
     Finished,
     /// The sending side of the stream is shut down as well.
     ShutDown,
@@ -30,7 +30,7 @@ pub(super) enum Stage {
 
 /// Set apart, so that the many connections that are open and idle have no memory for it.
 pub(super) struct Transient<S> {
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     /// The socket until messages may flow.
     pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
@@ -44,7 +44,7 @@ pub(super) struct Transient<S> {
     /// The protocol has ended the connection itself, and says nothing more.
     pub(super) is_silent: bool,
     /// Bytes of the protocol's last words.
-    pub(super) goodbye: usize,
+    pub(super) close_frame_bytes: usize,
     /// Bytes read after the end.
     pub(super) discarded: usize,
 }
@@ -56,7 +56,7 @@ impl<S> Transient<S> {
 
     /// Whether it holds nothing any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.stage == Stage::Open
+        self.phase == Phase::Open
             && self.socket.is_none()
             && self.fallback.is_none()
             && self.inbox.is_empty()
@@ -68,7 +68,7 @@ impl<S> Transient<S> {
 impl<S> Default for Transient<S> {
     fn default() -> Self {
         Self {
-            stage: Stage::Open,
+            phase: Phase::Open,
             socket: None,
             fallback: None,
             inbox: Inbox::default(),
@@ -76,7 +76,7 @@ impl<S> Default for Transient<S> {
             controls: Vec::new(),
             is_ready: false,
             is_silent: false,
-            goodbye: 0,
+            close_frame_bytes: 0,
             discarded: 0,
         }
     }

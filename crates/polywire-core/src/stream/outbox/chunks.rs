@@ -7,16 +7,16 @@ use bytes::{Buf, Bytes};
 use crate::stream::outbox::mapped::Mapped;
 
 /// Frames up to this long are gathered in one piece of memory; longer ones get their own.
-pub(super) const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// The least memory taken for frames that are gathered.
-pub(super) const LEAST_CHUNK: usize = 512;
+pub(super) const MIN_CHUNK_BYTES: usize = 512;
 
 /// Frames from this long on are mapped.
-pub(super) const LONG: usize = 2 * CHUNK;
+pub(super) const MAPPED_FROM_BYTES: usize = 2 * CHUNK_BYTES;
 
 /// Bytes behind the front that wait in the heap at most, but for the last chunk.
-const IN_HEAP: usize = 3 * CHUNK;
+const MAX_HEAP_BYTES: usize = 3 * CHUNK_BYTES;
 
 /// Bytes in the heap, of which the front may have been taken.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Chunk {
     pub(super) fn reserve(&mut self, more: usize) {
         let len = self.bytes.len() + more;
         if len > self.bytes.capacity() {
-            let room = (2 * self.bytes.capacity()).min(CHUNK).max(len);
+            let room = (2 * self.bytes.capacity()).min(CHUNK_BYTES).max(len);
             self.bytes.reserve_exact(room - self.bytes.len());
         }
     }
@@ -55,7 +55,8 @@ pub(super) enum Piece {
 impl Piece {
     /// The bytes of two parts.
     pub(super) fn new(parts: [&[u8]; 2]) -> Self {
-        let mapped = (parts[0].len() + parts[1].len() >= LONG).then(|| Mapped::new(parts).ok());
+        let mapped =
+            (parts[0].len() + parts[1].len() >= MAPPED_FROM_BYTES).then(|| Mapped::new(parts).ok());
         match mapped.flatten() {
             Some(mapped) => Self::Mapped(mapped),
             None => Self::Heap(Chunk { bytes: parts.concat(), start: 0 }),
@@ -84,7 +85,7 @@ impl Piece {
     #[inline]
     fn into_spare(self) -> Vec<u8> {
         match self {
-            Self::Heap(chunk) if chunk.bytes.capacity() <= LONG => chunk.bytes,
+            Self::Heap(chunk) if chunk.bytes.capacity() <= MAPPED_FROM_BYTES => chunk.bytes,
             _ => Vec::new(),
         }
     }
@@ -138,7 +139,7 @@ impl Chunks {
             self.front = Some(piece);
             return;
         }
-        if self.in_heap * CHUNK >= IN_HEAP {
+        if self.in_heap * CHUNK_BYTES >= MAX_HEAP_BYTES {
             self.map_last();
         }
         self.in_heap += usize::from(matches!(piece, Piece::Heap(_)));
@@ -200,7 +201,7 @@ impl Chunks {
     pub(super) fn fit(&mut self) {
         self.spare = Vec::new();
         if let Some(Piece::Heap(Chunk { bytes, start })) = &mut self.front {
-            if bytes.capacity() > 2 * (bytes.len() - *start) + LEAST_CHUNK {
+            if bytes.capacity() > 2 * (bytes.len() - *start) + MIN_CHUNK_BYTES {
                 bytes.drain(..std::mem::take(start));
                 bytes.shrink_to_fit();
             }
@@ -243,7 +244,7 @@ impl Chunks {
     /// bytes again and again must not take more memory than those.
     pub(super) fn push_bytes(&mut self, bytes: Vec<u8>) {
         match self.back_mut() {
-            Some(last) if last.bytes.len() + bytes.len() <= CHUNK => {
+            Some(last) if last.bytes.len() + bytes.len() <= CHUNK_BYTES => {
                 last.reserve(bytes.len());
                 last.bytes.extend_from_slice(&bytes);
             }
@@ -275,26 +276,26 @@ mod tests {
     #[test]
     fn answers_of_a_few_bytes_share_their_memory() {
         let mut queue = Chunks::default();
-        for number in 0..CHUNK {
+        for number in 0..CHUNK_BYTES {
             queue.push_bytes(vec![number as u8; 2]);
         }
         assert_eq!(queue.len(), 2);
-        queue.push_bytes(vec![0; CHUNK + 1]);
+        queue.push_bytes(vec![0; CHUNK_BYTES + 1]);
         assert_eq!(queue.len(), 3);
         let bytes: usize = queue.iter().map(|piece| piece.rest().len()).sum();
-        assert_eq!(bytes, 3 * CHUNK + 1);
+        assert_eq!(bytes, 3 * CHUNK_BYTES + 1);
     }
 
     #[test]
     fn the_memory_of_a_chunk_is_used_again_but_not_that_of_a_long_message() {
         let mut queue = Chunks::default();
-        queue.push_back(Piece::new([&[1; CHUNK], &[]]));
-        queue.drop_front(CHUNK);
+        queue.push_back(Piece::new([&[1; CHUNK_BYTES], &[]]));
+        queue.drop_front(CHUNK_BYTES);
         assert!(queue.has_spare());
         let bytes = queue.memory(512);
-        assert!(bytes.is_empty() && bytes.capacity() == CHUNK && !queue.has_spare());
-        queue.push_back(Piece::new([&[1; 3 * CHUNK], &[]]));
-        queue.drop_front(3 * CHUNK);
+        assert!(bytes.is_empty() && bytes.capacity() == CHUNK_BYTES && !queue.has_spare());
+        queue.push_back(Piece::new([&[1; 3 * CHUNK_BYTES], &[]]));
+        queue.drop_front(3 * CHUNK_BYTES);
         assert!(!queue.has_spare());
         assert_eq!(queue.memory(512).capacity(), 512);
     }
@@ -303,23 +304,24 @@ mod tests {
     fn of_much_that_waits_little_is_in_the_heap_and_its_order_stays() {
         let mut queue = Chunks::default();
         for number in 0..40 {
-            let mut bytes = queue.memory(CHUNK);
-            bytes.extend_from_slice(&vec![number; CHUNK]);
+            let mut bytes = queue.memory(CHUNK_BYTES);
+            bytes.extend_from_slice(&vec![number; CHUNK_BYTES]);
             queue.push_back(Piece::Heap(Chunk { bytes, start: 0 }));
             if number % 10 == 9 {
-                queue.push_back(Piece::new([&vec![number; LONG], &[]]));
+                queue.push_back(Piece::new([&vec![number; MAPPED_FROM_BYTES], &[]]));
             }
         }
         let in_heap = queue.iter().filter(|piece| matches!(piece, Piece::Heap(_))).count();
-        assert!(in_heap <= 1 + IN_HEAP / CHUNK + 4, "{in_heap}");
+        assert!(in_heap <= 1 + MAX_HEAP_BYTES / CHUNK_BYTES + 4, "{in_heap}");
         for number in 0..40 {
-            let len = if number % 10 == 9 { CHUNK + LONG } else { CHUNK };
-            for _ in 0..len / CHUNK {
+            let len = if number % 10 == 9 { CHUNK_BYTES + MAPPED_FROM_BYTES } else { CHUNK_BYTES };
+            for _ in 0..len / CHUNK_BYTES {
                 let front = queue.front.as_ref().unwrap().rest();
                 assert!(
-                    front[..1000] == [number; 1000] && front[CHUNK - 1000..CHUNK] == [number; 1000]
+                    front[..1000] == [number; 1000]
+                        && front[CHUNK_BYTES - 1000..CHUNK_BYTES] == [number; 1000]
                 );
-                queue.drop_front(CHUNK);
+                queue.drop_front(CHUNK_BYTES);
             }
         }
         assert!(queue.is_empty());

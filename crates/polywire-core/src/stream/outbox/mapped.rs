@@ -58,17 +58,17 @@ impl Mapped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::maps::LEAST;
+    use crate::stream::maps::MIN_MAP_BYTES;
 
     #[test]
     fn bytes_are_put_behind_while_there_is_room_and_taken_from_the_front() {
         let mut mapped = Mapped::new([b"ab", b"c"]).unwrap();
         assert!(mapped.try_push(b"de"));
-        assert!(!mapped.try_push(&[0; LEAST]));
+        assert!(!mapped.try_push(&[0; MIN_MAP_BYTES]));
         mapped.drop_front(2);
         assert_eq!(mapped.rest(), b"cde");
-        assert!(mapped.try_push(&[7; LEAST - 5]));
+        assert!(mapped.try_push(&[7; MIN_MAP_BYTES - 5]));
         assert!(!mapped.try_push(&[7]));
-        assert_eq!(mapped.rest().len(), LEAST - 2);
+        assert_eq!(mapped.rest().len(), MIN_MAP_BYTES - 2);
     }
 }

@@ -250,7 +250,7 @@ fn a_sender_that_waits_for_room_goes_on_when_there_is_some() {
 }
 
 #[test]
-fn a_sender_that_waits_for_room_is_let_go_at_the_end() {
+fn a_sender_that_waits_for_room_is_released_at_the_end() {
     loom::model(|| {
         let limits = Limits::default().with_outbox_soft_mark(1);
         let (outbox, _pipe, notifications) = open(0, &limits);

@@ -14,16 +14,16 @@ use crate::sync::MutexGuard;
 
 /// Pauses between two attempts to write while the callback is held up. The kernel's own buffer
 /// keeps the peer busy meanwhile, so this costs no throughput, and hardly any time of the CPU.
-const PAUSE: Duration = Duration::from_micros(500);
+const WRITE_RETRY_INTERVAL: Duration = Duration::from_micros(500);
 /// How long one `send` holds up the callback at most: everybody else waits meanwhile.
-const IN_CALLBACK: Duration = Duration::from_secs(5);
+const MAX_CALLBACK_WAIT: Duration = Duration::from_secs(5);
 /// How long a thread waits for others to take what the node holds for them, before whoever holds most is
 /// given up.
-const FOR_OTHERS: Duration = Duration::from_secs(1);
+const MAX_WAIT_FOR_OTHERS: Duration = Duration::from_secs(1);
 /// How soon a thread that waits beside the loop looks for itself whether it may go on: first, and
 /// at last, when it has looked often. To be told of room is the rule, and this for where nobody tells.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(16);
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(1);
+const MAX_CHECK_INTERVAL: Duration = Duration::from_millis(16);
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Returns when a message of so many bytes may be queued, or the status that refuses it.
@@ -104,14 +104,14 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         len: usize,
     ) -> Result<MutexGuard<'a, State>, SendStatus> {
         let mut stall = Stall::new(notifier, &state);
-        let mut pause = FIRST_LOOK;
+        let mut pause = MIN_CHECK_INTERVAL;
         let begun = notifier.clock().now();
         loop {
             drop(state);
             let _ = self.flush(); // A failure reaches the loop by itself.
             state = self.lock();
             let is_of_node = state.queued() <= self.limits.outbox_soft_mark;
-            if is_of_node && notifier.clock().now().duration_since(begun) >= FOR_OTHERS {
+            if is_of_node && notifier.clock().now().duration_since(begun) >= MAX_WAIT_FOR_OTHERS {
                 state = self.make_room(state, len);
             }
             if !self.is_crowded(&state, len) || state.is_over() {
@@ -128,7 +128,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
             let waited = self.room.wait_timeout(state, pause);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            pause = (2 * pause).min(LAST_LOOK);
+            pause = (2 * pause).min(MAX_CHECK_INTERVAL);
         }
     }
 
@@ -147,11 +147,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 return;
             }
             let is_stalled = stall.is_over(&state, self.limits.stall_timeout);
-            if is_stalled || notifier.clock().now().duration_since(begun) >= IN_CALLBACK {
+            if is_stalled || notifier.clock().now().duration_since(begun) >= MAX_CALLBACK_WAIT {
                 return self.fail(state, CloseReason::Stalled);
             }
             drop(state);
-            notifier.clock().sleep(PAUSE);
+            notifier.clock().sleep(WRITE_RETRY_INTERVAL);
         }
     }
 }

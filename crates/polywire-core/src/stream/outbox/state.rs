@@ -12,22 +12,24 @@ use crate::readiness::Readiness;
 use crate::send_hint::{current_callback, note_sent};
 use crate::stream::Encoder;
 use crate::stream::frame::{Parts, with_memory};
-use crate::stream::outbox::chunks::{CHUNK, Chunk, Chunks, LEAST_CHUNK, LONG, Piece};
+use crate::stream::outbox::chunks::{
+    CHUNK_BYTES, Chunk, Chunks, MAPPED_FROM_BYTES, MIN_CHUNK_BYTES, Piece,
+};
 use crate::writer::Writer;
 
 /// Bytes of messages that other threads than the loop's gather for one write: the system copies as
 /// much in the time that a call takes.
-pub(super) const WRITE: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
+pub(super) const COALESCE_BYTES: usize = if cfg!(all(test, polywire_loom)) { 3 } else { 32 << 10 };
 
 /// Bytes of such messages that a thread writes by itself, if the loop has not come to them.
-pub(super) const MUCH: usize = 4 * WRITE;
+pub(super) const THREAD_WRITE_BYTES: usize = 4 * COALESCE_BYTES;
 
 /// Bytes of answers that wait to be written: behind so many a later one replaces the one before it, as
 /// RFC 6455 section 5.5.3 allows for pongs.
-pub(super) const ANSWERS: usize = 4096;
+pub(super) const MAX_ANSWER_BYTES: usize = 4096;
 
 /// What a frame has beside its message, mostly.
-const LONGEST_HEADER: usize = 16;
+const TYPICAL_HEADER_BYTES: usize = 16;
 
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
@@ -164,7 +166,7 @@ impl State {
 
     /// Owns no memory from now on if nothing waits. Not while somebody writes what waited.
     #[inline]
-    pub(super) fn settle(&mut self) {
+    pub(super) fn shrink(&mut self) {
         let is_idle = |waiting: &mut Box<Waiting>| waiting.queued == 0 && waiting.failure.is_none();
         if let Some(waiting) = self.waiting.take_if(is_idle) {
             waiting.give_back();
@@ -257,7 +259,7 @@ impl State {
             waiting.answers = 0;
         }
         let queued = waiting.queued;
-        if waiting.answer.is_empty() && waiting.answers + answer.len() <= ANSWERS {
+        if waiting.answer.is_empty() && waiting.answers + answer.len() <= MAX_ANSWER_BYTES {
             waiting.answers += answer.len();
             waiting.answers_end = waiting.written + (queued + answer.len()) as u64;
             return false;
@@ -346,11 +348,11 @@ impl State {
         let queued = waiting.queued.saturating_add(len);
         let most = match self.writer {
             Writer::Loop | Writer::Thread | Writer::ThreadAgain => most,
-            Writer::LoopDelayed => most.min(MUCH),
+            Writer::LoopDelayed => most.min(THREAD_WRITE_BYTES),
             Writer::None => return false,
         };
         queued <= most
-            && (queued + LONGEST_HEADER) / WRITE == waiting.queued / WRITE
+            && (queued + TYPICAL_HEADER_BYTES) / COALESCE_BYTES == waiting.queued / COALESCE_BYTES
             && !self.ended
             && waiting.failure.is_none()
             && self.node_has_room(len)
@@ -384,12 +386,12 @@ impl State {
         message: Message<'_>,
         hard_limit: usize,
     ) {
-        if message.bytes.len() >= LONG {
+        if message.bytes.len() >= MAPPED_FROM_BYTES {
             return self.queue_long(encoder, message, hard_limit);
         }
-        let room = message.bytes.len() + LONGEST_HEADER;
+        let room = message.bytes.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK);
+        let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK_BYTES);
         let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
         let added = last.append(encoder, message, room);
         waiting.add(added, hard_limit, self.notifier.as_ref());
@@ -398,9 +400,9 @@ impl State {
     /// The same in a chunk of its own.
     #[inline(never)]
     fn queue_first(&mut self, encoder: &impl Encoder, message: Message<'_>, hard_limit: usize) {
-        let room = message.bytes.len() + LONGEST_HEADER;
+        let room = message.bytes.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let bytes = waiting.ahead.memory(room.max(LEAST_CHUNK));
+        let bytes = waiting.ahead.memory(room.max(MIN_CHUNK_BYTES));
         let mut chunk = Chunk { bytes, start: 0 };
         let added = chunk.append(encoder, message, room);
         waiting.frames.push_back(Piece::Heap(chunk));
@@ -459,7 +461,7 @@ impl State {
 
     /// Makes it the loop's turn, and tells it, unless it knows.
     #[inline]
-    pub(super) fn hurry_loop(&mut self) {
+    pub(super) fn request_flush(&mut self) {
         let (Writer::None | Writer::LoopDelayed, Some(notifier)) = (self.writer, &self.notifier)
         else {
             return;

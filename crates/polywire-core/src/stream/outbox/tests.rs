@@ -173,7 +173,7 @@ fn a_sender_writes_what_has_gathered_if_it_is_enough() {
             assert!(scope.spawn(send).join().unwrap());
         });
     };
-    send(&[&[7; 99][..]; MUCH.div_ceil(100)]);
+    send(&[&[7; 99][..]; THREAD_WRITE_BYTES.div_ceil(100)]);
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 2);
     assert!(notifications.is_empty(), "the loop is not called");
     send(&[b"more"]);
@@ -231,7 +231,7 @@ fn what_a_callback_sends_after_its_first_message_leaves_when_it_returns() {
     assert_eq!(writes(10), (0, 1, 1));
     assert_eq!(writes(1), (0, 1, 1));
     assert_eq!(writes(1), (1, 0, 1), "as the one before sent one");
-    let (inside, ..) = writes(2 * CHUNK);
+    let (inside, ..) = writes(2 * CHUNK_BYTES);
     assert!(inside >= 2, "much does not wait");
 }
 
@@ -255,11 +255,11 @@ fn many_messages_of_one_call_leave_before_they_take_much_memory() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     for _ in 0..10_000 {
         outbox.send_in_batch(&[7; 99], true);
-        assert!(outbox.queued() < CHUNK + 100);
+        assert!(outbox.queued() < CHUNK_BYTES + 100);
     }
     outbox.flush().unwrap();
     assert_eq!(pipe.taken.lock().unwrap().len(), 1_000_000);
-    assert!(pipe.writes.load(Ordering::Relaxed) <= 1_000_000 / CHUNK + 1);
+    assert!(pipe.writes.load(Ordering::Relaxed) <= 1_000_000 / CHUNK_BYTES + 1);
 }
 
 #[test]
@@ -463,24 +463,24 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
 }
 
 #[test]
-fn an_outbox_that_is_served_does_not_call_the_loop() {
-    let (served, pipe, notifications) = open(usize::MAX, &Limits::default());
+fn an_outbox_that_is_flushed_next_does_not_call_the_loop() {
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     let (other, _, notifications_of_other) = open(usize::MAX, &Limits::default());
     notifications.set_running(true);
     notifications_of_other.set_running(true);
-    let serving = served.serve();
+    let guard = outbox.flush_guard();
     let mut gather = HintWhileMore::default();
     gather.set(true);
-    assert_eq!(served.send_bytes(b"first", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"first", true), SendStatus::Sent);
     assert_eq!(other.send_bytes(b"elsewhere", true), SendStatus::Sent);
     gather.set(false);
-    assert_eq!(served.send_bytes(b"last", true), SendStatus::Sent);
+    assert_eq!(outbox.send_bytes(b"last", true), SendStatus::Sent);
     assert!(notifications.is_empty());
     assert!(!notifications_of_other.is_empty());
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 0);
-    drop(serving);
+    drop(guard);
 
-    served.flush().unwrap();
+    outbox.flush().unwrap();
     assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x04last");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
 }
@@ -491,7 +491,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     outbox.send_bytes(b"before", true);
     for number in 0..10_000_u32 {
         outbox.push_answer(number.to_be_bytes().to_vec());
-        assert!(outbox.queued() <= 7 + state::ANSWERS + 4);
+        assert!(outbox.queued() <= 7 + state::MAX_ANSWER_BYTES + 4);
     }
     outbox.send_bytes(b"behind", true);
     pipe.make_room();
@@ -500,7 +500,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     let taken = std::mem::take(&mut *pipe.taken.lock().unwrap());
     assert_eq!(taken[..7 + 4], *b"\x06before\0\0\0\0");
     assert!(taken.ends_with(&9999_u32.to_be_bytes()));
-    assert_eq!(taken.len(), 7 + state::ANSWERS + 7 + 4);
+    assert_eq!(taken.len(), 7 + state::MAX_ANSWER_BYTES + 7 + 4);
 
     // Those to come are all sent again.
     (0..3_u32).for_each(|number| outbox.push_answer(number.to_be_bytes().to_vec()));

@@ -8,27 +8,28 @@ use crate::stream::outbox::chunks::Chunks;
 use crate::stream::socket::overrun;
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
-const SLICES: usize = 64;
+const SLICES_PER_WRITE: usize = 64;
 
 /// Frames up to this long are put together, so that a plain write does: the system takes longer to
 /// gather two pieces than it takes to copy them.
-const COPIED: usize = 4096;
+const MAX_COPIED_BYTES: usize = 4096;
 
 /// Most frames are no longer than this, and are put together on the stack.
-const SMALL: usize = 256;
+const STACK_FRAME_BYTES: usize = 256;
+
 /// Writes the two parts of a frame in one call and says how much of both was taken.
 #[inline(always)]
 pub(super) fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {
     match parts {
         [[], whole] | [whole, []] => write_parts(socket, [whole, &[]]),
-        [prefix, message] if prefix.len() + message.len() <= SMALL => {
-            let mut frame = [0; SMALL];
+        [prefix, message] if prefix.len() + message.len() <= STACK_FRAME_BYTES => {
+            let mut frame = [0; STACK_FRAME_BYTES];
             let len = prefix.len() + message.len();
             frame[..prefix.len()].copy_from_slice(prefix);
             frame[prefix.len()..len].copy_from_slice(message);
             write_parts(socket, [&frame[..len], &[]])
         }
-        [prefix, message] if prefix.len() + message.len() <= COPIED => {
+        [prefix, message] if prefix.len() + message.len() <= MAX_COPIED_BYTES => {
             write_copied(socket, [prefix, message])
         }
         _ => write_parts(socket, parts),
@@ -93,8 +94,8 @@ fn flush<S: Stream>(socket: &S) -> io::Result<()> {
 /// Gives the socket as many chunks as a call takes. Returns how many bytes that were.
 #[inline(never)] // Mostly there is one, which needs no stack for many.
 fn write_several<S: Stream>(socket: &S, batch: &Chunks) -> (usize, io::Result<usize>) {
-    let mut slices = [IoSlice::new(&[]); SLICES];
-    let used = batch.len().min(SLICES);
+    let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+    let used = batch.len().min(SLICES_PER_WRITE);
     for (slice, piece) in slices.iter_mut().zip(batch.iter()) {
         *slice = IoSlice::new(piece.rest());
     }

@@ -59,6 +59,6 @@ fn read_at_stop(was_full: bool) -> usize {
 
 #[test]
 fn a_stopped_node_reads_more_of_a_peer_that_may_have_much_to_read() {
-    assert_eq!(read_at_stop(false), MUCH_AT_STOP);
-    assert_eq!(read_at_stop(true), MUCH);
+    assert_eq!(read_at_stop(false), MAX_DISCARDED_BYTES_AT_STOP);
+    assert_eq!(read_at_stop(true), MAX_DISCARDED_BYTES);
 }

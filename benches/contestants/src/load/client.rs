@@ -7,7 +7,7 @@ use crate::numbered::number;
 use crate::wire::Wire;
 use crate::ws_handshake;
 
-pub(super) struct Guest {
+pub(super) struct Client {
     stream: mio::net::TcpStream,
     part: Vec<u8>,
     /// What a write has not taken.
@@ -17,7 +17,7 @@ pub(super) struct Guest {
     pub(super) wrong: u64,
 }
 
-/// What all guests share.
+/// What all clients share.
 pub(super) struct Shared {
     pub(super) wire: Wire,
     pub(super) message: Vec<u8>,
@@ -73,7 +73,7 @@ pub(super) fn exchange(stream: &mut TcpStream, shared: &mut Shared) -> bool {
     }
 }
 
-impl Guest {
+impl Client {
     /// One that has sent so many messages, and had so many answers.
     pub(super) fn new(stream: TcpStream, sent: u64, answered: u64) -> Self {
         stream.set_nonblocking(true).expect("sets an option");

@@ -1,4 +1,4 @@
-//! An address in a few bytes, with something beside it, for those who keep thousands.
+//! An address and limits in a few bytes, for those who keep thousands.
 
 use std::fmt;
 use std::net::{SocketAddr, SocketAddrV4};
@@ -6,26 +6,26 @@ use std::net::{SocketAddr, SocketAddrV4};
 use crate::address::RemoteAddr;
 use crate::endpoint::Endpoint;
 
-/// A [`RemoteAddr`] and a pointer `T`: both together half the size of the address, where that is of
-/// the most frequent kind.
-pub(crate) enum CompactAddr<T> {
-    V4(SocketAddrV4, T),
-    Other(Box<(RemoteAddr, T)>),
+/// A [`RemoteAddr`] and a pointer `L` to limits. Where the address is of the most frequent kind, both
+/// together take half the memory of a `RemoteAddr`.
+pub(crate) enum Profile<L> {
+    V4(SocketAddrV4, L),
+    Other(Box<(RemoteAddr, L)>),
 }
 
-impl<T> CompactAddr<T> {
-    pub(crate) fn new(addr: RemoteAddr, beside: T) -> Self {
+impl<L> Profile<L> {
+    pub(crate) fn new(addr: RemoteAddr, limits: L) -> Self {
         match addr {
-            RemoteAddr::Socket(SocketAddr::V4(addr)) => Self::V4(addr, beside),
-            other => Self::Other(Box::new((other, beside))),
+            RemoteAddr::Socket(SocketAddr::V4(addr)) => Self::V4(addr, limits),
+            other => Self::Other(Box::new((other, limits))),
         }
     }
 
-    /// What it was made with.
+    /// The limits it was made with.
     #[inline]
-    pub(crate) fn beside(&self) -> &T {
+    pub(crate) fn limits(&self) -> &L {
         match self {
-            Self::V4(_, beside) => beside,
+            Self::V4(_, limits) => limits,
             Self::Other(other) => &other.1,
         }
     }
@@ -56,13 +56,13 @@ impl<T> CompactAddr<T> {
     }
 }
 
-impl<T> fmt::Debug for CompactAddr<T> {
+impl<L> fmt::Debug for Profile<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.to_remote_addr(), f)
     }
 }
 
-impl<T> fmt::Display for CompactAddr<T> {
+impl<L> fmt::Display for Profile<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::V4(addr, _) => addr.fmt(f),
@@ -81,15 +81,15 @@ mod tests {
         let addrs = ["127.0.0.1:80", "[fe80::1%3]:80", "[::ffff:127.0.0.1]:80"]
             .map(|addr| RemoteAddr::Socket(addr.parse().unwrap()));
         for addr in addrs.into_iter().chain([RemoteAddr::Str("ws://example.org".into())]) {
-            let compact = CompactAddr::new(addr.clone(), Box::new(7));
-            assert_eq!(**compact.beside(), 7);
-            assert_eq!(compact.to_remote_addr(), addr);
-            assert_eq!(compact.socket_addr(), *addr.socket_addr());
+            let profile = Profile::new(addr.clone(), Box::new(7));
+            assert_eq!(**profile.limits(), 7);
+            assert_eq!(profile.to_remote_addr(), addr);
+            assert_eq!(profile.socket_addr(), *addr.socket_addr());
             let endpoint = |addr| Endpoint::from_listener(ResourceId::from(1), addr);
-            assert!(compact.is_of(&endpoint(*addr.socket_addr())));
-            assert!(!compact.is_of(&endpoint("127.0.0.1:81".parse().unwrap())));
-            assert!(!compact.is_of(&endpoint("[::127.0.0.1]:80".parse().unwrap())));
-            assert_eq!(compact.to_string(), addr.to_string());
+            assert!(profile.is_of(&endpoint(*addr.socket_addr())));
+            assert!(!profile.is_of(&endpoint("127.0.0.1:81".parse().unwrap())));
+            assert!(!profile.is_of(&endpoint("[::127.0.0.1]:80".parse().unwrap())));
+            assert_eq!(profile.to_string(), addr.to_string());
         }
     }
 }

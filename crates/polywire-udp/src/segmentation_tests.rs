@@ -12,12 +12,12 @@ fn peer(number: u8) -> SocketAddr {
 type Call = (SocketAddr, Vec<u8>, Option<usize>);
 
 fn write(
-    runs: &mut Runs,
-    joining: &Joining,
+    batches: &mut BatchQueue,
+    segmentation: &Segmentation,
     mut answer: impl FnMut(&Call) -> io::Result<()>,
 ) -> (Written, Vec<Call>) {
     let mut calls = Vec::new();
-    let written = runs.write(joining, |to, bytes, len| {
+    let written = batches.write(segmentation, |to, bytes, len| {
         let call = (to, bytes.to_vec(), len);
         let answer = answer(&call);
         calls.push(call);
@@ -41,29 +41,29 @@ const DONE: Written = Written { dropped: 0, is_full: false };
 
 #[test]
 fn equal_datagrams_leave_by_one_call_and_a_shorter_one_is_the_last() {
-    let (joining, mut runs) = (Joining::new(SEGMENTS), Runs::default());
+    let (segmentation, mut batches) = (Segmentation::new(SEGMENTS), BatchQueue::default());
     for len in [100, 100, 100, 40, 40, 100] {
-        runs.push(peer(1), &vec![len as u8; len], &joining);
+        batches.push(peer(1), &vec![len as u8; len], &segmentation);
     }
-    let (written, calls) = write(&mut runs, &joining, |_| Ok(()));
+    let (written, calls) = write(&mut batches, &segmentation, |_| Ok(()));
     assert_eq!(written, DONE);
     let shape: Vec<_> = calls.iter().map(|(_, bytes, len)| (bytes.len(), *len)).collect();
     assert_eq!(shape, [(340, Some(100)), (40, None), (100, None)]);
-    assert!(runs.is_empty());
-    assert_eq!(runs.queued(), 0);
+    assert!(batches.is_empty());
+    assert_eq!(batches.queued(), 0);
 }
 
 #[test]
 fn each_peer_gets_its_own_in_their_order_however_they_mix() {
-    let (joining, mut runs) = (Joining::new(SEGMENTS), Runs::default());
+    let (segmentation, mut batches) = (Segmentation::new(SEGMENTS), BatchQueue::default());
     let mut sent = Vec::new();
     for number in 0..90_u8 {
         let (to, len) = (peer(number % 3), [0, 7, 7, 7, 3, 9][usize::from(number) % 6]);
-        runs.push(to, &vec![number; len], &joining);
+        batches.push(to, &vec![number; len], &segmentation);
         sent.push((to, vec![number; len]));
     }
-    assert_eq!(runs.datagrams(), 90);
-    let (written, calls) = write(&mut runs, &joining, |_| Ok(()));
+    assert_eq!(batches.datagrams(), 90);
+    let (written, calls) = write(&mut batches, &segmentation, |_| Ok(()));
     assert_eq!(written, DONE);
     assert!(calls.len() < 70, "{}", calls.len());
     let left = datagrams(&calls);
@@ -77,28 +77,29 @@ fn each_peer_gets_its_own_in_their_order_however_they_mix() {
 
 #[test]
 fn a_run_is_complete_at_the_systems_bounds() {
-    let joining = Joining::new(SEGMENTS);
-    let mut runs = Runs::default();
-    let complete: Vec<_> = (0..SEGMENTS).map(|_| runs.push(peer(1), b"12", &joining)).collect();
+    let segmentation = Segmentation::new(SEGMENTS);
+    let mut batches = BatchQueue::default();
+    let complete: Vec<_> =
+        (0..SEGMENTS).map(|_| batches.push(peer(1), b"12", &segmentation)).collect();
     assert_eq!(complete.iter().position(|complete| *complete), Some(SEGMENTS - 1));
     let message = vec![0; 20_000];
-    let complete: Vec<_> = (0..3).map(|_| runs.push(peer(2), &message, &joining)).collect();
+    let complete: Vec<_> = (0..3).map(|_| batches.push(peer(2), &message, &segmentation)).collect();
     assert_eq!(complete, [false, false, true]);
-    assert!(runs.push(peer(3), b"", &joining), "nothing joins an empty datagram");
-    assert!(runs.push(peer(4), &[0; 40_000], &joining), "nor one too long for two");
-    let (_, calls) = write(&mut runs, &joining, |_| Ok(()));
+    assert!(batches.push(peer(3), b"", &segmentation), "nothing joins an empty datagram");
+    assert!(batches.push(peer(4), &[0; 40_000], &segmentation), "nor one too long for two");
+    let (_, calls) = write(&mut batches, &segmentation, |_| Ok(()));
     assert!(calls.iter().all(|(_, bytes, _)| bytes.len() <= MAX_LOCAL_PAYLOAD_LEN));
     assert_eq!(datagrams(&calls).len(), SEGMENTS + 5);
 }
 
 #[test]
 fn where_nothing_can_be_joined_each_leaves_alone() {
-    let (joining, mut runs) = (Joining::new(1), Runs::default());
-    assert!(!joining.suits(10));
+    let (segmentation, mut batches) = (Segmentation::new(1), BatchQueue::default());
+    assert!(!segmentation.suits(10));
     for _ in 0..3 {
-        assert!(runs.push(peer(1), b"hello", &joining));
+        assert!(batches.push(peer(1), b"hello", &segmentation));
     }
-    let (_, calls) = write(&mut runs, &joining, |_| Ok(()));
+    let (_, calls) = write(&mut batches, &segmentation, |_| Ok(()));
     assert!(calls.iter().all(|(_, _, len)| len.is_none()));
     assert_eq!(calls.len(), 3);
 }
@@ -106,31 +107,31 @@ fn where_nothing_can_be_joined_each_leaves_alone() {
 #[test]
 fn what_the_interface_does_not_join_leaves_one_by_one_from_then_on() {
     for (errno, still_suits) in [(EINVAL, true), (EMSGSIZE, true), (EIO, false)] {
-        let (joining, mut runs) = (Joining::new(SEGMENTS), Runs::default());
+        let (segmentation, mut batches) = (Segmentation::new(SEGMENTS), BatchQueue::default());
         for _ in 0..5 {
-            runs.push(peer(1), &[7; 2000], &joining);
+            batches.push(peer(1), &[7; 2000], &segmentation);
         }
         let refuse = |call: &Call| match call.2 {
             Some(_) => Err(io::Error::from_raw_os_error(errno)),
             None => Ok(()),
         };
-        let (written, calls) = write(&mut runs, &joining, refuse);
+        let (written, calls) = write(&mut batches, &segmentation, refuse);
         assert_eq!(written, DONE, "nothing is lost");
         assert_eq!(calls.iter().filter(|(_, _, len)| len.is_none()).count(), 5);
-        assert!(!joining.suits(2000));
-        assert_eq!(joining.suits(1000), still_suits);
+        assert!(!segmentation.suits(2000));
+        assert_eq!(segmentation.suits(1000), still_suits);
     }
 }
 
 #[test]
 fn a_full_system_keeps_the_rest_of_a_run_and_loses_nothing() {
-    let (joining, mut runs) = (Joining::new(SEGMENTS), Runs::default());
+    let (segmentation, mut batches) = (Segmentation::new(SEGMENTS), BatchQueue::default());
     for number in 0..5 {
-        runs.push(peer(1), &[number; 9], &joining);
+        batches.push(peer(1), &[number; 9], &segmentation);
     }
     // Joined ones are refused, so they go one by one, and the third finds no room.
     let mut singles = 0;
-    let (written, calls) = write(&mut runs, &joining, |call| {
+    let (written, calls) = write(&mut batches, &segmentation, |call| {
         singles += usize::from(call.2.is_none());
         match (call.2, singles) {
             (Some(_), _) => Err(io::Error::from_raw_os_error(EIO)),
@@ -139,30 +140,30 @@ fn a_full_system_keeps_the_rest_of_a_run_and_loses_nothing() {
         }
     });
     assert_eq!(written, Written { dropped: 0, is_full: true });
-    assert_eq!(runs.datagrams(), 3);
-    runs.push(peer(1), &[5; 9], &joining);
-    let (written, later) = write(&mut runs, &joining, |_| Ok(()));
+    assert_eq!(batches.datagrams(), 3);
+    batches.push(peer(1), &[5; 9], &segmentation);
+    let (written, later) = write(&mut batches, &segmentation, |_| Ok(()));
     assert_eq!(written, DONE);
     let left = datagrams(&later);
     assert_eq!(left.iter().map(|(_, bytes)| bytes[0]).collect::<Vec<_>>(), [2, 3, 4, 5]);
     assert_eq!(datagrams(&calls[calls.len() - 3..])[0].1, [0; 9]);
-    assert_eq!(runs.queued(), 0);
+    assert_eq!(batches.queued(), 0);
 }
 
 #[test]
 fn whatever_errors_the_system_gives_every_datagram_leaves_or_is_counted() {
     for errno in 1..=133 {
         for failures in [1, 4, 5, 7, usize::MAX] {
-            let (joining, mut runs) = (Joining::new(SEGMENTS), Runs::default());
+            let (segmentation, mut batches) = (Segmentation::new(SEGMENTS), BatchQueue::default());
             for number in 0..6_u8 {
-                runs.push(
+                batches.push(
                     peer(1),
                     &vec![number; [30, 30, 30, 0, 50, 50][usize::from(number)]],
-                    &joining,
+                    &segmentation,
                 );
             }
             let (mut calls, mut left) = (0_usize, 0);
-            let written = runs.write(&joining, |_, bytes, len| {
+            let written = batches.write(&segmentation, |_, bytes, len| {
                 calls += 1;
                 if calls <= failures {
                     return Err(io::Error::from_raw_os_error(errno));
@@ -170,7 +171,7 @@ fn whatever_errors_the_system_gives_every_datagram_leaves_or_is_counted() {
                 left += len.map_or(1, |len| bytes.len().div_ceil(len));
                 Ok(())
             });
-            let waiting = runs.datagrams();
+            let waiting = batches.datagrams();
             assert_eq!(left + waiting + written.dropped, 6, "{errno}, {failures} times");
             assert_eq!(written.is_full, waiting > 0);
             assert!(failures > 1 || written.dropped == 0, "{errno}: one error loses nothing");

@@ -1,4 +1,4 @@
-//! Datagrams that wait, put together so that many leave by one system call.
+//! Datagrams that wait, in batches that leave by one system call each (GSO).
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,38 +8,38 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::MAX_LOCAL_PAYLOAD_LEN;
 use crate::sending::{EMSGSIZE, try_hard};
 
-/// What a waiting datagram counts beside its bytes: what is kept for it, if it is alone.
-const OVERHEAD: usize = 128;
+/// What a waiting datagram counts beside its payload: the memory of its batch, if it is alone in it.
+const DATAGRAM_OVERHEAD_BYTES: usize = 128;
 
-/// The least memory taken for a run.
-const LEAST_RUN: usize = 512;
+/// The least memory that a batch takes.
+const MIN_BATCH_BYTES: usize = 512;
 
 /// Linux has no better words for it than these: EIO, if the interface can't compute the checksums
 /// of what it is to cut, and EINVAL before 6.15 for pieces that are too long for the interface.
 const EIO: i32 = 5;
 const EINVAL: i32 = 22;
 
-/// What may leave joined (GSO).
+/// Which datagrams the system takes together, to send them as segments of one (GSO).
 #[derive(Debug)]
-pub(crate) struct Joining {
+pub(crate) struct Segmentation {
     /// Datagrams in one call.
     max_count: usize,
     /// Bytes of each of them: less than an interface was found to carry too little of.
     max_len: AtomicUsize,
 }
 
-impl Joining {
-    /// At most so many datagrams in one call; 1 is none.
+impl Segmentation {
+    /// At most `max_count` datagrams in one call; 1 switches it off.
     pub(crate) fn new(max_count: usize) -> Self {
         Self { max_count, max_len: AtomicUsize::new(MAX_LOCAL_PAYLOAD_LEN / 2) }
     }
 
-    /// Whether datagrams of so many bytes can leave with others.
+    /// Whether datagrams of `len` bytes can leave with others.
     pub(crate) fn suits(&self, len: usize) -> bool {
         self.max_count > 1 && len > 0 && len <= self.max_len.load(Ordering::Relaxed)
     }
 
-    /// Datagrams of so many bytes could not leave joined.
+    /// Datagrams of `len` bytes could not leave together.
     fn failed(&self, len: usize, error: &io::Error) {
         let len = match error.raw_os_error() {
             Some(EIO) => 1,
@@ -53,7 +53,7 @@ impl Joining {
 
 /// Datagrams to one address, all of one length but for the last, which may be shorter.
 #[derive(Debug)]
-struct Run {
+struct SegmentBatch {
     to: SocketAddr,
     len: usize,
     count: usize,
@@ -62,14 +62,14 @@ struct Run {
     start: usize,
 }
 
-/// Runs in the order in which they began; those to one address are in the order of their datagrams.
+/// Batches in the order in which they began; those to one address are in the order of their datagrams.
 #[derive(Debug, Default)]
-pub(crate) struct Runs {
-    runs: VecDeque<Run>,
+pub(crate) struct BatchQueue {
+    batches: VecDeque<SegmentBatch>,
     queued: usize,
 }
 
-/// How a write of runs ended.
+/// How a write of batches ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     /// Datagrams that the system refused.
@@ -78,18 +78,18 @@ pub(crate) struct Written {
     pub(crate) is_full: bool,
 }
 
-impl Runs {
+impl BatchQueue {
     pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.batches.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.runs.len()
+        self.batches.len()
     }
 
     /// Datagrams that wait.
     pub(crate) fn datagrams(&self) -> usize {
-        self.runs.iter().map(Run::left).sum()
+        self.batches.iter().map(SegmentBatch::left).sum()
     }
 
     /// Bytes that they hold.
@@ -99,26 +99,31 @@ impl Runs {
 
     /// Puts a datagram behind what waits for the same address. Returns whether it would be of no use
     /// to wait for more to join it.
-    pub(crate) fn push(&mut self, to: SocketAddr, message: &[u8], joining: &Joining) -> bool {
-        self.queued += message.len() + OVERHEAD;
-        let latest = self.runs.iter_mut().rev().find(|run| run.to == to);
-        let run = match latest.filter(|run| run.takes(message.len(), joining)) {
-            Some(run) => run,
+    pub(crate) fn push(
+        &mut self,
+        to: SocketAddr,
+        message: &[u8],
+        segmentation: &Segmentation,
+    ) -> bool {
+        self.queued += message.len() + DATAGRAM_OVERHEAD_BYTES;
+        let latest = self.batches.iter_mut().rev().find(|batch| batch.to == to);
+        let batch = match latest.filter(|batch| batch.takes(message.len(), segmentation)) {
+            Some(batch) => batch,
             None => {
-                let bytes = Vec::with_capacity(message.len().max(LEAST_RUN));
+                let bytes = Vec::with_capacity(message.len().max(MIN_BATCH_BYTES));
                 let len = message.len();
-                self.runs.push_back(Run { to, len, count: 0, bytes, start: 0 });
-                self.runs.back_mut().expect("pushed just before")
+                self.batches.push_back(SegmentBatch { to, len, count: 0, bytes, start: 0 });
+                self.batches.back_mut().expect("pushed just before")
             }
         };
-        run.bytes.extend_from_slice(message);
-        run.count += 1;
-        !run.takes(run.len, joining)
+        batch.bytes.extend_from_slice(message);
+        batch.count += 1;
+        !batch.takes(batch.len, segmentation)
     }
 
     /// Puts `later` behind these.
     pub(crate) fn append(&mut self, mut later: Self) {
-        self.runs.append(&mut later.runs);
+        self.batches.append(&mut later.batches);
         self.queued += later.queued;
     }
 
@@ -126,27 +131,27 @@ impl Runs {
     /// it is told, until all is written or the system is full.
     pub(crate) fn write(
         &mut self,
-        joining: &Joining,
+        segmentation: &Segmentation,
         mut write: impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
     ) -> Written {
         let mut dropped = 0;
-        while let Some(run) = self.runs.front_mut() {
-            let is_full = run.write(joining, &mut dropped, &mut write);
+        while let Some(batch) = self.batches.front_mut() {
+            let is_full = batch.write(segmentation, &mut dropped, &mut write);
             if is_full {
                 return Written { dropped, is_full };
             }
-            self.queued -= run.bytes.len() + run.count * OVERHEAD;
-            self.runs.pop_front();
+            self.queued -= batch.bytes.len() + batch.count * DATAGRAM_OVERHEAD_BYTES;
+            self.batches.pop_front();
         }
         Written { dropped, is_full: false }
     }
 }
 
-impl Run {
-    /// Whether a datagram of so many bytes can be put behind these.
-    fn takes(&self, len: usize, joining: &Joining) -> bool {
-        self.count < joining.max_count
-            && joining.suits(self.len)
+impl SegmentBatch {
+    /// Whether a datagram of `len` bytes can be put behind these.
+    fn takes(&self, len: usize, segmentation: &Segmentation) -> bool {
+        self.count < segmentation.max_count
+            && segmentation.suits(self.len)
             && (1..=self.len).contains(&len)
             && self.bytes.len() == self.count * self.len
             && self.bytes.len() + len <= MAX_LOCAL_PAYLOAD_LEN
@@ -160,16 +165,16 @@ impl Run {
     /// Returns whether the system has no room for what is left.
     fn write(
         &mut self,
-        joining: &Joining,
+        segmentation: &Segmentation,
         dropped: &mut usize,
         write: &mut impl FnMut(SocketAddr, &[u8], Option<usize>) -> io::Result<()>,
     ) -> bool {
         let rest = &self.bytes[self.start..];
-        if rest.len() > self.len && joining.suits(self.len) {
+        if rest.len() > self.len && segmentation.suits(self.len) {
             match try_hard(|| write(self.to, rest, Some(self.len))) {
                 Ok(()) => return false,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) => joining.failed(self.len, &error),
+                Err(error) => segmentation.failed(self.len, &error),
             }
         }
         // One by one, each with an answer of its own.
@@ -193,5 +198,5 @@ impl Run {
 }
 
 #[cfg(test)]
-#[path = "runs_tests.rs"]
+#[path = "segmentation_tests.rs"]
 mod tests;
