@@ -1,9 +1,9 @@
 //! Talks to other implementations, as client and as server.
 //!
-//! The scenarios are in `consumers/interop`, which depends on polywire; the peers' programs are in
-//! `xtask/peers`.
+//! The scenarios are in `tests/interop`, which depends on polywire; the peers' programs are in
+//! `tests/interop/peers`.
 
-use crate::consumers::run_consumer;
+use crate::consumers::program;
 use crate::peers::Peers;
 use crate::process::{execute, root};
 use crate::{Result, peers};
@@ -12,8 +12,8 @@ use crate::{Result, peers};
 /// peers that can't be had here are left out.
 pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
     let Peers { socat, python, node_modules, chromium } = peers::install(browser, skip_missing)?;
-    let mut command = run_consumer("interop");
-    command.env("PEERS_DIR", root().join("xtask/peers"));
+    let mut command = program("run", "interop");
+    command.env("PEERS_DIR", root().join("tests/interop/peers"));
     if let Some(socat) = socat {
         command.env("PEER_SOCAT", socat);
     }

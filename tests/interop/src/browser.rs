@@ -64,7 +64,7 @@ struct WebServer {
 
 impl WebServer {
     fn start() -> Result<Self> {
-        let dir = env::var("PEERS_DIR").unwrap_or_else(|_| "xtask/peers".into());
+        let dir = env::var("PEERS_DIR").unwrap_or_else(|_| "tests/interop/peers".into());
         let page = fs::read_to_string(format!("{dir}/page.html"))?;
         let (handler, listener) = node::split();
         let (_, addr) = handler.network().listen(Transport::Tcp, "127.0.0.1:0")?;

@@ -40,7 +40,7 @@ impl Language {
             Self::Python => "py",
             Self::Node => "js",
         };
-        let dir = env::var_os("PEERS_DIR").unwrap_or_else(|| "xtask/peers".into());
+        let dir = env::var_os("PEERS_DIR").unwrap_or_else(|| "tests/interop/peers".into());
         PathBuf::from(dir).join(name).with_extension(extension)
     }
 }
