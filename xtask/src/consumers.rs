@@ -11,7 +11,7 @@ use crate::process::{cargo, execute, is_installed, output, root, target_dir};
 /// with its test, and a whole one, in two files.
 const MAX_ADAPTER_LINES: &[(&[&str], usize)] =
     &[(&["unix.rs"], 150), (&["mem.rs", "mem/pipe.rs"], 420)];
-const ADAPTERS: &str = "consumers/third-party/src";
+const ADAPTERS: &str = "tests/consumers/third-party/src";
 
 /// What each program must not pull in.
 const CONSUMERS: &[(&str, &[&str])] = &[
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result {
     }
     for (name, unwanted) in CONSUMERS {
         check_tree(name, unwanted)?;
-        execute(&mut run_consumer(name))?;
+        execute(&mut consumer("run", name))?;
         println!("consumers: {name} builds and runs");
     }
     execute(&mut consumer("test", "third-party"))?;
@@ -52,20 +52,17 @@ fn run_hosted() -> Result {
         println!("consumers: hosted skipped, which needs Linux and Python");
         return Ok(());
     }
-    let target = target_dir().join("consumers");
-    let mut build = cargo(["build", "--quiet", "--manifest-path", "consumers/hosted/Cargo.toml"]);
-    execute(build.arg("--target-dir").arg(&target))?;
-    let library = target.join("debug/libhosted.so");
-    execute(
-        Command::new("python3").arg("consumers/hosted/host.py").arg(library).current_dir(root()),
-    )?;
+    execute(&mut consumer("build", "hosted"))?;
+    let library = target_dir().join("consumers/debug/libhosted.so");
+    let host = root().join("tests/consumers/hosted/host.py");
+    execute(Command::new("python3").arg(host).arg(library).current_dir(root()))?;
     println!("consumers: hosted lives though its peers leave");
     Ok(())
 }
 
 /// Fails if the program depends on a crate of `unwanted`, however indirectly.
 fn check_tree(name: &str, unwanted: &[&str]) -> Result {
-    let manifest = format!("consumers/{name}/Cargo.toml");
+    let manifest = format!("tests/consumers/{name}/Cargo.toml");
     let tree = output(&mut cargo([
         "tree",
         "--edges=normal,build",
@@ -76,19 +73,19 @@ fn check_tree(name: &str, unwanted: &[&str]) -> Result {
     ]))?;
     let crates = tree.lines().filter_map(|line| line.split_whitespace().next());
     match crates.into_iter().find(|found| unwanted.contains(found)) {
-        Some(found) => Err(format!("consumers/{name} depends on {found}").into()),
+        Some(found) => Err(format!("tests/consumers/{name} depends on {found}").into()),
         None => Ok(()),
     }
 }
 
-/// Builds and runs one of the programs, all built into one folder.
-pub(crate) fn run_consumer(name: &str) -> Command {
-    consumer("run", name)
+fn consumer(verb: &str, name: &str) -> Command {
+    program(verb, &format!("consumers/{name}"))
 }
 
-fn consumer(verb: &str, name: &str) -> Command {
+/// Has cargo build, and run or test, the program in a folder of `tests/`. All are built into one folder.
+pub(crate) fn program(verb: &str, folder: &str) -> Command {
     let mut command = cargo([verb, "--quiet", "--manifest-path"]);
-    command.arg(format!("consumers/{name}/Cargo.toml"));
+    command.arg(format!("tests/{folder}/Cargo.toml"));
     command.arg("--target-dir").arg(target_dir().join("consumers"));
     command
 }

@@ -76,7 +76,7 @@ fn fuzz(tools: &Path, target: &str, seconds: u32) -> Result<String> {
     let paths = std::iter::once(tools.to_owned()).chain(std::env::split_paths(&path));
     let mut command = Command::new("rustup");
     command
-        .args(["run", "nightly", "cargo", "fuzz", "run", "--target-dir"])
+        .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", ".", "--target-dir"])
         .arg(&work)
         .arg(target)
         .arg(&corpus)
@@ -86,7 +86,7 @@ fn fuzz(tools: &Path, target: &str, seconds: u32) -> Result<String> {
         .args(OPTIONS)
         .env("PATH", std::env::join_paths(paths)?)
         .env_remove("CARGO_TARGET_DIR")
-        .current_dir(root().join("fuzz"))
+        .current_dir(root().join("tests/fuzz"))
         .stderr(File::create(&log)?);
     let result = execute(&mut command);
     let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();

@@ -1,19 +1,22 @@
 //! Talks to other implementations, as client and as server.
 //!
-//! The scenarios are in `consumers/interop`, which depends on polywire; the peers' programs are in
-//! `xtask/peers`.
+//! The scenarios are in `tests/interop`, which depends on polywire; the peers' programs are in
+//! `tests/interop/peers`.
 
-use crate::consumers::run_consumer;
+use std::env::consts::EXE_EXTENSION;
+use std::path::PathBuf;
+
+use crate::consumers::program;
 use crate::peers::Peers;
-use crate::process::{execute, root};
+use crate::process::{cargo, execute, root, target_dir};
 use crate::{Result, peers};
 
 /// Installs what is missing of the peers, then runs all scenarios. With `skip_missing` those of
 /// peers that can't be had here are left out.
 pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
     let Peers { socat, python, node_modules, chromium } = peers::install(browser, skip_missing)?;
-    let mut command = run_consumer("interop");
-    command.env("PEERS_DIR", root().join("xtask/peers"));
+    let mut command = program("run", "interop");
+    command.env("PEERS_DIR", root().join("tests/interop/peers"));
     if let Some(socat) = socat {
         command.env("PEER_SOCAT", socat);
     }
@@ -24,7 +27,15 @@ pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
         command.env("PEER_NODE", "node").env("NODE_PATH", node_modules);
     }
     if let Some(chromium) = chromium {
-        command.env("PEER_CHROMIUM", chromium);
+        command.env("PEER_CHROMIUM", chromium).env("ECHO_SERVER", echo_server()?);
     }
     execute(&mut command)
+}
+
+/// Builds the example that is the README's echo server.
+fn echo_server() -> Result<PathBuf> {
+    let what = ["build", "--quiet", "--package", "polywire-examples", "--example", "echo-server"];
+    execute(&mut cargo(what))?;
+    let path = target_dir().join("debug/examples/echo-server");
+    Ok(path.with_extension(EXE_EXTENSION))
 }

@@ -54,7 +54,7 @@ pub(crate) fn faults() -> Result<Vec<String>> {
     for entry in fs::read_dir(root().join("crates"))? {
         roots.push(entry?.path().join("src"));
     }
-    roots.extend(["torture/src", "xtask/src"].map(|dir| root().join(dir)));
+    roots.extend(["tests/torture/src", "xtask/src"].map(|dir| root().join(dir)));
     roots.sort();
     for dir in roots {
         let graph = Graph::read(&dir)?;

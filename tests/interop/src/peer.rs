@@ -1,9 +1,11 @@
 //! Other programs, started here and ended here.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::{DEADLINE, Result};
 
@@ -36,6 +38,21 @@ impl Peer {
                 return Ok(rest.trim().to_owned());
             }
         }
+    }
+
+    /// Waits until somebody listens on `addr`, for a program that does not say when it does.
+    pub fn wait_until_listening(&mut self, addr: SocketAddr) -> Result {
+        let deadline = Instant::now() + DEADLINE;
+        while TcpStream::connect(addr).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("the server ended: {status}").into());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("nobody listens on {addr}").into());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Talks to other implementations, as client and as server: one line for each scenario.
 //!
-//! Where the peers are is told by variables that `cargo xtask interop` sets: `PEERS_DIR`,
-//! `PEER_SOCAT`, `PEER_PYTHON`, `PEER_NODE`, `PEER_CHROMIUM`. A peer whose variable is missing is
-//! left out.
+//! `cargo xtask interop` sets variables that say where the peers are: `PEERS_DIR`, `PEER_SOCAT`,
+//! `PEER_PYTHON`, `PEER_NODE`, `PEER_CHROMIUM`, and `ECHO_SERVER` for the example that the browser
+//! talks to. Peers whose variable is missing are left out.
 
 mod browser;
 mod ours;
@@ -46,4 +46,11 @@ fn main() -> ExitCode {
 /// Bytes that are not all the same, and none of the words that peers know.
 fn sample(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at % 251) as u8).collect()
+}
+
+fn expect(expected: &str, found: &str) -> Result {
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("'{found}' instead of '{expected}'").into()),
+    }
 }

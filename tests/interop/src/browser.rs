@@ -2,7 +2,7 @@
 //! by polywire.
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use std::{env, fs, process};
 use polywire::network::{NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
-use crate::Result;
 use crate::ours::EchoServer;
 use crate::peer::Peer;
 use crate::report::Report;
+use crate::{Result, expect};
 
 /// A browser takes its time to start.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -32,26 +32,41 @@ const FLAGS: &[&str] = &[
     "--disable-sync",
 ];
 
+/// The WebSocket port of the example `echo-server`, which is the README's code word for word.
+const README_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3044);
+
 pub fn run(report: &mut Report, chromium: &OsStr) {
     report.check("Chromium", "server", "page, text, binary, both close", || {
         let echo = EchoServer::start(Transport::Ws)?;
-        let web = WebServer::start()?;
-        let profile = env::temp_dir().join(format!("polywire-browser-{}", process::id()));
-        let browser = Peer::start(
-            Command::new(chromium)
-                .args(FLAGS)
-                .stderr(Stdio::null()) // It complains of much that is not there.
-                .arg(format!("--user-data-dir={}", profile.display()))
-                .arg(format!("http://{}/?ws=ws://{}/", web.addr, echo.addr)),
-        )?;
-        let said = web.reports.recv_timeout(DEADLINE);
-        drop(browser);
-        let _ = fs::remove_dir_all(profile);
-        match said.map_err(|_| "the page did not report")?.as_str() {
-            "client%201000%20true%2C%20server%201000%20true" => Ok(()),
-            other => Err(other.to_owned().into()),
-        }
+        let found = visit(chromium, "ends", echo.addr)?;
+        expect("client 1000 true, server 1000 true", &found)
     });
+    let Some(program) = env::var_os("ECHO_SERVER") else { return };
+    report.check("Chromium", "server", "text as text, binary as binary", || {
+        let mut server = Peer::start(&mut Command::new(program))?;
+        server.wait_until_listening(README_SERVER)?;
+        let found = visit(chromium, "kinds", README_SERVER)?;
+        // Fails if another program has the port and answered in its place.
+        server.wait_for("client connected")?;
+        expect("all as sent", &found)
+    });
+}
+
+/// Opens the page in a browser, has it do the `talk` with the server, and returns its report.
+fn visit(chromium: &OsStr, talk: &str, server: SocketAddr) -> Result<String> {
+    let web = WebServer::start()?;
+    let profile = env::temp_dir().join(format!("polywire-browser-{}-{talk}", process::id()));
+    let browser = Peer::start(
+        Command::new(chromium)
+            .args(FLAGS)
+            .stderr(Stdio::null()) // It complains of much that is not there.
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("http://{}/?talk={talk}&ws=ws://{server}/", web.addr)),
+    )?;
+    let found = web.reports.recv_timeout(DEADLINE);
+    drop(browser);
+    let _ = fs::remove_dir_all(profile);
+    Ok(found.map_err(|_| "the page did not report")?)
 }
 
 /// Just enough HTTP to serve one page and to take its report.
@@ -64,7 +79,7 @@ struct WebServer {
 
 impl WebServer {
     fn start() -> Result<Self> {
-        let dir = env::var("PEERS_DIR").unwrap_or_else(|_| "xtask/peers".into());
+        let dir = env::var("PEERS_DIR").unwrap_or_else(|_| "tests/interop/peers".into());
         let page = fs::read_to_string(format!("{dir}/page.html"))?;
         let (handler, listener) = node::split();
         let (_, addr) = handler.network().listen(Transport::Tcp, "127.0.0.1:0")?;
@@ -76,7 +91,7 @@ impl WebServer {
             let request = String::from_utf8_lossy(request);
             let path = request.split_whitespace().nth(1).unwrap_or_default();
             if let Some(report) = path.strip_prefix("/report?") {
-                let _ = reported.send(report.to_owned());
+                let _ = reported.send(decoded(report));
             }
             let body = if path.starts_with("/?") { page.as_str() } else { "" };
             inside.network().send(client, response(body).as_bytes());
@@ -98,4 +113,16 @@ fn response(body: &str) -> String {
          Connection: close\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// Undoes `encodeURIComponent` of ASCII text.
+fn decoded(component: &str) -> String {
+    let mut parts = component.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2).unwrap_or_default();
+        text.push(u8::from_str_radix(code, 16).map_or('?', char::from));
+        text.push_str(rest);
+    }
+    text
 }

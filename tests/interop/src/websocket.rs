@@ -10,7 +10,7 @@ use polywire::network::{CloseReason, Transport};
 use crate::ours::{Client, EchoServer, Reason};
 use crate::peer::Peer;
 use crate::report::Report;
-use crate::{Result, sample};
+use crate::{Result, expect, sample};
 
 /// What the peer is written in.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl Language {
             Self::Python => "py",
             Self::Node => "js",
         };
-        let dir = env::var_os("PEERS_DIR").unwrap_or_else(|| "xtask/peers".into());
+        let dir = env::var_os("PEERS_DIR").unwrap_or_else(|| "tests/interop/peers".into());
         PathBuf::from(dir).join(name).with_extension(extension)
     }
 }
@@ -91,13 +91,6 @@ fn as_server(command: &mut Command, who_closes: &str) -> Result {
     match who_closes {
         "client" => expect_polite(&server.next_end()?),
         _ => Ok(()),
-    }
-}
-
-fn expect(expected: &str, found: &str) -> Result {
-    match found == expected {
-        true => Ok(()),
-        false => Err(format!("'{found}' instead of '{expected}'").into()),
     }
 }
 
