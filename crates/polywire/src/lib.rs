@@ -45,6 +45,13 @@
 //! [`Transport`]: crate::network::Transport
 //! [`RemoteAddr`]: crate::network::RemoteAddr
 
+#![cfg_attr(
+    all(feature = "tcp", feature = "udp", feature = "ws"),
+    doc = "# Guides",
+    doc = "",
+    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter,",
+    doc = "running in production, coming from message-io: see [`guide`]."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
@@ -56,6 +63,8 @@
 )]
 
 pub mod adapters;
+#[cfg(all(feature = "tcp", feature = "udp", feature = "ws"))]
+pub mod guide;
 pub mod network;
 pub mod util;
 

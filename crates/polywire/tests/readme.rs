@@ -1,4 +1,4 @@
-//! The adapter that the README shows keeps its limits.
+//! The adapter that the guide shows keeps its limits.
 
 use std::net::TcpListener;
 
@@ -26,9 +26,9 @@ fn encoded(message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_readme_shows_the_adapter_that_is_tested_here() {
+fn the_guide_shows_the_adapter_that_is_tested_here() {
     let tested = concat!("```rust\n", include_str!("readme/lines.rs"), "```\n");
-    assert!(include_str!("../README.md").contains(tested));
+    assert!(include_str!("../docs/guide/writing_an_adapter.md").contains(tested));
 }
 
 #[test]
