@@ -153,7 +153,8 @@ impl<S> fmt::Debug for NodeHandler<S> {
     }
 }
 
-/// The half of a node that runs its loop: exactly one of its three methods does.
+/// The half of a node that runs the loop. Call exactly one of [`for_each`](Self::for_each),
+/// [`for_each_async`](Self::for_each_async) and [`enqueue`](Self::enqueue).
 ///
 /// Until then nothing runs on any thread; what happens meanwhile is delivered first, in order.
 ///

@@ -32,7 +32,7 @@ pub enum Received {
     Drained,
     /// There may be more to read: call again after the others were served.
     Unfinished,
-    /// Something was handed out, and whether there is more was not asked: see
+    /// One message was delivered; the source was not checked for more: see
     /// [`Io::is_one_enough`](crate::adapter::Io::is_one_enough). The loop calls again before it waits, and up to 16 times in a row before
     /// it asks the poller.
     MaybeMore,

@@ -25,8 +25,8 @@ pub struct Stats {
     pub half_received_bytes: usize,
     /// Connections that a listener took and whose handshake then failed.
     pub refused: u64,
-    /// Connections closed as they came, because the listener, their address or the node had as many
-    /// as it may.
+    /// Connections rejected at accept because a limit of the listener, of their address or of the node
+    /// was reached.
     pub turned_away: u64,
     /// Times a listener had to wait because the system was out of descriptors or memory.
     pub accept_exhausted: u64,
