@@ -42,6 +42,15 @@
 //!
 //! Features only add.
 //!
+//! # Logs and numbers
+//!
+//! polywire writes [tracing] events. Their targets are module paths, so a filter by crate selects a part:
+//! `polywire_core` (nodes, connections, limits), `polywire_tcp` (accepting), `polywire_udp`, `polywire_ws`
+//! (handshakes). `warn` is for limits that were reached, `debug` for each step in the life of a connection;
+//! nothing is written for each message. The feature `log` forwards all of it to the `log` crate.
+//! [`stats`](network::NetworkController::stats) counts connections, messages, bytes and rejections.
+//!
+//! [tracing]: https://docs.rs/tracing
 //! [`Transport`]: crate::network::Transport
 //! [`RemoteAddr`]: crate::network::RemoteAddr
 

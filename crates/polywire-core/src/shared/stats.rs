@@ -3,9 +3,10 @@
 use crate::close_reason::CloseReason;
 use crate::counter::{Counter, SharedCounter};
 
-/// A snapshot of a node's counters; all but [`endpoints`](Self::endpoints),
-/// [`queued_bytes`](Self::queued_bytes) and [`half_received_bytes`](Self::half_received_bytes) only
-/// ever grow.
+/// A snapshot of a node's counters, from [`stats`](crate::network::NetworkController::stats).
+///
+/// [`endpoints`](Self::endpoints), [`queued_bytes`](Self::queued_bytes) and
+/// [`half_received_bytes`](Self::half_received_bytes) are of this moment; all others only ever grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
