@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result {
     faults.extend(lint_faults(published.iter().chain(&unpublished)));
     faults.extend(sources::faults()?);
     faults.extend(modules::faults()?);
-    faults.extend(paper_faults());
+    faults.extend(document_faults());
     faults.extend(bench::readme::fault()?);
     if faults.is_empty() {
         println!("tidy: {} crates keep the rules", published.len() + unpublished.len());
@@ -36,8 +36,8 @@ fn lint_faults<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> Vec<String>
         .collect()
 }
 
-/// What must lie at the top of the repository.
-fn paper_faults() -> Vec<String> {
+/// Documents that must lie at the top of the repository.
+fn document_faults() -> Vec<String> {
     let mut faults = Vec::new();
     for name in ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md", "ARCHITECTURE.md"] {
         if !root().join(name).is_file() {
