@@ -25,7 +25,7 @@ pub(crate) fn run(skip_missing: bool) -> Result {
     step("cuts", || {
         let what = ["test", "--release", "--package", "polywire-framed-tcp"];
         let tests = ["--package", "polywire-ws", "--test", "any_cut", "--test", "any_bytes"];
-        execute(cargo(what).args(tests).arg("row_4"))
+        execute(cargo(what).args(tests))
     })?;
     step("simulate", || simulate::run(&["simulate", "--seeds", "10000"].map(String::from)))?;
     step("features", features::run)?;

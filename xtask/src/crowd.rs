@@ -1,4 +1,4 @@
-//! As many connections as a process has descriptors for: row 31 with its larger number.
+//! As many connections as a process has descriptors for, coming and going.
 
 use crate::Result;
 use crate::process::{cargo, execute};
@@ -14,5 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         _ => return Err("usage: cargo xtask crowd [--connections N]".into()),
     };
     let mut command = cargo(["test", "--release", "--package", "polywire", "--test", "crowd"]);
-    execute(command.args(["row_31", "--", "--nocapture"]).env("POLYWIRE_CROWD", count))
+    execute(
+        command.args(["a_crowd_comes_and_goes", "--", "--nocapture"]).env("POLYWIRE_CROWD", count),
+    )
 }

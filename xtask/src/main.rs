@@ -52,7 +52,7 @@ usage: cargo xtask COMMAND
                                          Rust and the oldest dependencies
   wine                                   runs tests of every transport as Windows programs
 
---skip-missing passes over peers that can't be had here, instead of failing.";
+--skip-missing skips tests whose third-party tools are not installed, instead of failing.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -51,13 +51,13 @@ const PROGRAMS: &[Program] = &[
         skipped: &[
             // A socket with SO_LINGER of zero that is closed ends its stream under Wine, where
             // Windows resets it.
-            "e3::a_reset_is_told_once",
+            "disconnected::a_reset_is_told_once",
             // Its threads connect faster than the loop gets on with Wine's sockets: ten thousand
             // connections pile up where Linux has five hundred, and to end them takes half a minute.
-            "e6::the_callback_is_entered_once_at_a_time_whatever_other_threads_do",
+            "one_callback::the_callback_is_entered_once_at_a_time_whatever_other_threads_do",
             // Under Wine std's UdpSocket, too, can be bound to an address of another machine.
-            "e10_arguments::a_source_address_that_cannot_reach_the_peer_is_an_error_of_connect::udp",
-            "e10_arguments::addresses_that_make_no_sense_are_errors_of_listen::udp",
+            "arguments::a_source_address_that_cannot_reach_the_peer_is_an_error_of_connect::udp",
+            "arguments::addresses_that_make_no_sense_are_errors_of_listen::udp",
         ],
     },
 ];

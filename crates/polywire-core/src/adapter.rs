@@ -45,6 +45,8 @@ pub use sender::{Info, Outgoing, Sender};
 pub const CUSTOM_TAG: u8 = 127;
 
 /// A value that opens connections; it is what `network.connect(value, address)` takes.
+///
+/// To choose among several at run time use a `Box<dyn Connect>`: `network.connect(&*boxed, address)`.
 pub trait Connect {
     /// Shown by [`ResourceId::adapter_id`](crate::ResourceId::adapter_id); bits above the seventh are dropped. Default: 127.
     fn tag(&self) -> u8 {
@@ -64,6 +66,20 @@ pub trait Connect {
 }
 
 /// A value that opens listeners; it is what `network.listen(value, address)` takes.
+///
+/// To choose among several at run time use a `Box<dyn Listen>`:
+///
+/// ```
+/// use polywire_core::adapter::Listen;
+/// use polywire_core::network::NetworkController;
+///
+/// fn listen_by_all(network: &NetworkController, transports: &[Box<dyn Listen>]) -> std::io::Result<()> {
+///     for transport in transports {
+///         network.listen(&**transport, "127.0.0.1:0")?;
+///     }
+///     Ok(())
+/// }
+/// ```
 pub trait Listen {
     /// As [`Connect::tag`].
     fn tag(&self) -> u8 {

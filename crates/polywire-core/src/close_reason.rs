@@ -25,12 +25,12 @@ pub enum CloseReason {
         /// The peer's text, often empty.
         text: String,
     },
-    /// The peer ended the stream without the close frame that its protocol has: it died, or something between
-    /// cut the connection (WebSocket's 1006, RFC 6455 section 7.1.5). What it had said may not be all.
+    /// The stream ended without the close frame of its protocol: the peer died, or something between cut
+    /// the connection (WebSocket's 1006, RFC 6455 section 7.1.5). Messages may be missing.
     AbnormalClosure,
-    /// The connection was reset: the peer died, or threw away what we had sent.
+    /// The connection was reset: the peer died, or closed without reading what was sent to it.
     Reset,
-    /// The peer answers no more: the system gave up sending to it, or its keepalive found nobody.
+    /// The peer stopped responding: the system gave up sending to it, or keepalive probes had no answer.
     TimedOut,
     /// Nobody listens at the address.
     Refused,
@@ -44,7 +44,7 @@ pub enum CloseReason {
     Unresolved(Text),
     /// The peer sent what its protocol does not allow.
     ProtocolViolation(Text),
-    /// The peer announced a message longer than this side takes.
+    /// The peer announced a message longer than this side accepts.
     MessageTooLarge {
         /// Bytes the peer announced; `u64::MAX` if it is more than fits.
         size: u64,
@@ -56,18 +56,19 @@ pub enum CloseReason {
         /// Bytes that were waiting.
         queued: usize,
     },
-    /// The peer took nothing for [`Limits::stall_timeout`](crate::Limits) of much that waited for it.
+    /// More than the soft mark was queued, and the peer read none of it for
+    /// [`Limits::stall_timeout`](crate::Limits).
     Stalled,
-    /// A message began to arrive and did not go on.
+    /// The rest of a message did not arrive in time ([`Limits::message_timeout`](crate::Limits)).
     MessageTimeout,
     /// Nothing was received for [`Limits::idle_timeout`](crate::Limits).
     IdleTimeout,
-    /// The node had queued or half received more than its ceiling allows
-    /// ([`NodeLimits::max_buffered`](crate::NodeLimits)).
+    /// The node reached its buffer limit ([`NodeLimits::max_buffered`](crate::NodeLimits)), and this
+    /// connection held most.
     NodeMemory,
-    /// What was accepted for sending could not be delivered within the linger time.
+    /// Queued data could not be sent within the linger time ([`Limits::linger`](crate::Limits)).
     LingerTimeout,
-    /// Code of the adapter, or of the program, panicked while it framed or wrote a message.
+    /// The adapter or the program panicked while a message was framed or written.
     Panicked,
     /// The adapter broke a rule of its contract, which the text names with the adapter. A debug build
     /// panics there instead.
@@ -123,9 +124,9 @@ impl fmt::Display for CloseReason {
             Self::PeerClosedWith { code, text } => {
                 write!(f, "the peer closed the connection with code {code}: {text}")
             }
-            Self::AbnormalClosure => f.write_str("the peer ended the stream without a close frame"),
+            Self::AbnormalClosure => f.write_str("the stream ended without a close frame"),
             Self::Reset => f.write_str("the connection was reset by the peer"),
-            Self::TimedOut => f.write_str("the peer answers no more"),
+            Self::TimedOut => f.write_str("the peer stopped responding"),
             Self::Refused => f.write_str("connection refused: nobody listens at that address"),
             Self::ConnectTimeout => {
                 f.write_str("the peer did not answer within the connect timeout")
@@ -140,16 +141,16 @@ impl fmt::Display for CloseReason {
             Self::OutboxLimit { queued } => {
                 write!(f, "the peer reads too slowly: {queued} bytes were waiting to be sent")
             }
-            Self::Stalled => f.write_str("the peer took nothing while there was much to send"),
-            Self::MessageTimeout => f.write_str("a message began to arrive and did not go on"),
-            Self::IdleTimeout => f.write_str("nothing was received for the idle time"),
-            Self::NodeMemory => {
-                f.write_str("the node had more bytes queued or half received than it may")
+            Self::Stalled => {
+                f.write_str("the peer stopped reading for longer than the stall timeout")
             }
+            Self::MessageTimeout => f.write_str("the rest of a message did not arrive in time"),
+            Self::IdleTimeout => f.write_str("nothing was received for the idle timeout"),
+            Self::NodeMemory => f.write_str("the node's buffer limit was reached"),
             Self::LingerTimeout => {
-                f.write_str("what was left to send could not be delivered within the linger time")
+                f.write_str("queued data could not be sent within the linger time")
             }
-            Self::Panicked => f.write_str("code of the adapter or the program panicked in a send"),
+            Self::Panicked => f.write_str("the adapter or the program panicked in a send"),
             Self::AdapterFault(text) => write!(f, "the adapter is at fault: {text}"),
             Self::Removed => f.write_str("the program removed the endpoint"),
             Self::NodeStopped => f.write_str("the node was stopped"),

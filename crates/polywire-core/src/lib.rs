@@ -14,6 +14,11 @@
 //! # Out of scope
 //! * Any concrete transport (`polywire-tcp`, `polywire-udp` ...)
 //! * Serialization, encryption
+//!
+//! # Logs
+//! The events of this crate have targets that begin with `polywire_core`: `error` where an adapter breaks its
+//! contract or the node has to stop, `warn` where a limit is reached, `debug` for each step in the life of a
+//! connection. Nothing is written for each message. The feature `log` forwards them to the `log` crate.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

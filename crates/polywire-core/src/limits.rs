@@ -22,7 +22,7 @@ pub enum WhenFull {
 
 /// Bounds of one connection, or of every connection that a listener accepts.
 ///
-/// Every adapter configuration carries one; the defaults suit the open internet.
+/// Every adapter configuration carries one. The defaults are safe for a server on the public internet.
 ///
 /// ```
 /// use polywire_core::limits::Limits;
@@ -43,10 +43,10 @@ pub struct Limits {
     /// Time after `remove`, `stop` or the peer's end for what was accepted before to reach the
     /// peer. Default: 5 s. Zero throws it away at once.
     pub linger: Duration,
-    /// Bytes waiting in the outbox above which `try_send` answers `Full` and `send` from a thread
-    /// other than the loop's waits. Default: 1 MiB.
+    /// Queued bytes above which `try_send` returns `Full`, and `send` from a thread other than the
+    /// loop's waits. Default: 1 MiB.
     pub outbox_soft_mark: usize,
-    /// Bytes waiting in the outbox at which the endpoint is given up with
+    /// Queued bytes at which the connection is closed with
     /// [`CloseReason::OutboxLimit`](crate::CloseReason). One message larger than this is taken
     /// while the outbox is empty, and is not counted. Default: 64 MiB.
     pub outbox_hard_limit: usize,
@@ -90,7 +90,8 @@ pub struct Limits {
     pub read_budget: usize,
 }
 
-/// Bounds of a whole node, over all its connections.
+/// Bounds of a whole node, over all its connections; given to
+/// [`set_limits`](crate::network::NetworkController::set_limits).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct NodeLimits {

@@ -132,10 +132,10 @@ impl NetworkController {
 
     /// Connects, and waits until the endpoint is ready.
     ///
-    /// Works on every thread: where nobody runs the loop, this runs it meanwhile and keeps the
-    /// events it meets for the callback (messages wait in the kernel); while another thread runs
-    /// it, this waits to be told; inside the callback it drives the new connection alone, and the
-    /// node waits that long. `Connected(_, true)` follows as for `connect`.
+    /// Works on every thread. Where nobody runs the loop, this runs it meanwhile and keeps its events for
+    /// the callback (messages wait in the kernel). While another thread runs the loop, this sleeps until
+    /// the connection is ready. Inside the callback it drives the new connection alone, and the rest of the
+    /// node waits. `Connected(_, true)` follows as for `connect`.
     ///
     /// # Errors
     ///
@@ -221,20 +221,26 @@ impl NetworkController {
     /// first at once, unless the callback before sent several). Those that another thread sends without
     /// pause leave together within 50 µs. See [`flush`](Self::flush).
     ///
-    /// From a thread other than the loop's this waits while more than [`Limits::outbox_soft_mark`]
-    /// bytes do (1 MiB by default). It depends on nobody: it writes by itself what the system takes, and
-    /// returns when the endpoint or the node ends, so the callback may wait for the very thread that
-    /// sends. A peer that takes nothing for [`Limits::stall_timeout`] ends with
+    /// **On a thread other than the loop's** this waits while more than [`Limits::outbox_soft_mark`] bytes
+    /// are queued (1 MiB by default). It depends on nobody: it writes what the system takes, and returns
+    /// when the endpoint or the node ends, so the callback may wait for this thread.
+    ///
+    /// **Inside the callback, to an accepted connection,** this never waits. At
+    /// [`Limits::outbox_hard_limit`] queued bytes (64 MiB) it closes the connection with
+    /// [`CloseReason::OutboxLimit`].
+    ///
+    /// **Inside the callback, to a connection that the program opened,** this waits at the hard limit, for
+    /// 5 s in all, and then closes the connection with [`CloseReason::Stalled`]. If this node holds the
+    /// other end, too, it does as for an accepted one.
+    ///
+    /// [`Limits::when_full`] changes the last two. In all cases a peer that reads nothing for
+    /// [`Limits::stall_timeout`], while more than the soft mark is queued, is closed with
     /// [`CloseReason::Stalled`].
     ///
     /// Where the program does not run the loop, it writes until the system has taken the message: not
     /// longer than 1 s beside a peer that takes nothing while the program may still run the loop, and up
     /// to [`Limits::stall_timeout`] once the half that runs it was dropped. While the endpoint connects,
     /// nothing is waited for: [`is_ready`](Self::is_ready) and [`connect_sync`](Self::connect_sync) go on with that.
-    ///
-    /// Inside the callback it queues up to [`Limits::outbox_hard_limit`] (64 MiB). There
-    /// [`Limits::when_full`] decides: a connection that the program opened is waited for, for 5 s in
-    /// all, unless this node holds its other end, too; an accepted one ends.
     #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, true, |entry| {
@@ -322,8 +328,8 @@ impl NetworkController {
         });
     }
 
-    /// Removes a listener or a connection: no event tells of it once this has returned. A callback
-    /// that another thread is just entering comes to its end.
+    /// Removes a listener or a connection. After this returns, no further event is delivered for it,
+    /// except one whose callback another thread has already entered.
     ///
     /// The address of a listener is free when this returns. Connections that it has accepted and that the
     /// program was not told of yet are closed; the others live on.
@@ -331,10 +337,9 @@ impl NetworkController {
     /// The [`resource_id`](Endpoint::resource_id) of a peer that a listener without connections heard of (UDP)
     /// is the listener's: [`disconnect`](Self::disconnect) takes an endpoint, and spares the listener.
     ///
-    /// What `send` accepted before still goes out, for at most [`Limits::linger`] (5 s by
-    /// default), and the protocol's close frame, if it has one; if something of it does not,
-    /// [`close_reason`](Self::close_reason) tells why afterwards. Returns whether there was such a
-    /// resource; a connection whose `Disconnected` was delivered is one no more.
+    /// Queued data is still sent, for at most [`Limits::linger`] (5 s by default), and the protocol closes
+    /// in its own way; afterwards [`close_reason`](Self::close_reason) reports why something could not be
+    /// sent. Returns whether there was such a resource: not after its `Disconnected` was delivered.
     pub fn remove(&self, resource_id: ResourceId) -> bool {
         let before = self.shared.registry.with(resource_id, |entry| {
             let before = entry.end();
@@ -427,23 +432,22 @@ impl NetworkController {
         self.shared.set_limits(limits);
     }
 
-    /// Has the loop ask the system again and again for so long before it sleeps, from its next wait
-    /// on. Default: zero, which sleeps at once.
+    /// Makes the loop spin for `time` before it sleeps; this uses a full core and removes the wake-up
+    /// latency. It holds from the next wait on. Default: zero, which sleeps at once.
     ///
-    /// It saves the time that waking a thread takes, which is most of a round trip between two
-    /// processor cores, and takes all of a core meanwhile: worth it for a time a little longer than
+    /// Waking a thread is most of a round trip between two cores. Worth it for a time a little longer than
     /// the pauses between events, on machines with cores to spare. An idle node still sleeps once the
     /// time is over.
     pub fn set_busy_poll(&self, time: Duration) {
         self.shared.set_busy_poll(time);
     }
 
-    /// Reads nothing more from a connection (or, for a listener, takes nothing more in) until
+    /// Reads nothing more from a connection (or, for a listener, accepts nothing more) until
     /// [`resume`](Self::resume): what the peer sends fills the system's buffers, and then makes the
-    /// peer wait. Inside the callback, no message follows once this has returned; a message that another
-    /// thread's callback is just getting still comes. `Connected` is told all the same. So is
-    /// `Disconnected`, but the end of a paused connection is noticed only by a timeout or a failing
-    /// write. Returns whether there is such a resource.
+    /// peer wait. Inside the callback, no message follows once this has returned. On another thread, a
+    /// message already being delivered on the loop's thread is still delivered. `Connected` is delivered as
+    /// usual. So is `Disconnected`, but the end of a paused connection is noticed only by a timeout or a
+    /// failing write. Returns whether there is such a resource.
     pub fn pause(&self, resource_id: ResourceId) -> bool {
         self.set_paused(resource_id, true)
     }
@@ -486,7 +490,8 @@ impl NetworkController {
         true
     }
 
-    /// A snapshot of the counters. Walks all endpoints for the queued bytes: some 50 ns each.
+    /// A snapshot of the counters: endpoints, messages, bytes, queued bytes, rejections, ends by kind.
+    /// Walks all endpoints for the queued bytes: some 50 ns each.
     pub fn stats(&self) -> Stats {
         let registry = &self.shared.registry;
         let queued = |id| registry.with(id, |entry| Some(entry.sender.as_ref()?.queued()));

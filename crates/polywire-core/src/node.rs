@@ -86,21 +86,57 @@ struct Parts<S> {
 
 impl<S> NodeHandler<S> {
     /// The network of the node.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, _listener) = node::split::<()>();
+    /// assert_eq!(handler.network().stats().endpoints, 0);
+    /// ```
     pub fn network(&self) -> &NetworkController {
         &self.0.network
     }
 
     /// The queue of signals that the callback gets as [`NodeEvent::Signal`].
+    ///
+    /// ```
+    /// use polywire_core::node;
+    /// use std::time::Duration;
+    ///
+    /// let (handler, listener) = node::split();
+    /// handler.signals().send_with_timer("after 5 ms", Duration::from_millis(5));
+    /// handler.signals().send("in order");
+    /// handler.signals().send_with_priority("before all else");
+    ///
+    /// let mut seen = Vec::new();
+    /// listener.for_each(|event| {
+    ///     seen.push(event.signal());
+    ///     if seen.len() == 3 {
+    ///         handler.stop();
+    ///     }
+    /// });
+    /// assert_eq!(seen, ["before all else", "in order", "after 5 ms"]);
+    /// ```
     pub fn signals(&self) -> &EventSender<S> {
         &self.0.signals
     }
 
-    /// Ends the node after the event in hand. What was accepted for sending still goes out, within
-    /// the linger time, and every protocol that has a close frame sends it; then sockets close and the
-    /// listener's `for_each` returns. Calling it again changes nothing.
+    /// Ends the node after the event in hand. Queued data is still sent, within the linger time, and every
+    /// protocol closes in its own way; then sockets close and the listener's `for_each` returns. Calling
+    /// it again changes nothing.
     ///
-    /// Where no thread runs the loop or has begun to, this runs it to its end by itself, and so waits for at
-    /// most the linger time: what was sent goes out.
+    /// Where no thread runs the loop or has begun to, this runs the loop to its end, and so waits for at
+    /// most the linger time.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, listener) = node::split::<()>();
+    /// let mut task = listener.for_each_async(|_| {});
+    /// handler.stop();
+    /// task.wait();
+    /// assert!(!handler.is_running());
+    /// ```
     pub fn stop(&self) {
         self.0.network.shared.stop();
         processor::end_where_nobody_runs(&self.0.network.slot);
@@ -111,6 +147,22 @@ impl<S> NodeHandler<S> {
     /// if it would now; never if the endpoint ends before, which `Disconnected` tells. While the node
     /// as a whole is nearly full ([`NodeLimits::max_buffered`](crate::NodeLimits)), the signal comes
     /// after 20 ms to try again. Returns whether there is such an endpoint.
+    ///
+    /// ```
+    /// use polywire_core::Endpoint;
+    /// use polywire_core::network::SendStatus;
+    /// use polywire_core::node::NodeHandler;
+    ///
+    /// enum Signal {
+    ///     Resend(Endpoint, Vec<u8>),
+    /// }
+    ///
+    /// fn send_or_wait(handler: &NodeHandler<Signal>, endpoint: Endpoint, message: Vec<u8>) {
+    ///     if handler.network().try_send(endpoint, &message) == SendStatus::Full {
+    ///         handler.send_signal_when_writable(endpoint, Signal::Resend(endpoint, message));
+    ///     }
+    /// }
+    /// ```
     pub fn send_signal_when_writable(&self, endpoint: Endpoint, signal: S) -> bool
     where
         S: Send + 'static,
@@ -124,15 +176,34 @@ impl<S> NodeHandler<S> {
         })
     }
 
-    /// Stops the node as soon as everything accepted for sending is given to the system, or after
-    /// `timeout`, whichever comes first. Until then it runs as ever. Of several calls the earliest
-    /// timeout counts.
+    /// Stops the node as soon as the system has taken everything that was sent, or after `timeout`,
+    /// whichever comes first. Until then the node runs as before. Of several calls the earliest timeout
+    /// counts.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    /// use std::time::Duration;
+    ///
+    /// let (handler, listener) = node::split::<()>();
+    /// handler.stop_when_drained(Duration::from_secs(5)); // At once here: nothing is queued.
+    /// listener.for_each(|_| {});
+    /// assert!(!handler.is_running());
+    /// ```
     pub fn stop_when_drained(&self, timeout: Duration) {
         let shared = &self.0.network.shared;
         shared.drain_until(shared.clock.now().checked_add(timeout));
     }
 
-    /// Whether nobody has stopped the node, from its making on.
+    /// Whether nobody has stopped the node yet; true before its loop runs, too.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, _listener) = node::split::<()>();
+    /// assert!(handler.is_running());
+    /// handler.stop();
+    /// assert!(!handler.is_running());
+    /// ```
     pub fn is_running(&self) -> bool {
         !self.0.network.shared.is_stopping()
     }
@@ -153,7 +224,8 @@ impl<S> fmt::Debug for NodeHandler<S> {
     }
 }
 
-/// The half of a node that runs its loop: exactly one of its three methods does.
+/// The half of a node that runs the loop. Call exactly one of [`for_each`](Self::for_each),
+/// [`for_each_async`](Self::for_each_async) and [`enqueue`](Self::enqueue).
 ///
 /// Until then nothing runs on any thread; what happens meanwhile is delivered first, in order.
 ///
@@ -173,6 +245,25 @@ impl<S: Send + 'static> NodeListener<S> {
     ///
     /// The callback may borrow what it likes: it never leaves this thread.
     ///
+    /// ```
+    /// use polywire_core::node::{self, NodeEvent};
+    ///
+    /// let (handler, listener) = node::split();
+    /// handler.signals().send(1);
+    /// handler.signals().send(2);
+    /// let mut sum = 0;
+    /// listener.for_each(|event| match event {
+    ///     NodeEvent::Network(event) => println!("{event:?}"),
+    ///     NodeEvent::Signal(number) => {
+    ///         sum += number;
+    ///         if number == 2 {
+    ///             handler.stop();
+    ///         }
+    ///     }
+    /// });
+    /// assert_eq!(sum, 3);
+    /// ```
+    ///
     /// # Panics
     ///
     /// When the callback does: the panic goes on once every socket is closed and
@@ -183,6 +274,16 @@ impl<S: Send + 'static> NodeListener<S> {
 
     /// As [`for_each`](Self::for_each), on a thread of its own; the task returned waits for its
     /// end.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, listener) = node::split::<()>();
+    /// let mut task = listener.for_each_async(|event| println!("{event:?}"));
+    /// // This thread goes on, and acts through the handler.
+    /// handler.stop();
+    /// task.wait(); // If the callback panicked, this panics too.
+    /// ```
     ///
     /// # Panics
     ///

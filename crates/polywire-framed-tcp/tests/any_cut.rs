@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
-    fn row_4_messages_survive_any_cut(
+    fn messages_survive_any_cut(
         messages in vec(vec(any::<u8>(), 0..MAX), 0..8),
         cuts in vec(any::<Index>(), 0..20),
     ) {
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn row_4_garbage_means_the_same_however_it_is_cut(
+    fn garbage_means_the_same_however_it_is_cut(
         bytes in garbage(),
         cuts in vec(any::<Index>(), 0..20),
     ) {
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn row_4_a_message_cut_short_is_no_message(
+    fn a_message_cut_short_is_no_message(
         message in vec(any::<u8>(), 1..MAX),
         end in any::<Index>(),
     ) {

@@ -73,7 +73,7 @@ fn drain_counting(
 }
 
 #[test]
-fn row_33_datagrams_of_every_length_cross_whole_over_both_families() {
+fn datagrams_of_every_length_cross_whole_over_both_families() {
     for ip in ["127.0.0.1", "::1"] {
         let (peer, socket) = connected_pair(ip);
         for len in [0, 1, 1472, MAX_LOCAL_PAYLOAD_LEN] {
@@ -114,7 +114,7 @@ fn datagrams_that_left_together_are_received_by_one_call_and_told_apart() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn row_33_a_peer_that_was_gone_loses_nothing_and_delays_nothing() {
+fn a_peer_that_was_gone_loses_nothing_and_delays_nothing() {
     let (peer, socket) = connected_pair("127.0.0.1");
     let addr = peer.local_addr().unwrap();
     drop(peer);

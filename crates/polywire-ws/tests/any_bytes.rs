@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
-    fn row_4_messages_arrive_whole_and_in_order_however_they_are_cut(
+    fn messages_arrive_whole_and_in_order_however_they_are_cut(
         messages in vec(message(), 0..5),
         cuts in cuts(),
     ) {
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn row_4_any_bytes_have_one_meaning_however_they_are_cut(bytes in noise(), cuts in cuts()) {
+    fn any_bytes_have_one_meaning_however_they_are_cut(bytes in noise(), cuts in cuts()) {
         let config = WsListenConfig::default().with_max_message_size(500).with_max_fragments(4);
         let (mut whole, mut cut) = (Peer::open_server(&config), Peer::open_server(&config));
         whole.feed(&bytes);
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn row_4_any_request_has_one_meaning_however_it_is_cut(
+    fn any_request_has_one_meaning_however_it_is_cut(
         at in 0..REQUEST.len(),
         byte in any::<u8>(),
         cuts in cuts(),
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn row_4_no_answer_makes_the_client_fall_over(answer in vec(any::<u8>(), 0..200), cuts in cuts()) {
+    fn no_answer_makes_the_client_fall_over(answer in vec(any::<u8>(), 0..200), cuts in cuts()) {
         let answer = [b"HTTP/1.1 101 ", &answer[..]].concat();
         let config = WsConnectConfig::default();
         let mut client = Peer::client("ws://example.org/", &config);

@@ -42,9 +42,25 @@
 //!
 //! Features only add.
 //!
+//! # Logs and numbers
+//!
+//! polywire writes [tracing] events. Their targets are module paths, so a filter by crate selects a part:
+//! `polywire_core` (nodes, connections, limits), `polywire_tcp` (accepting), `polywire_udp`, `polywire_ws`
+//! (handshakes). `warn` is for limits that were reached, `debug` for each step in the life of a connection;
+//! nothing is written for each message. The feature `log` forwards all of it to the `log` crate.
+//! [`stats`](network::NetworkController::stats) counts connections, messages, bytes and rejections.
+//!
+//! [tracing]: https://docs.rs/tracing
 //! [`Transport`]: crate::network::Transport
 //! [`RemoteAddr`]: crate::network::RemoteAddr
 
+#![cfg_attr(
+    all(feature = "tcp", feature = "udp", feature = "ws"),
+    doc = "# Guides",
+    doc = "",
+    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter,",
+    doc = "running in production, coming from message-io: see [`guide`]."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
@@ -56,6 +72,8 @@
 )]
 
 pub mod adapters;
+#[cfg(all(feature = "tcp", feature = "udp", feature = "ws"))]
+pub mod guide;
 pub mod network;
 pub mod util;
 

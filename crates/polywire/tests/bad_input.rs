@@ -251,7 +251,7 @@ fn good_and_bad() -> Vec<(Transport, Vec<u8>, bool)> {
 }
 
 #[test]
-fn row_3_bytes_cut_anywhere_come_to_a_message_or_an_end_at_once() {
+fn bytes_cut_anywhere_come_to_a_message_or_an_end_at_once() {
     let mut longest = Duration::ZERO;
     for (transport, bytes, is_good) in good_and_bad() {
         let node = Node::new();
@@ -281,7 +281,7 @@ fn row_3_bytes_cut_anywhere_come_to_a_message_or_an_end_at_once() {
             }
         }
     }
-    println!("row 3: {longest:?} at most until a message or the end");
+    println!("measured: {longest:?} at most until a message or the end");
     assert!(longest < SLACK * Duration::from_millis(100), "{longest:?}");
 }
 

@@ -1,4 +1,4 @@
-//! Row 17: connecting to nowhere ends once, with its reason, and a look-up that hangs holds up
+//! Connecting to nowhere ends once, with its reason, and a look-up that hangs holds up
 //! nobody but its caller.
 //!
 //! Refused connections and peers that do not answer, by the thousand, are in `timeouts`.
@@ -29,7 +29,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 const ALERT: Duration = Duration::from_millis(500);
 
 #[test]
-fn row_17_an_address_without_a_route_is_told_in_the_error() {
+fn an_address_without_a_route_is_told_in_the_error() {
     let node = Node::new();
     // Nothing reaches the broadcast address over TCP.
     let nowhere: SocketAddr = "255.255.255.255:80".parse().unwrap();
@@ -72,11 +72,11 @@ fn connect_to_unreachable() {
 }
 
 #[test]
-fn row_17_a_host_that_is_told_to_be_unreachable_is_told_as_such() {
+fn a_host_that_is_told_to_be_unreachable_is_told_as_such() {
     if alone::is_alone() {
         return connect_to_unreachable();
     }
-    let test = "row_17_a_host_that_is_told_to_be_unreachable_is_told_as_such";
+    let test = "a_host_that_is_told_to_be_unreachable_is_told_as_such";
     let reject = "-A INPUT -d 127.99.0.1 -p tcp -j REJECT --reject-with icmp-host-unreachable";
     namespace::run(test, reject);
 }
@@ -166,13 +166,13 @@ fn connect_again_to_a_name_that_fell_silent() {
 }
 
 #[test]
-fn row_17_a_look_up_that_hangs_holds_up_nobody_but_its_caller() {
+fn a_look_up_that_hangs_holds_up_nobody_but_its_caller() {
     if alone::is_alone() {
         connect_to_a_silent_name();
         return connect_again_to_a_name_that_fell_silent();
     }
     let Some(library) = Library::compile("resolver") else { return };
-    let said = library.run("row_17_a_look_up_that_hangs_holds_up_nobody_but_its_caller");
+    let said = library.run("a_look_up_that_hangs_holds_up_nobody_but_its_caller");
     said.lines().filter(|line| line.contains("echoes")).for_each(|line| println!("{line}"));
 }
 

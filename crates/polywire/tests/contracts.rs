@@ -1,25 +1,25 @@
 //! What every endpoint and every node promises, whatever the transport: one body a contract, run
-//! over all transports that it applies to.
+//! over all transports that it applies to. `docs/contracts.md` numbers them E1 to E10.
 
 mod common;
 
-#[path = "contracts/e1_connected.rs"]
-mod e1;
-#[path = "contracts/e10_arguments.rs"]
-mod e10_arguments;
-#[path = "contracts/e10_peers.rs"]
-mod e10_peers;
-#[path = "contracts/e2_accepted.rs"]
-mod e2;
-#[path = "contracts/e3_disconnected.rs"]
-mod e3;
-#[path = "contracts/e4_silence.rs"]
-mod e4;
-#[path = "contracts/e5_frames.rs"]
-mod e5;
-#[path = "contracts/e6_one_callback.rs"]
-mod e6;
-#[path = "contracts/e7_delivery.rs"]
-mod e7;
-#[path = "contracts/e8_stop.rs"]
-mod e8;
+#[path = "contracts/accepted.rs"]
+mod accepted;
+#[path = "contracts/arguments.rs"]
+mod arguments;
+#[path = "contracts/connected.rs"]
+mod connected;
+#[path = "contracts/delivery.rs"]
+mod delivery;
+#[path = "contracts/disconnected.rs"]
+mod disconnected;
+#[path = "contracts/one_callback.rs"]
+mod one_callback;
+#[path = "contracts/order.rs"]
+mod order;
+#[path = "contracts/peers.rs"]
+mod peers;
+#[path = "contracts/silence.rs"]
+mod silence;
+#[path = "contracts/stop.rs"]
+mod stop;

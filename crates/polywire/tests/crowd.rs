@@ -1,4 +1,4 @@
-//! Row 31: ten thousand connections come, say something, hear something and go.
+//! Ten thousand connections come, say something, hear something and go.
 //!
 //! The clients are plain sockets in a process of their own, for a process has too few descriptors
 //! for both ends.
@@ -270,7 +270,7 @@ fn come_and_go(transport: Transport, count: usize) {
     let close = watch.elapsed();
     clients.await_word("ended");
     println!(
-        "row 31: {count} connections over {transport}: {occupied} bytes and {time:?} each, \
+        "measured: {count} connections over {transport}: {occupied} bytes and {time:?} each, \
          {rate:.0} accepted in a second, broadcast in {broadcast:?}, closed in {close:?}"
     );
     assert_eq!((endpoints.len(), fds), (count, before.1 + count + 2), "with the clients' pipes");
@@ -307,14 +307,14 @@ fn count() -> usize {
 
 common::over_transports! {
     [tcp framed_tcp ws]
-    fn row_31_a_crowd_comes_and_goes(transport) {
+    fn a_crowd_comes_and_goes(transport) {
         if cfg!(polywire_sanitized) {
             return; // It is about time and memory.
         }
         static TURN: Mutex<()> = Mutex::new(());
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let name = transport.name().replace('-', "_");
-        alone(&format!("row_31_a_crowd_comes_and_goes::{name}"), || {
+        alone(&format!("a_crowd_comes_and_goes::{name}"), || {
             come_and_go(transport, count());
         });
     }

@@ -1,4 +1,4 @@
-//! Row 16: however a connection ends, its end is told once, behind all its data, and leaves nothing.
+//! However a connection ends, its end is told once, behind all its data, and leaves nothing.
 #![cfg(target_os = "linux")]
 
 mod alone;
@@ -285,7 +285,7 @@ fn rounds(endings: &[Ending], connections: usize) {
         let start = Instant::now();
         let ((_, first), (back, second)) = (round(), round());
         println!(
-            "row 16, {transport}: {} connections in {:?}, given back in {back:?}, memory {first} \
+            "measured: {transport}: {} connections in {:?}, given back in {back:?}, memory {first} \
              and then {second}",
             2 * waves * WAVE,
             start.elapsed(),
@@ -296,15 +296,15 @@ fn rounds(endings: &[Ending], connections: usize) {
 }
 
 #[test]
-fn row_16_every_end_is_told_once_behind_all_data_and_leaves_nothing() {
-    alone("row_16_every_end_is_told_once_behind_all_data_and_leaves_nothing", || {
+fn every_end_is_told_once_behind_all_data_and_leaves_nothing() {
+    alone("every_end_is_told_once_behind_all_data_and_leaves_nothing", || {
         rounds(&ENDINGS, CONNECTIONS);
     });
 }
 
 #[test]
-fn row_16_ten_thousand_resets_at_any_byte_leave_nothing() {
-    alone("row_16_ten_thousand_resets_at_any_byte_leave_nothing", || {
+fn ten_thousand_resets_at_any_byte_leave_nothing() {
+    alone("ten_thousand_resets_at_any_byte_leave_nothing", || {
         rounds(&[Ending::ResetInsideAMessage], CONNECTIONS / 2);
     });
 }
@@ -325,7 +325,7 @@ fn kill(server: &Server, side: &str) -> bool {
 }
 
 #[test]
-fn row_16_an_end_that_the_system_makes_is_told_once() {
+fn an_end_that_the_system_makes_is_told_once() {
     for transport in STREAMS {
         for side in ["sport", "dport"] {
             let server = Server::start(transport);

@@ -1,4 +1,4 @@
-//! Row 28: a server that is out of descriptors serves everybody in the end, and does not spin.
+//! A server that is out of descriptors serves everybody in the end, and does not spin.
 #![cfg(target_os = "linux")]
 
 mod alone;
@@ -16,7 +16,7 @@ use polywire::network::Transport;
 use support::{DEADLINE, Node, peers};
 
 const CLIENTS: usize = 60;
-const TEST: &str = "row_28_a_server_out_of_descriptors_serves_everybody_in_the_end";
+const TEST: &str = "a_server_out_of_descriptors_serves_everybody_in_the_end";
 
 /// The server: tells its address, and at the end of its input how it went.
 fn serve() {
@@ -111,7 +111,7 @@ fn answered(clients: &mut Vec<TcpStream>) -> Vec<TcpStream> {
 }
 
 #[test]
-fn row_28_a_server_out_of_descriptors_serves_everybody_in_the_end() {
+fn a_server_out_of_descriptors_serves_everybody_in_the_end() {
     if alone::is_alone() {
         return serve();
     }

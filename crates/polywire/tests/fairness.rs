@@ -93,19 +93,19 @@ impl Drop for Answering {
     }
 }
 
-fn assert_prompt(row: &str, times: &[[Duration; 2]]) {
+fn assert_prompt(what: &str, times: &[[Duration; 2]]) {
     let [p99, with_waiting] = [0, 1].map(|which| {
         let mut times: Vec<_> = times.iter().map(|both| both[which]).collect();
         times.sort_unstable();
         times[times.len() * 99 / 100]
     });
     let count = times.len();
-    println!("{row}: p99 {p99:?}, {with_waiting:?} with waits for a CPU, of {count} answers");
-    assert!(p99 < SLACK * P99, "{row}: {p99:?}");
+    println!("{what}: p99 {p99:?}, {with_waiting:?} with waits for a CPU, of {count} answers");
+    assert!(p99 < SLACK * P99, "{what}: {p99:?}");
 }
 
 #[test]
-fn row_26_a_flood_of_signals_with_priority_does_not_hold_messages_up() {
+fn a_flood_of_signals_with_priority_does_not_hold_messages_up() {
     const SIGNALS: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
     /// So many that the slowest of a hundred is not the slowest of all.
     const ANSWERS: usize = 300;
@@ -123,7 +123,7 @@ fn row_26_a_flood_of_signals_with_priority_does_not_hold_messages_up() {
         }
         over.store(true, Ordering::Relaxed);
     });
-    assert_prompt("row 26", &times);
+    assert_prompt("a flood of signals", &times);
 }
 
 /// Sends signals as fast as it can, some tens of thousands before those that have come.
@@ -162,12 +162,12 @@ fn answers_beside_a_flood(flooding: Transport, pinging: Transport) -> Vec<[Durat
 
 common::over_transports! {
     [tcp framed_tcp udp ws]
-    fn row_27_a_peer_that_floods_keeps_no_other_waiting(transport) {
+    fn a_peer_that_floods_keeps_no_other_waiting(transport) {
         let _turn = take_turns();
         // Datagrams share a queue of the system's, in which a flood leaves no room for others'.
         let is_stream = transport.is_connection_oriented();
         let pinging = if is_stream { transport } else { Transport::FramedTcp };
         let times = answers_beside_a_flood(transport, pinging);
-        assert_prompt(&format!("row 27, {transport}"), &times);
+        assert_prompt(&format!("a flood over {transport}"), &times);
     }
 }

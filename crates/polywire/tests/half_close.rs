@@ -1,4 +1,4 @@
-//! Row 18: a peer that has said all it has to say and ends its side hears every answer before the
+//! A peer that has said all it has to say and ends its side hears every answer before the
 //! end of the other.
 
 mod common;
@@ -48,7 +48,7 @@ fn heard_until_the_end(node: &Node) -> usize {
 
 over_transports! {
     [tcp framed_tcp ws]
-    fn row_18_a_peer_that_ends_its_side_hears_every_answer(transport) {
+    fn a_peer_that_ends_its_side_hears_every_answer(transport) {
         let node = Node::echo();
         let (_, addr) = node.listen(transport);
         let messages = messages();

@@ -1,4 +1,4 @@
-//! Row 15: peers that are cut off without a word end at the limit, and those that come back before
+//! Peers that are cut off without a word end at the limit, and those that come back before
 //! it lose nothing.
 //!
 //! The link is cut by a filter on the peer's socket that drops whatever comes: its system
@@ -188,7 +188,7 @@ fn partition(watch: Watch, transport: Transport) {
         })
         .collect();
     let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
-    println!("row 15, {transport}: limit {:?}, ended {first:?} to {last:?}", watch.limit());
+    println!("measured: {transport}: limit {:?}, ended {first:?} to {last:?}", watch.limit());
     assert!(*first + EARLY >= watch.limit() && *last <= watch.limit() + LATE, "{times:?}");
 }
 
@@ -202,16 +202,16 @@ fn partition_each(watch: Watch, transports: &[Transport]) {
 }
 
 #[test]
-fn row_15_peers_cut_off_end_at_the_idle_time() {
+fn peers_cut_off_end_at_the_idle_time() {
     partition_each(Watch::Idle, &STREAMS);
 }
 
 #[test]
-fn row_15_peers_cut_off_end_without_answers_to_pings() {
+fn peers_cut_off_end_without_answers_to_pings() {
     partition_each(Watch::Heartbeat, &[Transport::Ws]);
 }
 
 #[test]
-fn row_15_peers_cut_off_end_by_keepalive() {
+fn peers_cut_off_end_by_keepalive() {
     partition_each(Watch::Keepalive, &STREAMS);
 }

@@ -1,4 +1,4 @@
-//! Row 25: connections that are idle, deadlines that are far and timers that wait cost nothing.
+//! Connections that are idle, deadlines that are far and timers that wait cost nothing.
 #![cfg(target_os = "linux")]
 
 mod alone;
@@ -69,8 +69,8 @@ impl Drop for Idle {
 }
 
 #[test]
-fn row_25_idle_connections_and_far_deadlines_cost_nothing() {
-    alone("row_25_idle_connections_and_far_deadlines_cost_nothing", || {
+fn idle_connections_and_far_deadlines_cost_nothing() {
+    alone("idle_connections_and_far_deadlines_cost_nothing", || {
         let with_deadlines = DEADLINES.min((max_descriptors() - 2 * CONNECTIONS) / 2 - 100);
         let idle_time = Limits::default().with_idle_timeout(FAR);
         let nodes = [
@@ -90,7 +90,7 @@ fn row_25_idle_connections_and_far_deadlines_cost_nothing() {
         for ((what, node), (wakes_before, ran_before)) in nodes.iter().zip(before) {
             let (wakes, ran) = node.activity();
             let (wakes, ran) = (wakes - wakes_before, ran - ran_before);
-            println!("row 25: {what}: {wakes} wake-ups, {ran:?} of the CPU within {IDLE:?}");
+            println!("measured: {what}: {wakes} wake-ups, {ran:?} of the CPU within {IDLE:?}");
             assert!(wakes <= start.elapsed().as_secs(), "{what}: it woke {wakes} times");
             assert!(ran < TICK, "{what}: it ran for {ran:?}");
         }

@@ -195,7 +195,7 @@ fn set_timers(handler: &NodeHandler<u32>, due: Instant, first: u32, count: u32) 
 }
 
 #[test]
-fn row_26_a_hundred_thousand_timers_of_one_instant_fire_once_and_cancelled_ones_never() {
+fn a_hundred_thousand_timers_of_one_instant_fire_once_and_cancelled_ones_never() {
     let _alone = alone();
     const EACH: u32 = 50_000;
     let (handler, _task, fired) = clockwork();

@@ -182,7 +182,7 @@ fn for_messages(transport: Transport, max_message_size: usize) -> Box<dyn Listen
 }
 
 #[test]
-fn row_1_a_length_above_the_maximum_ends_the_connection_at_once_with_its_reason() {
+fn a_length_above_the_maximum_ends_the_connection_at_once_with_its_reason() {
     for transport in MESSAGE_STREAMS {
         let node = Node::new();
         let (_, addr) = node.listen(&*for_messages(transport, MAX_MESSAGE));
@@ -215,8 +215,8 @@ fn row_1_a_length_above_the_maximum_ends_the_connection_at_once_with_its_reason(
 }
 
 #[test]
-fn row_2_nothing_is_set_aside_for_what_was_announced() {
-    alone("row_2_nothing_is_set_aside_for_what_was_announced", || {
+fn nothing_is_set_aside_for_what_was_announced() {
+    alone("nothing_is_set_aside_for_what_was_announced", || {
         const PEERS: usize = 500;
         for transport in MESSAGE_STREAMS {
             let node = Node::echo();
@@ -307,16 +307,16 @@ fn cost(transport: Transport, node: &Counting, (first, cheap, last): (&[u8], &[u
 }
 
 #[test]
-fn row_6_a_million_empty_messages_cost_little() {
-    alone("row_6_a_million_empty_messages_cost_little", || {
+fn a_million_empty_messages_cost_little() {
+    alone("a_million_empty_messages_cost_little", || {
         let node = Counting::listen(FramedTcp);
         cost(Transport::FramedTcp, &node, (b"", &[0], &[1, 1]));
     });
 }
 
 #[test]
-fn row_6_a_million_pings_cost_little() {
-    alone("row_6_a_million_pings_cost_little", || {
+fn a_million_pings_cost_little() {
+    alone("a_million_pings_cost_little", || {
         let node = Counting::listen(WsListenConfig::default());
         let (ping, message) = (peers::ws_frame(0x89, b""), peers::ws_frame(peers::BINARY, b"x"));
         cost(Transport::Ws, &node, (b"", &ping, &message));
@@ -324,8 +324,8 @@ fn row_6_a_million_pings_cost_little() {
 }
 
 #[test]
-fn row_6_a_million_fragments_cost_little() {
-    alone("row_6_a_million_fragments_cost_little", || {
+fn a_million_fragments_cost_little() {
+    alone("a_million_fragments_cost_little", || {
         let node = Counting::listen(WsListenConfig::default().with_max_fragments(usize::MAX));
         for payload in [&b""[..], b"x"] {
             let [first, cheap, last] =
@@ -350,7 +350,7 @@ fn row_6_a_million_fragments_cost_little() {
 }
 
 #[test]
-fn row_7_endless_fragments_are_cut_by_their_number_and_by_their_bytes() {
+fn endless_fragments_are_cut_by_their_number_and_by_their_bytes() {
     let node = Node::new();
     // The peers go on writing, whatever they are told: no use in waiting for their end.
     let limits = Limits::default().with_linger(Duration::from_millis(100));
@@ -379,7 +379,7 @@ fn row_7_endless_fragments_are_cut_by_their_number_and_by_their_bytes() {
 }
 
 #[test]
-fn row_6_pings_of_a_peer_that_never_reads_cost_no_memory() {
+fn pings_of_a_peer_that_never_reads_cost_no_memory() {
     let node = Node::echo();
     let tcp = TcpListenConfig::default().with_send_buffer_size(16 << 10);
     let (_, addr) = node.listen(WsListenConfig::default().with_tcp(tcp));

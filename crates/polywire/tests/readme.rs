@@ -1,6 +1,7 @@
-//! The adapter that the README shows keeps its limits.
+//! The adapter that the guide shows keeps its limits.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use polywire::network;
 
@@ -26,9 +27,36 @@ fn encoded(message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_readme_shows_the_adapter_that_is_tested_here() {
+fn the_guide_shows_the_adapter_that_is_tested_here() {
     let tested = concat!("```rust\n", include_str!("readme/lines.rs"), "```\n");
-    assert!(include_str!("../README.md").contains(tested));
+    assert!(include_str!("../docs/guide/writing_an_adapter.md").contains(tested));
+}
+
+/// What one byte and then 256 KiB without an end cost: times that the protocol looks, and how long in all.
+fn cost_of_a_line_without_end() -> (usize, Duration) {
+    let mut input = vec![b'x'];
+    let (mut protocol, mut looks, mut spent) = (Lines, 0, Duration::ZERO);
+    for read in [1, 64 << 10, 64 << 10, 64 << 10, 64 << 10] {
+        input.resize(if read == 1 { 1 } else { input.len() + read }, b'x');
+        looks += 1;
+        let begun = Instant::now();
+        let decoded = protocol.decode(&mut input, &mut Context::new(&mut Vec::new()));
+        spent += begun.elapsed();
+        if decoded.is_err() {
+            break; // It ends the connection.
+        }
+    }
+    (looks, spent)
+}
+
+#[test]
+fn a_line_that_never_ends_costs_less_than_a_millisecond() {
+    let costs: Vec<_> = (0..20).map(|_| cost_of_a_line_without_end()).collect();
+    assert!(costs.iter().all(|(looks, _)| *looks == 2), "{costs:?}");
+    // The least, for the machine may do something else meanwhile.
+    let least = costs.iter().map(|(_, spent)| *spent).min().unwrap();
+    println!("one byte and 256 KiB without a newline: {least:?}");
+    assert!(least < Duration::from_millis(1), "{least:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Row 23: a node with a thousand connections under full traffic ends at once, however it is ended,
+//! A node with a thousand connections under full traffic ends at once, however it is ended,
 //! and leaves nothing behind.
 #![cfg(target_os = "linux")]
 
@@ -244,7 +244,7 @@ impl Baseline {
         // Before any other thread was there.
         let (descriptors, threads) = (descriptors(), threads());
         let plain = median((0..RUNS).map(|_| end_plain_sockets()).collect());
-        println!("row 23: {PEERS} plain sockets: ended in {plain:?}");
+        println!("measured: {PEERS} plain sockets: ended in {plain:?}");
         Self { descriptors, threads, plain }
     }
 
@@ -265,18 +265,18 @@ fn ends_at_once(way: &str, (baseline, grace): (&Baseline, Duration), end: impl F
             took
         })
         .collect();
-    println!("row 23: {PEERS} connections, {way}: ended in {times:?}");
+    println!("measured: {PEERS} connections, {way}: ended in {times:?}");
     let took = median(times);
     let allowed = grace + (SLACK * AT_ONCE).max(PEER_CLOSE_WAIT + 2 * baseline.plain);
     assert!(took < allowed, "{way}: {took:?}");
 }
 
 #[test]
-fn row_23_a_node_under_full_traffic_ends_at_once_and_leaves_nothing() {
+fn a_node_under_full_traffic_ends_at_once_and_leaves_nothing() {
     if cfg!(polywire_sanitized) {
         return; // It is about time.
     }
-    alone("row_23_a_node_under_full_traffic_ends_at_once_and_leaves_nothing", || {
+    alone("a_node_under_full_traffic_ends_at_once_and_leaves_nothing", || {
         let baseline = Baseline::take();
         for transport in STREAMS {
             let stopped = || Busy::start(transport).end(stop_once);

@@ -76,7 +76,7 @@ fn worst_echo(mut peer: TcpStream, over: &mpsc::Receiver<()>) -> Duration {
 }
 
 #[test]
-fn row_13_silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
+fn silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
     const EACH: usize = 200;
     let node = Node::echo();
     let limits = Limits::default().with_handshake_timeout(SECOND);
@@ -115,7 +115,7 @@ fn row_13_silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
 /// Those that wait are looked at by nobody until the time of the first is over.
 #[cfg(target_os = "linux")]
 #[test]
-fn row_13_handshakes_that_wait_cost_nothing() {
+fn handshakes_that_wait_cost_nothing() {
     const COUNT: usize = 400;
     const LIMIT: Duration = Duration::from_secs(3);
     let (tell, thread) = mpsc::channel();
@@ -132,7 +132,7 @@ fn row_13_handshakes_that_wait_cost_nothing() {
     // Not as long as it has to be on a machine that held this thread up.
     thread::sleep((LIMIT - SHORT).saturating_sub(start.elapsed()));
     let share = (alone::ran(&thread) - ran) as f64 / quiet.elapsed().as_nanos() as f64;
-    println!("row 13: {COUNT} handshakes that wait take {:.3} % of a CPU", share * 100.0);
+    println!("measured: {COUNT} handshakes that wait take {:.3} % of a CPU", share * 100.0);
     assert!(share < 0.01, "{:.1} % of a CPU", share * 100.0);
     assert_eq!(node.network().stats().refused, 0, "their time is not over");
 
@@ -193,7 +193,7 @@ fn a_message_that_goes_on_slowly_arrives_where_it_may() {
 }
 
 #[test]
-fn row_15_a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
+fn a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
     for transport in STREAMS {
         let node = Node::echo();
         let limits = Limits::default().with_idle_timeout(2 * SHORT);
@@ -259,7 +259,7 @@ fn answer_pings(peer: &mut TcpStream, count: usize) {
 }
 
 #[test]
-fn row_15_answers_to_pings_keep_a_silent_peer_and_it_ends_without_them() {
+fn answers_to_pings_keep_a_silent_peer_and_it_ends_without_them() {
     let node = Node::new();
     let limits = Limits::default().with_heartbeat(SHORT / 2).with_idle_timeout(3 * SHORT);
     let (endpoint, mut peer) = accepted(&node, Transport::Ws, limits);
@@ -302,7 +302,7 @@ fn failures(node: &Node, count: usize, reason: &CloseReason) -> Vec<Endpoint> {
 }
 
 #[test]
-fn row_17_a_thousand_connects_end_once_each_whether_refused_or_not_answered() {
+fn a_thousand_connects_end_once_each_whether_refused_or_not_answered() {
     const COUNT: usize = 1000;
     let (_socket, refusing) = peers::refusing();
     let black_hole = Unanswering::new();

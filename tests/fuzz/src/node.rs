@@ -1,4 +1,5 @@
-//! A node on scripted streams, and what must hold of it whatever the script does.
+//! A node on scripted streams, and what must hold of it whatever the script does: contracts E1 to E5 and
+//! E7 of `docs/contracts.md`.
 
 mod connection;
 

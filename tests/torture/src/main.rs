@@ -3,7 +3,7 @@
 //! Fault clients, which misbehave in every way the transports offer, by scripts drawn from a seed, go at
 //! an echo server in a process of its own, while healthy ones ping it and check their contracts
 //! and their latency. At the end the server must be as it was before: connections, bytes,
-//! descriptors, memory. `cargo xtask torture` runs it.
+//! descriptors, memory. `cargo xtask torture` runs it. `docs/contracts.md` says what E1 to E10 are.
 
 mod faults;
 mod healthy;

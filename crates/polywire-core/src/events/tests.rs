@@ -108,7 +108,7 @@ fn a_flood_from_many_threads_loses_nothing_and_keeps_the_order_of_each() {
 }
 
 #[test]
-fn row_26_each_timer_fires_once_or_is_cancelled_whatever_the_threads_do() {
+fn each_timer_fires_once_or_is_cancelled_whatever_the_threads_do() {
     struct Counted<'a>(&'a AtomicUsize);
     impl Drop for Counted<'_> {
         fn drop(&mut self) {
@@ -196,7 +196,7 @@ fn a_loop_is_woken_for_all_but_timers_behind_the_earliest() {
 }
 
 #[test]
-fn row_26_a_hundred_thousand_timers_of_exactly_one_instant_fire_in_order_and_not_before() {
+fn a_hundred_thousand_timers_of_exactly_one_instant_fire_in_order_and_not_before() {
     const TIMERS: u32 = 100_000;
     let clock = Clock::manual();
     let (sender, mut receiver) = build(None, clock.clone());

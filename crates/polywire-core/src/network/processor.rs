@@ -41,6 +41,17 @@ impl NetworkProcessor {
     ///
     /// Returns at once, without events, if the network can't be polled any more;
     /// [`NetworkController::failure`](crate::network::NetworkController::failure) tells why.
+    ///
+    /// ```
+    /// use polywire_core::network;
+    /// use std::time::Duration;
+    ///
+    /// let (_network, mut processor) = network::split();
+    /// for _frame in 0..3 {
+    ///     processor.process_poll_event(Some(Duration::ZERO), |event| println!("{event:?}"));
+    ///     // Draw the frame here.
+    /// }
+    /// ```
     pub fn process_poll_event(
         &mut self,
         timeout: Option<Duration>,
@@ -77,6 +88,16 @@ impl NetworkProcessor {
     }
 
     /// Runs `event_callback` with each event until none came for `timeout`.
+    ///
+    /// ```
+    /// use polywire_core::network;
+    /// use std::time::Duration;
+    ///
+    /// let (_network, mut processor) = network::split();
+    /// let mut events = 0;
+    /// processor.process_poll_events_until_timeout(Duration::from_millis(5), |_| events += 1);
+    /// assert_eq!(events, 0); // Nobody connected.
+    /// ```
     pub fn process_poll_events_until_timeout(
         &mut self,
         timeout: Duration,

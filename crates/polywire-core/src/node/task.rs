@@ -51,8 +51,17 @@ impl NodeTask {
         self
     }
 
-    /// Waits until the node has ended; at once if it was waited for before, or inside the node's own
-    /// callback.
+    /// Waits until the node has ended. Returns at once if it was waited for before, and inside the node's
+    /// own callback.
+    ///
+    /// ```
+    /// use polywire_core::node;
+    ///
+    /// let (handler, listener) = node::split::<()>();
+    /// let mut task = listener.for_each_async(|_| {});
+    /// handler.stop();
+    /// task.wait();
+    /// ```
     ///
     /// # Panics
     ///

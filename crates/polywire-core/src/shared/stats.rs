@@ -3,9 +3,10 @@
 use crate::close_reason::CloseReason;
 use crate::counter::{Counter, SharedCounter};
 
-/// A snapshot of a node's counters; all but [`endpoints`](Self::endpoints),
-/// [`queued_bytes`](Self::queued_bytes) and [`half_received_bytes`](Self::half_received_bytes) only
-/// ever grow.
+/// A snapshot of a node's counters, from [`stats`](crate::network::NetworkController::stats).
+///
+/// [`endpoints`](Self::endpoints), [`queued_bytes`](Self::queued_bytes) and
+/// [`half_received_bytes`](Self::half_received_bytes) are of this moment; all others only ever grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -25,8 +26,8 @@ pub struct Stats {
     pub half_received_bytes: usize,
     /// Connections that a listener took and whose handshake then failed.
     pub refused: u64,
-    /// Connections closed as they came, because the listener, their address or the node had as many
-    /// as it may.
+    /// Connections rejected at accept because a limit of the listener, of their address or of the node
+    /// was reached.
     pub turned_away: u64,
     /// Times a listener had to wait because the system was out of descriptors or memory.
     pub accept_exhausted: u64,

@@ -19,8 +19,8 @@ pub fn alone(test: &str, body: impl FnOnce()) {
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     // A name that no test has is no failure to the other process.
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
-    // What it measured for a row of figures.
-    text.lines().filter(|line| line.starts_with("row ")).for_each(|line| println!("{line}"));
+    // What it measured.
+    text.lines().filter(|line| line.starts_with("measured: ")).for_each(|line| println!("{line}"));
 }
 
 /// Whether this is the process of its own.

@@ -126,7 +126,7 @@ fn assert_not_doubled(measure: impl Fn() -> [Duration; 2]) {
 
 over_transports! {
     [tcp framed_tcp ws]
-    fn row_14_a_peer_that_never_reads_does_not_double_the_echo_times_of_others(transport) {
+    fn a_peer_that_never_reads_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
         on_one_cpu(|| assert_not_doubled(|| {
             let (node, quiet) = (echo_beside(MESSAGE / 8), echo_beside(0));
@@ -140,7 +140,7 @@ over_transports! {
     }
 
     [tcp framed_tcp ws]
-    fn row_14_nor_does_one_that_another_thread_waits_for(transport) {
+    fn a_peer_that_another_thread_waits_for_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
         let measure = |when_full| {
             let (node, quiet) = (echo_beside(0), echo_beside(0));
@@ -165,7 +165,7 @@ over_transports! {
     }
 
     [tcp framed_tcp ws]
-    fn row_14_echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
+    fn echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
         let _turn = take_turns();
         let (node, quiet) = (Node::echo(), Node::echo());
         let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
@@ -178,7 +178,7 @@ over_transports! {
     }
 
     [tcp framed_tcp ws]
-    fn row_14_echoes_stay_prompt_beside_peers_that_are_stuck_and_these_cost_nothing(transport) {
+    fn echoes_stay_prompt_beside_peers_that_are_stuck_and_these_cost_nothing(transport) {
         let _turn = take_turns();
         let (tell, told) = mpsc::channel();
         let mut tell = Some(tell);

@@ -1,4 +1,4 @@
-//! Row 20: datagrams over a link that loses, doubles and reorders them.
+//! Datagrams over a link that loses, doubles and reorders them.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
@@ -175,7 +175,7 @@ fn datagrams_over_a_bad_link(length: Length, count: u32, on_their_way: i32) {
 }
 
 #[test]
-fn row_20_datagrams_over_a_bad_link_arrive_whole_as_often_as_it_lets_them() {
+fn datagrams_over_a_bad_link_arrive_whole_as_often_as_it_lets_them() {
     const COUNT: u32 = if cfg!(debug_assertions) { 1_000 } else { 5_000 };
     in_time(|| {
         datagrams_over_a_bad_link(Length::Short, COUNT, 32);

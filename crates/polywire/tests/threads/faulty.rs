@@ -1,4 +1,4 @@
-//! Row 20: the same over a system that transfers less than was asked for and interrupts, and over
+//! Letters over a system that transfers less than was asked for and interrupts, and over
 //! a link that loses packets.
 
 use std::fs;
@@ -56,11 +56,11 @@ fn tell(said: &str) {
 }
 
 #[test]
-fn row_20_the_same_with_short_transfers_and_interruptions() {
+fn letters_survive_short_transfers_and_interruptions() {
     if alone::is_alone() {
         return exchange_all();
     }
-    let test = "faulty::row_20_the_same_with_short_transfers_and_interruptions";
+    let test = "faulty::letters_survive_short_transfers_and_interruptions";
     let Some(library) = Library::compile("transfers") else { return };
     let said = library.run(test);
     tell(&said);
@@ -74,7 +74,7 @@ fn row_20_the_same_with_short_transfers_and_interruptions() {
 }
 
 #[test]
-fn row_20_the_same_over_a_link_that_loses_packets() {
+fn letters_survive_a_link_that_loses_packets() {
     if alone::is_alone() {
         for transport in STREAMS {
             exchange(transport, (Box::new(transport), Box::new(transport)), SHORT);
@@ -82,7 +82,7 @@ fn row_20_the_same_over_a_link_that_loses_packets() {
         assert!(sent_again() > 0, "packets were lost");
         return;
     }
-    let test = "faulty::row_20_the_same_over_a_link_that_loses_packets";
+    let test = "faulty::letters_survive_a_link_that_loses_packets";
     let lossy = "-A INPUT -i lo -m statistic --mode random --probability 0.01 -j DROP";
     if let Some(said) = namespace::run(test, lossy) {
         tell(&said);

@@ -1,4 +1,4 @@
-//! Row 19: the letters of many threads over each stream transport.
+//! The letters of many threads over each stream transport.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,14 +43,14 @@ pub(crate) fn exchange(
 
 over_transports! {
     [tcp framed_tcp ws]
-    fn row_19_short_messages_of_sixteen_threads_arrive_in_order_whole_and_once(transport) {
+    fn short_messages_of_sixteen_threads_arrive_in_order_whole_and_once(transport) {
         const COUNT: u32 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
         let plain: (Box<dyn Listen>, Box<dyn Connect>) = (Box::new(transport), Box::new(transport));
         exchange(transport, plain, (Length::Short, 16, COUNT));
     }
 
     [tcp framed_tcp ws]
-    fn row_19_long_messages_of_eight_threads_arrive_in_order_whole_and_once(transport) {
+    fn long_messages_of_eight_threads_arrive_in_order_whole_and_once(transport) {
         const COUNT: u32 = if cfg!(debug_assertions) { 300 } else { 2_000 };
         let plain: (Box<dyn Listen>, Box<dyn Connect>) = (Box::new(transport), Box::new(transport));
         exchange(transport, plain, (Length::Long, 8, COUNT));

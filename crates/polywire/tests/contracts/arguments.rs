@@ -1,5 +1,7 @@
 //! No argument of the caller panics, spins or blocks: what is bad comes back as an error or a
 //! status.
+//!
+//! This is E10 of `docs/contracts.md`.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};

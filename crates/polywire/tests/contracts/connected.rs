@@ -1,4 +1,6 @@
 //! Every successful `connect` yields exactly one `Connected(endpoint, ok)`.
+//!
+//! This is E1 of `docs/contracts.md`.
 
 use std::io;
 use std::net::SocketAddr;

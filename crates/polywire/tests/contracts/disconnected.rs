@@ -1,5 +1,7 @@
 //! After `Connected(_, true)` or `Accepted` comes exactly one `Disconnected`, unless the program
 //! removed the endpoint: then none.
+//!
+//! This is E3 of `docs/contracts.md`.
 
 use std::sync::Barrier;
 use std::thread;

@@ -1,4 +1,6 @@
 //! `stop` ends the loop after the event in hand, under any load; then sockets close.
+//!
+//! This is E8 of `docs/contracts.md`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;

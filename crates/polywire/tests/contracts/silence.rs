@@ -1,5 +1,7 @@
 //! No `Message` after `Disconnected`, and none after `remove` returned, not even from bytes
 //! already read.
+//!
+//! This is E4 of `docs/contracts.md`.
 
 use std::collections::HashSet;
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! `Accepted(endpoint, listener)` comes once, after the handshake, before any message of that
 //! endpoint.
+//!
+//! This is E2 of `docs/contracts.md`.
 
 use std::collections::HashSet;
 use std::io::Write;

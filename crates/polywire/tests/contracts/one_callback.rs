@@ -1,4 +1,6 @@
 //! The callback is never entered twice at a time and never re-entered.
+//!
+//! This is E6 of `docs/contracts.md`.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};

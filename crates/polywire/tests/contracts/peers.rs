@@ -1,4 +1,6 @@
 //! No input from a peer panics, spins or blocks the loop.
+//!
+//! This is E10 of `docs/contracts.md`.
 
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};

@@ -1,5 +1,7 @@
 //! Messages of one sending thread to one endpoint arrive in order, whole, once; frames of
 //! different threads never interleave.
+//!
+//! This is E5 of `docs/contracts.md`.
 
 use std::ops::Range;
 use std::thread;

@@ -1,0 +1,58 @@
+//! Guides: one page for each thing that a program comes to need.
+//!
+//! | page | read it |
+//! |---|---|
+//! | [configuring] | to change a limit, or an option of a transport |
+//! | [back-pressure](back_pressure) | before sending much, or to peers that may be slow |
+//! | [close reasons](close_reasons) | to know why a connection ended, and what to do then |
+//! | [other ways to run it](ways_to_run) | for a thread, a queue, a game loop, connections that come back |
+//! | [writing an adapter](writing_an_adapter) | where a transport is missing |
+//! | [running in production](production) | before strangers connect: limits, logs, numbers |
+//! | [coming from message-io](from_message_io) | with a program that runs on message-io |
+
+// The pages define their links at their end, for those who read them as files. Of two definitions the first one
+// counts, so those given here lead to the item instead, and rustdoc checks them.
+
+#[doc = "[`Limits`]: crate::Limits"]
+#[doc = "[`NodeLimits`]: crate::NodeLimits"]
+#[doc = "[`TcpConnectConfig`]: crate::adapters::tcp::TcpConnectConfig"]
+#[doc = "[`TcpListenConfig`]: crate::adapters::tcp::TcpListenConfig"]
+#[doc = "[`FramedTcpConnectConfig`]: crate::adapters::framed_tcp::FramedTcpConnectConfig"]
+#[doc = "[`FramedTcpListenConfig`]: crate::adapters::framed_tcp::FramedTcpListenConfig"]
+#[doc = "[`UdpConnectConfig`]: crate::adapters::udp::UdpConnectConfig"]
+#[doc = "[`UdpListenConfig`]: crate::adapters::udp::UdpListenConfig"]
+#[doc = "[`WsConnectConfig`]: crate::adapters::ws::WsConnectConfig"]
+#[doc = "[`WsListenConfig`]: crate::adapters::ws::WsListenConfig"]
+#[doc = "[running in production]: crate::guide::production"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/configuring.md")]
+pub mod configuring {}
+
+#[doc = "[close reasons]: crate::guide::close_reasons"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/back_pressure.md")]
+pub mod back_pressure {}
+
+#[doc = "[back-pressure]: crate::guide::back_pressure"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/close_reasons.md")]
+pub mod close_reasons {}
+
+#[doc = include_str!("../docs/guide/ways_to_run.md")]
+pub mod ways_to_run {}
+
+#[doc = "[`adapter`]: crate::adapter"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/writing_an_adapter.md")]
+pub mod writing_an_adapter {}
+
+#[doc = "[back-pressure]: crate::guide::back_pressure"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/production.md")]
+pub mod production {}
+
+#[doc = "[configuring]: crate::guide::configuring"]
+#[doc = "[writing an adapter]: crate::guide::writing_an_adapter"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/from_message_io.md")]
+pub mod from_message_io {}
