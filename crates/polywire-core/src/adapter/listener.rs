@@ -113,7 +113,7 @@ pub trait Local: Send {
         let _ = io;
     }
 
-    /// Ends the listener politely, in steps, as [`Remote::close`](crate::adapter::Remote::close): it was
+    /// Closes the listener gracefully, in steps, as [`Remote::close`](crate::adapter::Remote::close): it was
     /// removed or the node stops, and its [`closer`](Self::closer) was called. Default: done at once.
     fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         let _ = (io, reason);

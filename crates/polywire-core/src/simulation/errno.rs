@@ -152,11 +152,11 @@ fn assert_ended_well(closer: Closer, server: &Host, client: &Host) {
     for track in told.endpoints.values() {
         assert_eq!(track.state, TrackState::Ended);
         let reason = told.reason(track.endpoint);
-        let polite = matches!(
+        let is_graceful = matches!(
             reason,
             Some(CloseReason::PeerClosed | CloseReason::PeerClosedWith { code: 1000 | 1001, .. })
         );
-        assert!(polite, "{reason:?}");
+        assert!(is_graceful, "{reason:?}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! `Sent` means: it reaches the peer, or the program is told by `Disconnected`. `remove` and `stop`
-//! first drain what was accepted, and say goodbye in the way of the protocol.
+//! first drain what was accepted, and close in the way of the protocol.
 //!
 //! This is E7 of `docs/contracts.md`.
 

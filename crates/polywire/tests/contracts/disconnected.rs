@@ -24,9 +24,9 @@ fn reason(node: &Watched, endpoint: Endpoint) -> CloseReason {
 }
 
 fn assert_is_closed_by_peer(reason: &CloseReason) {
-    let polite =
+    let is_graceful =
         matches!(reason, CloseReason::PeerClosed | CloseReason::PeerClosedWith { code: 1000, .. });
-    assert!(polite, "{reason:?}");
+    assert!(is_graceful, "{reason:?}");
 }
 
 fn assert_nothing_else(node: Watched) {

@@ -309,7 +309,7 @@ fn sessions_on_one_socket_are_endpoints_each_on_both_sides() {
     assert_eq!(client.message(), (endpoints[0], b"still there".to_vec()));
     server.message();
 
-    // One says goodbye, the others fall silent, each for itself.
+    // One closes, the others fall silent, each for itself.
     client.network().remove(endpoints[1].resource_id());
     assert_eq!(server.disconnected(accepted[1]), CloseReason::PeerClosed);
     for _ in 0..CLIENTS - 1 {

@@ -80,7 +80,7 @@ fn a_panic_in_the_callback_of_for_each_async_comes_out_of_wait() {
 }
 
 #[test]
-fn a_panic_at_a_signal_lets_go_a_thread_that_waits_to_send() {
+fn a_panic_at_a_signal_releases_a_thread_that_waits_to_send() {
     let (handler, listener) = node::split::<()>();
     let (_, addr) = handler.network().listen(Transport::FramedTcp, ANY_PORT).unwrap();
     let _peer = peers::open(Transport::FramedTcp, addr);
@@ -105,7 +105,7 @@ fn a_panic_at_a_signal_lets_go_a_thread_that_waits_to_send() {
 }
 
 #[test]
-fn a_panic_at_a_signal_lets_go_a_thread_that_waits_to_connect() {
+fn a_panic_at_a_signal_releases_a_thread_that_waits_to_connect() {
     let unanswering = Unanswering::new();
     let (handler, listener) = node::split::<()>();
     let mut task = listener.for_each_async(|_| panic_quietly());

@@ -47,7 +47,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             let is_drained = self.outbox.is_drained() && !wants_write(self);
             match is_drained.then(|| self.socket().and_then(Stream::shutdown_write)) {
                 Some(Ok(())) => self.transient_mut().phase = Phase::ShutDown,
-                // A layer has its own last words to write.
+                // A layer has a close frame of its own to write.
                 Some(Err(_)) if !wants_write(self) => return Closing::Done,
                 _ => {
                     // A peer that only reads once it is read would wait for ever otherwise.
