@@ -9,7 +9,6 @@ use crate::adapter::Registration;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::notifier::Notifications;
-use crate::send_hint::current_hint;
 use crate::stream::Frame;
 use crate::waker::LoopWaker;
 
@@ -19,17 +18,6 @@ struct Bare;
 impl Encoder for Bare {
     fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
         frame.put_message(message.bytes);
-    }
-}
-
-impl<S: Stream, E: Encoder> Outbox<S, E> {
-    fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
-        self.send(Message::binary(message), current_hint(), wait)
-    }
-
-    /// As one of several, behind which the caller flushes.
-    fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
-        self.send(Message::binary(message), SendHint::CallerFlushes, wait)
     }
 }
 

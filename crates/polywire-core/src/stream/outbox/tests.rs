@@ -30,12 +30,12 @@ impl Encoder for OneByte {
 }
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
-    fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
+    pub(super) fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
         self.send(Message::binary(message), current_hint(), wait)
     }
 
     /// As one of several, behind which the caller flushes.
-    fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
+    pub(super) fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
         self.send(Message::binary(message), SendHint::CallerFlushes, wait)
     }
 }
