@@ -38,8 +38,8 @@ pub struct WsConnectConfig {
     /// Bytes the head of the peer's HTTP answer may have at most. Default: 16 KiB.
     pub max_handshake_size: usize,
     /// Whether messages that are valid UTF-8 are sent as text frames, which browsers hand out as
-    /// strings; all others are sent as binary frames. Default: no, all are binary. Messages of both
-    /// kinds are received in any case.
+    /// strings, until the peer has sent a message; from then on `send` answers in the kind of its last one,
+    /// and `send_as` chooses. Default: no, they are binary. Messages of both kinds are received in any case.
     pub text: bool,
     /// Headers added to the request, as name and value. Default: none. Those that the handshake
     /// itself is made of are refused by `connect`.

@@ -34,8 +34,8 @@ pub struct WsListenConfig {
     /// Bytes the head of the peer's HTTP request may have at most. Default: 16 KiB.
     pub max_handshake_size: usize,
     /// Whether messages that are valid UTF-8 are sent as text frames, which browsers hand out as
-    /// strings; all others are sent as binary frames. Default: no, all are binary. Messages of both
-    /// kinds are received in any case.
+    /// strings, until the peer has sent a message; from then on `send` answers in the kind of its last one,
+    /// and `send_as` chooses. Default: no, they are binary. Messages of both kinds are received in any case.
     pub text: bool,
     /// Subprotocols spoken here, the preferred one first (RFC 6455 section 1.9). Default: none. The
     /// first one that a client asks for is chosen; a client that asks for others is accepted
