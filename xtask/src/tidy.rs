@@ -1,6 +1,7 @@
 //! The rules of the house that no compiler knows.
 
 mod arrows;
+mod links;
 mod modules;
 mod sources;
 mod uses;
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result {
     faults.extend(sources::faults()?);
     faults.extend(modules::faults()?);
     faults.extend(missing_documents());
+    faults.extend(links::faults()?);
     faults.extend(bench::readme::fault()?);
     if faults.is_empty() {
         println!("tidy: {} crates keep the rules", published.len() + unpublished.len());
