@@ -522,7 +522,7 @@ impl NetworkController {
         send: impl FnOnce(&Entry) -> Option<SendStatus>,
     ) -> SendStatus {
         let send = |entry: &Entry| {
-            if self.shared.registry.takes(entry, endpoint) { send(entry) } else { None }
+            if self.shared.registry.takes(entry, &endpoint) { send(entry) } else { None }
         };
         let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
         if status == Some(SendStatus::Sent) {

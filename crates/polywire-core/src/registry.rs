@@ -116,9 +116,9 @@ impl Entry {
     }
 
     /// Whether messages for `endpoint` may be sent by it, at the address that it was made with.
-    #[inline(never)] // Before a system call, where it costs little; what calls it is inlined.
-    fn takes(&self, endpoint: Endpoint) -> bool {
-        !self.is_over() && (self.id.is_local() || self.profile.is_of(&endpoint))
+    #[inline(always)]
+    fn takes(&self, endpoint: &Endpoint) -> bool {
+        !self.is_over() && (self.id.is_local() || self.profile.is_of(endpoint))
     }
 
     #[inline]
@@ -320,13 +320,13 @@ impl Registry {
     }
 
     /// Whether messages for `endpoint` may be sent by this entry.
-    #[inline]
-    pub(crate) fn takes(&self, entry: &Entry, endpoint: Endpoint) -> bool {
+    #[inline(always)]
+    pub(crate) fn takes(&self, entry: &Entry, endpoint: &Endpoint) -> bool {
         entry.takes(endpoint) || self.takes_elsewhere(entry, endpoint)
     }
 
     #[cold]
-    fn takes_elsewhere(&self, entry: &Entry, endpoint: Endpoint) -> bool {
+    fn takes_elsewhere(&self, entry: &Entry, endpoint: &Endpoint) -> bool {
         !entry.is_over() && entry.is_elsewhere() && self.other_addr(entry) == endpoint.addr()
     }
 

@@ -285,19 +285,18 @@ impl Sender for SharedSocket {
     /// Sends one datagram, with a status as told in the crate's docs.
     fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
         let Outgoing { endpoint, message: Message { bytes: message, .. }, hint, .. } = outgoing;
-        let to = endpoint.addr();
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return SendStatus::ResourceNotFound };
         let sent = match &self.bound {
             _ if !self.outbox.leaves_alone(message.len(), hint) => None,
             Bound::Peer(_) => calls::send(socket, message).ok(),
-            Bound::OneAddr => calls::send_to(socket, message, to).ok(),
+            Bound::OneAddr => calls::send_to(socket, message, endpoint.addr()).ok(),
             Bound::AllAddrs(_) => None,
         };
         if sent.is_some() {
             SendStatus::Sent
         } else {
-            self.send_or_keep(socket, (to, message), hint)
+            self.send_or_keep(socket, (endpoint.addr(), message), hint)
         }
     }
 

@@ -42,7 +42,7 @@ impl NetworkController {
     ) -> SentMany {
         let registry = &self.shared.registry;
         let send = |entry: &Entry| {
-            let sender = entry.sender.as_deref().filter(|_| registry.takes(entry, endpoint))?;
+            let sender = entry.sender.as_deref().filter(|_| registry.takes(entry, &endpoint))?;
             let is_left_to_loop = is_left_to_loop(self.shared.notifications.runs_here());
             let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
             let hint = match is_left_to_loop {

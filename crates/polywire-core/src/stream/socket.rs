@@ -100,12 +100,13 @@ pub trait Stream: Send + Sync + 'static {
         false
     }
 
-    /// Whether a read of `len` bytes that had room for `room` has drained the stream until its next
-    /// readiness. Default: as [`SHORT_READ_DRAINS`](Self::SHORT_READ_DRAINS) says. A layer answers no
-    /// while it holds bytes that were not read yet.
+    /// Where [`SHORT_READ_DRAINS`](Self::SHORT_READ_DRAINS) is false: whether a read of `len` bytes that had room
+    /// for `room` has drained the stream until its next readiness, for a layer over a stream that says so. It
+    /// answers no while it holds bytes that were not read yet. Default: no, which is always safe.
     #[inline(always)]
     fn drained_by(&self, len: usize, room: usize) -> bool {
-        Self::SHORT_READ_DRAINS && len < room
+        let _ = (len, room);
+        false
     }
 
     /// What is known of the stream as a value of that type, for

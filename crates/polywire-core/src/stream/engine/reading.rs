@@ -76,18 +76,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 }
             }
             let room = io.budget.clamp(1, io.buffer.len());
-            let read = |socket: &S| {
-                let len = read_some(socket, &mut io.buffer[..room])?;
-                Ok((len, socket.drained_by(len, room)))
-            };
-            let (len, drained) = match self.socket().and_then(read) {
-                Ok((0, _)) => return Err(self.end_of_stream()),
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Stop::Needs(0));
-                }
-                Err(error) => return Err(CloseReason::from(&error)),
-            };
+            let len =
+                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
+                    Ok(0) => return Err(self.end_of_stream()),
+                    Ok(len) => len,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Stop::Needs(0));
+                    }
+                    Err(error) => return Err(CloseReason::from(&error)),
+                };
+            let drained = self.is_drained_by(len, room);
             io.budget = io.budget.saturating_sub(len);
             let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
             let drained = drained && !io.readiness.ended;
@@ -98,6 +96,15 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if io.budget == 0 || round.items_left == 0 {
                 return Ok(Stop::Sink);
             }
+        }
+    }
+
+    /// Whether a read of `len` bytes with room for `room` has drained the stream.
+    #[inline(always)]
+    fn is_drained_by(&self, len: usize, room: usize) -> bool {
+        match S::SHORT_READ_DRAINS {
+            true => len < room,
+            false => self.socket().is_ok_and(|socket| socket.drained_by(len, room)),
         }
     }
 
@@ -124,7 +131,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let room = unread.len();
         let (len, drained) = match read_some(socket, unread) {
             Ok(0) => return Err(self.end_of_stream()),
-            Ok(len) => (len, socket.drained_by(len, room) && !io.readiness.ended),
+            Ok(len) => (len, S::SHORT_READ_DRAINS && len < room && !io.readiness.ended),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Some(Long::Stops(Stop::Needs(0))));
             }
