@@ -16,6 +16,7 @@
 //! Nothing here may block, on any thread, and nothing may panic for what a peer sent.
 
 mod accept_error;
+mod adopted;
 mod broadcast;
 mod connection;
 mod driver;
@@ -31,6 +32,7 @@ use crate::address::RemoteAddr;
 pub use crate::send_hint::SendHint;
 pub use crate::writer::Writer;
 pub use accept_error::AcceptError;
+pub use adopted::Adopted;
 pub use broadcast::Broadcast;
 pub(crate) use connection::{Attempt, Reconnect};
 pub use connection::{Connection, Remote, Sink};

@@ -1,5 +1,6 @@
 //! Opening connections.
 
+use std::any::TypeId;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,6 +8,7 @@ use mio::net::TcpStream;
 use polywire_core::adapter::Connection;
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
+use socket2::SockRef;
 
 use crate::connect_config::TcpConnectConfig;
 use crate::socket::{TcpSocket, is_in_progress};
@@ -41,6 +43,9 @@ pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
     layer: L,
     protocol: P,
 ) -> io::Result<Connection> {
+    if let Some(adopted) = &config.adopted {
+        return adopt(config, adopted.take()?, addr, layer, protocol);
+    }
     let mut addrs = candidates(config, addr)?.into_iter();
     let (stream, peer) = begin_first(config, &mut addrs)?;
     // Some systems know the address of this side only once it is connected.
@@ -52,6 +57,27 @@ pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
     let mut begin_next = move |peer| layer.connect(TcpSocket::new(begin(&config, peer)?), &addr);
     let engine = Engine::connecting(stream, protocol, limits)
         .with_fallback(move || addrs.next().map(&mut begin_next));
+    Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
+}
+
+/// A connection of a stream that somebody else has opened.
+fn adopt<L: Layer<TcpSocket>, P: Protocol>(
+    config: &TcpConnectConfig,
+    stream: std::net::TcpStream,
+    addr: &RemoteAddr,
+    layer: L,
+    protocol: P,
+) -> io::Result<Connection> {
+    let is_layered = TypeId::of::<L>() != TypeId::of::<NoLayer>();
+    if is_layered && !config.received.is_empty() {
+        let text = "what was read of a stream can't be given to the protocol above a layer";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    config.socket.apply(&SockRef::from(&stream))?;
+    let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
+    let stream = layer.connect(TcpSocket::from_std(stream)?, addr)?;
+    let engine =
+        Engine::connecting(stream, protocol, config.limits.clone()).with_received(&config.received);
     Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
 }
 
@@ -115,7 +141,6 @@ mod tests {
 
     use mio::{Events, Interest, Poll, Token};
     use polywire_core::stream::{Establishing, Stream};
-    use socket2::SockRef;
 
     use super::*;
 

@@ -1,8 +1,9 @@
 //! How connections are opened.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use polywire_core::Limits;
+use polywire_core::adapter::Adopted;
 
 use crate::socket_config::{TcpSocketConfig, socket_setters};
 
@@ -24,6 +25,8 @@ pub struct TcpConnectConfig {
     pub source_address: Option<SocketAddr>,
     /// Bounds of the connection.
     pub limits: Limits,
+    pub(crate) adopted: Option<Adopted<TcpStream>>,
+    pub(crate) received: Vec<u8>,
 }
 
 impl TcpConnectConfig {
@@ -40,6 +43,24 @@ impl TcpConnectConfig {
     #[must_use]
     pub fn with_source_address(mut self, source_address: SocketAddr) -> Self {
         self.source_address = Some(source_address);
+        self
+    }
+
+    /// Takes over `stream`, which is connected already, rather than to open one: the next `connect` by this
+    /// configuration, or by a clone, has it, and others fail with `AddrInUse`. The address given to
+    /// `connect` is what the transport makes of it (a WebSocket's path), and not connected to; the options of
+    /// [`Self::socket`] are set.
+    #[must_use]
+    pub fn with_stream(mut self, stream: TcpStream) -> Self {
+        self.adopted = Some(Adopted::new(stream));
+        self
+    }
+
+    /// What was read of [that stream](Self::with_stream) before, by somebody who knew where it ends: the
+    /// protocol gets it first. Not for a stream under a [layer](polywire_core::stream::Layer).
+    #[must_use]
+    pub fn with_received(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.received = bytes.into();
         self
     }
 

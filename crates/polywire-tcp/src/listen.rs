@@ -44,7 +44,10 @@ pub fn listen_over<L: Layer<TcpSocket>, P: Protocol>(
     layer: L,
     protocol: impl Fn(&Accepted) -> P + Send + 'static,
 ) -> io::Result<Listener> {
-    let listener = bind_first(config, &addr.resolve()?)?;
+    let listener = match &config.adopted {
+        Some(adopted) => into_mio(adopted.take()?)?,
+        None => bind_first(config, &addr.resolve()?)?,
+    };
     let addr = listener.local_addr()?;
     let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
     let acceptor = Acceptor {
@@ -56,6 +59,11 @@ pub fn listen_over<L: Layer<TcpSocket>, P: Protocol>(
         protocol,
     };
     Ok(Listener::new(acceptor, RemoteAddr::Socket(addr)))
+}
+
+fn into_mio(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(listener))
 }
 
 fn bind_first(config: &TcpListenConfig, addrs: &[SocketAddr]) -> io::Result<TcpListener> {

@@ -1,6 +1,9 @@
 //! How listeners are opened, and what the connections they accept are like.
 
+use std::net::TcpListener;
+
 use polywire_core::Limits;
+use polywire_core::adapter::Adopted;
 
 use crate::socket_config::{TcpSocketConfig, socket_setters};
 
@@ -33,6 +36,7 @@ pub struct TcpListenConfig {
     pub backlog: u32,
     /// Bounds of each accepted connection.
     pub limits: Limits,
+    pub(crate) adopted: Option<Adopted<TcpListener>>,
 }
 
 impl Default for TcpListenConfig {
@@ -44,6 +48,7 @@ impl Default for TcpListenConfig {
             only_v6: None,
             backlog: 1024,
             limits: Limits::default(),
+            adopted: None,
         }
     }
 }
@@ -57,6 +62,15 @@ impl TcpListenConfig {
     }
 
     socket_setters!(socket);
+
+    /// Takes over `listener`, which listens already, rather than to open one: the next `listen` by this
+    /// configuration, or by a clone, has it, and others fail with `AddrInUse`. The address given to
+    /// `listen` is not looked at; of the options, those of accepted connections are set.
+    #[must_use]
+    pub fn with_listener(mut self, listener: TcpListener) -> Self {
+        self.adopted = Some(Adopted::new(listener));
+        self
+    }
 
     /// Sets [`Self::reuse_address`].
     #[must_use]

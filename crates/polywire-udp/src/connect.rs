@@ -1,16 +1,16 @@
 //! Connecting to a peer, a group or a broadcast address.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
 
 use mio::net::UdpSocket;
 use polywire_core::Limits;
-use polywire_core::adapter::{Connect, Connection};
+use polywire_core::adapter::{Adopted, Connect, Connection};
 use polywire_core::address::RemoteAddr;
 
 use crate::connection::UdpConnection;
 use crate::multicast::MulticastInterface;
-use crate::options::{Options, into_mio};
+use crate::options::{Options, into_mio, prepare_adopted};
 use crate::{TAG, explain, first_success};
 
 /// Connects by UDP: a socket tied to one peer, to a group (RFC 1112) or to a broadcast address
@@ -73,6 +73,7 @@ pub struct UdpConnectConfig {
     /// Bounds of the connection; of them, `read_budget` matters here. What waits to leave with
     /// others is bounded by 256 KiB whatever they say.
     pub limits: Limits,
+    pub(crate) adopted: Option<Adopted<StdUdpSocket>>,
 }
 
 impl UdpConnectConfig {
@@ -153,8 +154,22 @@ impl UdpConnectConfig {
         self
     }
 
+    /// Takes over `socket`, bound or connected, rather than to open one, and connects it to the peer: the next
+    /// `connect` by this configuration, or by a clone, has it, and others fail with `AddrInUse`. Of the
+    /// options none is set.
+    #[must_use]
+    pub fn with_socket(mut self, socket: StdUdpSocket) -> Self {
+        self.adopted = Some(Adopted::new(socket));
+        self
+    }
+
     /// A socket connected to `peer`.
     fn open(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
+        if let Some(adopted) = &self.adopted {
+            let socket = adopted.take()?;
+            socket.connect(peer)?;
+            return prepare_adopted(socket);
+        }
         let source = self.source_for(peer)?;
         let options = self.options(peer);
         let socket = options.open(peer)?;

@@ -1,15 +1,15 @@
 //! Listening on an address, or to a group.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 
 use mio::net::UdpSocket;
-use polywire_core::adapter::{Listen, Listener};
+use polywire_core::adapter::{Adopted, Listen, Listener};
 use polywire_core::address::RemoteAddr;
 
 use crate::listener::UdpListener;
 use crate::multicast::{self, MulticastInterface};
-use crate::options::{Options, into_mio};
+use crate::options::{Options, into_mio, prepare_adopted};
 use crate::{TAG, broadcast, first_success};
 
 /// Listens by UDP: a socket that hears everybody, and answers each by its address.
@@ -76,6 +76,7 @@ pub struct UdpListenConfig {
     /// Whether an answer longer than its way carries is refused rather than cut into fragments, as
     /// [`UdpConnectConfig::dont_fragment`](crate::UdpConnectConfig::dont_fragment). Default: no.
     pub dont_fragment: bool,
+    pub(crate) adopted: Option<Adopted<StdUdpSocket>>,
 }
 
 impl UdpListenConfig {
@@ -139,6 +140,15 @@ impl UdpListenConfig {
     #[must_use]
     pub fn with_dont_fragment(mut self) -> Self {
         self.dont_fragment = true;
+        self
+    }
+
+    /// Takes over `socket`, which is bound, rather than to open one: the next `listen` by this configuration,
+    /// or by a clone, has it, and others fail with `AddrInUse`. The address given to `listen` is not looked
+    /// at, and of the options none is set.
+    #[must_use]
+    pub fn with_socket(mut self, socket: StdUdpSocket) -> Self {
+        self.adopted = Some(Adopted::new(socket));
         self
     }
 
@@ -209,6 +219,11 @@ impl Listen for UdpListenConfig {
     }
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        if let Some(adopted) = &self.adopted {
+            let socket = prepare_adopted(adopted.take()?)?;
+            let addr = RemoteAddr::Socket(socket.local_addr()?);
+            return Ok(Listener::new(UdpListener::new(socket, Vec::new()), addr));
+        }
         let Opened { socket, broadcast_sockets, addr } =
             first_success(addr, |addr| self.open(addr))?;
         let local = UdpListener::new(socket, broadcast_sockets);

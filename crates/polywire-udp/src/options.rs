@@ -12,6 +12,14 @@ use crate::multicast::{MulticastInterface, send_through};
 /// The largest size that setsockopt(2) can take; a larger one would wrap around.
 const MAX_BUFFER_BYTES: usize = i32::MAX as usize;
 
+/// A socket that somebody else has opened, ready for this crate.
+pub(crate) fn prepare_adopted(socket: UdpSocket) -> io::Result<mio::net::UdpSocket> {
+    socket.set_nonblocking(true)?;
+    let socket = Socket::from(socket);
+    batching::prepare(&socket, false)?;
+    Ok(into_mio(socket))
+}
+
 /// The options both configurations share.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Options {

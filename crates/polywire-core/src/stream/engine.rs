@@ -79,6 +79,15 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self
     }
 
+    /// What was read of the stream by somebody else: the protocol gets it before all that is read here.
+    #[must_use]
+    pub fn with_received(mut self, bytes: &[u8]) -> Self {
+        if !bytes.is_empty() {
+            self.transient_mut().inbox.put(bytes, 0);
+        }
+        self
+    }
+
     fn establish(&mut self, io: &Io<'_>) -> Result<Establishing, CloseReason> {
         let so_far = match self.phase() {
             Phase::Connecting => Establishing::Connecting,
