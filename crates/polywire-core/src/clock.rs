@@ -23,7 +23,7 @@ impl ManualTime {
 
 impl Clock {
     /// A clock that only [`advance`](Self::advance) moves.
-    #[cfg(feature = "simulation")]
+    #[allow(dead_code, reason = "made by the simulation and by tests")]
     pub(crate) fn manual() -> Self {
         // One start for the whole process, so that the same seed sees the same differences.
         static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
@@ -50,7 +50,6 @@ impl Clock {
     }
 
     /// Moves a manual clock forward; nothing for the system's.
-    #[cfg(feature = "simulation")]
     pub(crate) fn advance(&self, by: Duration) {
         if let Some(manual) = &self.0 {
             manual.advance(by);

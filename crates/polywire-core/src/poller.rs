@@ -1,7 +1,4 @@
-//! The seam between the loop and the world: readiness, wake-up and time.
-//!
-//! The loop waits in a [`Poller`], mio's in production. A seeded fake can stand in for it and so
-//! drive the real loop, engine and adapters with readiness and time of its own.
+//! Where the loop waits for readiness and for being woken: in a [`Poller`], mio's in production.
 
 // The sanitizers know what libc does, and not what the system does.
 #[cfg_attr(
@@ -123,11 +120,11 @@ impl Poller for MioPoller {
     }
 }
 
-/// The poller of a loop: mio's, or one that a simulation put in its place.
+/// The poller of a loop: mio's, or one that a test put in its place.
 pub(crate) enum AnyPoller {
     Mio(MioPoller),
-    #[cfg(feature = "simulation")]
-    Simulated(Box<dyn Poller>),
+    #[allow(dead_code, reason = "made by the simulation and by models")]
+    Other(Box<dyn Poller>),
 }
 
 impl Poller for AnyPoller {
@@ -139,16 +136,14 @@ impl Poller for AnyPoller {
     ) -> io::Result<()> {
         match self {
             Self::Mio(poller) => poller.poll(ready, timeout),
-            #[cfg(feature = "simulation")]
-            Self::Simulated(poller) => poller.poll(ready, timeout),
+            Self::Other(poller) => poller.poll(ready, timeout),
         }
     }
 
     fn registry(&self) -> Option<&mio::Registry> {
         match self {
             Self::Mio(poller) => poller.registry(),
-            #[cfg(feature = "simulation")]
-            Self::Simulated(poller) => poller.registry(),
+            Self::Other(poller) => poller.registry(),
         }
     }
 }

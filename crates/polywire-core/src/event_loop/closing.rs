@@ -148,8 +148,8 @@ impl EventLoop {
             if self.turn_unheard(&|| Wait::Until(next_look)).is_err() {
                 break;
             }
-            #[cfg(feature = "simulation")]
-            self.shared.clock.advance(PEER_CLOSE_WAIT / 50); // Nobody else moves it meanwhile.
+            // A manual one, which nobody else moves now.
+            self.shared.clock.advance(PEER_CLOSE_WAIT / 50);
             // What another thread was opening when the node was stopped may come late.
             self.stop_all();
         }

@@ -70,7 +70,7 @@ impl World {
         };
         let poller = SimPoller { world: self.clone(), node };
         let (controller, processor) = split_on(
-            AnyPoller::Simulated(Box::new(poller)),
+            AnyPoller::Other(Box::new(poller)),
             LoopWaker::new(None),
             self.clock.clone(),
         );
