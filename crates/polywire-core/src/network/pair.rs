@@ -1,52 +1,27 @@
-//! Two networks of a simulated world with a connection between them, for models.
+//! Two networks on fake sockets with a connection between them, for models.
+
+mod adapter;
+mod bytes;
+mod system;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::close_reason::CloseReason;
+use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::limits::Limits;
-use crate::message::Message;
 use crate::net_event::NetEvent;
-use crate::network::{NetworkController, NetworkProcessor};
-use crate::simulation::{Faults, SimNode, World};
-use crate::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
+use crate::network::{NetworkController, NetworkProcessor, split_on};
+use crate::poller::AnyPoller;
+use crate::waker::LoopWaker;
 
-/// Every byte is a message.
-#[derive(Clone, Copy)]
-struct Bytes;
-
-impl Protocol for Bytes {
-    type Encoder = Self;
-
-    fn encoder(&self) -> Self {
-        Self
-    }
-
-    fn open(&mut self, _: &mut Context<'_>) -> bool {
-        true
-    }
-
-    fn decode<'a>(
-        &'a mut self,
-        input: &'a mut [u8],
-        _: &mut Context<'_>,
-    ) -> Result<Decoded<'a>, CloseReason> {
-        Ok(Decoded { consumed: 1, item: Item::Message(Message::binary(&input[..1])) })
-    }
-}
-
-impl Encoder for Bytes {
-    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
-        frame.put_message(message.bytes);
-    }
-}
+use adapter::Node;
+use system::{FakePoller, System};
 
 /// One of the two.
 pub(super) struct Side {
     pub(super) network: NetworkController,
     pub(super) processor: NetworkProcessor,
-    pub(super) node: SimNode,
+    pub(super) node: Node,
     /// The other.
     pub(super) peer: Endpoint,
 }
@@ -74,11 +49,16 @@ impl Side {
 
 /// The side that connected, and the one that accepted. `idle` runs whenever a loop waits.
 pub(super) fn connected(idle: fn()) -> (Side, Side) {
-    let world = World::new(0, Faults::default());
-    world.while_waiting(Some(Box::new(idle)));
-    let (server, mut accepting, server_node) = world.network();
-    let (client, mut connecting, client_node) = world.network();
-    server.listen(server_node.listen_by(|| Bytes, Limits::default()), ADDR).unwrap();
+    let (system, clock) = (System::default(), Clock::manual());
+    let network = |number| {
+        let (system, clock) = (system.clone(), clock.clone());
+        let poller = FakePoller { system, node: number, clock: clock.clone(), idle };
+        split_on(AnyPoller::Other(Box::new(poller)), LoopWaker::new(None), clock)
+    };
+    let node = |number| Node { system: system.clone(), number };
+    let ((server, mut accepting), server_node) = (network(0), node(0));
+    let ((client, mut connecting), client_node) = (network(1), node(1));
+    server.listen(server_node.clone(), ADDR).unwrap();
     let (to_server, _) = connect(&client, &client_node).unwrap();
     let (mut to_client, mut ready) = (None, false);
     while to_client.is_none() || !ready {
@@ -100,7 +80,7 @@ const ADDR: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 1);
 /// Connects once more to the side that accepts.
 pub(super) fn connect(
     network: &NetworkController,
-    node: &SimNode,
+    node: &Node,
 ) -> std::io::Result<(Endpoint, std::net::SocketAddr)> {
-    network.connect(node.connect_by(|| Bytes, Limits::default()), ADDR)
+    network.connect(node.clone(), ADDR)
 }

@@ -69,11 +69,8 @@ impl World {
             state.nodes - 1
         };
         let poller = SimPoller { world: self.clone(), node };
-        let (controller, processor) = split_on(
-            AnyPoller::Other(Box::new(poller)),
-            LoopWaker::new(None),
-            self.clock.clone(),
-        );
+        let (controller, processor) =
+            split_on(AnyPoller::Other(Box::new(poller)), LoopWaker::new(None), self.clock.clone());
         (controller, processor, SimNode { world: self.clone(), node })
     }
 
