@@ -23,7 +23,7 @@ impl ManualTime {
 
 impl Clock {
     /// A clock that only [`advance`](Self::advance) moves.
-    #[allow(dead_code, reason = "made by the simulation and by tests")]
+    #[allow(dead_code, reason = "made by the seam and by tests")]
     pub(crate) fn manual() -> Self {
         // One start for the whole process, so that the same seed sees the same differences.
         static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();

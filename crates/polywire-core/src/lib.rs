@@ -41,6 +41,9 @@ mod poller;
 mod readiness;
 pub mod reconnect;
 mod registry;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod seam;
 mod send_hint;
 mod send_status;
 mod shared;

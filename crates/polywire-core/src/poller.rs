@@ -123,7 +123,7 @@ impl Poller for MioPoller {
 /// The poller of a loop: mio's, or one that a test put in its place.
 pub(crate) enum AnyPoller {
     Mio(MioPoller),
-    #[allow(dead_code, reason = "made by the simulation and by models")]
+    #[allow(dead_code, reason = "made by the seam and by models")]
     Other(Box<dyn Poller>),
 }
 

@@ -19,11 +19,4 @@ impl Readiness {
     pub const WRITABLE: Self = Self { readable: false, writable: true, ended: false };
     /// Ready for both.
     pub const BOTH: Self = Self { readable: true, writable: true, ended: false };
-
-    #[cfg(any(test, feature = "simulation"))]
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.readable |= other.readable;
-        self.writable |= other.writable;
-        self.ended |= other.ended;
-    }
 }

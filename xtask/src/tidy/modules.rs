@@ -38,6 +38,7 @@ const FLOORS: &[&[&str]] = &[
     &["event_loop"],
     &["network"],
     &["node"],
+    &["seam"],
     &["simulation"],
 ];
 

@@ -12,7 +12,6 @@ use crate::adapter::{
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::limits::Limits;
-use crate::poller::token_of;
 use crate::simulation::state::Port;
 use crate::simulation::{Call, SimNode, SimStream, World};
 use crate::stream::{Engine, Protocol, Stream};
@@ -152,7 +151,7 @@ impl<P: Protocol, F: Fn() -> P + Send> Local for SimListener<F> {
         let mut state = self.world().lock();
         state.calls.make(Call::Register)?;
         if let Some(port) = state.listeners.get_mut(&self.number) {
-            port.token = Some(token_of(io.registration.resource_id()));
+            port.token = Some(io.registration.resource_id().raw());
         }
         Ok(())
     }

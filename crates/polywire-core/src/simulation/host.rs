@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::net_event::NetEvent;
 use crate::network::{NetworkController, NetworkProcessor};
 use crate::reconnect::Backoff;
+use crate::seam;
 use crate::send_status::SendStatus;
 use crate::simulation::records::{Received, record};
 use crate::simulation::{SimNode, Wire, World};
@@ -249,7 +250,7 @@ impl Host {
 
     /// Ends the node. The others go on as the world has it.
     pub(super) fn stop(&mut self) {
-        self.network.shared.stop();
+        seam::stop(&self.network);
         self.processor = None;
         self.stopped = true;
         let stats = self.network.stats();
@@ -260,12 +261,12 @@ impl Host {
 
     /// Bytes that count against the node's ceiling.
     pub(super) fn held(&self) -> usize {
-        self.network.shared.notifications.budget().held()
+        seam::held(&self.network)
     }
 
     /// From inside the callback: no event follows.
     pub(super) fn stop_inside(&mut self) {
-        self.network.shared.stop();
+        seam::stop(&self.network);
         self.stopped = true;
     }
 

@@ -24,6 +24,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    /// Adds to what its poller has not been told.
+    pub(super) fn tell(&mut self, readiness: Readiness) {
+        self.edge.readable |= readiness.readable;
+        self.edge.writable |= readiness.writable;
+        self.edge.ended |= readiness.ended;
+    }
+
     pub(super) fn is_quiet(&self) -> bool {
         let nobody_looks = self.closed || self.token.is_none();
         nobody_looks || (self.edge == Readiness::default() && self.inbound.is_empty())

@@ -196,7 +196,7 @@ impl State {
     fn owe(&mut self, index: usize, readiness: Readiness) {
         let socket = &mut self.sockets[index];
         let ended = readiness.readable && socket.inbound_ended;
-        socket.edge.merge(Readiness { ended, ..readiness });
+        socket.tell(Readiness { ended, ..readiness });
     }
 
     fn reset(&mut self, index: usize) {
@@ -239,7 +239,7 @@ impl State {
         io::Read::read_exact(&mut socket.inbound, &mut buffer[..len])?;
         let (peer, left) = (socket.peer, socket.inbound.len());
         if left + len == PIPE_BYTES {
-            self.sockets[peer].edge.merge(Readiness::WRITABLE);
+            self.sockets[peer].tell(Readiness::WRITABLE);
         }
         if short_read_drains && len < available {
             // As if the rest had arrived just after the read.
@@ -268,10 +268,10 @@ impl State {
             peer.inbound.extend(taken);
             left -= taken.len();
         }
-        peer.edge.merge(Readiness::READABLE);
+        peer.tell(Readiness::READABLE);
         if len < wanted && peer.inbound.len() < PIPE_BYTES {
             // Not full, only unwilling: the writer is told to go on.
-            self.sockets[index].edge.merge(Readiness::WRITABLE);
+            self.sockets[index].tell(Readiness::WRITABLE);
         }
         Ok(len)
     }
@@ -280,7 +280,7 @@ impl State {
         let peer = self.sockets[index].peer;
         let peer = &mut self.sockets[peer];
         peer.inbound_ended = true;
-        peer.edge.merge(Readiness { ended: true, ..Readiness::READABLE });
+        peer.tell(Readiness { ended: true, ..Readiness::READABLE });
     }
 
     pub(super) fn close(&mut self, index: usize) {
@@ -289,7 +289,7 @@ impl State {
         }
         self.end_writing(index);
         let peer = self.sockets[index].peer;
-        self.sockets[peer].edge.merge(Readiness { ended: true, ..Readiness::BOTH });
+        self.sockets[peer].tell(Readiness { ended: true, ..Readiness::BOTH });
         let socket = &mut self.sockets[index];
         socket.closed = true;
         socket.inbound.clear();

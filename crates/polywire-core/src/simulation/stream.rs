@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice};
 
 use crate::adapter::Registration;
-use crate::poller::token_of;
 use crate::simulation::calls::Call;
 use crate::simulation::world::World;
 use crate::stream::{Establishing, Stream};
@@ -22,7 +21,7 @@ impl<const SHORT_READ_DRAINS: bool> Stream for SimStream<SHORT_READ_DRAINS> {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let mut state = self.world.lock();
         state.calls.make(Call::Register)?;
-        state.sockets[self.index].token = Some(token_of(registration.id));
+        state.sockets[self.index].token = Some(registration.resource_id().raw());
         Ok(())
     }
 

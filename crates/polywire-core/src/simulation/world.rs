@@ -2,21 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Clock;
 use crate::endpoint::ResourceId;
-use crate::network::{NetworkController, NetworkProcessor, split_on};
-use crate::node::{self, NodeHandler, NodeListener};
-use crate::poller::{AnyPoller, Poller, token_of};
+use crate::network::{NetworkController, NetworkProcessor};
+use crate::node::{NodeHandler, NodeListener};
 use crate::readiness::Readiness;
+use crate::seam::{self, FakePoller, ManualClock};
 use crate::simulation::calls::Call;
 use crate::simulation::faults::Faults;
 use crate::simulation::socket::Socket;
 use crate::simulation::state::State;
-use crate::sync::{Mutex, MutexGuard};
-use crate::waker::LoopWaker;
 
 /// A world of nodes on fake sockets and time. Clones are the same world.
 #[derive(Clone)]
@@ -24,7 +21,7 @@ pub struct World {
     state: Arc<Mutex<State>>,
     /// Runs while a loop waits.
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
-    pub(super) clock: Clock,
+    pub(super) clock: ManualClock,
 }
 
 type Meanwhile = Box<dyn FnMut() + Send>;
@@ -35,7 +32,7 @@ impl World {
         Self {
             state: Arc::new(Mutex::new(State::new(seed, faults))),
             meanwhile: Arc::default(),
-            clock: Clock::manual(),
+            clock: ManualClock::default(),
         }
     }
 
@@ -69,15 +66,14 @@ impl World {
             state.nodes - 1
         };
         let poller = SimPoller { world: self.clone(), node };
-        let (controller, processor) =
-            split_on(AnyPoller::Other(Box::new(poller)), LoopWaker::new(None), self.clock.clone());
+        let (controller, processor) = seam::network(poller, &self.clock);
         (controller, processor, SimNode { world: self.clone(), node })
     }
 
     /// A node in this world, with signals.
     pub fn node<S: Send>(&self) -> (NodeHandler<S>, NodeListener<S>, SimNode) {
         let (controller, processor, adapters) = self.network();
-        let (handler, listener) = node::on_network((controller, processor));
+        let (handler, listener) = seam::node((controller, processor));
         (handler, listener, adapters)
     }
 
@@ -160,8 +156,7 @@ impl SimNode {
     /// there.
     pub(super) fn peer_of(&self, id: ResourceId) -> Option<(usize, ResourceId)> {
         let state = self.world.lock();
-        let is_it =
-            |socket: &&Socket| socket.node == self.node && socket.token == Some(token_of(id));
+        let is_it = |socket: &&Socket| socket.node == self.node && socket.token == Some(id.raw());
         let peer = state.sockets.iter().rev().find(is_it)?.peer;
         let peer = state.sockets.get(peer)?;
         Some((peer.node, ResourceId::from(peer.token?)))
@@ -174,7 +169,7 @@ struct SimPoller {
     node: usize,
 }
 
-impl Poller for SimPoller {
+impl FakePoller for SimPoller {
     fn poll(
         &mut self,
         ready: &mut Vec<(usize, Readiness)>,
@@ -191,10 +186,6 @@ impl Poller for SimPoller {
             self.look(ready);
         }
         Ok(())
-    }
-
-    fn registry(&self) -> Option<&mio::Registry> {
-        None
     }
 }
 
