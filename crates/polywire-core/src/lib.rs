@@ -47,9 +47,6 @@ pub mod seam;
 mod send_hint;
 mod send_status;
 mod shared;
-#[cfg(feature = "simulation")]
-#[cfg_attr(docsrs, doc(cfg(feature = "simulation")))]
-pub mod simulation;
 pub mod stream;
 mod sync;
 pub mod util;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use polywire_core::network::{NetEvent, SendStatus};
 use polywire_core::node::NodeEvent;
-use polywire_core::simulation::{Faults, World};
 use polywire_core::{CloseReason, Limits};
 use polywire_framed_tcp::Framed;
+use polywire_testkit::{Faults, World};
 
 const ADDR: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 3042);
 /// Polls in a row that fail for lack of memory until the node gives up.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use polywire_core::network::{NetworkController, NetworkProcessor, StoredNetEvent};
-use polywire_core::simulation::{Faults, SimNode, World};
 use polywire_core::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
 use polywire_core::{CloseReason, Endpoint, Limits, Message, ResourceId};
 use polywire_framed_tcp::Framed;
+use polywire_testkit::{Faults, SimNode, World};
 
 #[path = "simulated_time/protocol_deadlines.rs"]
 mod protocol_deadlines;

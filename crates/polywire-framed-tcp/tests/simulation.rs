@@ -6,11 +6,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor, StoredNetEvent};
-use polywire_core::simulation::{
-    Faults, SimNode, Wire, World, for_each_seed, random_world, removal_world,
-};
 use polywire_core::{CloseReason, Endpoint, Limits};
 use polywire_framed_tcp::Framed;
+use polywire_testkit::{Faults, SimNode, Wire, World, for_each_seed, random_world, removal_world};
 
 const PORT: u16 = 3042;
 

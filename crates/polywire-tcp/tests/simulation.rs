@@ -1,8 +1,8 @@
 //! Byte streams in simulated worlds: the real loop, engine and protocol on fake sockets, fake
 //! readiness and fake time. A failure prints its seed and how to repeat it.
 
-use polywire_core::simulation::{Wire, every_errno, for_each_seed, random_world, removal_world};
 use polywire_tcp::Raw;
+use polywire_testkit::{Wire, every_errno, for_each_seed, random_world, removal_world};
 
 fn wire() -> Wire {
     Wire::new(Raw::default, Raw::default, false)

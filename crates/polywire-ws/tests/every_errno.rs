@@ -1,7 +1,7 @@
 //! WebSocket connections on a fake system each of whose calls fails with each error.
 
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::simulation::{Wire, every_errno};
+use polywire_testkit::{Wire, every_errno};
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
 
 fn wire() -> Wire {

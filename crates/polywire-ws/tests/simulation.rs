@@ -2,7 +2,7 @@
 //! fake readiness and fake time. A failure prints its seed and how to repeat it.
 
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::simulation::{Wire, for_each_seed, random_world, removal_world};
+use polywire_testkit::{Wire, for_each_seed, random_world, removal_world};
 use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
 
 fn wire() -> Wire {

@@ -14,7 +14,7 @@ use polywire_core::adapter::{
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor};
-use polywire_core::simulation::{Faults, World};
+use polywire_testkit::{Faults, World};
 use polywire_core::stream::Engine;
 use polywire_core::{Limits, Notifier, Readiness, ResourceId};
 

@@ -6,6 +6,7 @@ use crate::manifest::Manifest;
 /// here may depend on the core alone.
 const ARROWS: &[(&str, &[&str])] = &[
     ("polywire-core", &[]),
+    ("polywire-testkit", &["polywire-core"]),
     ("polywire-tcp", &["polywire-core"]),
     ("polywire-udp", &["polywire-core"]),
     ("polywire-framed-tcp", &["polywire-core", "polywire-tcp"]),
@@ -13,7 +14,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 const ADAPTER: &[&str] = &["polywire-core"];
+const CORE: &str = "polywire-core";
 const FACADE: &str = "polywire";
+/// Tests may depend on it, but for those of the core: it is built on that.
+const TESTKIT: &str = "polywire-testkit";
 
 /// The core knows no transport, no TLS and no codec.
 const NOT_IN_CORE: &[&str] =
@@ -28,11 +32,12 @@ pub(crate) fn faults(manifests: &[Manifest]) -> Vec<String> {
         let allowed = ARROWS.iter().find(|(from, _)| *from == name).map_or(ADAPTER, |(_, to)| to);
         // A crate may name itself in its tests, to turn a feature on.
         let of_tests = manifest.dev_dependencies.iter().filter(|to| *to != name);
+        let of_tests = of_tests.filter(|to| *to != TESTKIT || name == CORE);
         for to in manifest.dependencies.iter().chain(of_tests) {
             if ours(to) && !allowed.contains(&to.as_str()) {
                 faults.push(format!("{name} depends on {to}: arrows only point down"));
             }
-            if name == "polywire-core" && NOT_IN_CORE.contains(&to.as_str()) {
+            if name == CORE && NOT_IN_CORE.contains(&to.as_str()) {
                 faults.push(format!("{name} depends on {to}: that belongs into an adapter"));
             }
         }
@@ -74,5 +79,17 @@ mod tests {
             manifest("polywire-tcp", &["polywire"]),
         ];
         assert_eq!(faults(&bad).len(), 4);
+    }
+
+    #[test]
+    fn the_testkit_is_for_tests_but_not_for_those_of_the_core() {
+        let tested_by_it =
+            |name: &str| Manifest { dev_dependencies: vec![TESTKIT.into()], ..manifest(name, &[]) };
+        let testkit = manifest(TESTKIT, &[CORE]);
+        assert_eq!(faults(&[testkit, tested_by_it("polywire-quic")]), [""; 0]);
+
+        let testkit = manifest(TESTKIT, &["polywire-tcp"]);
+        let tcp = manifest("polywire-tcp", &[TESTKIT]);
+        assert_eq!(faults(&[testkit, tcp, tested_by_it(CORE)]).len(), 3);
     }
 }

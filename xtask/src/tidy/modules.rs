@@ -39,7 +39,6 @@ const FLOORS: &[&[&str]] = &[
     &["network"],
     &["node"],
     &["seam"],
-    &["simulation"],
 ];
 
 /// The path of a module in its crate; the root has none.

@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use polywire_core::network::{SendStatus, StoredNetEvent};
-use polywire_core::simulation::{Faults, World};
 use polywire_core::{Backoff, CloseReason, Endpoint, Limits, NodeLimits, Reconnecting};
 use polywire_framed_tcp::Framed;
+use polywire_testkit::{Faults, World};
 
 use super::{BLACK_HOLE, Node, PORT, TICK, ends_exactly_after};
 

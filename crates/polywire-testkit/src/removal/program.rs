@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::endpoint::{Endpoint, ResourceId};
-use crate::events::EventSender;
-use crate::limits::Limits;
-use crate::net_event::NetEvent;
-use crate::reconnect::Backoff;
-use crate::simulation::host::Host;
-use crate::simulation::removal::actions::{MAX_CONNECTS, send_last_words, some_endpoint, some_len};
-use crate::simulation::removal::phase::Phase;
-use crate::simulation::removal::ports::{DISCARD, PEER_PORTS, PORTS};
-use crate::simulation::{Wire, World};
+use polywire_core::events::EventSender;
+use polywire_core::network::NetEvent;
+use polywire_core::reconnect::Backoff;
+use polywire_core::{Endpoint, Limits, ResourceId};
+
+use crate::host::Host;
+use crate::removal::actions::{MAX_CONNECTS, send_last_words, some_endpoint, some_len};
+use crate::removal::phase::Phase;
+use crate::removal::ports::{DISCARD, PEER_PORTS, PORTS};
+use crate::{Wire, World};
 
 pub(super) enum Signal {
     /// To do anything.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::endpoint::Endpoint;
-use crate::net_event::NetEvent;
-use crate::reconnect::Backoff;
-use crate::send_status::SendStatus;
-use crate::simulation::World;
-use crate::simulation::chaos::nodes::{Chaos, HOSTS, lock};
-use crate::simulation::host::{Host, MAX_MESSAGE_BYTES, TrackState};
+use polywire_core::Endpoint;
+use polywire_core::network::{NetEvent, SendStatus};
+use polywire_core::reconnect::Backoff;
+
+use crate::World;
+use crate::chaos::nodes::{Chaos, HOSTS, lock};
+use crate::host::{Host, MAX_MESSAGE_BYTES, TrackState};
 
 /// The port of the first node; the others have the next ones.
 const PORT: u16 = 4000;

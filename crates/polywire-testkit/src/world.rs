@@ -5,15 +5,15 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::endpoint::ResourceId;
-use crate::network::{NetworkController, NetworkProcessor};
-use crate::node::{NodeHandler, NodeListener};
-use crate::readiness::Readiness;
-use crate::seam::{self, FakePoller, ManualClock};
-use crate::simulation::calls::Call;
-use crate::simulation::faults::Faults;
-use crate::simulation::socket::Socket;
-use crate::simulation::state::State;
+use polywire_core::network::{NetworkController, NetworkProcessor};
+use polywire_core::node::{NodeHandler, NodeListener};
+use polywire_core::seam::{self, FakePoller, ManualClock};
+use polywire_core::{Readiness, ResourceId};
+
+use crate::calls::Call;
+use crate::faults::Faults;
+use crate::socket::Socket;
+use crate::state::State;
 
 /// A world of nodes on fake sockets and time. Clones are the same world.
 #[derive(Clone)]

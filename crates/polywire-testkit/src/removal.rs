@@ -10,10 +10,11 @@ mod verdict;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::limits::Limits;
-use crate::node::NodeEvent;
-use crate::simulation::host::Host;
-use crate::simulation::{Faults, Wire, World};
+use polywire_core::Limits;
+use polywire_core::node::NodeEvent;
+
+use crate::host::Host;
+use crate::{Faults, Wire, World};
 
 use peers::Peers;
 use phase::Phase;
@@ -38,8 +39,8 @@ use program::Program;
 ///
 /// When something does not hold.
 ///
-/// [`for_each`]: crate::node::NodeListener::for_each
-/// [`process_poll_event`]: crate::network::NetworkProcessor::process_poll_event
+/// [`for_each`]: polywire_core::node::NodeListener::for_each
+/// [`process_poll_event`]: polywire_core::network::NetworkProcessor::process_poll_event
 pub fn removal_world(wire: &Wire, seed: u64) -> Vec<String> {
     let faults = match seed % 4 {
         0 | 1 => Faults::UNKIND,

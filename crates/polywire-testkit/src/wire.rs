@@ -5,12 +5,12 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use crate::endpoint::{Endpoint, ResourceId};
-use crate::limits::Limits;
-use crate::network::NetworkController;
-use crate::reconnect::{Backoff, Reconnecting};
-use crate::simulation::SimNode;
-use crate::stream::Protocol;
+use polywire_core::network::NetworkController;
+use polywire_core::reconnect::{Backoff, Reconnecting};
+use polywire_core::stream::Protocol;
+use polywire_core::{Endpoint, Limits, ResourceId};
+
+use crate::SimNode;
 
 type Connect = dyn Fn(&SimNode, &NetworkController, Limits, u16, Option<Backoff>) -> io::Result<Endpoint>
     + Send

@@ -5,16 +5,12 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
-use crate::close_reason::CloseReason;
-use crate::endpoint::{Endpoint, ResourceId};
-use crate::limits::Limits;
-use crate::net_event::NetEvent;
-use crate::network::{NetworkController, NetworkProcessor};
-use crate::reconnect::Backoff;
-use crate::seam;
-use crate::send_status::SendStatus;
-use crate::simulation::records::{Received, record};
-use crate::simulation::{SimNode, Wire, World};
+use polywire_core::network::{NetEvent, NetworkController, NetworkProcessor, SendStatus};
+use polywire_core::reconnect::Backoff;
+use polywire_core::{CloseReason, Endpoint, Limits, ResourceId, seam};
+
+use crate::records::{Received, record};
+use crate::{SimNode, Wire, World};
 
 /// Messages are at most so long.
 pub(super) const MAX_MESSAGE_BYTES: usize = 40_000;
@@ -166,9 +162,7 @@ impl Host {
             SendStatus::Full => assert!(!may_wait, "only try_send is refused so"),
             SendStatus::ResourceNotFound => {}
             SendStatus::ResourceNotAvailable => assert!(track.reconnects, "nothing else waits so"),
-            SendStatus::MaxPacketSizeExceeded | SendStatus::InvalidMessage => {
-                panic!("{status:?}: the transport carries any message of that length")
-            }
+            other => panic!("{other:?}: the transport carries any message of that length"),
         }
         status
     }

@@ -1,9 +1,10 @@
 //! What the nodes do, whichever it is.
 
-use crate::endpoint::Endpoint;
-use crate::send_status::SendStatus;
-use crate::simulation::World;
-use crate::simulation::host::Host;
+use polywire_core::Endpoint;
+use polywire_core::network::SendStatus;
+
+use crate::World;
+use crate::host::Host;
 
 /// Endpoints that one node opens at most.
 pub(super) const MAX_CONNECTS: usize = 16;

@@ -1,7 +1,5 @@
 //! A seeded world of fake sockets and time that drives the real loop, engine and protocols.
 //!
-//! Behind the feature `simulation`, for tests; exempt from semantic versioning.
-//!
 //! A [`World`] holds nodes whose poller, clock and stream sockets it fakes. Everything that varies
 //! in the real world is drawn from the seed: how much a read or a write takes, when readiness is
 //! told and in which order, spurious and stale events, interrupted and blocked calls, resets.

@@ -4,7 +4,7 @@ mod actions;
 mod nodes;
 mod verdict;
 
-use crate::simulation::Wire;
+use crate::Wire;
 
 use nodes::{Chaos, HOSTS, lock};
 

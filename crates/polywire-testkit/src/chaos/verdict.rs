@@ -1,8 +1,9 @@
 //! What must hold once a random world has come to rest.
 
-use crate::close_reason::CloseReason;
-use crate::simulation::chaos::nodes::{Chaos, HOSTS};
-use crate::simulation::host::{Host, Track, TrackState};
+use polywire_core::CloseReason;
+
+use crate::chaos::nodes::{Chaos, HOSTS};
+use crate::host::{Host, Track, TrackState};
 
 impl Chaos<'_> {
     pub(super) fn judge(&self) {

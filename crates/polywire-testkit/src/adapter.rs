@@ -6,15 +6,15 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::adapter::{
+use polywire_core::adapter::{
     Accepting, Connect, Connection, Flow, Io, Listen, Listener, ListenerSink, Local,
 };
-use crate::address::RemoteAddr;
-use crate::close_reason::CloseReason;
-use crate::limits::Limits;
-use crate::simulation::state::Port;
-use crate::simulation::{Call, SimNode, SimStream, World};
-use crate::stream::{Engine, Protocol, Stream};
+use polywire_core::address::RemoteAddr;
+use polywire_core::stream::{Engine, Protocol, Stream};
+use polywire_core::{CloseReason, Limits};
+
+use crate::state::Port;
+use crate::{Call, SimNode, SimStream, World};
 
 impl SimNode {
     /// An adapter that connects from this node. Ports that nobody listens on refuse, port 9

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::limits::{Limits, NodeLimits, WhenFull};
-use crate::simulation::host::{Host, MAX_MESSAGE_BYTES};
-use crate::simulation::{Faults, Wire, World};
+use polywire_core::{Limits, NodeLimits, WhenFull};
+
+use crate::host::{Host, MAX_MESSAGE_BYTES};
+use crate::{Faults, Wire, World};
 
 /// Nodes of a world.
 pub(super) const HOSTS: usize = 3;

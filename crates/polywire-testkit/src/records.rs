@@ -1,6 +1,6 @@
 //! Messages that tell who sent them, which of his they are, and whether they are whole.
 
-use crate::endpoint::ResourceId;
+use polywire_core::ResourceId;
 
 /// Bytes before the filling: the length of all, the sender's id, the number of the message.
 pub(super) const HEADER_BYTES: usize = 16;

@@ -2,10 +2,11 @@
 
 use std::io::{self, IoSlice};
 
-use crate::adapter::Registration;
-use crate::simulation::calls::Call;
-use crate::simulation::world::World;
-use crate::stream::{Establishing, Stream};
+use polywire_core::adapter::Registration;
+use polywire_core::stream::{Establishing, Stream};
+
+use crate::calls::Call;
+use crate::world::World;
 
 /// A fake stream socket, as the engine holds it.
 #[derive(Debug)]

@@ -5,11 +5,12 @@ use std::io::{self, IoSlice};
 use std::mem;
 use std::time::Duration;
 
-use crate::readiness::Readiness;
-use crate::simulation::calls::{Call, Calls};
-use crate::simulation::faults::Faults;
-use crate::simulation::random::Random;
-use crate::simulation::socket::Socket;
+use polywire_core::Readiness;
+
+use crate::calls::{Call, Calls};
+use crate::faults::Faults;
+use crate::random::Random;
+use crate::socket::Socket;
 
 /// Bytes that fit between two sockets: few, so that writers block often.
 const PIPE_BYTES: usize = 4096;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::endpoint::Endpoint;
-use crate::limits::Limits;
-use crate::simulation::host::Host;
-use crate::simulation::removal::actions::{MAX_CONNECTS, send_last_words, some_endpoint, some_len};
-use crate::simulation::removal::phase::Phase;
-use crate::simulation::removal::ports::{PEER_PORTS, PORTS};
-use crate::simulation::{Faults, Wire, World};
+use polywire_core::{Endpoint, Limits};
+
+use crate::host::Host;
+use crate::removal::actions::{MAX_CONNECTS, send_last_words, some_endpoint, some_len};
+use crate::removal::phase::Phase;
+use crate::removal::ports::{PEER_PORTS, PORTS};
+use crate::{Faults, Wire, World};
 
 /// Times that they act.
 const STEPS: usize = 60;

@@ -1,7 +1,8 @@
 //! What must hold once a world is at rest again.
 
-use crate::close_reason::CloseReason;
-use crate::simulation::host::{Host, Track, TrackState};
+use polywire_core::CloseReason;
+
+use crate::host::{Host, Track, TrackState};
 
 /// Each connection lives at both ends or at none, and has carried all that was sent.
 pub(super) fn judge(node: &Host, peers: &[Host]) {

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::endpoint::ResourceId;
-use crate::readiness::Readiness;
+use polywire_core::{Readiness, ResourceId};
 
 /// One end of a fake connection.
 pub(super) struct Socket {

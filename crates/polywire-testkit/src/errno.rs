@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use crate::close_reason::CloseReason;
-use crate::limits::Limits;
-use crate::net_event::NetEvent;
-use crate::simulation::host::{Host, TrackState};
-use crate::simulation::{Call, Faults, Wire, World};
+use polywire_core::network::NetEvent;
+use polywire_core::{CloseReason, Limits};
+
+use crate::host::{Host, TrackState};
+use crate::{Call, Faults, Wire, World};
 
 const PORT: u16 = 3042;
 
