@@ -5,6 +5,8 @@ mod support;
 
 #[path = "extending/answered_later.rs"]
 mod answered_later;
+#[path = "extending/begotten.rs"]
+mod begotten;
 #[path = "extending/cipher.rs"]
 mod cipher;
 #[path = "extending/layers.rs"]
