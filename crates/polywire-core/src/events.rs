@@ -20,17 +20,22 @@
 //! due by their time, then all others as they were sent. The queue has no bound: it holds what was
 //! sent and not yet received.
 
+mod queue;
 mod timers;
+mod waiter;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::sync::SegQueue;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Condvar, Mutex, SegQueue, lock};
 use crate::waker::LoopWaker;
+use queue::Queue;
 use timers::SharedTimers;
+use waiter::Waiter;
+
 pub use timers::TimerId;
 
 /// Makes a queue: the side any thread sends from, and the side one thread receives at.
@@ -335,102 +340,6 @@ impl<E> Drop for EventReceiver<E> {
 impl<E> fmt::Debug for EventReceiver<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventReceiver").field("queue", self.queue()).finish()
-    }
-}
-
-/// What senders and receiver share.
-struct Queue<E> {
-    priority: SegQueue<E>,
-    ordinary: SegQueue<E>,
-    timers: SharedTimers<E>,
-    clock: Clock,
-    /// The receiver is gone.
-    closed: AtomicBool,
-    /// Nobody sends any more.
-    ended: AtomicBool,
-    /// Where the receiver waits, unless a loop does.
-    waiter: Waiter,
-    loop_waker: Option<Arc<LoopWaker>>,
-}
-
-impl<E> Queue<E> {
-    #[inline]
-    fn push_to(&self, fifo: &SegQueue<E>, event: E) {
-        // Looked at before too: events whose destructors send must not be dropped within each
-        // other, however many there are.
-        if self.is_closed() {
-            return;
-        }
-        fifo.push(event);
-        self.wake();
-        if self.is_closed() {
-            self.clear();
-        }
-    }
-
-    #[inline]
-    fn wake(&self) {
-        match &self.loop_waker {
-            Some(waker) => waker.ring(),
-            None => self.waiter.wake(),
-        }
-    }
-
-    #[inline]
-    fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
-    }
-
-    fn clear(&self) {
-        while self.priority.pop().is_some() {}
-        while self.ordinary.pop().is_some() {}
-    }
-}
-
-impl<E> fmt::Debug for Queue<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue")
-            .field("priority", &self.priority.len())
-            .field("ordinary", &self.ordinary.len())
-            .field("next_deadline", &self.timers.next_deadline())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where one thread waits until another wakes it; waking costs a fence while nobody waits.
-#[derive(Default)]
-struct Waiter {
-    waiting: AtomicBool,
-    lock: Mutex<()>,
-    woken: Condvar,
-}
-
-impl Waiter {
-    /// Waits until woken, but no longer than `timeout` says once it is certain that whoever sends
-    /// from then on wakes: it must look at the queue again. `None` is without end.
-    fn wait(&self, timeout: impl FnOnce() -> Option<Duration>) {
-        let guard = lock(&self.lock);
-        self.waiting.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `wake`: either `timeout` sees what was sent before that one, or
-        // the sender sees that this waits.
-        fence(Ordering::SeqCst);
-        match timeout() {
-            None => drop(self.woken.wait(guard)),
-            Some(Duration::ZERO) => {}
-            Some(timeout) => drop(self.woken.wait_timeout(guard, timeout)),
-        }
-        self.waiting.store(false, Ordering::Relaxed);
-    }
-
-    /// Ends a `wait`. To be called after the push. Of many senders one pays for it.
-    #[inline]
-    fn wake(&self) {
-        fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::Relaxed) && self.waiting.swap(false, Ordering::AcqRel) {
-            // Whoever waits holds the lock from telling so until it is ready to be woken.
-            drop(lock(&self.lock));
-            self.woken.notify_one();
-        }
     }
 }
 

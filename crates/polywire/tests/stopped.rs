@@ -38,33 +38,37 @@ fn deadlines() -> Limits {
         .with_linger(TIMEOUT)
 }
 
+fn listening(transport: Transport, limits: &Limits) -> Box<dyn Listen> {
+    let limits = limits.clone();
+    match transport {
+        Transport::Tcp => Box::new(TcpListenConfig::default().with_limits(limits)),
+        Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_limits(limits)),
+        Transport::Udp => Box::new(UdpListenConfig::default()),
+        _ => Box::new(WsListenConfig::default().with_limits(limits)),
+    }
+}
+
+fn connecting(transport: Transport, limits: &Limits) -> Box<dyn Connect> {
+    let limits = limits.clone();
+    match transport {
+        Transport::Tcp => Box::new(TcpConnectConfig::default().with_limits(limits)),
+        Transport::FramedTcp => Box::new(FramedTcpConnectConfig::default().with_limits(limits)),
+        Transport::Udp => Box::new(UdpConnectConfig::default()),
+        _ => Box::new(WsConnectConfig::default().with_limits(limits)),
+    }
+}
+
 /// The process that is stopped: answers `MUCH` bytes to `much`, the same and its end to `bye`, and to
 /// all else the same; connects where its input says; tells of what may go wrong.
 fn serve(transport: Transport) {
     let (handler, listener) = split();
     let network = handler.network().clone();
     let limits = deadlines();
-    let listen: Box<dyn Listen> = match transport {
-        Transport::Tcp => Box::new(TcpListenConfig::default().with_limits(limits.clone())),
-        Transport::FramedTcp => {
-            Box::new(FramedTcpListenConfig::default().with_limits(limits.clone()))
-        }
-        Transport::Udp => Box::new(UdpListenConfig::default()),
-        _ => Box::new(WsListenConfig::default().with_limits(limits.clone())),
-    };
-    let (_, addr) = network.listen(&*listen, LOCALHOST).unwrap();
+    let (_, addr) = network.listen(&*listening(transport, &limits), LOCALHOST).unwrap();
     println!("\ntell {addr}");
     thread::spawn(move || {
         for line in stdin().lines().map_while(Result::ok) {
             let (word, addr) = line.split_once(' ').unwrap();
-            let connect: Box<dyn Connect> = match transport {
-                Transport::Tcp => Box::new(TcpConnectConfig::default().with_limits(limits.clone())),
-                Transport::FramedTcp => {
-                    Box::new(FramedTcpConnectConfig::default().with_limits(limits.clone()))
-                }
-                Transport::Udp => Box::new(UdpConnectConfig::default()),
-                _ => Box::new(WsConnectConfig::default().with_limits(limits.clone())),
-            };
             let addr: SocketAddr = addr.parse().unwrap();
             if word == "again" {
                 let backoff = Backoff::default().with_first_delay(TIMEOUT).with_jitter(0.0);
@@ -72,7 +76,7 @@ fn serve(transport: Transport) {
                 handler.network().connect(again, addr).unwrap();
                 continue;
             }
-            handler.network().connect(&*connect, addr).unwrap();
+            handler.network().connect(&*connecting(transport, &limits), addr).unwrap();
             for tick in 1..=TICKS {
                 handler.signals().send_with_timer(Signal::Step(tick), tick as u32 * TICK);
             }
@@ -211,11 +215,7 @@ fn stop_and_continue(transport: Transport, test: &str) {
     silent.send(b"word");
     assert_eq!(read(&mut silent, answer_len(transport, 4)), b'd');
     // One that comes again after a second, and one whose peer answers late.
-    let listener = TcpListener::bind(LOCALHOST).unwrap();
-    writeln!(server.input, "again {}", listener.local_addr().unwrap()).unwrap();
-    drop(listener.accept().unwrap());
-    assert_eq!(server.tells(), "connected true None");
-    assert_eq!(server.tells(), "ended Some(PeerClosed)");
+    let listener = peer_that_is_met_again(&mut server);
     let (late_server, late_addr, answer) = late_server(transport);
     writeln!(server.input, "once {late_addr}").unwrap();
     if transport != Transport::Ws {
@@ -240,13 +240,27 @@ fn stop_and_continue(transport: Transport, test: &str) {
     assert_eq!(read(&mut bye, answer_len(transport, MUCH) - 1000), 7, "what lingers");
     listener.accept().unwrap();
     // It is connected again, and over WebSocket to the late one too.
-    let connects = if transport == Transport::Ws { 2 } else { 1 };
+    expect_connects_and_ticks(&mut server, if transport == Transport::Ws { 2 } else { 1 });
+    late_server.stop();
+}
+
+/// A peer that ended its first connection, and to which the server connects again.
+fn peer_that_is_met_again(server: &mut Server) -> TcpListener {
+    let listener = TcpListener::bind(LOCALHOST).unwrap();
+    writeln!(server.input, "again {}", listener.local_addr().unwrap()).unwrap();
+    drop(listener.accept().unwrap());
+    assert_eq!(server.tells(), "connected true None");
+    assert_eq!(server.tells(), "ended Some(PeerClosed)");
+    listener
+}
+
+/// The server is connected so many times, and all its timers come in their order.
+fn expect_connects_and_ticks(server: &mut Server, connects: usize) {
     let mut told: Vec<_> = (0..TICKS + connects).map(|_| server.tells()).collect();
     let is_ready = |line: &&String| line.starts_with("connected true");
     assert_eq!(told.iter().filter(is_ready).count(), connects, "{told:?}");
     told.retain(|line| line.starts_with("tick"));
     assert_eq!(told, (1..=TICKS).map(|tick| format!("tick {tick}")).collect::<Vec<_>>());
-    late_server.stop();
 }
 
 #[test]

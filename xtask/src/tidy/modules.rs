@@ -237,6 +237,16 @@ mod tests {
     }
 
     #[test]
+    fn who_may_see_something_is_not_known_for_it() {
+        let seen = graph(&[
+            ("lib.rs", "mod a;\n"),
+            ("a.rs", "mod inner;\npub(crate) struct A(inner::B);\n"),
+            ("a/inner.rs", "pub(in crate::a) struct B {\n    pub(in crate::a) b: u8,\n}\n"),
+        ]);
+        assert_eq!(seen.circles(), [""; 0]);
+    }
+
+    #[test]
     fn tests_know_what_they_like() {
         let tested = graph(&[
             ("lib.rs", "mod a;\n"),

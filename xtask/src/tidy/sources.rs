@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::process::root;
 
-/// Lines a file may have. Half again as long as a file should be.
-const MAX_LINES: usize = 600;
-/// Lines above which a file is named, without failing.
-const LONG_FILE_LINES: usize = 400;
+/// Lines a file may have: more of them hold more than one thing.
+const MAX_FILE_LINES: usize = 400;
+/// Lines a function may have, its head and its end among them.
+const MAX_FUNCTION_LINES: usize = 50;
 
 /// Only the facade knows which transports there are.
 const TRANSPORT_FEATURES: &[&str] = &["tcp", "framed-tcp", "udp", "ws", "websocket"];
@@ -29,13 +29,7 @@ pub(crate) fn faults() -> Result<Vec<String>> {
 
 fn faults_of(path: &Path, text: &str) -> Vec<String> {
     let shown = path.display();
-    let mut faults = Vec::new();
-    let lines = text.lines().count();
-    if lines > MAX_LINES {
-        faults.push(format!("{shown}: {lines} lines, at most {MAX_LINES} are allowed: split it"));
-    } else if lines > LONG_FILE_LINES {
-        println!("tidy: {shown} has {lines} lines: does it hold one thing?");
-    }
+    let mut faults = faults_of_length(path, text);
     let of_adapter = path.starts_with("crates") && !path.starts_with("crates/polywire");
     for (number, line) in (1..).zip(text.lines()) {
         let code = line.split("//").next().unwrap_or_default();
@@ -47,6 +41,52 @@ fn faults_of(path: &Path, text: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+fn faults_of_length(path: &Path, text: &str) -> Vec<String> {
+    let shown = path.display();
+    let mut faults = Vec::new();
+    let lines: Vec<_> = text.lines().collect();
+    if lines.len() > MAX_FILE_LINES {
+        let len = lines.len();
+        faults
+            .push(format!("{shown}: {len} lines, at most {MAX_FILE_LINES} are allowed: split it"));
+    }
+    for (start, line) in lines.iter().enumerate() {
+        let Some(name) = function_of(line) else { continue };
+        let len = function_len(&lines[start..]);
+        if len > MAX_FUNCTION_LINES {
+            let number = start + 1;
+            faults.push(format!(
+                "{shown}:{number}: `{name}` has {len} lines, at most {MAX_FUNCTION_LINES} are \
+                 allowed: split it"
+            ));
+        }
+    }
+    faults
+}
+
+/// The name of the function that begins in `line`.
+fn function_of(line: &str) -> Option<&str> {
+    let (before, behind) = line.split_once("fn ")?;
+    // `pub(in path)` is two words.
+    let is_qualifier =
+        |word: &str| matches!(word, "const" | "async" | "pub" | "pub(in") || word.ends_with(')');
+    let is_head = before.split_whitespace().all(is_qualifier);
+    let name = behind.split(|c| !is_word(c)).next()?;
+    (is_head && !name.is_empty()).then_some(name)
+}
+
+/// Lines from the first, where a function begins, to its end, which rustfmt indents as it does the first.
+fn function_len(lines: &[&str]) -> usize {
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    let own = indentation(lines[0]);
+    let is_end = |line: &str| line.trim() == "}" || line.ends_with(';');
+    if lines[0].ends_with(['}', ';']) {
+        return 1;
+    }
+    let end = lines.iter().position(|line| indentation(line) == own && is_end(line));
+    end.map_or(lines.len(), |end| end + 1)
 }
 
 /// Whether the keyword occurs outside a text.
@@ -101,5 +141,40 @@ mod tests {
         let text = concat!("#[cfg(feature = \"", "udp\")]");
         assert_eq!(faults_of(Path::new("crates/polywire-core/src/lib.rs"), text).len(), 1);
         assert_eq!(faults_of(Path::new("crates/polywire/src/lib.rs"), text).len(), 0);
+    }
+
+    #[test]
+    fn a_file_of_more_than_400_lines_is_too_long() {
+        let path = Path::new("examples/chat.rs");
+        assert_eq!(faults_of(path, &"//\n".repeat(400)), [""; 0]);
+        let fault = "examples/chat.rs: 401 lines, at most 400 are allowed: split it";
+        assert_eq!(faults_of(path, &"//\n".repeat(401)), [fault]);
+    }
+
+    /// A method behind another one, which has so many lines with its head and its end.
+    fn method_of(lines: usize) -> String {
+        let body = "        if a {\n        }\n".repeat(lines / 2 - 1);
+        let head = "    fn first() {}\n\n    #[inline]\n    pub(in crate::a) fn long() {\n";
+        format!("impl A {{\n{head}{body}    }}\n}}\n")
+    }
+
+    #[test]
+    fn a_function_of_more_than_50_lines_is_too_long() {
+        let path = Path::new("xtask/src/main.rs");
+        assert_eq!(faults_of(path, &method_of(50)), [""; 0]);
+        let fault = "xtask/src/main.rs:5: `long` has 52 lines, at most 50 are allowed: split it";
+        assert_eq!(faults_of(path, &method_of(52)), [fault]);
+    }
+
+    #[test]
+    fn a_function_ends_at_its_own_brace() {
+        let len = |text: &str| function_len(&text.lines().collect::<Vec<_>>());
+        assert_eq!(len("fn a() {}\nfn b() {\n}\n"), 1);
+        assert_eq!(len("fn a();\nfn b() {\n}\n"), 1);
+        assert_eq!(len("fn a(\n    b: u8,\n);\nfn c() {\n}\n"), 3);
+        assert_eq!(len("fn a(\n    b: u8,\n) {\n    c()\n}\nfn d() {\n}\n"), 5);
+        for line in ["// fn a() {", "    let fn = 1;", "impl Fn for A {", "type A = fn (u8);"] {
+            assert_eq!(function_of(line), None, "{line}");
+        }
     }
 }

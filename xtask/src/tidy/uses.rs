@@ -131,9 +131,11 @@ fn split_items(list: &str) -> Vec<&str> {
     items.into_iter().filter(|item| !item.trim().is_empty()).collect()
 }
 
-/// Paths of more than one part that stand in code.
+/// Paths of more than one part that stand in code, but for those of a `pub(in path)`.
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
     let is_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let words = code.split(|c: char| !is_of_path(c));
+    let (first, others) = code.split_once("pub(in ").unwrap_or((code, ""));
+    let behind = others.split("pub(in ").filter_map(|part| Some(part.split_once(')')?.1));
+    let words = [first].into_iter().chain(behind).flat_map(|part| part.split(|c| !is_of_path(c)));
     words.filter(|word| word.contains("::")).map(parts_of).filter(|path| path.len() > 1).collect()
 }

@@ -6,8 +6,9 @@ use crate::adapter::{Accepting, Connection};
 use crate::close_reason::CloseReason;
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
+use crate::event_loop::lending::{lend, lend_to_write};
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventHandler, EventLoop, find, lend, lend_to_write};
+use crate::event_loop::{Callback, EventHandler, EventLoop, find};
 use crate::net_event::NetEvent;
 use crate::readiness::Readiness;
 use crate::registry::{NewEntry, SharedEntry};
@@ -65,18 +66,29 @@ impl EventLoop {
         drop(sink);
         self.fulfil_at(id);
         let has_accepted = !self.accepted.is_empty();
+        self.go_on_listening(id, readiness, (accepting, messages));
+        if has_accepted {
+            self.accept_all(id, callback);
+        }
+    }
+
+    /// Sees to it that what is left is taken in. `messages` had come before.
+    #[inline(always)]
+    fn go_on_listening(
+        &mut self,
+        id: ResourceId,
+        readiness: Readiness,
+        (accepting, messages): (Accepting, u64),
+    ) {
         match accepting {
             Accepting::Exhausted => self.accept_later(id),
             Accepting::Unfinished => {
                 let has_messages = self.shared.counters.messages_in.get() != messages;
-                self.note_unfinished(id, has_messages || has_accepted);
+                self.note_unfinished(id, has_messages || !self.accepted.is_empty());
                 self.mark_ready(id, readiness);
             }
             Accepting::MayHaveMore => self.mark_may_have_more(id),
             Accepting::Drained => {}
-        }
-        if has_accepted {
-            self.accept_all(id, callback);
         }
     }
 

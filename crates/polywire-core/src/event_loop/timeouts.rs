@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
+use crate::event_loop::lending::lend_to_write;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, lend_to_write};
+use crate::event_loop::{Callback, EventLoop};
 use crate::readiness::Readiness;
 
 /// From when on a deadline comes up late.

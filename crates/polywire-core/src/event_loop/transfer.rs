@@ -1,14 +1,42 @@
 //! Connections that carry messages.
 
-use crate::adapter::Received;
+use crate::adapter::{Io, Received, Remote, Sink};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::delivery::ConnectionSink;
+use crate::event_loop::lending::{lend, lend_to_write};
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventHandler, EventLoop, find, lend, lend_to_write};
+use crate::event_loop::{Callback, EventHandler, EventLoop, find};
 use crate::readiness::Readiness;
+use crate::registry::Entry;
+use crate::shared::Shared;
+
+/// Has an adapter write what waits.
+#[inline(always)]
+fn flush(remote: &mut dyn Remote, io: &mut Io<'_>) -> Received {
+    remote.flush(io).map_or_else(Received::Ended, |()| Received::Drained)
+}
+
+/// Has an adapter read, before which `messages` had come.
+#[inline(always)]
+fn receive(
+    remote: &mut dyn Remote,
+    io: &mut Io<'_>,
+    sink: &mut dyn Sink,
+    (shared, entry, messages): (&Shared, &Entry, u64),
+) -> (Received, Read) {
+    let budget = io.budget;
+    let received = remote.receive(io, sink);
+    debug_assert!(io.budget <= budget, "{}: `Io::budget` is only used up", remote.type_name());
+    let mut read = Read { bytes: budget.saturating_sub(io.budget), ..Read::default() };
+    if io.half_received > 0 || entry.half_received() > 0 {
+        read.has_messages = shared.counters.messages_in.get() != messages;
+        shared.count_half_received(entry, io.half_received);
+    }
+    (received, read)
+}
 
 impl EventLoop {
     /// Reads and writes a connection that is ready. It stays in its place meanwhile.
@@ -29,9 +57,7 @@ impl EventLoop {
             (id, budget, readiness),
         );
         if readiness.writable {
-            if let Err(reason) = remote.flush(&mut io) {
-                received = Received::Ended(reason);
-            }
+            received = flush(&mut **remote, &mut io);
         }
         let (mut read, messages) = (Read::default(), self.shared.counters.messages_in.get());
         if entry.is_paused() || self.shared.is_reading_held() {
@@ -44,18 +70,8 @@ impl EventLoop {
                 callback,
                 (&mut self.slice, &mut self.accepted),
             );
-            let budget = io.budget;
-            received = remote.receive(&mut io, &mut sink);
-            debug_assert!(
-                io.budget <= budget,
-                "{}: `Io::budget` is only used up",
-                remote.type_name()
-            );
-            read.bytes = budget.saturating_sub(io.budget);
-            if io.half_received > 0 || entry.half_received() > 0 {
-                read.has_messages = self.shared.counters.messages_in.get() != messages;
-                self.shared.count_half_received(entry, io.half_received);
-            }
+            let counts = (&*self.shared, &**entry, messages);
+            (received, read) = receive(&mut **remote, &mut io, &mut sink, counts);
         }
         let resource = if self.wishes.is_some || !self.accepted.is_empty() {
             self.fulfil_at(id);
@@ -72,6 +88,18 @@ impl EventLoop {
             Received::Unfinished if resource.activity().is_none() => {}
             _ => self.watch_at(id, read),
         }
+        self.go_on_reading(id, readiness, &received, (read, messages));
+    }
+
+    /// Sees to it that what is left is read. `messages` had come before.
+    #[inline(always)]
+    fn go_on_reading(
+        &mut self,
+        id: ResourceId,
+        readiness: Readiness,
+        received: &Received,
+        (read, messages): (Read, u64),
+    ) {
         match received {
             Received::Unfinished => {
                 let has_messages = self.shared.counters.messages_in.get() != messages;

@@ -7,8 +7,9 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::activity::{Activity, Read};
 use crate::event_loop::blame::call_adapter;
+use crate::event_loop::lending::lend_to_write;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop, lend_to_write};
+use crate::event_loop::{Callback, EventLoop};
 
 impl EventLoop {
     /// Starts or goes on to watch a connection that is to be watched, after a read. Timers are not

@@ -3,6 +3,7 @@
 use loom::thread;
 
 use super::*;
+use crate::waker::LoopWaker;
 
 /// One look of the loop: how many notifications it took.
 fn look(notifications: &Notifications) -> usize {

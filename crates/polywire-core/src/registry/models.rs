@@ -8,7 +8,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::*;
-use crate::endpoint::NO_SOCKET_ADDR;
+use crate::address::RemoteAddr;
+use crate::endpoint::{NO_SOCKET_ADDR, ResourceType};
 
 fn insert(registry: &Registry) -> ResourceId {
     let new = NewEntry {

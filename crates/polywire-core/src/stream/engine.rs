@@ -3,30 +3,23 @@
 mod ending;
 #[cfg(test)]
 mod fixture;
+mod opening;
 mod reading;
+mod sender;
 mod stop;
 mod transient;
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::adapter::{
-    Broadcast, Closing, Connection, Flow, Info, Io, Opening, Outgoing, Received, Registration,
-    Remote, Sender, Sink,
-};
+use crate::adapter::{Closing, Io, Opening, Received, Remote, Sender, Sink};
 use crate::close_reason::CloseReason;
-use crate::endpoint::Endpoint;
 use crate::limits::{Limits, WhenFull};
-use crate::message::{Message, MessageKind};
-use crate::notifier::Notifier;
-use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
-use crate::stream::{Context, Encoder, Establishing, Progress, Protocol, Stream, misuse};
+use crate::stream::{Context, Progress, Protocol, Stream, misuse};
 
 use stop::Stop;
 use transient::{Phase, Transient};
@@ -68,17 +61,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         Self { protocol, outbox, transient: Some(Box::new(transient)) }
     }
 
-    /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
-    /// until `None`. Called on the loop's thread; must not wait.
-    #[must_use]
-    pub fn with_fallback(
-        mut self,
-        next: impl FnMut() -> Option<io::Result<S>> + Send + 'static,
-    ) -> Self {
-        self.transient_mut().fallback = Some(Box::new(next));
-        self
-    }
-
     /// What was read of the stream by somebody else: the protocol gets it before all that is read here.
     #[must_use]
     pub fn with_received(mut self, bytes: &[u8]) -> Self {
@@ -88,76 +70,15 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         self
     }
 
-    fn establish(&mut self, io: &Io<'_>) -> Result<Establishing, CloseReason> {
-        let so_far = match self.phase() {
-            Phase::Connecting => Establishing::Connecting,
-            _ => Establishing::Handshaking,
-        };
-        loop {
-            let error = match self.socket().and_then(|socket| socket.establish(so_far)) {
-                Ok(Establishing::Connecting) => return Ok(Establishing::Connecting),
-                Ok(further) => {
-                    // The address has answered: no other one is tried.
-                    self.transient_mut().fallback = None;
-                    self.transient_mut().phase = Phase::Layering;
-                    return Ok(further);
-                }
-                Err(error) if so_far == Establishing::Handshaking => {
-                    return Err(CloseReason::from(&error));
-                }
-                Err(error) => error,
-            };
-            self.next_socket(&io.registration, error)?;
-        }
-    }
-
-    /// Puts the next socket in the place of the one that failed with `error`.
-    fn next_socket(
-        &mut self,
-        registration: &Registration<'_>,
-        mut error: io::Error,
-    ) -> Result<(), CloseReason> {
-        while let Some(next) = self.transient.as_mut().and_then(|transient| transient.next_socket())
-        {
-            match next {
-                Ok(mut socket) => {
-                    socket.register(registration).map_err(|error| CloseReason::from(&error))?;
-                    self.transient_mut().socket = Some(socket);
-                    return Ok(());
-                }
-                Err(next_error) => error = next_error,
-            }
-        }
-        Err(match CloseReason::from(&error) {
-            CloseReason::TimedOut => CloseReason::ConnectTimeout,
-            reason => reason,
-        })
-    }
-
-    fn start_protocol(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        let ready = self.speak(io, |protocol, cx| protocol.open(cx));
-        self.transient_mut().phase = Phase::Handshaking;
-        self.flush_ahead()?;
-        if ready {
-            return Ok(self.become_ready(io));
-        }
-        for value in std::mem::take(&mut self.transient_mut().controls) {
-            self.progress(io, |protocol, cx| protocol.control(value, cx))?;
-        }
-        Ok(Opening::Handshaking)
-    }
-
-    fn become_ready(&mut self, io: &mut Io<'_>) -> Opening {
-        self.transient_mut().phase = Phase::Open;
-        if S::NAMES_PEER {
-            if let Some(peer) = self.peer_addr() {
-                io.rename(peer);
-            }
-        }
-        if !io.registration.is_provisional {
-            self.open_outbox();
-        }
-        Opening::Ready
+    /// Where to turn when connecting fails: `next` gives another socket that has begun to connect,
+    /// until `None`. Called on the loop's thread; must not wait.
+    #[must_use]
+    pub fn with_fallback(
+        mut self,
+        next: impl FnMut() -> Option<io::Result<S>> + Send + 'static,
+    ) -> Self {
+        self.transient_mut().fallback = Some(Box::new(next));
+        self
     }
 
     /// Lets the protocol say something.
@@ -204,21 +125,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
     }
 
-    /// Writes what goes before all messages.
-    fn flush_ahead(&self) -> Result<(), CloseReason> {
-        let socket = self.socket().map_err(|error| CloseReason::from(&error))?;
-        self.outbox.flush_to(socket)
-    }
-
-    /// Gives the socket to the outbox: from now on other threads write as well.
-    fn open_outbox(&mut self) {
-        if let Some(socket) = self.transient_mut().socket.take() {
-            // A failed write shows when the stream is read, behind what the peer still sent.
-            let _ = self.outbox.open(socket);
-        }
-        self.shrink();
-    }
-
     /// Bytes kept of a message that is not whole, 1 at least.
     #[inline]
     fn half_received(&self) -> usize {
@@ -248,40 +154,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
             Ok(()) => Ok(()),
         }
-    }
-
-    fn shake_hands(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        self.flush_ahead()?;
-        if self.transient.as_ref().is_some_and(|transient| transient.is_ready) {
-            return Ok(self.become_ready(io));
-        }
-        match self.read(io, &mut Nobody)? {
-            Stop::Ready => Ok(self.become_ready(io)),
-            Stop::Sink => {
-                // The budget is used up; no readiness tells of what is left.
-                self.outbox.tell_reader();
-                Ok(Opening::Handshaking)
-            }
-            Stop::Needs(_) => Ok(Opening::Handshaking),
-        }
-    }
-
-    fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
-        if self.phase() == Phase::Accepted {
-            self.transient_mut().phase = Phase::Layering;
-        }
-        if matches!(self.phase(), Phase::Connecting | Phase::Layering) {
-            match self.establish(io)? {
-                Establishing::Connecting => return Ok(Opening::Connecting),
-                Establishing::Handshaking => return Ok(Opening::Handshaking),
-                Establishing::Established => {}
-            }
-            let opening = self.start_protocol(io)?;
-            if opening == Opening::Ready {
-                return Ok(opening);
-            }
-        }
-        self.shake_hands(io)
     }
 }
 
@@ -372,85 +244,6 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn close(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
         self.go_on_ending(io, reason)
-    }
-}
-
-/// The half of an [`Engine`] that any thread sends through.
-impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
-    fn attach(&self, notifier: Notifier) {
-        self.set_notifier(notifier);
-    }
-
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        Self::send(self, outgoing.message, outgoing.hint, true)
-    }
-
-    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        Self::send(self, outgoing.message, outgoing.hint, false)
-    }
-
-    fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
-        let Some(framing) = self.encoder().framing().filter(|_| !E::ORDERED) else {
-            return self.try_send(Outgoing::new(endpoint, message.message()));
-        };
-        if let Some(refusal) = self.encoder().refuse(message.message()) {
-            return refusal;
-        }
-        let frame = message.frame::<E>(framing, |frame| {
-            self.encoder().encode(message.message(), frame);
-        });
-        self.send_frame(&frame)
-    }
-
-    fn send_owned(&self, _: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
-        Self::send_owned(self, Message::new(message, kind), message)
-    }
-
-    fn info(&self, type_id: TypeId) -> Option<Info> {
-        self.encoder().info(type_id).or_else(|| self.socket()?.info(type_id))
-    }
-
-    fn queued(&self) -> usize {
-        Self::queued(self)
-    }
-
-    fn taken(&self) -> Option<u64> {
-        Self::taken(self)
-    }
-
-    fn wake(&self) {
-        Self::wake(self);
-    }
-
-    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
-        Self::when_writable(self, tell);
-    }
-
-    fn flush(&self) {
-        // A failure reaches the loop by itself.
-        let _ = Self::flush(self);
-    }
-
-    fn abort(&self, reason: CloseReason) {
-        Self::abort(self, reason);
-    }
-
-    fn end(&self) {
-        Self::end(self);
-    }
-}
-
-/// Takes no messages: during the handshake there are none.
-struct Nobody;
-
-impl Sink for Nobody {
-    fn message(&mut self, _message: Message<'_>, _more: bool) -> Flow {
-        debug_assert!(false, "a message before the handshake was done");
-        Flow::Stop
-    }
-
-    fn accept(&mut self, _: Connection) -> Flow {
-        Flow::Stop
     }
 }
 

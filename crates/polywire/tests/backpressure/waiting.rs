@@ -2,12 +2,13 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use polywire::WhenFull;
-use polywire::network;
+use polywire::network::{self, NetworkController};
 
 use crate::common::*;
 use crate::peers::limits;
@@ -184,16 +185,8 @@ over_transports! {
         let (waits, is_waiting) = mpsc::channel();
         let (go_on, goes_on) = mpsc::channel::<()>();
         let network = handler.network().clone();
-        let sender = thread::spawn(move || {
-            let messages = (0..3).map(|number| {
-                if number == 2 {
-                    waits.send(()).unwrap();
-                    goes_on.recv().unwrap();
-                }
-                [7; 10]
-            });
-            assert_eq!(network.send_many(endpoint, messages).taken, 3);
-        });
+        let sender =
+            thread::spawn(move || send_a_batch_that_stops(&network, endpoint, &waits, &goes_on));
         is_waiting.recv_timeout(DEADLINE).unwrap();
         handler.stop_when_drained(Duration::MAX);
         // Between two timers the loop looks, and sleeps.
@@ -207,4 +200,21 @@ over_transports! {
         drop(end);
         peer.join().unwrap();
     }
+}
+
+/// Sends three messages by one call, which stops before the last one until it may go on.
+fn send_a_batch_that_stops(
+    network: &NetworkController,
+    endpoint: Endpoint,
+    waits: &Sender<()>,
+    goes_on: &Receiver<()>,
+) {
+    let messages = (0..3).map(|number| {
+        if number == 2 {
+            waits.send(()).unwrap();
+            goes_on.recv().unwrap();
+        }
+        [7; 10]
+    });
+    assert_eq!(network.send_many(endpoint, messages).taken, 3);
 }

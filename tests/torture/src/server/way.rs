@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use polywire::events::EventReceiver;
 use polywire::network::{self, Endpoint, NetEvent, NetworkController};
-use polywire::node::{self, NodeEvent, StoredNodeEvent};
+use polywire::node::{self, NodeEvent, NodeHandler, StoredNodeEvent};
 
 use super::watch::{Watch, lock};
 
@@ -83,13 +84,7 @@ impl Running {
                 let (task, mut events) = listener.enqueue();
                 let handler = handler.clone();
                 threads.push(thread::spawn(move || {
-                    while handler.is_running() {
-                        if let Some(StoredNodeEvent::Network(event)) =
-                            events.receive_timeout(MAX_WAIT)
-                        {
-                            answer.meet(&event.borrow());
-                        }
-                    }
+                    answer_from_queue(&mut events, &handler, &mut answer);
                 }));
                 task
             }
@@ -140,6 +135,19 @@ impl Running {
 
     pub(super) fn stop(self) {
         (self.stop)();
+    }
+}
+
+/// Answers what the queue brings until the node has stopped.
+fn answer_from_queue(
+    events: &mut EventReceiver<StoredNodeEvent<()>>,
+    handler: &NodeHandler<()>,
+    answer: &mut Answer,
+) {
+    while handler.is_running() {
+        if let Some(StoredNodeEvent::Network(event)) = events.receive_timeout(MAX_WAIT) {
+            answer.meet(&event.borrow());
+        }
     }
 }
 

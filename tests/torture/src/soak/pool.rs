@@ -67,6 +67,16 @@ fn work(network: &NetworkController, jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
+/// Takes the whole answers from the front of `stream`. Returns how many; too many if one is broken.
+fn take_answers(stream: &mut Vec<u8>) -> u64 {
+    let mut answers = 0;
+    while let Some(answer) = ping::take_from(stream) {
+        let is_whole = answer.is_some_and(|it| it.number < REQUESTS_IN_FLIGHT);
+        answers += if is_whole { 1 } else { REQUESTS_IN_FLIGHT };
+    }
+    answers
+}
+
 /// Sends requests, rests, and then reads their answers, again and again. Of several threads' answers the
 /// order is anybody's.
 fn be_client(
@@ -82,15 +92,7 @@ fn be_client(
     let mut task = listener.for_each_async(move |event| {
         if let NodeEvent::Network(NetEvent::Message(_, bytes)) = event {
             stream.extend_from_slice(bytes);
-            let mut answers = 0;
-            while let Some(answer) = ping::take_from(&mut stream) {
-                answers += if answer.is_some_and(|it| it.number < REQUESTS_IN_FLIGHT) {
-                    1
-                } else {
-                    REQUESTS_IN_FLIGHT
-                };
-            }
-            let _ = tell.send((bytes.len(), answers));
+            let _ = tell.send((bytes.len(), take_answers(&mut stream)));
         }
     });
     let mut progress = Progress::new();

@@ -18,6 +18,9 @@ const MIN_COST_BYTES: usize = 256;
 /// The same of the connection's share of one turn, which is smaller the more are ready.
 const MIN_SHARE_COST_BYTES: usize = 64;
 
+/// The fault of a protocol that takes nothing, or more than there is.
+const MISCOUNTED: &str = "`Protocol::decode` consumes what it takes, and no more than there is";
+
 /// One turn's reading.
 struct Round<'a> {
     sink: &'a mut dyn Sink,
@@ -28,6 +31,21 @@ struct Round<'a> {
     /// It is now: what is left of the budget is not that of the caller's.
     is_extended: bool,
     registration: &'a Registration<'a>,
+}
+
+impl Round<'_> {
+    /// Why nothing more is taken from `rest`, if so; else counts what will be.
+    #[inline(always)]
+    fn stop_before(&mut self, rest: &[u8]) -> Option<Stop> {
+        if rest.is_empty() {
+            return Some(Stop::Needs(0));
+        }
+        if self.items_left == 0 {
+            return Some(Stop::Sink);
+        }
+        self.items_left -= 1;
+        None
+    }
 }
 
 /// What came of a read of the rest of a long frame.
@@ -207,13 +225,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let mut position = 0;
         let result = loop {
             let rest = &mut input[position..];
-            if rest.is_empty() {
-                break Ok((position, Stop::Needs(0)));
+            if let Some(stop) = round.stop_before(rest) {
+                break Ok((position, stop));
             }
-            if round.items_left == 0 {
-                break Ok((position, Stop::Sink));
-            }
-            round.items_left -= 1;
             let len = rest.len();
             let registration = round.registration;
             let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
@@ -221,11 +235,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(decoded) => decoded,
                 Err(reason) => break Err(reason),
             };
-            let is_stuck = consumed == 0 && matches!(item, Item::Skip | Item::Answer);
-            if consumed > len || is_stuck {
-                break Err(misuse::<P>(
-                    "`Protocol::decode` consumes what it takes, and no more than there is",
-                ));
+            if consumed > len || (consumed == 0 && matches!(item, Item::Skip | Item::Answer)) {
+                break Err(misuse::<P>(MISCOUNTED));
             }
             position += consumed;
             match item {

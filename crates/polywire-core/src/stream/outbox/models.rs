@@ -2,13 +2,18 @@
 
 mod every_pair;
 
+use std::io;
+
 use loom::thread;
 
 use super::*;
 use crate::adapter::Registration;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
+use crate::message::Message;
 use crate::notifier::Notifications;
+use crate::send_hint::{SendHint, current_hint};
+use crate::send_status::SendStatus;
 use crate::stream::Frame;
 use crate::waker::LoopWaker;
 

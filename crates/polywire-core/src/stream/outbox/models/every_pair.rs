@@ -125,17 +125,7 @@ fn check(world: World) {
             let _ = outbox.flush(); // The poller's edge, which comes once.
         }
     }
-    let mut is_seen = false;
-    match world.end {
-        End::No => {}
-        End::Ends => {
-            outbox.end();
-            let _ = outbox.flush();
-            is_seen = outbox.is_drained();
-        }
-        End::Aborted => outbox.abort(CloseReason::NodeMemory),
-        End::Drains => notifications.set_draining(),
-    }
+    let mut is_seen = end(world.end, &part);
     if world.run == Loop::TurnsOnce {
         part.become_busy();
         notifications.set_running(false);
@@ -154,6 +144,21 @@ fn check(world: World) {
     if matches!(world.end, End::No | End::Drains) && !matches!(world.act, Act::Flush) {
         assert!(taken.ends_with(&[2, 2, 3, 3]), "{taken:?} is not all");
     }
+}
+
+/// Ends the connection or the node. Returns whether nothing is left to be written by then.
+fn end(end: End, LoopPart { outbox, notifications }: &LoopPart) -> bool {
+    match end {
+        End::No => {}
+        End::Ends => {
+            outbox.end();
+            let _ = outbox.flush();
+            return outbox.is_drained();
+        }
+        End::Aborted => outbox.abort(CloseReason::NodeMemory),
+        End::Drains => notifications.set_draining(),
+    }
+    false
 }
 
 /// The other thread is done. Nothing may be left that nobody has been told of.

@@ -1,0 +1,120 @@
+//! Serving what is ready.
+
+use crate::endpoint::ResourceId;
+use crate::event_loop::blame::{Culprit, NoteOnPanic};
+use crate::event_loop::pending::Pending;
+use crate::event_loop::resource::Stage;
+use crate::event_loop::{Callback, EventHandler, EventLoop, TURN_READ_BUDGET, find};
+use crate::poller::token_of;
+use crate::readiness::Readiness;
+
+/// The least that a connection may take in a turn.
+const MIN_SHARE_BYTES: usize = 64 << 10;
+
+impl EventLoop {
+    /// Has a resource read again, which may have more or not.
+    pub(super) fn mark_may_have_more(&mut self, id: ResourceId) {
+        let only_may_have_more = self.only_may_have_more || self.ready.is_empty();
+        self.mark_ready(id, Readiness::READABLE);
+        self.only_may_have_more = only_may_have_more;
+    }
+
+    pub(super) fn mark_ready(&mut self, id: ResourceId, readiness: Readiness) {
+        self.only_may_have_more = false;
+        if let Some(resource) = self.resource(id) {
+            resource.pending.merge(readiness);
+            if resource.pending.list() {
+                self.ready.push_back(id);
+            }
+        }
+    }
+
+    /// Serves each resource that is ready now once, and writes what was sent meanwhile after each.
+    #[inline(always)]
+    pub(super) fn serve_ready<H: EventHandler>(&mut self, callback: &mut H) {
+        let listed = self.ready.len();
+        let ready = listed + self.polled.len();
+        if ready == 0 {
+            return; // Only rung, mostly.
+        }
+        // Most turns serve one, and a division takes as long as much of a turn.
+        self.share = if ready <= 1 {
+            TURN_READ_BUDGET
+        } else {
+            (TURN_READ_BUDGET / ready).max(MIN_SHARE_BYTES)
+        };
+        self.become_busy();
+        self.slice.restart();
+        if ready > 1 {
+            self.slice.begin(&self.shared.clock);
+        }
+        for number in 0..ready {
+            if self.must_stop() || self.slice.is_over() {
+                // What is left is told only once, and who is ending already waits for it.
+                self.polled.drain(..number.min(self.polled.len()));
+                return;
+            }
+            let next = match self.polled.get(number) {
+                Some(&(token, readiness)) => self.take_polled(token, readiness),
+                None => self.take_listed(),
+            };
+            let Some((id, stage, readiness)) = next else { continue };
+            let guard = NoteOnPanic(Culprit::Adapter(id));
+            match stage {
+                Stage::Ready if self.holding => self.hold(id, readiness),
+                Stage::Ready => self.transfer(id, readiness, callback),
+                Stage::Listening { .. } => self.listen(id, readiness, callback),
+                _ => self.serve_in_transition(id, readiness, callback),
+            }
+            std::mem::forget(guard);
+            self.drain_commands(callback);
+            self.slice.count(&self.shared.clock);
+        }
+        self.polled.clear();
+    }
+
+    /// What the poller told of, unless it is in the list and so served from there.
+    #[inline]
+    fn take_polled(
+        &mut self,
+        token: usize,
+        readiness: Readiness,
+    ) -> Option<(ResourceId, Stage, Readiness)> {
+        let resource = self.resources.get_mut(ResourceId::from(token).slot())?.as_mut()?;
+        let id = resource.entry.id;
+        if token_of(id) != token {
+            return None;
+        }
+        if resource.pending == Pending::default() {
+            return Some((id, resource.stage, readiness)); // As mostly.
+        }
+        resource.pending.merge(readiness);
+        if resource.pending.is_listed() {
+            return None;
+        }
+        Some((id, resource.stage, resource.pending.take()))
+    }
+
+    #[inline]
+    fn take_listed(&mut self) -> Option<(ResourceId, Stage, Readiness)> {
+        let id = self.ready.pop_front()?;
+        let resource = find(&mut self.resources, id)?;
+        Some((id, resource.stage, resource.pending.take()))
+    }
+
+    /// Serves what connects or ends.
+    #[inline(never)]
+    fn serve_in_transition(
+        &mut self,
+        id: ResourceId,
+        readiness: Readiness,
+        callback: Callback<'_>,
+    ) {
+        let Some(resource) = self.take_out(id) else { return };
+        match resource.stage {
+            Stage::Opening { .. } => self.open(resource, readiness, callback),
+            Stage::Closing { .. } => self.go_on_closing(resource, readiness),
+            _ => self.put_back(resource),
+        }
+    }
+}

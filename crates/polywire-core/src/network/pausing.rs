@@ -1,0 +1,36 @@
+//! Reading nothing more from a peer for a while.
+
+use crate::endpoint::ResourceId;
+use crate::network::NetworkController;
+use crate::registry::Entry;
+use crate::shared::Command;
+
+impl NetworkController {
+    /// Reads nothing more from a connection (or, for a listener, accepts nothing more) until
+    /// [`resume`](Self::resume): what the peer sends fills the system's buffers, and then makes the
+    /// peer wait. Inside the callback, no message follows once this has returned. On another thread, a
+    /// message already being delivered on the loop's thread is still delivered. `Connected` is delivered as
+    /// usual. So is `Disconnected`, but the end of a paused connection is noticed only by a timeout or a
+    /// failing write. Returns whether there is such a resource.
+    pub fn pause(&self, resource_id: ResourceId) -> bool {
+        self.set_paused(resource_id, true)
+    }
+
+    /// Reads again what [`pause`](Self::pause) held up, from where it stopped. Returns whether there
+    /// is such a resource.
+    pub fn resume(&self, resource_id: ResourceId) -> bool {
+        let found = self.set_paused(resource_id, false);
+        if found {
+            self.shared.command(Command::Resume(resource_id));
+        }
+        found
+    }
+
+    fn set_paused(&self, resource_id: ResourceId, paused: bool) -> bool {
+        let set = |entry: &Entry| {
+            entry.set_paused(paused);
+            !entry.is_over()
+        };
+        self.shared.registry.with(resource_id, set).unwrap_or(false)
+    }
+}

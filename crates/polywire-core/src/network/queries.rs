@@ -1,0 +1,98 @@
+//! What a program may ask of its network.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use crate::address::RemoteAddr;
+use crate::close_reason::CloseReason;
+use crate::endpoint::{Endpoint, ResourceId};
+use crate::limits::Limits;
+use crate::message::{MessageKind, current_kind};
+use crate::network::{NetworkController, processor};
+use crate::registry::{Entry, EntryState};
+use crate::shared::stats::Stats;
+
+impl NetworkController {
+    /// Whether the resource can carry messages already: `None` if there is no such resource (any
+    /// more), `Some(false)` while it connects or shakes hands. Where nobody runs the loop, asking has it
+    /// go on.
+    pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
+        if self.shared.registry.with(resource_id, Entry::state)? == EntryState::Opening {
+            processor::go_on_where_nobody_runs(&self.slot);
+        }
+        match self.shared.registry.with(resource_id, Entry::state)? {
+            EntryState::Opening => Some(false),
+            EntryState::Ready => Some(true),
+            EntryState::Over => None,
+        }
+    }
+
+    /// The kind of the message that the current thread got last: inside the callback of the one at hand, and
+    /// with a queue of events of the one taken last. [`MessageKind::BINARY`] on transports without kinds.
+    pub fn message_kind(&self) -> MessageKind {
+        self.shared.registry.current_kind().unwrap_or_else(current_kind)
+    }
+
+    /// What is known of an endpoint as a value of the type `T`, which its transport's documentation names:
+    /// a request, a certificate, credentials. `None` if the transport knows no such thing, or not yet, and
+    /// once the endpoint is over.
+    pub fn info<T: Any + Send + Sync>(&self, endpoint: Endpoint) -> Option<Arc<T>> {
+        let look = |entry: &Entry| entry.sender.as_ref()?.info(TypeId::of::<T>());
+        let info = self.shared.registry.with(endpoint.resource_id(), look).flatten()?;
+        info.downcast().ok()
+    }
+
+    /// The peer's whole address while the endpoint lives: its name where the transport has names.
+    pub fn remote_addr(&self, endpoint: Endpoint) -> Option<RemoteAddr> {
+        let id = endpoint.resource_id();
+        if id.is_local() {
+            let name = |entry: &Entry| entry.sender.as_ref()?.peer_name(endpoint.addr());
+            let name = self.shared.registry.with(id, name).flatten();
+            return Some(name.unwrap_or_else(|| RemoteAddr::Socket(endpoint.addr())));
+        }
+        self.shared.registry.with(id, |entry| match entry.profile.to_remote_addr() {
+            RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
+            name => name,
+        })
+    }
+
+    /// The bounds that a connection is kept to, while it lives.
+    pub fn limits(&self, endpoint: Endpoint) -> Option<Limits> {
+        self.shared.registry.with(endpoint.resource_id(), |entry| Limits::clone(entry.limits()))
+    }
+
+    /// Why an endpoint ended, from its end on and until 4096 others have ended after it; `None`
+    /// for one that lives.
+    pub fn close_reason(&self, endpoint: Endpoint) -> Option<CloseReason> {
+        self.shared.reasons.get(endpoint.resource_id())
+    }
+
+    /// Why the node or network has stopped by itself: the system can't be asked any more what is ready.
+    /// `None` while it runs, and if the program stopped it.
+    pub fn failure(&self) -> Option<CloseReason> {
+        self.shared.failure().cloned()
+    }
+
+    /// A snapshot of the counters: endpoints, messages, bytes, queued bytes, rejections, ends by kind.
+    /// Walks all endpoints for the queued bytes: some 50 ns each.
+    pub fn stats(&self) -> Stats {
+        let registry = &self.shared.registry;
+        let queued = |id| registry.with(id, |entry| Some(entry.sender.as_ref()?.queued()));
+        let counters = &self.shared.counters;
+        Stats {
+            endpoints: registry.len(),
+            messages_in: counters.messages_in.get(),
+            bytes_in: counters.bytes_in.get(),
+            messages_out: counters.messages_out.get(),
+            bytes_out: counters.bytes_out.get(),
+            queued_bytes: registry.ids().into_iter().filter_map(queued).flatten().sum(),
+            half_received_bytes: self.shared.notifications.budget().half_received(),
+            refused: counters.refused.get(),
+            turned_away: counters.turned_away.get(),
+            ended: counters.ended(),
+            accept_exhausted: counters.accept_exhausted.get(),
+            dropped_datagrams: self.shared.notifications.dropped().get(),
+            wake_ups: counters.wake_ups.get(),
+        }
+    }
+}

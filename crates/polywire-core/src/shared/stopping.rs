@@ -1,0 +1,121 @@
+//! The end of a node: by the program, once nothing waits to be sent, or by a failure.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::close_reason::CloseReason;
+use crate::notifier::Notifications;
+use crate::shared::Shared;
+use crate::sync::lock;
+
+/// Times in a row that the poller may fail for want of memory, and the pause behind each: a second in all.
+const MAX_POLL_FAILURES: u32 = 100;
+
+const POLL_FAILURE_PAUSE: Duration = Duration::from_millis(10);
+
+impl Shared {
+    /// Has the node end once nothing waits to be sent, or at `deadline`; `None` is never.
+    pub(crate) fn drain_until(&self, deadline: Option<Instant>) {
+        let mut draining = lock(&self.draining);
+        *draining = match *draining {
+            Some(Some(before)) => {
+                Some(Some(deadline.map_or(before, |deadline| before.min(deadline))))
+            }
+            _ => Some(deadline),
+        };
+        drop(draining);
+        self.notifications.set_draining();
+    }
+
+    /// Ends the node if it is draining and done with that; else tells when it must look again.
+    #[inline]
+    pub(crate) fn stop_if_drained(&self) -> Option<Instant> {
+        if self.notifications.is_draining() { self.look_if_drained() } else { None }
+    }
+
+    #[cold]
+    fn look_if_drained(&self) -> Option<Instant> {
+        let deadline = *lock(&self.draining);
+        let deadline = deadline.flatten();
+        let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
+        // What the loop was not told of yet is not counted.
+        if is_over || (!self.has_pending() && self.notifications.budget().queued() == 0) {
+            self.stop();
+        }
+        deadline
+    }
+
+    /// The poller has failed, so many times in a row. What may pass by is waited for a little; else the node
+    /// stops, and tells why.
+    #[cold]
+    pub(crate) fn meet_failure(&self, error: &io::Error, times: u32) {
+        let may_pass =
+            matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted);
+        if may_pass && times < MAX_POLL_FAILURES {
+            tracing::warn!(%error, "the network can't be polled: trying again");
+            return self.clock.sleep(POLL_FAILURE_PAUSE);
+        }
+        tracing::error!(%error, "the network can't be polled: the node stops");
+        let _ = self.failure.set(CloseReason::from(error));
+        self.stop();
+    }
+
+    /// Why the node has stopped by itself, if so.
+    pub(crate) fn failure(&self) -> Option<&CloseReason> {
+        self.failure.get()
+    }
+
+    /// Has the loop end after the event in hand.
+    pub(crate) fn stop(&self) {
+        if self.is_stopping() {
+            return self.notifications.set_stopping(); // Rings once more.
+        }
+        tracing::debug!("the node stops");
+        self.notifications.set_stopping();
+        self.wake_senders();
+        let alone = lock(&self.alone);
+        alone.iter().for_each(|notifications| notifications.nudge());
+    }
+
+    /// Threads that wait to send see that the node stops, though the loop may be in a callback for long.
+    fn wake_senders(&self) {
+        for id in self.registry.ids() {
+            self.registry.with(id, |entry| entry.sender.iter().for_each(|sender| sender.wake()));
+        }
+    }
+
+    /// Has `notifications` nudged when the node is stopped, until what is returned is dropped.
+    pub(crate) fn tell_of_stop(&self, notifications: &Arc<Notifications>) -> impl Drop + '_ {
+        struct Told<'a>(&'a Shared, Arc<Notifications>);
+        impl Drop for Told<'_> {
+            fn drop(&mut self) {
+                let mut alone = lock(&self.0.alone);
+                alone.retain(|notifications| !Arc::ptr_eq(notifications, &self.1));
+            }
+        }
+        let mut alone = lock(&self.alone);
+        alone.push(Arc::clone(notifications));
+        Told(self, Arc::clone(notifications))
+    }
+
+    /// The loop is gone for good.
+    pub(crate) fn set_ended(&self) {
+        *lock(&self.ended) = true;
+    }
+
+    /// Whether the loop is gone for good.
+    pub(crate) fn has_ended(&self) -> bool {
+        *lock(&self.ended)
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.notifications.is_stopping()
+    }
+
+    /// The error of calls that need a running node.
+    pub(crate) fn stopped_error() -> io::Error {
+        CloseReason::NodeStopped.into()
+    }
+}

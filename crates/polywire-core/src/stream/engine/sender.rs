@@ -1,0 +1,78 @@
+//! The half of an engine that any thread sends through.
+
+use std::any::TypeId;
+
+use bytes::Bytes;
+
+use crate::adapter::{Broadcast, Info, Outgoing, Sender};
+use crate::close_reason::CloseReason;
+use crate::endpoint::Endpoint;
+use crate::message::{Message, MessageKind};
+use crate::notifier::Notifier;
+use crate::send_status::SendStatus;
+use crate::stream::outbox::Outbox;
+use crate::stream::{Encoder, Stream};
+
+impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
+    fn attach(&self, notifier: Notifier) {
+        self.set_notifier(notifier);
+    }
+
+    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        Self::send(self, outgoing.message, outgoing.hint, true)
+    }
+
+    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
+        Self::send(self, outgoing.message, outgoing.hint, false)
+    }
+
+    fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
+        let Some(framing) = self.encoder().framing().filter(|_| !E::ORDERED) else {
+            return self.try_send(Outgoing::new(endpoint, message.message()));
+        };
+        if let Some(refusal) = self.encoder().refuse(message.message()) {
+            return refusal;
+        }
+        let frame = message.frame::<E>(framing, |frame| {
+            self.encoder().encode(message.message(), frame);
+        });
+        self.send_frame(&frame)
+    }
+
+    fn send_owned(&self, _: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
+        Self::send_owned(self, Message::new(message, kind), message)
+    }
+
+    fn info(&self, type_id: TypeId) -> Option<Info> {
+        self.encoder().info(type_id).or_else(|| self.socket()?.info(type_id))
+    }
+
+    fn queued(&self) -> usize {
+        Self::queued(self)
+    }
+
+    fn taken(&self) -> Option<u64> {
+        Self::taken(self)
+    }
+
+    fn wake(&self) {
+        Self::wake(self);
+    }
+
+    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
+        Self::when_writable(self, tell);
+    }
+
+    fn flush(&self) {
+        // A failure reaches the loop by itself.
+        let _ = Self::flush(self);
+    }
+
+    fn abort(&self, reason: CloseReason) {
+        Self::abort(self, reason);
+    }
+
+    fn end(&self) {
+        Self::end(self);
+    }
+}

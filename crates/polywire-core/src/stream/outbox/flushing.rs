@@ -1,0 +1,159 @@
+//! Writing what waits, as far as the socket takes it.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::close_reason::CloseReason;
+use crate::stream::outbox::Outbox;
+use crate::stream::outbox::chunks::Chunks;
+use crate::stream::outbox::state::{COALESCE_BYTES, State, WhenWritable};
+use crate::stream::outbox::writing::write_all;
+use crate::stream::{Encoder, Stream};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
+use crate::writer::Writer;
+
+/// Batches that one flush writes at most, each what was sent during the write before.
+const WRITES_PER_FLUSH: usize = 8;
+
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    /// Writes what waits, as far as the socket takes it.
+    pub(in crate::stream) fn flush(&self) -> Result<(), CloseReason> {
+        if !self.waits() {
+            return Ok(());
+        }
+        match self.socket() {
+            Some(socket) if self.lock().is_open => self.flush_to(socket),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`flush`](Self::flush), to a socket on which messages may not flow yet: only what goes
+    /// before them is written.
+    pub(in crate::stream) fn flush_to(&self, socket: &S) -> Result<(), CloseReason> {
+        self.guarded(|| self.write_waiting(socket))
+    }
+
+    fn write_waiting(&self, socket: &S) -> Result<(), CloseReason> {
+        for _ in 0..WRITES_PER_FLUSH {
+            let Some((mut batch, loop_comes)) = self.begin_write(socket)? else { return Ok(()) };
+            let (written, result) = write_all(socket, &mut batch);
+            if self.finish_write(batch, (written, result), loop_comes)?.is_break() {
+                return Ok(());
+            }
+        }
+        // Others send as fast as this writes: the loop comes back to it when others were served.
+        self.lock().notify();
+        Ok(())
+    }
+
+    /// Takes the right to write, with what is to be written and whether the loop comes to what is sent
+    /// meanwhile; `None` if another writes or nothing waits.
+    #[inline(always)]
+    fn begin_write(&self, socket: &S) -> Result<Option<(Chunks, bool)>, CloseReason> {
+        let mut state = self.lock();
+        if let Some(failure) = state.failure() {
+            return Err(failure.clone());
+        }
+        if state.writer.leave_to_thread() {
+            return Ok(None);
+        }
+        let loop_comes = state.writer == Writer::LoopDelayed && !state.loop_runs_here();
+        let batch = state.take_batch();
+        if batch.is_empty() && !socket.wants_write() {
+            if !loop_comes {
+                self.set_idle(&mut state);
+            }
+            return Ok(None);
+        }
+        state.writer = Writer::Thread;
+        Ok(Some((batch, loop_comes)))
+    }
+
+    /// Puts back what was not written, and gives up the right to write unless more is to be written.
+    #[inline(always)]
+    fn finish_write(
+        &self,
+        batch: Chunks,
+        (written, result): (usize, io::Result<()>),
+        loop_comes: bool,
+    ) -> Result<ControlFlow<()>, CloseReason> {
+        let mut state = self.lock();
+        if let Some(failure) = state.failure() {
+            return Err(failure.clone());
+        }
+        state.put_back(batch);
+        let room_for = self.took(&mut state, written);
+        if !room_for.is_empty() {
+            state = self.tell(state, room_for);
+            if let Some(failure) = state.failure() {
+                return Err(failure.clone());
+            }
+        }
+        let again = state.writer.finish();
+        match result {
+            // Unless the loop came meanwhile, and left it to this thread.
+            Ok(()) if loop_comes && !again && state.queued() < COALESCE_BYTES => {
+                state.writer = Writer::LoopDelayed;
+                Ok(ControlFlow::Break(()))
+            }
+            Ok(()) if state.queued() == 0 => {
+                self.set_idle(&mut state);
+                Ok(ControlFlow::Break(()))
+            }
+            // Sent meanwhile, by other threads.
+            Ok(()) if state.queued() < COALESCE_BYTES && state.leave_for_a_moment() => {
+                Ok(ControlFlow::Break(()))
+            }
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                state.note_full();
+                // The poller tells when there is room, if it has not told meanwhile.
+                Ok(if again { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            }
+            Err(error) => {
+                let reason = CloseReason::from(&error);
+                self.fail(state, reason.clone());
+                Err(reason)
+            }
+        }
+    }
+
+    /// Nothing waits any more, but for messages that wait for the handshake: whoever sends next
+    /// writes.
+    #[inline]
+    fn set_idle(&self, state: &mut State) {
+        self.waits.store(state.queued() > 0, Ordering::Release);
+        state.writer = Writer::None;
+        state.shrink();
+        state.note_write();
+        state.tell_closing_loop();
+    }
+
+    /// The socket took so many bytes of what waited. Returns what is to be run if there is room now.
+    #[inline]
+    fn took(&self, state: &mut State, written: usize) -> Vec<WhenWritable> {
+        let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
+        state.set_queued(before - written);
+        let waiting = state.waiting();
+        waiting.written += written as u64;
+        if before <= soft_mark || before - written > soft_mark {
+            return Vec::new();
+        }
+        self.room.notify_all();
+        std::mem::take(&mut waiting.when_writable)
+    }
+
+    /// Runs what waited for room, without the lock: it may act on this connection. Whoever writes has
+    /// the right to meanwhile.
+    #[cold]
+    fn tell<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        room_for: Vec<WhenWritable>,
+    ) -> MutexGuard<'a, State> {
+        drop(state);
+        room_for.into_iter().for_each(|tell| tell());
+        self.lock()
+    }
+}

@@ -1,0 +1,51 @@
+//! What the protocol itself says: handshakes, answers, the close frame.
+
+use crate::stream::outbox::Outbox;
+use crate::stream::outbox::state::State;
+use crate::stream::{Encoder, Stream};
+use crate::sync::atomic::Ordering;
+
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    /// Queues bytes of the protocol itself; before [`open`](Self::open) they go first.
+    #[inline]
+    pub(in crate::stream) fn push(&self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.push_some(bytes);
+        }
+    }
+
+    fn push_some(&self, bytes: Vec<u8>) {
+        if let Some(mut state) = self.below_limits(self.lock(), bytes.len()) {
+            self.push_behind(&mut state, bytes);
+        }
+    }
+
+    /// As [`push`](Self::push), for an answer to the peer. Of a peer that sends what is to be answered
+    /// and does not read, no more than [`MAX_ANSWER_BYTES`] and the latest answer are kept.
+    pub(in crate::stream) fn push_answer(&self, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        if state.failure().is_none() && !state.replace_answer(&bytes) {
+            self.push_behind(&mut state, bytes);
+        }
+    }
+
+    /// As [`push`](Self::push), for the close frame: no limit may cost the messages before them.
+    pub(in crate::stream) fn push_last(&self, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        if !bytes.is_empty() && state.failure().is_none() {
+            self.push_behind(&mut state, bytes);
+        }
+    }
+
+    fn push_behind(&self, state: &mut State, bytes: Vec<u8>) {
+        let queued = state.queued() + bytes.len();
+        state.set_queued(queued);
+        let is_open = state.is_open;
+        let waiting = state.waiting();
+        let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
+        queue.push_bytes(bytes);
+        self.waits.store(true, Ordering::Release);
+        state.tell_if_crowded(self.limits.outbox_soft_mark);
+        self.call_loop(state);
+    }
+}
