@@ -136,7 +136,7 @@ impl Poller for AnyPoller {
     ) -> io::Result<()> {
         match self {
             Self::Mio(poller) => poller.poll(ready, timeout),
-            Self::Other(poller) => poller.poll(ready, timeout),
+            Self::Other(poller) => poll_other(&mut **poller, ready, timeout),
         }
     }
 
@@ -146,6 +146,15 @@ impl Poller for AnyPoller {
             Self::Other(poller) => poller.registry(),
         }
     }
+}
+
+#[cold]
+fn poll_other(
+    poller: &mut dyn Poller,
+    ready: &mut Vec<(usize, Readiness)>,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
+    poller.poll(ready, timeout)
 }
 
 #[cfg(test)]

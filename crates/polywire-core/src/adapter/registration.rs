@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
 use crate::notifier::{Notifications, Notifier};
-use crate::poller::token_of;
+use crate::poller::{AnyPoller, Poller, token_of};
 use crate::readiness::Readiness;
 
 /// What the loop lends to an adapter for one call.
@@ -85,7 +85,8 @@ impl<'a> Io<'a> {
 /// Ties a source to the loop that will be told of its readiness.
 #[derive(Clone, Copy)]
 pub struct Registration<'a> {
-    pub(crate) registry: Option<&'a mio::Registry>,
+    /// `None` where nothing is polled.
+    pub(crate) poller: Option<&'a AnyPoller>,
     pub(crate) id: ResourceId,
     pub(crate) notifications: &'a Arc<Notifications>,
     /// The connection moves to another loop once it is ready.
@@ -144,7 +145,8 @@ impl<'a> Registration<'a> {
     }
 
     fn registry(&self) -> io::Result<&mio::Registry> {
-        self.registry.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
+        let registry = self.poller.and_then(Poller::registry);
+        registry.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
     }
 }
 

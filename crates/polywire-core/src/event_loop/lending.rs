@@ -2,7 +2,7 @@
 
 use crate::adapter::{Io, Registration, Wishes};
 use crate::endpoint::ResourceId;
-use crate::poller::{AnyPoller, Poller};
+use crate::poller::AnyPoller;
 use crate::readiness::Readiness;
 use crate::shared::Shared;
 
@@ -16,7 +16,7 @@ pub(super) fn lend<'a>(
     (id, budget, readiness): (ResourceId, usize, Readiness),
 ) -> Io<'a> {
     let registration = Registration {
-        registry: poller.registry(),
+        poller: Some(poller),
         id,
         notifications: &shared.notifications,
         is_provisional: false,

@@ -13,12 +13,6 @@ use crate::readiness::Readiness;
 use crate::registry::Entry;
 use crate::shared::Shared;
 
-/// Has an adapter write what waits.
-#[inline(always)]
-fn flush(remote: &mut dyn Remote, io: &mut Io<'_>) -> Received {
-    remote.flush(io).map_or_else(Received::Ended, |()| Received::Drained)
-}
-
 /// Has an adapter read, before which `messages` had come.
 #[inline(always)]
 fn receive(
@@ -50,20 +44,22 @@ impl EventLoop {
         callback.prepare(); // Before a message is taken, for a signal may pause the connection.
         let Some(resource) = find(&mut self.resources, id) else { return };
         let Resource { entry, remote: Some(remote), pending, .. } = resource else { return };
-        let mut received = Received::Drained;
         let budget = entry.limits().read_budget.min(self.share);
         let mut io = lend(
             (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
             (id, budget, readiness),
         );
         if readiness.writable {
-            received = flush(&mut **remote, &mut io);
+            if let Err(reason) = remote.flush(&mut io) {
+                return self.end_at(id, reason, callback);
+            }
         }
+        let mut received = Received::Drained;
         let (mut read, messages) = (Read::default(), self.shared.counters.messages_in.get());
         if entry.is_paused() || self.shared.is_reading_held() {
             // Kept until the program wants to read again.
             pending.merge(Readiness { writable: false, ..readiness });
-        } else if readiness.readable && received == Received::Drained && !entry.is_over() {
+        } else if readiness.readable && !entry.is_over() {
             io.single_event = self.single_event;
             let mut sink = ConnectionSink::new(
                 (&self.shared, entry),
@@ -81,34 +77,42 @@ impl EventLoop {
         } else {
             resource
         };
-        match received {
+        let is_unfinished = match received {
             Received::Ended(reason) => return self.end_at(id, reason, callback),
-            _ if !resource.notes_reads() => {}
-            // More of it is there, perhaps whole messages: a read that finds no more tells.
-            Received::Unfinished if resource.activity().is_none() => {}
-            _ => self.watch_at(id, read),
+            Received::Unfinished => true,
+            Received::MayHaveMore => {
+                self.mark_may_have_more(id);
+                return self.watch_if_due(id, read);
+            }
+            Received::Drained => false,
+        };
+        // More of it is there, perhaps whole messages: a read that finds no more tells.
+        if resource.notes_reads() && !(is_unfinished && resource.activity().is_none()) {
+            self.watch_at(id, read);
         }
-        self.go_on_reading(id, readiness, &received, (read, messages));
+        if is_unfinished {
+            self.go_on_reading(id, readiness, (read, messages));
+        }
+    }
+
+    /// Watches a connection that is to be watched.
+    #[inline(always)]
+    fn watch_if_due(&mut self, id: ResourceId, read: Read) {
+        if find(&mut self.resources, id).is_some_and(|resource| resource.notes_reads()) {
+            self.watch_at(id, read);
+        }
     }
 
     /// Sees to it that what is left is read. `messages` had come before.
-    #[inline(always)]
     fn go_on_reading(
         &mut self,
         id: ResourceId,
         readiness: Readiness,
-        received: &Received,
         (read, messages): (Read, u64),
     ) {
-        match received {
-            Received::Unfinished => {
-                let has_messages = self.shared.counters.messages_in.get() != messages;
-                self.note_unfinished(id, read.bytes > 0 || has_messages);
-                self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
-            }
-            Received::MayHaveMore => self.mark_may_have_more(id),
-            Received::Drained | Received::Ended(_) => {}
-        }
+        let has_messages = self.shared.counters.messages_in.get() != messages;
+        self.note_unfinished(id, read.bytes > 0 || has_messages);
+        self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
     }
 
     #[inline(never)] // Few connections are watched, and few reads end inside a message.

@@ -11,7 +11,7 @@ use crate::event_loop::blame::call_adapter;
 use crate::network::loop_slot::{Acquired, LoopSlot};
 use crate::network::processor::borrow;
 use crate::notifier::Notifications;
-use crate::poller::{MioPoller, Poller};
+use crate::poller::{AnyPoller, MioPoller};
 use crate::readiness::Readiness;
 use crate::registry::{Entry, SharedEntry};
 use crate::shared::{Awaited, Command, New, Outcome, Shared};
@@ -106,7 +106,8 @@ fn drive_alone(
         let text = "what reads for this connection runs in the loop, which waits for this callback: use connect";
         return Err(failed(io::Error::new(io::ErrorKind::Unsupported, text)));
     }
-    let (mut poller, waker) = MioPoller::new().map_err(failed)?;
+    let (poller, waker) = MioPoller::new().map_err(failed)?;
+    let mut poller = AnyPoller::Mio(poller);
     let notifications = Arc::new(Notifications::new(Arc::new(waker), Clock::default()));
     notifications.set_running(true);
     let (mut buffer, mut wishes) = (vec![0; BUFFER_BYTES], Wishes::default());
@@ -137,12 +138,12 @@ fn drive_alone(
 }
 
 fn alone<'a>(
-    (poller, buffer, wishes): (&'a MioPoller, &'a mut [u8], &'a mut Wishes),
+    (poller, buffer, wishes): (&'a AnyPoller, &'a mut [u8], &'a mut Wishes),
     entry: &Entry,
     notifications: &'a Arc<Notifications>,
 ) -> Io<'a> {
-    let registry = poller.registry();
-    let registration = Registration { registry, id: entry.id, notifications, is_provisional: true };
+    let poller = Some(poller);
+    let registration = Registration { poller, id: entry.id, notifications, is_provisional: true };
     let readiness = Readiness { ended: true, ..Readiness::BOTH };
     Io::new(registration, buffer, BUFFER_BYTES, readiness, wishes)
 }
@@ -152,7 +153,7 @@ fn open(
     shared: &Shared,
     remote: &mut dyn Remote,
     entry: &Entry,
-    (poller, buffer, wishes): (&mut MioPoller, &mut [u8], &mut Wishes),
+    (poller, buffer, wishes): (&mut AnyPoller, &mut [u8], &mut Wishes),
     notifications: &Arc<Notifications>,
 ) -> Result<(), CloseReason> {
     let mut polled = Vec::new();

@@ -55,7 +55,7 @@ pub(super) fn with_io(buffer: usize, budget: usize, act: impl FnOnce(&mut Io<'_>
     let waker = Arc::new(LoopWaker::new(None));
     let notifications = Arc::new(Notifications::new(waker, Clock::default()));
     let registration = Registration {
-        registry: None,
+        poller: None,
         id: ResourceId::from(1),
         notifications: &notifications,
         is_provisional: false,

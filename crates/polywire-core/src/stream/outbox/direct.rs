@@ -31,21 +31,21 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline(always)]
     pub(super) fn write_through<F: Encoder>(
         &self,
-        socket: &S,
+        (socket, runs_here): (&S, bool),
         mut state: MutexGuard<'_, State>,
         encoder: &F,
         message: Message<'_>,
     ) {
         state.writer = Writer::Thread;
         if F::ORDERED || encoder.changes_messages() {
-            return self.write_encoded(socket, Some(state), encoder, message);
+            return self.write_encoded((socket, runs_here), Some(state), encoder, message);
         }
         drop(state);
         let mut parts = Parts::default();
         encoder.encode(message, &mut parts);
         match parts.as_slices() {
-            Some(parts) => self.write_once(socket, parts, copy_rest(parts)),
-            None => self.write_encoded(socket, None, encoder, message),
+            Some(parts) => self.write_once((socket, runs_here), parts, copy_rest(parts)),
+            None => self.write_encoded((socket, runs_here), None, encoder, message),
         }
     }
 
@@ -53,7 +53,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline(never)] // Only masked frames, and the like.
     fn write_encoded<F: Encoder>(
         &self,
-        socket: &S,
+        (socket, runs_here): (&S, bool),
         mut state: Option<MutexGuard<'_, State>>,
         encoder: &F,
         message: Message<'_>,
@@ -65,16 +65,16 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             encoder.encode(message, frame);
             drop(ordered);
             let parts = [&frame[..], &[]];
-            self.write_once(socket, parts, copy_rest(parts));
+            self.write_once((socket, runs_here), parts, copy_rest(parts));
         });
     }
 
     /// Writes the two parts of a frame as far as the socket takes them, keeps what it does not, and
-    /// gives the turn back.
+    /// gives the turn back. `runs_here` tells whether the current thread runs the loop of the connection.
     #[inline(always)]
     pub(super) fn write_once(
         &self,
-        socket: &S,
+        (socket, runs_here): (&S, bool),
         parts: [&[u8]; 2],
         keep_rest: impl FnOnce(&mut Chunks, usize),
     ) {
@@ -112,7 +112,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             self.waits.store(true, Ordering::Release);
         }
         state.writer = Writer::None;
-        state.note_write();
+        if !runs_here {
+            state.note_write();
+        }
         if state.queued() > 0 || socket.wants_write() {
             self.call_loop(&mut state);
         } else {

@@ -57,17 +57,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 _ => return SendStatus::ResourceNotFound,
             }
         }
-        let is_to_gather = self.is_to_gather(&mut state, hint, len);
+        let runs_here = state.loop_runs_here();
+        let is_to_gather = self.is_to_gather(&mut state, (hint, runs_here), len);
         match self.socket() {
             Some(socket) if state.is_open && state.is_idle() && !is_to_gather => {
-                self.write_through(socket, state, encoder, message);
+                self.write_through((socket, runs_here), state, encoder, message);
             }
             _ => {
                 let before = state.queued();
                 state.queue(encoder, message, self.limits.outbox_hard_limit);
                 self.waits.store(true, Ordering::Release);
                 state.tell_if_crowded(self.limits.outbox_soft_mark);
-                self.see_to_writing(state, hint, before);
+                self.see_to_writing(state, (hint, runs_here), before);
             }
         }
         SendStatus::Sent
@@ -97,10 +98,10 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     pub(super) fn see_to_writing(
         &self,
         mut state: MutexGuard<'_, State>,
-        hint: SendHint,
+        (hint, runs_here): (SendHint, bool),
         before: usize,
     ) {
-        let (queued, runs_here) = (state.queued(), state.loop_runs_here());
+        let queued = state.queued();
         let is_to_flush = match state.writer {
             Writer::None if hint == SendHint::CallerFlushes => queued >= CHUNK_BYTES,
             Writer::None if !runs_here && state.is_open => !state.leave_for_a_moment(),
@@ -148,8 +149,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Whether a message that could be written now rather waits for those that follow it.
     #[inline]
-    fn is_to_gather(&self, state: &mut State, hint: SendHint, len: usize) -> bool {
-        let runs_here = state.loop_runs_here();
+    fn is_to_gather(
+        &self,
+        state: &mut State,
+        (hint, runs_here): (SendHint, bool),
+        len: usize,
+    ) -> bool {
         match hint {
             // Another node's callback may not come to this loop soon.
             SendHint::LoopFlushes if runs_here => true,

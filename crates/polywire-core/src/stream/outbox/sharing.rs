@@ -71,11 +71,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 _ => return SendStatus::ResourceNotFound,
             }
         }
+        let runs_here = state.loop_runs_here();
         match self.socket() {
             Some(socket) if state.is_open && state.is_idle() => {
                 state.writer = Writer::Thread;
                 drop(state);
-                self.write_once(socket, [header, body], |ahead, written| {
+                self.write_once((socket, runs_here), [header, body], |ahead, written| {
                     push_front(ahead, header, body, written);
                 });
             }
@@ -84,7 +85,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 state.queue_shared(header, body, self.limits().outbox_hard_limit);
                 self.waits.store(true, Ordering::Release);
                 state.tell_if_crowded(self.limits().outbox_soft_mark);
-                self.see_to_writing(state, SendHint::Alone, before);
+                self.see_to_writing(state, (SendHint::Alone, runs_here), before);
             }
         }
         SendStatus::Sent
