@@ -38,7 +38,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         for _ in 0..WRITES_PER_FLUSH {
             let Some((mut batch, loop_comes)) = self.begin_write(socket)? else { return Ok(()) };
             let (written, result) = write_all(socket, &mut batch);
-            if self.finish_write(batch, (written, result), loop_comes)?.is_break() {
+            if self.finish_write(socket, batch, (written, result), loop_comes)?.is_break() {
                 return Ok(());
             }
         }
@@ -74,6 +74,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     #[inline(always)]
     fn finish_write(
         &self,
+        socket: &S,
         batch: Chunks,
         (written, result): (usize, io::Result<()>),
         loop_comes: bool,
@@ -92,6 +93,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
         let again = state.writer.finish();
         match result {
+            // A read has given a layer something to say since it was flushed.
+            Ok(()) if socket.wants_write() => Ok(ControlFlow::Continue(())),
             // Unless the loop came meanwhile, and left it to this thread.
             Ok(()) if loop_comes && !again && state.queued() < COALESCE_BYTES => {
                 state.writer = Writer::LoopDelayed;

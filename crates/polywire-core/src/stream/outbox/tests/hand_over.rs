@@ -57,6 +57,66 @@ fn what_runs_when_there_is_room_may_send_on_the_same_connection() {
     assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x03abc\x01d");
 }
 
+/// A layer that is given something to say while it is flushed.
+#[derive(Default)]
+struct Wordy {
+    has_words: AtomicBool,
+    said: AtomicUsize,
+    /// Done by another thread during the next flush, behind what is said there.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Stream for Arc<Wordy> {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(buffers.iter().map(|buffer| buffer.len()).sum())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let words = usize::from(self.has_words.swap(false, Ordering::AcqRel));
+        self.said.fetch_add(words, Ordering::Relaxed);
+        if let Some(act) = self.meanwhile.lock().unwrap().take() {
+            thread::spawn(act).join().unwrap();
+        }
+        Ok(())
+    }
+
+    fn wants_write(&self) -> bool {
+        self.has_words.load(Ordering::Acquire)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_layer_learns_to_say_while_a_thread_flushes_it_is_said() {
+    let layer = Arc::new(Wordy::default());
+    let outbox = Arc::new(Outbox::new(OneByte, Arc::default()));
+    outbox.open(Arc::clone(&layer)).unwrap();
+    layer.has_words.store(true, Ordering::Release);
+    let (reader, read) = (Arc::clone(&outbox), Arc::clone(&layer));
+    *layer.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        read.has_words.store(true, Ordering::Release); // By what the loop has read just now.
+        reader.flush().unwrap();
+    }));
+    outbox.flush().unwrap();
+    assert_eq!(layer.said.load(Ordering::Relaxed), 2, "the loop has left it to the thread");
+    assert!(outbox.is_drained());
+}
+
 /// Sends on its connection when it is dropped, as a signal may.
 struct SendsOnDrop(Arc<PipeOutbox>);
 
