@@ -93,7 +93,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if self.transient.as_ref().is_some_and(|transient| transient.is_ready) {
             return Ok(self.become_ready(io));
         }
-        match self.read(io, &mut Nobody)? {
+        let stop = self.read(io, &mut Nobody)?;
+        if !matches!(stop, Stop::Ready) && self.socket().is_ok_and(S::wants_write) {
+            self.flush_ahead()?; // There may be room already, of which no readiness tells again.
+        }
+        match stop {
             Stop::Ready => Ok(self.become_ready(io)),
             Stop::Sink => {
                 // The budget is used up; no readiness tells of what is left.
