@@ -100,7 +100,8 @@ impl<S: Stream> Sealed<S> {
     /// Writes what is sealed. `WouldBlock` while something is left.
     fn write_sealed(&self, outgoing: &mut Outgoing) -> io::Result<()> {
         let unconfirmed = self.unconfirmed.swap(0, Ordering::AcqRel);
-        if unconfirmed > 0 {
+        if unconfirmed > 0 && !outgoing.is_last_sealed {
+            // Nothing goes behind the last record, which may wait for room.
             self.seal(outgoing, CONFIRMED, &unconfirmed.to_be_bytes());
         }
         while !outgoing.sealed.is_empty() {
