@@ -28,7 +28,7 @@ fn assert_receives_all(client: &Node, to_server: Endpoint) {
         let (_, message) = client.message();
         assert!(message.len() == LONG && message.iter().all(|byte| *byte == number));
     }
-    assert_eq!(client.disconnected(to_server), CloseReason::PeerClosed);
+    client.assert_closed_by_peer(to_server);
 }
 
 over_adapters! {
@@ -73,7 +73,7 @@ over_adapters! {
             });
             let accepted = server.accepted();
             assert_eq!(server.message(), (accepted, b"hello".to_vec()));
-            assert_eq!(server.disconnected(accepted), CloseReason::PeerClosed);
+            server.assert_closed_by_peer(accepted);
             closing.join().unwrap();
         }
     }

@@ -20,7 +20,7 @@ over_adapters! {
             assert!(one.network().remove(ours.resource_id()));
             assert!(!one.network().remove(ours.resource_id()), "removed twice");
             assert_eq!(one.network().is_ready(ours.resource_id()), None);
-            assert_eq!(other.disconnected(theirs), CloseReason::PeerClosed);
+            other.assert_closed_by_peer(theirs);
             assert_eq!(one.network().close_reason(ours), Some(CloseReason::Removed));
             for (node, endpoint) in [(&one, ours), (&other, theirs)] {
                 let network = node.network();
@@ -35,7 +35,7 @@ over_adapters! {
     fn a_peer_that_stops_its_node_is_told_once(adapter) {
         let Pair { server, client, to_client, .. } = Pair::new(&adapter);
         assert!(client.stop().is_empty());
-        assert_eq!(server.disconnected(to_client), CloseReason::PeerClosed);
+        server.assert_closed_by_peer(to_client);
         assert!(server.stop().is_empty());
     }
 

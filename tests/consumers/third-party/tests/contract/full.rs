@@ -165,12 +165,11 @@ over_adapters! {
     }
 
     fn a_thread_that_is_yet_to_run_the_loop_does_not_wait(adapter) {
-        let server = Node::new();
+        let server = Node::paused();
         let (_, addr) = server.listen(&adapter);
         let (handler, listener) = node::split::<()>();
         let adapter = adapter.limited(small_limits());
         let (endpoint, _) = handler.network().connect(&adapter, &*addr).unwrap();
-        server.network().pause(server.accepted().resource_id());
         for _ in 0..2 * SOFT_MARK / MESSAGE {
             assert_eq!(handler.network().send(endpoint, &[7; MESSAGE]), Sent);
         }
@@ -203,7 +202,7 @@ over_adapters! {
         let addr = adapter.free_address();
         network.listen(&adapter, Name(&addr)).unwrap();
         let client = Node::paused();
-        let to_server = client.connect_ready(&adapter, &addr);
+        let to_server = client.connect(&adapter, &addr);
         let mut accepted = None;
         while accepted.is_none() {
             processor.process_poll_event(Some(DEADLINE), |event| match event {
@@ -211,6 +210,7 @@ over_adapters! {
                 other => panic!("{other:?}"),
             });
         }
+        client.assert_connected(to_server);
         let sender = thread::spawn(move || {
             for _ in 0..MESSAGES {
                 assert_eq!(network.send(accepted.unwrap(), &[7; MESSAGE]), Sent);

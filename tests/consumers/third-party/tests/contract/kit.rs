@@ -18,6 +18,10 @@ use third_party::mem::Mem;
 pub const DEADLINE: Duration = Duration::from_secs(10);
 const WHOLE_TEST: Duration = Duration::from_secs(60);
 
+/// After so long without a read a system has taken from a sender what it takes: that of TCP may
+/// acknowledge the last bytes 40 milliseconds late, and the sender's side has room for others then.
+pub const SYSTEM_SETTLES: Duration = Duration::from_millis(60);
+
 /// What a connection is bounded by where a test fills it.
 pub const MESSAGE: usize = 64 << 10;
 pub const SOFT_MARK: usize = 256 << 10;
@@ -219,6 +223,14 @@ impl Node {
         self.network().close_reason(endpoint).expect("a reason of its end")
     }
 
+    /// The next event is that the peer has closed `endpoint`, in whatever words its protocol has for that.
+    #[track_caller]
+    pub fn assert_closed_by_peer(&self, endpoint: Endpoint) {
+        let reason = self.disconnected(endpoint);
+        let is_it = matches!(reason, CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. });
+        assert!(is_it, "{reason:?} instead of the peer's goodbye");
+    }
+
     /// Waits until the loop has served all that was there before.
     #[track_caller]
     pub fn settle(&self) {
@@ -301,6 +313,7 @@ impl Pair {
                 SendStatus::Full => {
                     let before = self.server.queued();
                     self.server.settle();
+                    thread::sleep(SYSTEM_SETTLES); // No event tells that it takes no more.
                     if self.server.queued() == before {
                         return;
                     }

@@ -137,7 +137,8 @@ over_adapters! {
         let fill_up = |endpoint, bytes| {
             while network.stats().queued_bytes < bytes {
                 assert_eq!(network.try_send(endpoint, &[7; 16 << 10]), SendStatus::Sent);
-                server.settle(); // Until the system has taken what it takes.
+                server.settle();
+                thread::sleep(SYSTEM_SETTLES);
             }
         };
         fill_up(waiting, 100_000);
