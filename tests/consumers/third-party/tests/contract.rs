@@ -8,6 +8,10 @@ mod kit;
 
 #[path = "contract/callback.rs"]
 mod callback;
+#[path = "../../../../crates/polywire/tests/extending/cipher.rs"]
+mod cipher;
+#[path = "contract/ciphered.rs"]
+mod ciphered;
 #[path = "contract/connecting.rs"]
 mod connecting;
 #[path = "contract/delivery.rs"]

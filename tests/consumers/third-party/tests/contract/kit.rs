@@ -74,6 +74,16 @@ macro_rules! over_adapters {
             fn unix() {
                 $crate::kit::in_time(|| contract(third_party::unix::Unix::default()));
             }
+
+            #[test]
+            fn framed_over_cipher() {
+                $crate::kit::in_time(|| contract($crate::ciphered::Ciphered::framed()));
+            }
+
+            #[test]
+            fn ws_over_cipher() {
+                $crate::kit::in_time(|| contract($crate::ciphered::Ciphered::ws()));
+            }
         }
     )+};
 }
