@@ -41,7 +41,7 @@ pub use listener::{Accepted, Close, Listener, ListenerSink, Local};
 pub use outcome::{Accepting, Closing, Flow, Opening, Received};
 pub(crate) use registration::Wishes;
 pub use registration::{Io, Registration};
-pub use sender::{Info, Outgoing, Sender};
+pub use sender::{Info, SendFlags, Sender};
 
 /// The tag of adapters that have no number of their own.
 pub const CUSTOM_TAG: u8 = 127;

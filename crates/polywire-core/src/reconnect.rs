@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 
-use crate::adapter::{Attempt, Broadcast, Connect, Connection, Info, Outgoing, Reconnect, Sender};
+use crate::adapter::{Attempt, Broadcast, Connect, Connection, Info, Reconnect, SendFlags, Sender};
 use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::endpoint::Endpoint;
@@ -228,12 +228,12 @@ impl Sender for Relay {
         self.with(|sender| sender.attach(notifier));
     }
 
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        available(self.with(|sender| sender.send(outgoing)))
+    fn send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
+        available(self.with(|sender| sender.send(to, message, flags)))
     }
 
-    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        available(self.with(|sender| sender.try_send(outgoing)))
+    fn try_send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
+        available(self.with(|sender| sender.try_send(to, message, flags)))
     }
 
     fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {

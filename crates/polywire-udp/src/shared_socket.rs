@@ -15,11 +15,11 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 use mio::Interest;
 use mio::net::UdpSocket;
 use polywire_core::CloseReason;
-use polywire_core::Message;
-use polywire_core::adapter::{Outgoing, Registration, SendHint, Sender};
-use polywire_core::network::SendStatus;
+use polywire_core::Endpoint;
 #[cfg(test)]
-use polywire_core::{Endpoint, ResourceId};
+use polywire_core::ResourceId;
+use polywire_core::adapter::{Registration, SendFlags, SendHint, Sender};
+use polywire_core::network::SendStatus;
 use quinn_udp::RecvMeta;
 
 use crate::batching;
@@ -283,20 +283,20 @@ impl SharedSocket {
 
 impl Sender for SharedSocket {
     /// Sends one datagram, with a status as told in the crate's docs.
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        let Outgoing { endpoint, message: Message { bytes: message, .. }, hint, .. } = outgoing;
+    fn send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
+        let hint = flags.hint;
         let guard = self.read();
         let Some(socket) = guard.as_ref() else { return SendStatus::ResourceNotFound };
         let sent = match &self.bound {
             _ if !self.outbox.leaves_alone(message.len(), hint) => None,
             Bound::Peer(_) => calls::send(socket, message).ok(),
-            Bound::OneAddr => calls::send_to(socket, message, endpoint.addr()).ok(),
+            Bound::OneAddr => calls::send_to(socket, message, to.addr()).ok(),
             Bound::AllAddrs(_) => None,
         };
         if sent.is_some() {
             SendStatus::Sent
         } else {
-            self.send_or_keep(socket, (endpoint.addr(), message), hint)
+            self.send_or_keep(socket, (to.addr(), message), hint)
         }
     }
 
@@ -325,5 +325,5 @@ impl Sender for SharedSocket {
 #[cfg(test)]
 pub(crate) fn send_to(socket: &SharedSocket, to: SocketAddr, message: &[u8]) -> SendStatus {
     let endpoint = Endpoint::from_listener(ResourceId::from(0x82), to);
-    socket.send(Outgoing::new(&endpoint, Message::binary(message)))
+    socket.send(&endpoint, message, SendFlags::default())
 }

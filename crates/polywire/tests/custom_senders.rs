@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use polywire::CloseReason;
 use polywire::adapter::{
-    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening, Outgoing,
-    Received, Remote, Sender, Sink,
+    Accepting, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening, Received,
+    Remote, SendFlags, Sender, Sink,
 };
-use polywire::network::{RemoteAddr, SendStatus};
+use polywire::network::{Endpoint, RemoteAddr, SendStatus};
 use polywire_core::{Notifier, Readiness};
 
 use support::{ANY_PORT, Node};
@@ -55,7 +55,7 @@ impl Sender for Broken {
         self.give("attach", notifier);
     }
 
-    fn send(&self, _: Outgoing<'_>) -> SendStatus {
+    fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
         let mut state = self.0.lock().unwrap();
         if state.failure.is_none() {
             state.failure = Some(CloseReason::ProtocolViolation("the write failed".into()));

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::{
-    Closing, Connect, Connection, Flow, Io, Opening, Outgoing, Received, Remote, Sender, Sink,
+    Closing, Connect, Connection, Flow, Io, Opening, Received, Remote, SendFlags, Sender, Sink,
 };
-use polywire::network::{self, NetEvent, RemoteAddr, SendStatus, Transport};
+use polywire::network::{self, Endpoint, NetEvent, RemoteAddr, SendStatus, Transport};
 use polywire_core::{Message, Readiness};
 
 use support::ANY_PORT;
@@ -46,7 +46,7 @@ impl Connect for Endless {
 }
 
 impl Sender for Endless {
-    fn send(&self, _: Outgoing<'_>) -> SendStatus {
+    fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
         SendStatus::Sent
     }
 }

@@ -18,31 +18,21 @@ use crate::send_status::SendStatus;
 /// A value that an endpoint knows, to be found by its type.
 pub type Info = Arc<dyn Any + Send + Sync>;
 
-/// A message on its way out.
-#[derive(Clone, Copy, Debug)]
+/// How a message is sent, as the flags of send(2) are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Outgoing<'a> {
-    /// The endpoint that it is for. Listeners without connections send it to the
-    /// [address](Endpoint::addr) of that.
-    pub endpoint: &'a Endpoint,
-    /// What is sent.
-    pub message: Message<'a>,
+pub struct SendFlags {
+    /// What kind of message it is.
+    pub kind: MessageKind,
     /// Whether more follows it.
     pub hint: SendHint,
 }
 
-impl<'a> Outgoing<'a> {
-    /// `message` for `endpoint`, on its own.
+impl SendFlags {
+    /// Those of a message of that kind.
     #[inline(always)]
-    pub fn new(endpoint: &'a Endpoint, message: Message<'a>) -> Self {
-        Self { endpoint, message, hint: SendHint::Alone }
-    }
-
-    /// The same, if more follows or does not.
-    #[inline(always)]
-    #[must_use]
-    pub fn with_hint(self, hint: SendHint) -> Self {
-        Self { hint, ..self }
+    pub fn new(kind: MessageKind, hint: SendHint) -> Self {
+        Self { kind, hint }
     }
 }
 
@@ -86,25 +76,28 @@ pub trait Sender: Send + Sync {
     /// [`Limits::outbox_hard_limit`](crate::Limits::outbox_hard_limit). Before it keeps a message it asks [`Notifier::has_room`], and then
     /// calls [`Notifier::change_queued`].
     ///
-    /// [`Outgoing::hint`] tells whether the message may wait for those that follow it.
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus;
+    /// `to` is the endpoint that it is for; a listener without connections sends to the
+    /// [address](Endpoint::addr) of that. [`SendFlags::hint`] tells whether the message may wait for those that
+    /// follow it.
+    fn send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus;
 
     /// As `send`, but never waits: [`SendStatus::Full`] with nothing taken while more than
     /// [`Limits::outbox_soft_mark`](crate::Limits::outbox_soft_mark) bytes wait.
-    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        self.send(outgoing)
+    fn try_send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
+        self.send(to, message, flags)
     }
 
     /// Sends a message that goes to many endpoints. Never waits, as [`try_send`](Self::try_send), which the
     /// default calls.
     fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
-        self.try_send(Outgoing::new(endpoint, message.message()))
+        let Message { bytes, kind } = message.message();
+        self.try_send(endpoint, bytes, SendFlags::new(kind, SendHint::Alone))
     }
 
     /// Sends a message whose memory may be kept rather than copied. May wait, as [`send`](Self::send), which
     /// the default calls.
     fn send_owned(&self, endpoint: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
-        self.send(Outgoing::new(endpoint, Message::new(message, kind)))
+        self.send(endpoint, message, SendFlags::new(kind, SendHint::Alone))
     }
 
     /// What is known of the endpoint as a value of that type, for

@@ -70,9 +70,10 @@ mod tests {
 
     use super::*;
     use crate::adapter::{
-        Connect, Connection, Io, Opening, Outgoing, Received, Remote, Sender, Sink,
+        Connect, Connection, Io, Opening, Received, Remote, SendFlags, Sender, Sink,
     };
     use crate::address::RemoteAddr;
+    use crate::endpoint::Endpoint;
     use crate::message::Message;
     use crate::network;
     use crate::readiness::Readiness;
@@ -91,7 +92,7 @@ mod tests {
     }
 
     impl Sender for Unfinished {
-        fn send(&self, _: Outgoing<'_>) -> SendStatus {
+        fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
             SendStatus::Sent
         }
     }

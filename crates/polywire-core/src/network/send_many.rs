@@ -1,6 +1,6 @@
 //! Many messages by one call.
 
-use crate::adapter::{Outgoing, Sender};
+use crate::adapter::{SendFlags, Sender};
 use crate::endpoint::Endpoint;
 use crate::network::NetworkController;
 use crate::registry::Entry;
@@ -51,8 +51,8 @@ impl NetworkController {
             };
             for message in messages {
                 let message = message.as_ref();
-                let outgoing = Outgoing::new(&endpoint, entry.answer(message));
-                let status = sender.send(outgoing.with_hint(hint));
+                let flags = SendFlags::new(entry.answer_kind(message), hint);
+                let status = sender.send(&endpoint, message, flags);
                 if status != SendStatus::Sent {
                     return Some(SentMany { taken: batch.taken, status });
                 }

@@ -65,7 +65,7 @@ impl NetworkController {
     /// its memory, on transports that send it as it is. Worth it from some KiB on.
     pub fn send_owned(&self, endpoint: Endpoint, message: &Bytes) -> SendStatus {
         self.give(endpoint, message, true, |entry: &Entry| {
-            let kind = entry.answer(message).kind;
+            let kind = entry.answer_kind(message);
             Some(entry.sender.as_ref()?.send_owned(&endpoint, message, kind))
         })
     }

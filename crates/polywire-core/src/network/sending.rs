@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::adapter::Outgoing;
+use crate::adapter::SendFlags;
 use crate::endpoint::Endpoint;
-use crate::message::{Message, MessageKind};
+use crate::message::MessageKind;
 use crate::network::{NetworkController, processor};
 use crate::registry::Entry;
 use crate::send_hint::current_hint;
@@ -50,8 +50,8 @@ impl NetworkController {
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, true, |entry| {
             let sender = entry.sender.as_ref()?;
-            let outgoing = Outgoing::new(&endpoint, entry.answer(message));
-            Some(sender.send(outgoing.with_hint(current_hint())))
+            let flags = SendFlags::new(entry.answer_kind(message), current_hint());
+            Some(sender.send(&endpoint, message, flags))
         })
     }
 
@@ -62,8 +62,8 @@ impl NetworkController {
     pub fn try_send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, false, |entry| {
             let sender = entry.sender.as_ref()?;
-            let outgoing = Outgoing::new(&endpoint, entry.answer(message));
-            Some(sender.try_send(outgoing.with_hint(current_hint())))
+            let flags = SendFlags::new(entry.answer_kind(message), current_hint());
+            Some(sender.try_send(&endpoint, message, flags))
         })
     }
 
@@ -84,8 +84,7 @@ impl NetworkController {
     pub fn send_as(&self, endpoint: Endpoint, kind: MessageKind, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, true, |entry| {
             let sender = entry.sender.as_ref()?;
-            let outgoing = Outgoing::new(&endpoint, Message::new(message, kind));
-            Some(sender.send(outgoing.with_hint(current_hint())))
+            Some(sender.send(&endpoint, message, SendFlags::new(kind, current_hint())))
         })
     }
 

@@ -9,7 +9,7 @@ use crate::adapter::Sender;
 use crate::address::{Profile, RemoteAddr};
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::limits::Limits;
-use crate::message::{Message, MessageKind};
+use crate::message::MessageKind;
 use crate::sync::SlimArc;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -96,6 +96,7 @@ impl Entry {
     }
 
     /// The kind of message that came last.
+    #[inline(always)]
     pub(crate) fn kind(&self) -> MessageKind {
         MessageKind::new(self.kind.load(Ordering::Relaxed))
     }
@@ -105,13 +106,13 @@ impl Entry {
         self.kind.store(MessageKind::UNSPECIFIED.number(), Ordering::Relaxed);
     }
 
-    /// `message` as it is sent where the program does not say of what kind it is: as the peer's last one,
-    /// but not as text what is none.
+    /// The kind in which `message` is sent where the program does not say: that of the peer's last one, but not
+    /// text for what is none.
     #[inline(always)]
-    pub(crate) fn answer<'m>(&self, message: &'m [u8]) -> Message<'m> {
+    pub(crate) fn answer_kind(&self, message: &[u8]) -> MessageKind {
         match self.kind() {
-            MessageKind::TEXT if !is_text(message) => Message::binary(message),
-            kind => Message::new(message, kind),
+            MessageKind::TEXT if !is_text(message) => MessageKind::BINARY,
+            kind => kind,
         }
     }
 

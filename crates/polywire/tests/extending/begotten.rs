@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening,
-    Outgoing, Received, Remote, Sender, Sink,
+    Received, Remote, SendFlags, Sender, Sink,
 };
-use polywire::network::{CloseReason, Message, Name, NetEvent, RemoteAddr, SendStatus};
+use polywire::network::{CloseReason, Endpoint, Message, Name, NetEvent, RemoteAddr, SendStatus};
 use polywire_core::{Limits, Notifier, Readiness};
 
 use crate::support::{Node, StoredNetEvent, eventually};
@@ -36,7 +36,7 @@ struct Stream(Option<u8>);
 struct Sink0;
 
 impl Sender for Sink0 {
-    fn send(&self, _: Outgoing<'_>) -> SendStatus {
+    fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
         SendStatus::Sent
     }
 }

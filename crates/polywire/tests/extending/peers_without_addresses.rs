@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use polywire::adapter::{
-    Accepting, Flow, Io, Listen, Listener, ListenerSink, Local, Outgoing, Sender,
+    Accepting, Flow, Io, Listen, Listener, ListenerSink, Local, SendFlags, Sender,
 };
-use polywire::network::{Message, Name, RemoteAddr, SendStatus};
+use polywire::network::{Endpoint, Message, Name, RemoteAddr, SendStatus};
 use polywire_core::address::{peer_number, peer_number_addr};
 use polywire_core::mio::Interest;
 use polywire_core::mio::unix::SourceFd;
@@ -58,11 +58,11 @@ impl Shared {
 }
 
 impl Sender for Shared {
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        let Some(path) = self.name(outgoing.endpoint.addr()) else {
+    fn send(&self, to: &Endpoint, message: &[u8], _: SendFlags) -> SendStatus {
+        let Some(path) = self.name(to.addr()) else {
             return SendStatus::ResourceNotFound;
         };
-        match self.socket.send_to(outgoing.message.bytes, path) {
+        match self.socket.send_to(message, path) {
             Ok(_) => SendStatus::Sent,
             Err(_) => SendStatus::ResourceNotAvailable,
         }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Driver, Flow, Io, Listen, Listener, ListenerSink,
-    Local, Opening, Outgoing, Received, Remote, Sender, Sink,
+    Local, Opening, Received, Remote, SendFlags, Sender, Sink,
 };
-use polywire::network::{CloseReason, Message, RemoteAddr, SendStatus};
+use polywire::network::{CloseReason, Endpoint, Message, RemoteAddr, SendStatus};
 use polywire_core::mio::{self, Interest};
 use polywire_core::{Notifier, Readiness};
 
@@ -228,8 +228,8 @@ impl Handle {
 }
 
 impl Sender for Handle {
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        self.say(DATA, outgoing.message.bytes)
+    fn send(&self, _: &Endpoint, message: &[u8], _: SendFlags) -> SendStatus {
+        self.say(DATA, message)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Io, Listen, Listener, ListenerSink, Local, Opening,
-    Outgoing, Received, Remote, Sender, Sink,
+    Received, Remote, SendFlags, Sender, Sink,
 };
 use polywire::network::{
     self, Endpoint, Name, NetEvent, NetworkController, RemoteAddr, SendStatus, Transport,
@@ -58,7 +58,7 @@ impl Listen for Faulty {
 }
 
 impl Sender for Faulty {
-    fn send(&self, _: Outgoing<'_>) -> SendStatus {
+    fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
         self.panic_at(Place::Send);
         SendStatus::Sent
     }

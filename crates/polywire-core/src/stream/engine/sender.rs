@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use bytes::Bytes;
 
-use crate::adapter::{Broadcast, Info, Outgoing, Sender};
+use crate::adapter::{Broadcast, Info, SendFlags, SendHint, Sender};
 use crate::close_reason::CloseReason;
 use crate::endpoint::Endpoint;
 use crate::message::{Message, MessageKind};
@@ -18,17 +18,18 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
         self.set_notifier(notifier);
     }
 
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        Self::send(self, outgoing.message, outgoing.hint, true)
+    fn send(&self, _: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
+        Self::send(self, Message::new(message, flags.kind), flags.hint, true)
     }
 
-    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        Self::send(self, outgoing.message, outgoing.hint, false)
+    fn try_send(&self, _: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
+        Self::send(self, Message::new(message, flags.kind), flags.hint, false)
     }
 
     fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
         let Some(framing) = self.encoder().framing().filter(|_| !E::ORDERED) else {
-            return self.try_send(Outgoing::new(endpoint, message.message()));
+            let Message { bytes, kind } = message.message();
+            return Sender::try_send(self, endpoint, bytes, SendFlags::new(kind, SendHint::Alone));
         };
         if let Some(refusal) = self.encoder().refuse(message.message()) {
             return refusal;

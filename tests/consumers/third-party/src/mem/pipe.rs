@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use polywire_core::adapter::{Closing, Outgoing, Received, Sender};
+use polywire_core::Endpoint;
+use polywire_core::adapter::{Closing, Received, SendFlags, Sender};
 use polywire_core::network::SendStatus;
 use polywire_core::{CloseReason, Limits, Notifier, Readiness};
 
@@ -251,12 +252,12 @@ impl Sender for Pipe {
         self.set_writer(notifier);
     }
 
-    fn send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        self.push(outgoing.message.bytes, true)
+    fn send(&self, _: &Endpoint, message: &[u8], _: SendFlags) -> SendStatus {
+        self.push(message, true)
     }
 
-    fn try_send(&self, outgoing: Outgoing<'_>) -> SendStatus {
-        self.push(outgoing.message.bytes, false)
+    fn try_send(&self, _: &Endpoint, message: &[u8], _: SendFlags) -> SendStatus {
+        self.push(message, false)
     }
 
     fn queued(&self) -> usize {

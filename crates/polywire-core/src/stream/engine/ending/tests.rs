@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::adapter::{Opening, Outgoing, Remote};
+use crate::adapter::{Opening, Remote, SendFlags};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::send_status::SendStatus;
@@ -47,7 +47,7 @@ fn read_at_stop(was_full: bool) -> usize {
         assert_eq!(engine.open(io), Opening::Ready);
         flood.is_full.store(was_full, Ordering::Relaxed);
         assert_eq!(
-            engine.sender().send(Outgoing::new(&nobody(), Message::binary(b"words"))),
+            engine.sender().send(&nobody(), b"words", SendFlags::default()),
             SendStatus::Sent
         );
         flood.is_full.store(false, Ordering::Relaxed);

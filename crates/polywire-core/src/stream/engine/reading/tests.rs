@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::adapter::{Connection, Opening, Outgoing, Received, Registration, Remote};
+use crate::adapter::{Connection, Opening, Received, Registration, Remote, SendFlags};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::stream::engine::fixture::{Flood, nobody, with_io};
@@ -263,7 +263,7 @@ struct Echo(Arc<dyn crate::adapter::Sender>);
 
 impl Sink for Echo {
     fn message(&mut self, message: Message<'_>, _: bool) -> Flow {
-        self.0.send(Outgoing::new(&nobody(), message));
+        self.0.send(&nobody(), message.bytes, SendFlags::default());
         Flow::Continue
     }
 
@@ -327,7 +327,7 @@ fn a_stream_that_moves_more_than_it_was_given_is_named_and_ends_its_endpoint() {
                 engine.register(io).unwrap();
                 assert_eq!(engine.open(io), Opening::Ready);
                 if !reads {
-                    engine.sender().send(Outgoing::new(&nobody(), Message::binary(b"x")));
+                    engine.sender().send(&nobody(), b"x", SendFlags::default());
                 }
                 let reason = match engine.receive(io, &mut Count(0)) {
                     Received::Ended(reason) => Some(reason),
