@@ -33,21 +33,6 @@ struct Round<'a> {
     registration: &'a Registration<'a>,
 }
 
-impl Round<'_> {
-    /// Why nothing more is taken from `rest`, if so; else counts what will be.
-    #[inline(always)]
-    fn stop_before(&mut self, rest: &[u8]) -> Option<Stop> {
-        if rest.is_empty() {
-            return Some(Stop::Needs(0));
-        }
-        if self.items_left == 0 {
-            return Some(Stop::Sink);
-        }
-        self.items_left -= 1;
-        None
-    }
-}
-
 /// What came of a read of the rest of a long frame.
 enum Long {
     /// There may be more to read.
@@ -221,13 +206,16 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         more_behind: bool,
         round: &mut Round<'_>,
     ) -> Result<(usize, Stop), CloseReason> {
-        let mut out = Vec::new();
-        let mut position = 0;
+        let (mut out, mut taken) = (Vec::new(), 0);
         let result = loop {
-            let rest = &mut input[position..];
-            if let Some(stop) = round.stop_before(rest) {
-                break Ok((position, stop));
+            let rest = &mut input[taken..];
+            if rest.is_empty() {
+                break Ok((taken, Stop::Needs(0)));
             }
+            if round.items_left == 0 {
+                break Ok((taken, Stop::Sink));
+            }
+            round.items_left -= 1;
             let len = rest.len();
             let registration = round.registration;
             let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
@@ -238,16 +226,14 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             if consumed > len || (consumed == 0 && matches!(item, Item::Skip | Item::Answer)) {
                 break Err(misuse::<P>(MISCOUNTED));
             }
-            position += consumed;
+            taken += consumed;
             match item {
-                Item::Incomplete { needed } => {
-                    break Ok((position, Stop::Needs(needed.max(len + 1))));
-                }
+                Item::Incomplete { needed } => break Ok((taken, Stop::Needs(needed.max(len + 1)))),
                 Item::Skip if out.is_empty() => {}
                 // Not with an answer behind it, which a later one may replace.
                 Item::Skip => self.outbox.push(std::mem::take(&mut out)),
                 Item::Answer => self.outbox.push_answer(std::mem::take(&mut out)),
-                Item::Ready => break Ok((position, Stop::Ready)),
+                Item::Ready => break Ok((taken, Stop::Ready)),
                 Item::Message(message) => {
                     if !out.is_empty() {
                         self.outbox.push(std::mem::take(&mut out)); // Before the program's answers.
@@ -256,7 +242,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     let flow = round.sink.message(message, more);
                     self.protocol.delivered();
                     if flow == Flow::Stop {
-                        break Ok((position, Stop::Sink));
+                        break Ok((taken, Stop::Sink));
                     }
                 }
             }
