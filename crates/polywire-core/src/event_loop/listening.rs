@@ -51,45 +51,33 @@ impl EventLoop {
         if entry.is_over() {
             return; // The loop has not come to its removal.
         }
-        let mut io = lend(
-            (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
-            (id, budget, readiness),
-        );
+        let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
+        let mut io = lend(parts, (id, budget, readiness));
         io.single_event = self.single_event;
-        let mut sink = DatagramSink::new(
-            (&self.shared, entry),
-            callback,
-            (&mut self.slice, &mut self.accepted),
-        );
+        let parts = (&mut self.slice, &mut self.accepted);
+        let mut sink = DatagramSink::new((&self.shared, entry), callback, parts);
         let messages = self.shared.counters.messages_in.get();
         let accepting = local.ready(&mut io, &mut sink);
         drop(sink);
         self.fulfil_at(id);
         let has_accepted = !self.accepted.is_empty();
-        self.go_on_listening(id, readiness, (accepting, messages));
+        match accepting {
+            Accepting::Exhausted => self.accept_later(id),
+            Accepting::Unfinished => self.listen_later(id, readiness, has_accepted, messages),
+            Accepting::MayHaveMore => self.mark_may_have_more(id),
+            Accepting::Drained => {}
+        }
         if has_accepted {
             self.accept_all(id, callback);
         }
     }
 
-    /// Sees to it that what is left is taken in. `messages` had come before.
+    /// More is there to be taken in. `messages` had come before, and perhaps connections since.
     #[inline(always)]
-    fn go_on_listening(
-        &mut self,
-        id: ResourceId,
-        readiness: Readiness,
-        (accepting, messages): (Accepting, u64),
-    ) {
-        match accepting {
-            Accepting::Exhausted => self.accept_later(id),
-            Accepting::Unfinished => {
-                let has_messages = self.shared.counters.messages_in.get() != messages;
-                self.note_unfinished(id, has_messages || !self.accepted.is_empty());
-                self.mark_ready(id, readiness);
-            }
-            Accepting::MayHaveMore => self.mark_may_have_more(id),
-            Accepting::Drained => {}
-        }
+    fn listen_later(&mut self, id: ResourceId, readiness: Readiness, took: bool, messages: u64) {
+        let has_messages = self.shared.counters.messages_in.get() != messages;
+        self.note_unfinished(id, has_messages || took);
+        self.mark_ready(id, readiness);
     }
 
     #[inline(never)] // Hardly ever.

@@ -1,6 +1,6 @@
 //! Connections that carry messages.
 
-use crate::adapter::{Io, Received, Remote, Sink};
+use crate::adapter::{Received, Remote};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Read;
@@ -10,26 +10,12 @@ use crate::event_loop::lending::{lend, lend_to_write};
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventHandler, EventLoop, find};
 use crate::readiness::Readiness;
-use crate::registry::Entry;
-use crate::shared::Shared;
 
-/// Has an adapter read, before which `messages` had come.
+/// Bytes that an adapter read by a call, of what it might.
 #[inline(always)]
-fn receive(
-    remote: &mut dyn Remote,
-    io: &mut Io<'_>,
-    sink: &mut dyn Sink,
-    (shared, entry, messages): (&Shared, &Entry, u64),
-) -> (Received, Read) {
-    let budget = io.budget;
-    let received = remote.receive(io, sink);
-    debug_assert!(io.budget <= budget, "{}: `Io::budget` is only used up", remote.type_name());
-    let mut read = Read { bytes: budget.saturating_sub(io.budget), ..Read::default() };
-    if io.half_received > 0 || entry.half_received() > 0 {
-        read.has_messages = shared.counters.messages_in.get() != messages;
-        shared.count_half_received(entry, io.half_received);
-    }
-    (received, read)
+fn bytes_read(remote: &dyn Remote, before: usize, left: usize) -> usize {
+    debug_assert!(left <= before, "{}: `Io::budget` is only used up", remote.type_name());
+    before.saturating_sub(left)
 }
 
 impl EventLoop {
@@ -42,76 +28,55 @@ impl EventLoop {
         callback: &mut H,
     ) {
         callback.prepare(); // Before a message is taken, for a signal may pause the connection.
-        let Some(resource) = find(&mut self.resources, id) else { return };
+        let Some(mut resource) = find(&mut self.resources, id) else { return };
         let Resource { entry, remote: Some(remote), pending, .. } = resource else { return };
-        let budget = entry.limits().read_budget.min(self.share);
-        let mut io = lend(
-            (&mut self.buffer, &mut self.wishes, &self.poller, &self.shared),
-            (id, budget, readiness),
-        );
+        let (mut received, mut read) = (Received::Drained, Read::default());
+        let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
+        let mut io = lend(parts, (id, entry.limits().read_budget.min(self.share), readiness));
         if readiness.writable {
             if let Err(reason) = remote.flush(&mut io) {
-                return self.end_at(id, reason, callback);
+                received = Received::Ended(reason);
             }
         }
-        let mut received = Received::Drained;
-        let (mut read, messages) = (Read::default(), self.shared.counters.messages_in.get());
+        let (budget, messages) = (io.budget, self.shared.counters.messages_in.get());
         if entry.is_paused() || self.shared.is_reading_held() {
-            // Kept until the program wants to read again.
-            pending.merge(Readiness { writable: false, ..readiness });
-        } else if readiness.readable && !entry.is_over() {
+            pending.merge(Readiness { writable: false, ..readiness }); // Until it is resumed.
+        } else if readiness.readable && received == Received::Drained && !entry.is_over() {
             io.single_event = self.single_event;
-            let mut sink = ConnectionSink::new(
-                (&self.shared, entry),
-                callback,
-                (&mut self.slice, &mut self.accepted),
-            );
-            let counts = (&*self.shared, &**entry, messages);
-            (received, read) = receive(&mut **remote, &mut io, &mut sink, counts);
+            let parts = (&mut self.slice, &mut self.accepted);
+            let mut sink = ConnectionSink::new((&self.shared, entry), callback, parts);
+            received = remote.receive(&mut io, &mut sink);
+            read.bytes = bytes_read(&**remote, budget, io.budget);
+            if io.half_received > 0 || entry.half_received() > 0 {
+                read.has_messages = self.shared.counters.messages_in.get() != messages;
+                self.shared.count_half_received(entry, io.half_received);
+            }
         }
-        let resource = if self.wishes.is_some || !self.accepted.is_empty() {
+        if self.wishes.is_some || !self.accepted.is_empty() {
             self.fulfil_at(id);
             self.accept_all(id, callback);
-            let Some(resource) = find(&mut self.resources, id) else { return };
-            resource
-        } else {
-            resource
-        };
-        let is_unfinished = match received {
+            let Some(again) = find(&mut self.resources, id) else { return };
+            resource = again;
+        }
+        match received {
             Received::Ended(reason) => return self.end_at(id, reason, callback),
-            Received::Unfinished => true,
-            Received::MayHaveMore => {
-                self.mark_may_have_more(id);
-                return self.watch_if_due(id, read);
-            }
-            Received::Drained => false,
-        };
-        // More of it is there, perhaps whole messages: a read that finds no more tells.
-        if resource.notes_reads() && !(is_unfinished && resource.activity().is_none()) {
-            self.watch_at(id, read);
+            _ if !resource.notes_reads() => {}
+            // More of it is there, perhaps whole messages: a read that finds no more tells.
+            Received::Unfinished if resource.activity().is_none() => {}
+            _ => self.watch_at(id, read),
         }
-        if is_unfinished {
-            self.go_on_reading(id, readiness, (read, messages));
+        match received {
+            Received::Unfinished => self.read_later(id, readiness, read.bytes > 0, messages),
+            Received::MayHaveMore => self.mark_may_have_more(id),
+            Received::Drained | Received::Ended(_) => {}
         }
     }
 
-    /// Watches a connection that is to be watched.
+    /// More is there to be read. `messages` had come before this read, which may have taken something.
     #[inline(always)]
-    fn watch_if_due(&mut self, id: ResourceId, read: Read) {
-        if find(&mut self.resources, id).is_some_and(|resource| resource.notes_reads()) {
-            self.watch_at(id, read);
-        }
-    }
-
-    /// Sees to it that what is left is read. `messages` had come before.
-    fn go_on_reading(
-        &mut self,
-        id: ResourceId,
-        readiness: Readiness,
-        (read, messages): (Read, u64),
-    ) {
+    fn read_later(&mut self, id: ResourceId, readiness: Readiness, took: bool, messages: u64) {
         let has_messages = self.shared.counters.messages_in.get() != messages;
-        self.note_unfinished(id, read.bytes > 0 || has_messages);
+        self.note_unfinished(id, took || has_messages);
         self.mark_ready(id, Readiness { writable: false, readable: true, ..readiness });
     }
 
