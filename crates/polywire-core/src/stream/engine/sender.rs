@@ -19,11 +19,11 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
     }
 
     fn send(&self, _: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
-        Self::send(self, Message::new(message, flags.kind), flags.hint, true)
+        Self::send(self, message, flags, true)
     }
 
     fn try_send(&self, _: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
-        Self::send(self, Message::new(message, flags.kind), flags.hint, false)
+        Self::send(self, message, flags, false)
     }
 
     fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {

@@ -38,7 +38,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         for _ in 0..WRITES_PER_FLUSH {
             let Some((mut batch, loop_comes)) = self.begin_write(socket)? else { return Ok(()) };
             let (written, result) = write_all(socket, &mut batch);
-            if self.finish_write(socket, batch, (written, result), loop_comes)?.is_break() {
+            if self.finish_write(socket, &mut batch, (written, result), loop_comes)?.is_break() {
                 return Ok(());
             }
         }
@@ -75,7 +75,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     fn finish_write(
         &self,
         socket: &S,
-        batch: Chunks,
+        batch: &mut Chunks,
         (written, result): (usize, io::Result<()>),
         loop_comes: bool,
     ) -> Result<ControlFlow<()>, CloseReason> {

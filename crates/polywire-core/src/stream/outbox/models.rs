@@ -7,10 +7,10 @@ use std::io;
 use loom::thread;
 
 use super::*;
-use crate::adapter::Registration;
+use crate::adapter::{Registration, SendFlags};
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 use crate::notifier::Notifications;
 use crate::send_hint::{SendHint, current_hint};
 use crate::send_status::SendStatus;
@@ -23,6 +23,18 @@ struct Bare;
 impl Encoder for Bare {
     fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
         frame.put_message(message.bytes);
+    }
+}
+
+impl<S: Stream, E: Encoder> Outbox<S, E> {
+    fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
+        self.send(message, SendFlags::new(MessageKind::BINARY, current_hint()), wait)
+    }
+
+    /// As one of several, behind which the caller flushes.
+    fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
+        let flags = SendFlags::new(MessageKind::BINARY, SendHint::CallerFlushes);
+        self.send(message, flags, wait)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sending a message: straight to the socket, or behind what waits.
 
+use crate::adapter::SendFlags;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::send_hint::{FlushGuard, SendHint, flush_guard, is_flushed_next, sends_in_a_row};
@@ -19,10 +20,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Sends `message` or keeps it; `wait` tells whether this may wait for room.
     pub(in crate::stream) fn send(
         &self,
-        message: Message<'_>,
-        hint: SendHint,
+        message: &[u8],
+        SendFlags { kind, hint }: SendFlags,
         wait: bool,
     ) -> SendStatus {
+        let message = Message::new(message, kind);
         if let Some(refusal) = self.encoder.refuse(message) {
             return refusal;
         }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::adapter::SendFlags;
 use crate::message::Message;
 use crate::send_hint::SendHint;
 use crate::send_status::SendStatus;
@@ -51,7 +52,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 return self.guarded(|| self.send_shared(header, owned, true));
             }
         }
-        self.send(message, SendHint::Alone, true)
+        self.send(message.bytes, SendFlags::new(message.kind, SendHint::Alone), true)
     }
 
     fn send_shared(&self, header: &[u8], body: &Bytes, may_wait: bool) -> SendStatus {

@@ -114,12 +114,12 @@ impl State {
 
     /// Puts back what was not written of a batch, before all else.
     #[inline]
-    pub(super) fn put_back(&mut self, mut rest: Chunks) {
+    pub(super) fn put_back(&mut self, rest: &mut Chunks) {
         let ahead = &mut self.waiting().ahead;
         if !rest.has_spare() {
             rest.take_spare(ahead);
         }
-        *ahead = rest;
+        std::mem::swap(ahead, rest);
     }
 
     #[inline]

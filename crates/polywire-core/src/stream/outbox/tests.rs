@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::adapter::Registration;
+use crate::adapter::{Registration, SendFlags};
 use crate::clock::Clock;
 use crate::endpoint::ResourceId;
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 use crate::notifier::Notifications;
 use crate::send_hint::{HintWhileMore, SendHint, begin_callback, current_hint};
 use crate::send_status::SendStatus;
@@ -36,12 +36,13 @@ impl Encoder for OneByte {
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
     pub(super) fn send_bytes(&self, message: &[u8], wait: bool) -> SendStatus {
-        self.send(Message::binary(message), current_hint(), wait)
+        self.send(message, SendFlags::new(MessageKind::BINARY, current_hint()), wait)
     }
 
     /// As one of several, behind which the caller flushes.
     pub(super) fn send_in_batch(&self, message: &[u8], wait: bool) -> SendStatus {
-        self.send(Message::binary(message), SendHint::CallerFlushes, wait)
+        let flags = SendFlags::new(MessageKind::BINARY, SendHint::CallerFlushes);
+        self.send(message, flags, wait)
     }
 }
 
