@@ -9,6 +9,8 @@ mod answered_later;
 mod begotten;
 #[path = "extending/cipher.rs"]
 mod cipher;
+#[path = "extending/deadlines.rs"]
+mod deadlines;
 #[path = "extending/layers.rs"]
 mod layers;
 #[path = "extending/ordered.rs"]

@@ -188,6 +188,11 @@ impl Resource {
         }
     }
 
+    /// Whether it waits for that time.
+    pub(super) fn is_due_at(&self, at: Instant) -> bool {
+        self.deadline() == Some(at) || self.alarm() == Some(at)
+    }
+
     pub(super) fn activity(&self) -> Option<&Activity> {
         self.transient.as_ref()?.activity.as_ref()
     }

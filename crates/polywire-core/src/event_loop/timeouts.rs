@@ -130,18 +130,23 @@ impl EventLoop {
             return;
         };
         resource.set_deadline(Some(at));
-        // The one being armed is not in its place, and its older deadlines count no more.
-        let resources = &self.resources;
-        self.deadlines.arm(at, resource.entry.id, |at, id| is_armed(resources, at, id));
+        self.enter_deadline(resource, at);
     }
 
     /// As [`arm`](Self::arm), for a deadline that the adapter has set.
     pub(super) fn arm_alarm(&mut self, resource: &mut Resource, at: Option<Instant>) {
         resource.set_alarm(at);
         if let Some(at) = at {
-            let resources = &self.resources;
-            self.deadlines.arm(at, resource.entry.id, |at, id| is_armed(resources, at, id));
+            self.enter_deadline(resource, at);
         }
+    }
+
+    fn enter_deadline(&mut self, resource: &Resource, at: Instant) {
+        let (resources, id) = (&self.resources, resource.entry.id);
+        self.deadlines.arm(at, id, |at, of| match of == id {
+            true => resource.is_due_at(at), // It is not in its place.
+            false => is_armed(resources, at, of),
+        });
     }
 
     /// When the next resource must be looked at whatever the poller says.
@@ -154,7 +159,5 @@ impl EventLoop {
 /// Whether a resource still waits for that deadline.
 fn is_armed(resources: &[Option<Resource>], at: Instant, id: ResourceId) -> bool {
     let found = resources.get(id.slot()).and_then(Option::as_ref);
-    found.is_some_and(|resource| {
-        resource.entry.id == id && (resource.deadline() == Some(at) || resource.alarm() == Some(at))
-    })
+    found.is_some_and(|resource| resource.entry.id == id && resource.is_due_at(at))
 }

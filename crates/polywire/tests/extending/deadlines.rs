@@ -1,0 +1,118 @@
+//! A protocol with a deadline of its own, beside the timeouts that the loop keeps.
+
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use polywire::adapter::{Connect, Connection};
+use polywire::adapters::tcp::{TcpConnectConfig, connect_stream};
+use polywire::network::{CloseReason, Endpoint, Limits, Message, NetEvent, RemoteAddr};
+use polywire::stream::{Context, Decoded, Encoder, Frame, Item, Progress, Protocol};
+use polywire::{Backoff, Reconnecting};
+
+use crate::support::{ANY_PORT, DEADLINE, Node, StoredNetEvent, eventually};
+
+const MOVED: Duration = Duration::from_secs(3600);
+
+/// What is called of a protocol.
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<Vec<&'static str>>>);
+
+impl Calls {
+    fn note(&self, call: &'static str) {
+        self.0.lock().unwrap().push(call);
+    }
+
+    fn has(&self, call: &'static str) -> bool {
+        self.0.lock().unwrap().contains(&call)
+    }
+}
+
+/// Each byte is a message. The deadline is as long after the stream is connected as is said, and one that
+/// moves is an hour away after each message.
+#[derive(Clone, Default)]
+struct Clocked {
+    limits: Limits,
+    after: Option<Duration>,
+    is_early: bool,
+    moves: bool,
+    is_ready_late: bool,
+    calls: Calls,
+}
+
+struct Side {
+    config: Clocked,
+    deadline: Option<Instant>,
+}
+
+struct Bytes;
+
+impl Connect for Clocked {
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        let config = TcpConnectConfig::default().with_limits(self.limits.clone());
+        let deadline = self.after.filter(|_| self.is_early).map(|after| Instant::now() + after);
+        connect_stream(&config, addr, Side { config: self.clone(), deadline })
+    }
+}
+
+impl Protocol for Side {
+    type Encoder = Bytes;
+
+    fn encoder(&self) -> Bytes {
+        Bytes
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>) -> bool {
+        self.config.calls.note("open");
+        self.deadline = self.config.after.map(|after| cx.now() + after);
+        !self.config.is_ready_late
+    }
+
+    fn decode<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Result<Decoded<'a>, CloseReason> {
+        if self.config.moves {
+            self.deadline = Some(cx.now() + MOVED);
+        }
+        let item = Item::Message(Message::binary(&input[..1]));
+        Ok(Decoded { consumed: 1, item })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn expire(&mut self, _: &mut Context<'_>) -> Result<Progress, CloseReason> {
+        self.config.calls.note("expire");
+        self.deadline = None;
+        Ok(if self.config.is_ready_late { Progress::Ready } else { Progress::Unchanged })
+    }
+}
+
+impl Encoder for Bytes {
+    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
+        frame.put_message(message.bytes);
+    }
+}
+
+fn peer_of(node: &Node, config: Clocked) -> (Endpoint, TcpStream) {
+    let listener = TcpListener::bind(ANY_PORT).unwrap();
+    let endpoint = node.connect_ready(config, listener.local_addr().unwrap());
+    (endpoint, listener.accept().unwrap().0)
+}
+
+#[test]
+fn a_deadline_that_moves_leaves_the_idle_timeout_where_it_is() {
+    let node = Node::new();
+    let limits = Limits::default().with_idle_timeout(Duration::from_millis(300));
+    let (endpoint, mut peer) =
+        peer_of(&node, Clocked { limits, moves: true, ..Clocked::default() });
+    for number in 0..100 {
+        peer.write_all(&[number]).unwrap();
+        assert_eq!(node.message(), (endpoint, vec![number]));
+    }
+    assert_eq!(node.disconnected(endpoint), CloseReason::IdleTimeout);
+}
