@@ -121,6 +121,7 @@ impl Resource {
         self.remote = None;
         self.stage = Stage::Waiting;
         self.pending.forget();
+        self.set_alarm(None);
         let transient = self.transient_mut();
         (transient.activity, transient.deadline) = (None, None);
         if let Some(reconnect) = &transient.reconnect {

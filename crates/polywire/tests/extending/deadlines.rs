@@ -116,3 +116,30 @@ fn a_deadline_that_moves_leaves_the_idle_timeout_where_it_is() {
     }
     assert_eq!(node.disconnected(endpoint), CloseReason::IdleTimeout);
 }
+
+#[test]
+fn the_deadline_of_a_connection_that_has_ended_is_not_one_of_the_next() {
+    let node = Node::new();
+    let (calls, listener) = (Calls::default(), TcpListener::bind(ANY_PORT).unwrap());
+    // Only the first connection has a deadline.
+    let after = Some(Duration::from_millis(400));
+    let config = Clocked { after, calls: calls.clone(), ..Clocked::default() };
+    let first = Arc::new(Mutex::new(Some(config.clone())));
+    #[derive(Clone)]
+    struct Once(Arc<Mutex<Option<Clocked>>>, Clocked);
+    impl Connect for Once {
+        fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+            self.0.lock().unwrap().take().unwrap_or(self.1.clone()).connect(addr)
+        }
+    }
+    let once = Once(first, Clocked { after: None, ..config });
+    let backoff = Backoff::default().with_first_delay(Duration::from_millis(1)).with_jitter(0.0);
+    let adapter = Reconnecting::new(once).with_backoff(backoff);
+    let endpoint = node.connect_ready(adapter, listener.local_addr().unwrap());
+    drop(listener.accept().unwrap());
+    assert!(matches!(node.next(), StoredNetEvent::Disconnected(e) if e == endpoint));
+    assert!(matches!(node.next(), StoredNetEvent::Connected(e, true) if e == endpoint));
+    std::thread::sleep(Duration::from_millis(600));
+    node.settle();
+    assert!(!calls.has("expire"), "of the connection before");
+}
