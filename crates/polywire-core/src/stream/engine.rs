@@ -118,11 +118,17 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     #[inline(always)]
     fn tell_deadline(&mut self, io: &mut Io<'_>) {
         let told = self.transient.as_ref().and_then(|transient| transient.deadline);
-        let deadline = self.protocol.deadline();
+        let deadline = self.protocol.deadline().filter(|_| self.is_connected());
         if deadline != told {
             self.transient_mut().deadline = deadline;
             io.set_deadline(deadline);
         }
+    }
+
+    /// Whether the protocol has begun.
+    #[inline]
+    fn is_connected(&self) -> bool {
+        !matches!(self.phase(), Phase::Connecting | Phase::Accepted | Phase::Layering)
     }
 
     /// Bytes kept of a message that is not whole, 1 at least.

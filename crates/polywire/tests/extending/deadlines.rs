@@ -143,3 +143,27 @@ fn the_deadline_of_a_connection_that_has_ended_is_not_one_of_the_next() {
     node.settle();
     assert!(!calls.has("expire"), "of the connection before");
 }
+
+#[test]
+fn a_deadline_of_before_the_connection_is_asked_for_when_that_is_there() {
+    // Nobody answers: the queue of the listener is full.
+    let node = Node::new();
+    let listener = TcpListener::bind(ANY_PORT).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut full = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
+        full.push(stream);
+        assert!(full.len() < 10_000);
+    }
+    let calls = Calls::default();
+    let config = Clocked {
+        after: Some(Duration::from_millis(50)),
+        is_early: true,
+        limits: Limits::default().with_connect_timeout(Duration::from_millis(400)),
+        calls: calls.clone(),
+        ..Clocked::default()
+    };
+    let endpoint = node.connect(config, addr);
+    assert_eq!(node.not_connected(endpoint), CloseReason::ConnectTimeout);
+    assert!(!calls.has("expire"), "it is not connected");
+}
