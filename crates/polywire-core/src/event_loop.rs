@@ -53,6 +53,9 @@ use resource::Resource;
 
 pub(crate) use time_slice::TimeSlice;
 
+/// The least time from one call of an adapter's `expire` to the next.
+pub(crate) const ALARM_PAUSE: Duration = Duration::from_millis(1);
+
 /// Bytes of the buffer that every read of the loop goes to.
 const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes that a turn reads of all connections together, shared out evenly among those that are ready:

@@ -75,8 +75,8 @@ pub(crate) enum Command {
     Connect(SharedEntry, New, Option<Outcome>),
     /// An attempt to connect that endpoint again has begun, or could not.
     Reconnected(ResourceId, io::Result<Connection>),
-    /// The same for a connection that is ready already.
-    Adopt(SharedEntry, New),
+    /// The same for a connection that is ready already, and the deadline that it has set.
+    Adopt(SharedEntry, New, Option<Instant>),
     /// Drive this listener from now on.
     Listen(SharedEntry, Box<dyn Local>, Option<Driver>),
     /// Say that to the adapter.

@@ -47,8 +47,9 @@ impl EventLoop {
                 self.start(Resource::connecting(entry, new, outcome), callback);
             }
             Command::Reconnected(id, connection) => self.reconnected(id, connection, callback),
-            Command::Adopt(entry, new) => {
+            Command::Adopt(entry, new, alarm) => {
                 let mut resource = Resource::connecting(entry, new, None);
+                self.arm_alarm(&mut resource, alarm);
                 match self.register(&mut resource) {
                     Ok(()) => self.become_ready(resource, callback),
                     Err(error) => self.fail(resource, (&error).into(), callback),

@@ -1,17 +1,13 @@
 //! What adapters ask of the loop, and what the program says to them.
 
 use std::any::Any;
-use std::time::Duration;
 
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::lending::lend_to_write;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop};
+use crate::event_loop::{ALARM_PAUSE, Callback, EventLoop};
 use crate::readiness::Readiness;
-
-/// The least time from one call of `expire` to the next.
-const ALARM_PAUSE: Duration = Duration::from_millis(1);
 
 /// A call of an adapter that reads nothing.
 enum Call {

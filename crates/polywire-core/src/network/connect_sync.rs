@@ -8,6 +8,7 @@ use crate::adapter::{Io, Opening, Registration, Remote, Wishes};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
 use crate::event_loop::blame::call_adapter;
+use crate::event_loop::{ALARM_PAUSE, earlier};
 use crate::network::loop_slot::{Acquired, LoopSlot};
 use crate::network::processor::borrow;
 use crate::notifier::Notifications;
@@ -127,6 +128,7 @@ fn drive_alone(
             shared.command(Command::Adopt(
                 SharedEntry::clone(entry),
                 New { remote, reconnect, driver },
+                wishes.deadline.flatten(),
             ));
             Ok(())
         }
@@ -158,7 +160,7 @@ fn open(
 ) -> Result<(), CloseReason> {
     let mut polled = Vec::new();
     let mut deadline = Instant::now().checked_add(entry.limits().connect_timeout);
-    let mut handshaking = false;
+    let (mut handshaking, mut next_alarm) = (false, Instant::now());
     loop {
         let mut io = alone((poller, buffer, wishes), entry, notifications);
         match call_adapter(remote.type_name(), || remote.open(&mut io))
@@ -175,8 +177,8 @@ fn open(
         if shared.is_stopping() {
             return Err(CloseReason::NodeStopped);
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
+        let now = Instant::now();
+        if deadline.is_some_and(|deadline| deadline <= now) {
             let mut io = alone((poller, buffer, wishes), entry, notifications);
             if !handshaking && remote.next_address(&mut io) {
                 deadline = Instant::now().checked_add(entry.limits().connect_timeout);
@@ -185,6 +187,15 @@ fn open(
             let (connect, handshake) = (CloseReason::ConnectTimeout, CloseReason::HandshakeTimeout);
             return Err(if handshaking { handshake } else { connect });
         }
+        let alarm = wishes.deadline.flatten().map(|alarm| alarm.max(next_alarm));
+        if alarm.is_some_and(|alarm| alarm <= now) {
+            next_alarm = now + ALARM_PAUSE;
+            wishes.deadline = None;
+            let mut io = alone((poller, buffer, wishes), entry, notifications);
+            call_adapter(remote.type_name(), || remote.expire(&mut io)).unwrap_or_else(Err)?;
+            continue;
+        }
+        let left = earlier(deadline, alarm).map(|until| until.saturating_duration_since(now));
         notifications
             .wait_for_news(poller, &mut polled, left)
             .map_err(|e| CloseReason::from(&e))?;

@@ -145,6 +145,47 @@ fn the_deadline_of_a_connection_that_has_ended_is_not_one_of_the_next() {
 }
 
 #[test]
+fn a_handshake_in_the_callback_has_its_deadline_too() {
+    let calls = Calls::default();
+    let config = Clocked {
+        after: Some(Duration::from_millis(50)),
+        is_ready_late: true,
+        limits: Limits::default().with_handshake_timeout(Duration::from_secs(3)),
+        calls: calls.clone(),
+        ..Clocked::default()
+    };
+    let listener = TcpListener::bind(ANY_PORT).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (sender, results) = std::sync::mpsc::channel();
+    let node = Node::with(move |handler, event| {
+        if let NetEvent::Message(..) = event {
+            let _ = sender.send(handler.network().connect_sync(config.clone(), addr).map(|_| ()));
+        }
+    });
+    let (_, mut peer) = peer_of(&node, Clocked::default());
+    peer.write_all(b"x").unwrap();
+    let result = results.recv_timeout(DEADLINE).unwrap();
+    assert!(result.is_ok() && calls.has("expire"), "{result:?}");
+}
+
+#[test]
+fn a_deadline_outlives_a_connect_in_the_callback() {
+    let calls = Calls::default();
+    let after = Some(Duration::from_millis(200));
+    let config = Clocked { after, calls: calls.clone(), ..Clocked::default() };
+    let listener = TcpListener::bind(ANY_PORT).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let node = Node::with(move |handler, event| {
+        if let NetEvent::Message(..) = event {
+            handler.network().connect_sync(config.clone(), addr).unwrap();
+        }
+    });
+    let (_, mut peer) = peer_of(&node, Clocked::default());
+    peer.write_all(b"x").unwrap();
+    eventually("the deadline is over", || calls.has("expire"));
+}
+
+#[test]
 fn a_deadline_of_before_the_connection_is_asked_for_when_that_is_there() {
     // Nobody answers: the queue of the listener is full.
     let node = Node::new();
