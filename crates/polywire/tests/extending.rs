@@ -11,6 +11,8 @@ mod begotten;
 mod cipher;
 #[path = "extending/deadlines.rs"]
 mod deadlines;
+#[path = "extending/last_words.rs"]
+mod last_words;
 #[path = "extending/layers.rs"]
 mod layers;
 #[path = "extending/ordered.rs"]

@@ -7,6 +7,8 @@ mod opening;
 mod reading;
 mod sender;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod transient;
 
 use std::any::Any;

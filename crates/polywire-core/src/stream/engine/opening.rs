@@ -79,13 +79,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let ready = self.speak(io, |protocol, cx| protocol.open(cx));
         self.transient_mut().phase = Phase::Handshaking;
         self.flush_ahead()?;
-        if ready {
-            return Ok(self.become_ready(io));
-        }
-        for value in std::mem::take(&mut self.transient_mut().controls) {
+        let controls = std::mem::take(&mut self.transient_mut().controls);
+        let opening = if ready { self.become_ready(io) } else { Opening::Handshaking };
+        for value in controls {
             self.progress(io, |protocol, cx| protocol.control(value, cx))?;
         }
-        Ok(Opening::Handshaking)
+        Ok(opening)
     }
 
     fn shake_hands(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
