@@ -7,6 +7,8 @@ mod support;
 mod answered_later;
 #[path = "extending/begotten.rs"]
 mod begotten;
+#[path = "extending/by_hand.rs"]
+mod by_hand;
 #[path = "extending/cipher.rs"]
 mod cipher;
 #[path = "extending/deadlines.rs"]

@@ -7,7 +7,7 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::lending::lend_to_write;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{Callback, EventLoop};
+use crate::event_loop::{ALARM_PAUSE, Callback, EventLoop};
 use crate::readiness::Readiness;
 
 /// From when on a deadline comes up late.
@@ -133,12 +133,19 @@ impl EventLoop {
         self.enter_deadline(resource, at);
     }
 
-    /// As [`arm`](Self::arm), for a deadline that the adapter has set.
+    /// As [`arm`](Self::arm), for a deadline that the adapter has set. One that is over already must not keep
+    /// the loop busy, and to set it again and again must not put it off.
     pub(super) fn arm_alarm(&mut self, resource: &mut Resource, at: Option<Instant>) {
-        resource.set_alarm(at);
-        if let Some(at) = at {
-            self.enter_deadline(resource, at);
+        let before = resource.alarm();
+        resource.set_alarm(None);
+        let Some(mut at) = at else { return };
+        let now = self.shared.clock.now();
+        if at <= now {
+            let soon = now + ALARM_PAUSE;
+            at = before.map_or(soon, |before| before.min(soon));
         }
+        resource.set_alarm(Some(at));
+        self.enter_deadline(resource, at);
     }
 
     fn enter_deadline(&mut self, resource: &Resource, at: Instant) {

@@ -6,7 +6,7 @@ use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::lending::lend_to_write;
 use crate::event_loop::resource::{Resource, Stage};
-use crate::event_loop::{ALARM_PAUSE, Callback, EventLoop};
+use crate::event_loop::{Callback, EventLoop};
 use crate::readiness::Readiness;
 
 /// A call of an adapter that reads nothing.
@@ -63,7 +63,6 @@ impl EventLoop {
 
     fn call(&mut self, mut resource: Resource, call: Call, callback: Callback<'_>) {
         let (id, stage) = (resource.entry.id, resource.stage);
-        let is_expiry = matches!(call, Call::Expire);
         let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
         let mut io = lend_to_write(parts, id);
         let done = match (stage, &mut resource.remote) {
@@ -84,10 +83,6 @@ impl EventLoop {
             }
             _ => return self.put_back(resource),
         };
-        if let (true, Some(Some(at))) = (is_expiry, &mut self.wishes.deadline) {
-            // One that is over at once again must not keep the loop busy.
-            *at = (*at).max(self.shared.clock.now() + ALARM_PAUSE);
-        }
         self.fulfil(&mut resource);
         match (done, stage) {
             (Err(reason), Stage::Opening { .. }) => self.fail(resource, reason, callback),

@@ -1,0 +1,169 @@
+//! Connections and drivers without sockets: what the loop does about them.
+
+use std::io;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use polywire::adapter::{
+    Accepting, Closing, Connect, Connection, Driver, Flow, Io, ListenerSink, Local, Opening,
+    Outgoing, Received, Remote, Sender, Sink,
+};
+use polywire::network::{CloseReason, Endpoint, Message, RemoteAddr, SendStatus};
+use polywire_core::{Notifier, Readiness};
+
+use crate::support::{DEADLINE, Node, StoredNetEvent, eventually, in_time};
+
+const NOWHERE: &str = "127.0.0.1:9";
+
+fn nowhere() -> RemoteAddr {
+    RemoteAddr::Socket(NOWHERE.parse().unwrap())
+}
+
+/// What a connection does.
+#[derive(Clone, Default)]
+struct Plan {
+    /// Never ready, and wants to be called at once again and again.
+    is_hasty: bool,
+    begun: Arc<Mutex<Option<Instant>>>,
+    /// Brings another one when it is read.
+    brings: Arc<Mutex<Vec<Plan>>>,
+    driver: Option<Driver>,
+    /// How many of them there are.
+    alive: Arc<()>,
+    notifier: Arc<Mutex<Option<Notifier>>>,
+    ends: Arc<Mutex<bool>>,
+    /// Waits for this when it is closed.
+    waits_for: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
+    log: Arc<Mutex<Vec<&'static str>>>,
+}
+
+struct Hand(Plan);
+
+struct Mute;
+
+impl Sender for Mute {
+    fn send(&self, _: Outgoing<'_>) -> SendStatus {
+        SendStatus::Sent
+    }
+}
+
+impl Plan {
+    fn connection(&self) -> Connection {
+        let connection = Connection::new(Hand(self.clone()), nowhere(), nowhere());
+        match &self.driver {
+            Some(driver) => connection.with_driver(driver),
+            None => connection,
+        }
+    }
+
+    fn notify(&self, readiness: Readiness) {
+        self.notifier.lock().unwrap().as_ref().unwrap().notify(readiness);
+    }
+}
+
+impl Connect for Plan {
+    fn connect(&self, _: &RemoteAddr) -> io::Result<Connection> {
+        Ok(self.connection())
+    }
+}
+
+impl Remote for Hand {
+    fn sender(&self) -> Arc<dyn Sender> {
+        Arc::new(Mute)
+    }
+
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        *self.0.notifier.lock().unwrap() = Some(io.registration.notifier());
+        Ok(())
+    }
+
+    fn open(&mut self, io: &mut Io<'_>) -> Opening {
+        if self.0.is_hasty {
+            let begun = *self.0.begun.lock().unwrap().get_or_insert(io.now());
+            io.set_deadline(Some(begun));
+            return Opening::Handshaking;
+        }
+        Opening::Ready
+    }
+
+    fn receive(&mut self, _: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
+        for plan in self.0.brings.lock().unwrap().drain(..) {
+            let _ = sink.message(Message::binary(b"here it comes"), true);
+            let _ = sink.accept(plan.connection());
+        }
+        Received::Drained
+    }
+
+    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
+        if *self.0.ends.lock().unwrap() { Err(CloseReason::PeerClosed) } else { Ok(()) }
+    }
+
+    fn close(&mut self, _: &mut Io<'_>, _: &CloseReason) -> Closing {
+        self.0.log.lock().unwrap().push("connection closes");
+        let waits_for = self.0.waits_for.lock().unwrap();
+        match waits_for.as_ref().map(mpsc::Receiver::try_recv) {
+            Some(Err(mpsc::TryRecvError::Empty)) => Closing::Flushing,
+            _ => Closing::Done,
+        }
+    }
+}
+
+#[test]
+fn a_deadline_of_the_past_again_and_again_stops_nobody() {
+    let node = Node::new();
+    let hasty = Plan { is_hasty: true, ..Plan::default() };
+    node.connect(hasty, NOWHERE.parse().unwrap());
+    node.settle();
+    node.connect_ready(Plan::default(), NOWHERE.parse().unwrap());
+}
+
+/// A parent that the program has paused, with a child of which it does not know.
+fn with_untold_child(node: &Node) -> (Plan, Endpoint, Arc<()>) {
+    let (parent, child) = (Plan::default(), Plan::default());
+    let alive = Arc::clone(&child.alive);
+    let endpoint = node.connect_ready(parent.clone(), NOWHERE.parse().unwrap());
+    parent.brings.lock().unwrap().push(child);
+    parent.notify(Readiness::READABLE);
+    node.message();
+    eventually("the child is there", || node.network().stats().endpoints == 2);
+    node.assert_silent();
+    (parent, endpoint, alive)
+}
+
+fn pausing() -> Node {
+    Node::with(|handler, event| {
+        if let polywire::network::NetEvent::Message(endpoint, _) = event {
+            handler.network().pause(endpoint.resource_id());
+        }
+    })
+}
+
+#[test]
+fn a_child_is_told_of_when_its_parent_is_resumed() {
+    let node = pausing();
+    let (_, parent, _) = with_untold_child(&node);
+    node.network().resume(parent.resource_id());
+    let StoredNetEvent::Accepted(_, by) = node.next() else { panic!("not accepted") };
+    assert_eq!(by, parent.resource_id());
+}
+
+#[test]
+fn a_child_that_nobody_was_told_of_goes_with_its_parent() {
+    let node = pausing();
+    let (_plan, parent, alive) = with_untold_child(&node);
+    node.network().remove(parent.resource_id());
+    eventually("the child is gone", || Arc::strong_count(&alive) == 1);
+    node.assert_silent();
+}
+
+#[test]
+fn a_child_that_nobody_was_told_of_goes_with_a_parent_that_ends() {
+    let node = pausing();
+    let (plan, parent, alive) = with_untold_child(&node);
+    *plan.ends.lock().unwrap() = true;
+    plan.notify(Readiness::WRITABLE);
+    assert_eq!(node.disconnected(parent), CloseReason::PeerClosed);
+    eventually("the child is gone", || Arc::strong_count(&alive) == 1);
+    node.assert_silent();
+}
