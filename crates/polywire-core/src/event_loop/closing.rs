@@ -71,11 +71,13 @@ impl EventLoop {
 
     /// Begins to close a connection gracefully; the program has been told or needs not be.
     pub(super) fn close(&mut self, mut resource: Resource, reason: CloseReason) {
+        let untold = resource.take_untold(); // Of a connection: what came with it.
         resource.begin_closing(reason);
         self.shared.change_half_received(&resource.entry, 0);
         let linger = resource.entry.limits().linger;
         self.arm(&mut resource, linger);
         self.go_on_closing(resource, Readiness::BOTH);
+        self.close_untold(untold);
     }
 
     pub(super) fn remove(&mut self, id: ResourceId) {

@@ -151,9 +151,14 @@ impl EventLoop {
         };
         let mut ids: Vec<_> =
             self.resources.iter().flatten().filter(is_untold).map(|it| it.entry.id).collect();
-        if let Some(at) = self.resource(listener).filter(|it| it.has_untold()) {
-            ids.append(&mut at.transient_mut().untold);
+        if let Some(at) = self.resource(listener) {
+            ids.append(&mut at.take_untold());
         }
+        self.close_untold(ids);
+    }
+
+    /// Closes connections that the program was not told of, and will not be.
+    pub(super) fn close_untold(&mut self, ids: Vec<ResourceId>) {
         for id in ids {
             let Some(resource) = self.take_out(id) else { continue };
             resource.entry.end();

@@ -210,6 +210,10 @@ impl Resource {
         self.transient.as_ref().is_some_and(|transient| !transient.untold.is_empty())
     }
 
+    pub(super) fn take_untold(&mut self) -> Vec<ResourceId> {
+        self.transient.as_mut().map(|it| std::mem::take(&mut it.untold)).unwrap_or_default()
+    }
+
     /// Whether its listener counts it as shaking hands: an accepted one that was never ready.
     pub(super) fn shakes_hands(&self) -> bool {
         !matches!(self.stage, Stage::Ready | Stage::Closing { was_ready: true, .. })
