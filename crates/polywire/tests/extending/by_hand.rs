@@ -167,3 +167,45 @@ fn a_child_that_nobody_was_told_of_goes_with_a_parent_that_ends() {
     eventually("the child is gone", || Arc::strong_count(&alive) == 1);
     node.assert_silent();
 }
+
+/// A driver that gives its own sink what it must not.
+struct Misled {
+    notifier: Arc<Mutex<Option<Notifier>>>,
+    log: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Local for Misled {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        *self.notifier.lock().unwrap() = Some(io.registration.notifier());
+        Ok(())
+    }
+
+    fn ready(&mut self, _: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
+        self.log.lock().unwrap().push("driver reads");
+        let flow = sink.message(NOWHERE.parse().unwrap(), Message::binary(b"astray"), false);
+        assert_eq!(flow, Flow::Continue);
+        let _ = sink.accept(Plan::default().connection());
+        Accepting::Drained
+    }
+
+    fn close(&mut self, _: &mut Io<'_>, _: &CloseReason) -> Closing {
+        self.log.lock().unwrap().push("driver closes");
+        Closing::Done
+    }
+}
+
+fn driven() -> (Plan, Arc<Mutex<Option<Notifier>>>) {
+    let (notifier, log) = (Arc::<Mutex<_>>::default(), Arc::<Mutex<_>>::default());
+    let misled = Misled { notifier: Arc::clone(&notifier), log: Arc::clone(&log) };
+    let driver = Some(Driver::new(misled));
+    (Plan { driver, log, ..Plan::default() }, notifier)
+}
+
+#[test]
+fn what_a_driver_gives_its_own_sink_is_dropped() {
+    let node = Node::new();
+    let (plan, notifier) = driven();
+    node.connect_ready(plan, NOWHERE.parse().unwrap());
+    notifier.lock().unwrap().as_ref().unwrap().notify(Readiness::READABLE);
+    node.assert_silent();
+}
