@@ -141,7 +141,7 @@ impl EventLoop {
         let mut deadline = None;
         while self.live().next().is_some() {
             let now = self.shared.clock.now();
-            if self.live().all(Resource::is_written) {
+            if self.live().all(|it| it.is_written() || self.drivers.are_used(it.entry.id)) {
                 let over = *deadline.get_or_insert(now + PEER_CLOSE_WAIT);
                 if now >= over {
                     break;
@@ -159,9 +159,11 @@ impl EventLoop {
         self.close_all();
     }
 
-    /// Begins the end of every resource whose end has not begun.
+    /// Begins the end of every resource whose end has not begun. A driver reads on for those that have it,
+    /// and goes with the last of them.
     fn stop_all(&mut self) {
-        let alive = self.live().filter(|resource| !resource.entry.is_over());
+        let alive =
+            self.live().filter(|it| !it.entry.is_over() && !self.drivers.are_used(it.entry.id));
         let ids: Vec<_> = alive.map(|resource| resource.entry.id).collect();
         for id in ids {
             self.stop_resource(id);
@@ -190,8 +192,12 @@ impl EventLoop {
 
     /// Closes whatever is left, at once.
     fn close_all(&mut self) {
-        for slot in 0..self.resources.len() {
-            if let Some(resource) = self.resources[slot].take() {
+        let slots = 0..self.resources.len();
+        // Once more for drivers that the last of those that had them left behind, to be closed in steps.
+        for slot in slots.clone().chain(slots) {
+            let drivers = &self.drivers;
+            let resource = self.resources[slot].take_if(|it| !drivers.are_used(it.entry.id));
+            if let Some(resource) = resource {
                 resource.entry.end();
                 self.shared.reasons.record(resource.entry.id, CloseReason::NodeStopped);
                 self.forget(resource);

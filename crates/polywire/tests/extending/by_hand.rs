@@ -209,3 +209,25 @@ fn what_a_driver_gives_its_own_sink_is_dropped() {
     notifier.lock().unwrap().as_ref().unwrap().notify(Readiness::READABLE);
     node.assert_silent();
 }
+
+#[test]
+fn at_a_stop_the_driver_outlives_whom_it_reads_for() {
+    let mut node = Node::new();
+    let (plan, _) = driven();
+    let (done, waits_for) = mpsc::channel();
+    *plan.waits_for.lock().unwrap() = Some(waits_for);
+    node.connect_ready(plan.clone(), NOWHERE.parse().unwrap());
+    let log = Arc::clone(&plan.log);
+    let stopped = std::thread::spawn(move || {
+        node.stop();
+        node
+    });
+    eventually("it closes", || log.lock().unwrap().contains(&"connection closes"));
+    assert!(!log.lock().unwrap().contains(&"driver closes"), "it still reads");
+    done.send(()).unwrap();
+    plan.notify(Readiness::READABLE);
+    let begun = Instant::now();
+    in_time(move || stopped.join().unwrap());
+    assert!(begun.elapsed() < DEADLINE / 4);
+    assert!(log.lock().unwrap().contains(&"driver closes"));
+}
