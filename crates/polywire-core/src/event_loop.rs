@@ -195,7 +195,7 @@ impl EventLoop {
     fn forget(&mut self, resource: Resource) {
         let id = resource.entry.id;
         self.release(&resource);
-        self.release_driver(&resource);
+        self.release_driver(resource.driver());
         drop(self.shared.take_closer(id));
         self.shared.change_half_received(&resource.entry, 0);
         drop(resource);

@@ -44,9 +44,9 @@ impl EventLoop {
         Ok(())
     }
 
-    /// `resource` is gone: its driver, if nothing else has it, goes as well.
-    pub(super) fn release_driver(&mut self, resource: &Resource) {
-        let Some(key) = resource.driver().map(Driver::key) else { return };
+    /// What had `driver` is gone: if nothing else has it, it goes as well.
+    pub(super) fn release_driver(&mut self, driver: Option<&Driver>) {
+        let Some(key) = driver.map(Driver::key) else { return };
         if let Some(id) = self.drivers.release(key) {
             self.remove(id);
         }

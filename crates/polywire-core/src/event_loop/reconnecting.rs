@@ -38,8 +38,6 @@ impl EventLoop {
             return Some(resource);
         }
         self.close_old_connection(&mut resource, reason);
-        self.release_driver(&resource);
-        resource.set_driver(None);
         resource.wait_to_reconnect();
         self.shared.reasons.replace(entry.id, reason.clone());
         self.arm(&mut resource, delay);
@@ -107,9 +105,12 @@ impl EventLoop {
                     reconnect.send_through(Some(remote.sender()));
                 }
                 resource.remote = Some(remote);
+                // It had the driver until now, which often is the same.
+                let before = resource.driver().cloned();
                 resource.set_driver(driver);
                 resource.stage = Stage::Opening { handshaking: false };
                 self.start(resource, callback);
+                self.release_driver(before.as_ref());
             }
             Err(error) => self.fail(resource, (&error).into(), callback),
         }

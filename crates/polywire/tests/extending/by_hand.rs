@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Driver, Flow, Io, ListenerSink, Local, Opening,
     Outgoing, Received, Remote, Sender, Sink,
 };
 use polywire::network::{CloseReason, Endpoint, Message, RemoteAddr, SendStatus};
+use polywire::{Backoff, Reconnecting};
 use polywire_core::{Notifier, Readiness};
 
 use crate::support::{DEADLINE, Node, StoredNetEvent, eventually, in_time};
@@ -230,4 +231,23 @@ fn at_a_stop_the_driver_outlives_whom_it_reads_for() {
     in_time(move || stopped.join().unwrap());
     assert!(begun.elapsed() < DEADLINE / 4);
     assert!(log.lock().unwrap().contains(&"driver closes"));
+}
+
+#[test]
+fn a_driver_goes_on_between_the_connections_of_an_endpoint() {
+    let node = Node::new();
+    let (plan, _) = driven();
+    let backoff = Backoff::default().with_first_delay(Duration::from_millis(1));
+    let adapter = Reconnecting::new(plan.clone()).with_backoff(backoff);
+    let endpoint = node.connect_ready(adapter, NOWHERE.parse().unwrap());
+    for _ in 0..3 {
+        *plan.ends.lock().unwrap() = true;
+        plan.notify(Readiness::WRITABLE);
+        assert_eq!(node.disconnected(endpoint), CloseReason::PeerClosed);
+        *plan.ends.lock().unwrap() = false;
+        assert!(matches!(node.next(), StoredNetEvent::Connected(e, true) if e == endpoint));
+    }
+    assert!(!plan.log.lock().unwrap().contains(&"driver closes"));
+    assert!(node.network().remove(endpoint.resource_id()));
+    eventually("the driver goes", || plan.log.lock().unwrap().contains(&"driver closes"));
 }
