@@ -35,7 +35,7 @@ mod wishes;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::adapter::{Connection, Wishes};
 use crate::endpoint::{Endpoint, ResourceId};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use polywire::adapter::{
     Accepting, Closing, Connect, Connection, Driver, Flow, Io, ListenerSink, Local, Opening,
-    Outgoing, Received, Remote, Sender, Sink,
+    Received, Remote, SendFlags, Sender, Sink,
 };
 use polywire::network::{CloseReason, Endpoint, Message, RemoteAddr, SendStatus};
 use polywire::{Backoff, Reconnecting};
@@ -28,7 +28,7 @@ struct Plan {
     is_hasty: bool,
     begun: Arc<Mutex<Option<Instant>>>,
     /// Brings another one when it is read.
-    brings: Arc<Mutex<Vec<Plan>>>,
+    brings: Arc<Mutex<Vec<Self>>>,
     driver: Option<Driver>,
     /// How many of them there are.
     alive: Arc<()>,
@@ -44,7 +44,7 @@ struct Hand(Plan);
 struct Mute;
 
 impl Sender for Mute {
-    fn send(&self, _: Outgoing<'_>) -> SendStatus {
+    fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
         SendStatus::Sent
     }
 }

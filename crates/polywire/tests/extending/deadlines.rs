@@ -129,7 +129,7 @@ fn the_deadline_of_a_connection_that_has_ended_is_not_one_of_the_next() {
     struct Once(Arc<Mutex<Option<Clocked>>>, Clocked);
     impl Connect for Once {
         fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
-            self.0.lock().unwrap().take().unwrap_or(self.1.clone()).connect(addr)
+            self.0.lock().unwrap().take().unwrap_or_else(|| self.1.clone()).connect(addr)
         }
     }
     let once = Once(first, Clocked { after: None, ..config });

@@ -2,8 +2,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::*;
+use crate::message::Message;
 use crate::stream::engine::fixture::{Flood, with_io};
-use crate::stream::{Decoded, Frame};
+use crate::stream::{Decoded, Encoder, Frame};
 
 /// Counts what it is told. Ready at once or not.
 struct Told {
