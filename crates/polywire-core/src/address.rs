@@ -5,6 +5,7 @@ mod profile;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
+use std::panic::Location;
 
 use crate::close_reason::CloseReason;
 use crate::endpoint::NO_SOCKET_ADDR;
@@ -201,22 +202,29 @@ pub trait ToListenAddr {
     /// # Errors
     ///
     /// `InvalidInput` and the like where nothing can be made of it. Host names are looked up,
-    /// which blocks the calling thread.
+    /// which blocks the calling thread. What was given is named by the place of the call, for std's
+    /// [`ToSocketAddrs`] does not tell it.
+    #[track_caller]
     fn to_listen_addrs(&self) -> io::Result<Vec<RemoteAddr>>;
 }
 
 impl<T: ToSocketAddrs + ?Sized> ToListenAddr for T {
+    #[track_caller]
     fn to_listen_addrs(&self) -> io::Result<Vec<RemoteAddr>> {
+        let given = Location::caller();
         let addrs = self.to_socket_addrs().map_err(|error| match error.kind() {
             // std's own: it is not of that form.
             io::ErrorKind::InvalidInput => {
-                let text =
-                    format!("this is no address to listen on ({error}): write it as host:port");
+                let text = format!(
+                    "what was given at {given} is no address to listen on ({error}): \
+                     write it as host:port"
+                );
                 io::Error::new(io::ErrorKind::InvalidInput, text)
             }
             _ if CloseReason::of(&error).is_some() => error,
             _ => {
-                let text = format!("the host to listen on can't be resolved: {error}");
+                let text =
+                    format!("the host to listen on, given at {given}, can't be resolved: {error}");
                 CloseReason::Unresolved(text.into()).into()
             }
         })?;
@@ -306,7 +314,8 @@ mod tests {
             let error = text.to_listen_addrs().unwrap_err();
             assert!(error.to_string().contains("host:port"), "{text}: {error}");
         }
-        let error = "no-such-host.invalid:80".to_listen_addrs().unwrap_err();
+        let (error, line) = ("no-such-host.invalid:80".to_listen_addrs().unwrap_err(), line!());
+        assert!(error.to_string().contains(&format!("address.rs:{line}")), "{error}");
         assert!(matches!(CloseReason::of(&error), Some(CloseReason::Unresolved(_))), "{error}");
     }
 

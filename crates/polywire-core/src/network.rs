@@ -92,6 +92,18 @@ impl NetworkController {
     /// a code, to ask for a sign of life. `value` is of a type that the adapter's documentation names; the
     /// adapter drops others. It is said on the loop's thread, in the order of the calls. Returns whether there
     /// is such a resource.
+    ///
+    /// ```
+    /// use polywire_core::Endpoint;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// /// What the protocol of this example understands.
+    /// struct CloseWith(u16);
+    ///
+    /// fn go_away(network: &NetworkController, endpoint: Endpoint) {
+    ///     network.control(endpoint.resource_id(), CloseWith(1001));
+    /// }
+    /// ```
     pub fn control(&self, resource_id: ResourceId, value: impl Any + Send) -> bool {
         let is_there = |entry: &Entry| !entry.is_over();
         let found = self.shared.registry.with(resource_id, is_there) == Some(true);
@@ -102,6 +114,15 @@ impl NetworkController {
     }
 
     /// Bounds the node as a whole from now on. What it holds already stays.
+    ///
+    /// ```
+    /// use polywire_core::NodeLimits;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn bound(network: &NetworkController) {
+    ///     network.set_limits(&NodeLimits::default().with_max_buffered(256 << 20));
+    /// }
+    /// ```
     pub fn set_limits(&self, limits: &NodeLimits) {
         self.shared.set_limits(limits);
     }
@@ -112,6 +133,16 @@ impl NetworkController {
     /// Waking a thread is most of a round trip between two cores. Worth it for a time a little longer than
     /// the pauses between events, on machines with cores to spare. An idle node still sleeps once the
     /// time is over.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn hurry(network: &NetworkController) {
+    ///     network.set_busy_poll(Duration::from_micros(50));
+    /// }
+    /// ```
     pub fn set_busy_poll(&self, time: Duration) {
         self.shared.set_busy_poll(time);
     }

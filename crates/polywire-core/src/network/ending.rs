@@ -21,6 +21,16 @@ impl NetworkController {
     /// sent. Returns whether there was such a resource: not after its `Disconnected` was delivered.
     ///
     /// [`Limits::linger`]: crate::limits::Limits::linger
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn refuse(network: &NetworkController, endpoint: Endpoint) {
+    ///     network.send(endpoint, b"bye"); // Still goes out.
+    ///     network.remove(endpoint.resource_id());
+    /// }
+    /// ```
     pub fn remove(&self, resource_id: ResourceId) -> bool {
         let before = self.shared.registry.with(resource_id, |entry| {
             let before = entry.end();

@@ -23,6 +23,18 @@ impl NetworkController {
     /// addresses are then tried in turn. A transport without socket addresses gives `0.0.0.0:0` as
     /// the local one.
     ///
+    /// ```
+    /// use polywire_core::adapter::Connect;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn dial(network: &NetworkController, transport: impl Connect) -> std::io::Result<()> {
+    ///     let (server, local) = network.connect(transport, "example.org:3042")?;
+    ///     println!("connecting to {server} from {local}");
+    ///     network.send(server, b"hello"); // Leaves when the connection is there.
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// No endpoint came to be and no event will: the address is malformed or does not resolve
@@ -46,6 +58,16 @@ impl NetworkController {
     /// The same as [`connect`](Self::connect), under the name that programs use with a
     /// configuration.
     ///
+    /// ```
+    /// use polywire_core::adapter::Connect;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn dial(network: &NetworkController, config: impl Connect) -> std::io::Result<()> {
+    ///     network.connect_with(config, ("example.org", 3042))?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for `connect`.
@@ -63,6 +85,22 @@ impl NetworkController {
     /// the callback (messages wait in the kernel). While another thread runs the loop, this sleeps until
     /// the connection is ready. Inside the callback it drives the new connection alone, and the rest of the
     /// node waits. `Connected(_, true)` follows as for `connect`.
+    ///
+    /// ```
+    /// use polywire_core::adapter::Connect;
+    /// use polywire_core::CloseReason;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn dial(network: &NetworkController, transport: impl Connect) {
+    ///     match network.connect_sync(transport, "127.0.0.1:3042") {
+    ///         Ok((server, _local)) => println!("{server} is ready"),
+    ///         Err(error) if CloseReason::of(&error) == Some(&CloseReason::Refused) => {
+    ///             println!("start the server first");
+    ///         }
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -87,6 +125,16 @@ impl NetworkController {
     /// The same as [`connect_sync`](Self::connect_sync), under the name that programs use with a
     /// configuration.
     ///
+    /// ```
+    /// use polywire_core::adapter::Connect;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn dial(network: &NetworkController, config: impl Connect) -> std::io::Result<()> {
+    ///     network.connect_sync_with(config, "127.0.0.1:3042")?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for `connect_sync`.
@@ -104,10 +152,22 @@ impl NetworkController {
     /// `addr` is anything that std's [`ToSocketAddrs`] takes, each of its addresses tried until one
     /// succeeds, or a [`Name`](crate::address::Name) for transports with other addresses.
     ///
+    /// ```
+    /// use polywire_core::adapter::Listen;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn serve(network: &NetworkController, transport: impl Listen) -> std::io::Result<()> {
+    ///     let (listener, addr) = network.listen(transport, "0.0.0.0:0")?;
+    ///     println!("{listener} listens on port {}", addr.port());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the last address failed with: in use, not of this machine, forbidden; or `addr` can't
     /// be made sense of; or the node has stopped.
+    #[track_caller]
     pub fn listen(
         &self,
         adapter: impl Listen,
@@ -133,9 +193,20 @@ impl NetworkController {
     /// The same as [`listen`](Self::listen), under the name that programs use with a
     /// configuration.
     ///
+    /// ```
+    /// use polywire_core::adapter::Listen;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn serve(network: &NetworkController, config: impl Listen) -> std::io::Result<()> {
+    ///     network.listen_with(config, "[::]:3042")?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for `listen`.
+    #[track_caller]
     pub fn listen_with(
         &self,
         adapter: impl Listen,

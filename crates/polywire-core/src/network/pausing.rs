@@ -12,12 +12,32 @@ impl NetworkController {
     /// message already being delivered on the loop's thread is still delivered. `Connected` is delivered as
     /// usual. So is `Disconnected`, but the end of a paused connection is noticed only by a timeout or a
     /// failing write. Returns whether there is such a resource.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn hold(network: &NetworkController, endpoint: Endpoint) {
+    ///     network.pause(endpoint.resource_id()); // Until this program has caught up.
+    /// }
+    /// ```
     pub fn pause(&self, resource_id: ResourceId) -> bool {
         self.set_paused(resource_id, true)
     }
 
     /// Reads again what [`pause`](Self::pause) held up, from where it stopped. Returns whether there
     /// is such a resource.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn go_on(network: &NetworkController, endpoint: Endpoint) {
+    ///     if !network.resume(endpoint.resource_id()) {
+    ///         println!("{endpoint} has gone meanwhile");
+    ///     }
+    /// }
+    /// ```
     pub fn resume(&self, resource_id: ResourceId) -> bool {
         let found = self.set_paused(resource_id, false);
         if found {

@@ -16,6 +16,19 @@ impl NetworkController {
     /// Whether the resource can carry messages already: `None` if there is no such resource (any
     /// more), `Some(false)` while it connects or shakes hands. Where nobody runs the loop, asking has it
     /// go on.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn status(network: &NetworkController, endpoint: Endpoint) -> &'static str {
+    ///     match network.is_ready(endpoint.resource_id()) {
+    ///         Some(true) => "ready",
+    ///         Some(false) => "connecting",
+    ///         None => "gone",
+    ///     }
+    /// }
+    /// ```
     pub fn is_ready(&self, resource_id: ResourceId) -> Option<bool> {
         if self.shared.registry.with(resource_id, Entry::state)? == EntryState::Opening {
             processor::go_on_where_nobody_runs(&self.slot);
@@ -29,6 +42,20 @@ impl NetworkController {
 
     /// The kind of the message that the current thread got last: inside the callback of the one at hand, and
     /// with a queue of events of the one taken last. [`MessageKind::BINARY`] on transports without kinds.
+    ///
+    /// ```
+    /// use polywire_core::MessageKind;
+    /// use polywire_core::network::{NetEvent, NetworkController};
+    ///
+    /// fn on_event(network: &NetworkController, event: NetEvent<'_>) {
+    ///     if let NetEvent::Message(_, data) = event {
+    ///         match network.message_kind() {
+    ///             MessageKind::TEXT => println!("{}", String::from_utf8_lossy(data)),
+    ///             _ => println!("{} bytes", data.len()),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn message_kind(&self) -> MessageKind {
         self.shared.registry.current_kind().unwrap_or_else(current_kind)
     }
@@ -36,6 +63,20 @@ impl NetworkController {
     /// What is known of an endpoint as a value of the type `T`, which its transport's documentation names:
     /// a request, a certificate, credentials. `None` if the transport knows no such thing, or not yet, and
     /// once the endpoint is over.
+    ///
+    /// ```
+    /// use polywire_core::Endpoint;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// /// What the adapter of this example knows of each endpoint.
+    /// struct Credentials {
+    ///     user: u32,
+    /// }
+    ///
+    /// fn user(network: &NetworkController, endpoint: Endpoint) -> Option<u32> {
+    ///     Some(network.info::<Credentials>(endpoint)?.user)
+    /// }
+    /// ```
     pub fn info<T: Any + Send + Sync>(&self, endpoint: Endpoint) -> Option<Arc<T>> {
         let look = |entry: &Entry| entry.sender.as_ref()?.info(TypeId::of::<T>());
         let info = self.shared.registry.with(endpoint.resource_id(), look).flatten()?;
@@ -43,6 +84,15 @@ impl NetworkController {
     }
 
     /// The peer's whole address while the endpoint lives: its name where the transport has names.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn name(network: &NetworkController, endpoint: Endpoint) -> String {
+    ///     network.remote_addr(endpoint).map_or("gone".into(), |addr| addr.to_string())
+    /// }
+    /// ```
     pub fn remote_addr(&self, endpoint: Endpoint) -> Option<RemoteAddr> {
         let id = endpoint.resource_id();
         if id.is_local() {
@@ -57,24 +107,64 @@ impl NetworkController {
     }
 
     /// The bounds that a connection is kept to, while it lives.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn budget(network: &NetworkController, endpoint: Endpoint) -> Option<usize> {
+    ///     Some(network.limits(endpoint)?.read_budget)
+    /// }
+    /// ```
     pub fn limits(&self, endpoint: Endpoint) -> Option<Limits> {
         self.shared.registry.with(endpoint.resource_id(), |entry| Limits::clone(entry.limits()))
     }
 
     /// Why an endpoint ended, from its end on and until 4096 others have ended after it; `None`
     /// for one that lives.
+    ///
+    /// ```
+    /// use polywire_core::network::{NetEvent, NetworkController};
+    ///
+    /// fn on_event(network: &NetworkController, event: NetEvent<'_>) {
+    ///     if let NetEvent::Disconnected(endpoint) = event {
+    ///         if let Some(reason) = network.close_reason(endpoint) {
+    ///             println!("{endpoint}: {reason}");
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn close_reason(&self, endpoint: Endpoint) -> Option<CloseReason> {
         self.shared.reasons.get(endpoint.resource_id())
     }
 
     /// Why the node or network has stopped by itself: the system can't be asked any more what is ready.
     /// `None` while it runs, and if the program stopped it.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn check(network: &NetworkController) {
+    ///     if let Some(reason) = network.failure() {
+    ///         eprintln!("the network stopped: {reason}");
+    ///     }
+    /// }
+    /// ```
     pub fn failure(&self) -> Option<CloseReason> {
         self.shared.failure().cloned()
     }
 
     /// A snapshot of the counters: endpoints, messages, bytes, queued bytes, rejections, ends by kind.
     /// Walks all endpoints for the queued bytes: some 50 ns each.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn report(network: &NetworkController) {
+    ///     let stats = network.stats();
+    ///     println!("{} endpoints, {} bytes wait", stats.endpoints, stats.queued_bytes);
+    /// }
+    /// ```
     pub fn stats(&self) -> Stats {
         let registry = &self.shared.registry;
         let queued = |id| registry.with(id, |entry| Some(entry.sender.as_ref()?.queued()));

@@ -63,6 +63,16 @@ impl NetworkController {
 
     /// As [`send`](Self::send), of a message that need not be copied: what has to wait keeps a share of
     /// its memory, on transports that send it as it is. Worth it from some KiB on.
+    ///
+    /// ```
+    /// use polywire_core::Endpoint;
+    /// use polywire_core::bytes::Bytes;
+    /// use polywire_core::network::NetworkController;
+    ///
+    /// fn deliver(network: &NetworkController, endpoint: Endpoint, file: Vec<u8>) {
+    ///     network.send_owned(endpoint, &Bytes::from(file));
+    /// }
+    /// ```
     pub fn send_owned(&self, endpoint: Endpoint, message: &Bytes) -> SendStatus {
         self.give(endpoint, message, true, |entry: &Entry| {
             let kind = entry.answer_kind(message);

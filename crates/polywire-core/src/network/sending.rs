@@ -46,6 +46,19 @@ impl NetworkController {
     /// [`Limits::outbox_soft_mark`]: crate::limits::Limits::outbox_soft_mark
     /// [`Limits::stall_timeout`]: crate::limits::Limits::stall_timeout
     /// [`Limits::when_full`]: crate::limits::Limits::when_full
+    ///
+    /// ```
+    /// use polywire_core::Endpoint;
+    /// use polywire_core::network::{NetworkController, SendStatus};
+    ///
+    /// fn greet(network: &NetworkController, endpoint: Endpoint) {
+    ///     match network.send(endpoint, b"hello") {
+    ///         SendStatus::Sent => {}
+    ///         SendStatus::ResourceNotFound => println!("{endpoint} has gone"),
+    ///         other => println!("not sent: {other:?}"),
+    ///     }
+    /// }
+    /// ```
     #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, true, |entry| {
@@ -59,6 +72,18 @@ impl NetworkController {
     /// more than [`Limits::outbox_soft_mark`] bytes wait.
     ///
     /// [`Limits::outbox_soft_mark`]: crate::limits::Limits::outbox_soft_mark
+    ///
+    /// ```
+    /// use polywire_core::Endpoint;
+    /// use polywire_core::network::{NetworkController, SendStatus};
+    ///
+    /// /// Leaves out an update that a slow peer has no use for.
+    /// fn update(network: &NetworkController, endpoint: Endpoint, position: &[u8]) {
+    ///     if network.try_send(endpoint, position) == SendStatus::Full {
+    ///         println!("{endpoint} is slow");
+    ///     }
+    /// }
+    /// ```
     pub fn try_send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
         self.give(endpoint, message, false, |entry| {
             let sender = entry.sender.as_ref()?;
@@ -90,6 +115,17 @@ impl NetworkController {
 
     /// Writes now what waits to be sent to `endpoint`, as far as the system takes it, rather than
     /// when the loop comes to it.
+    ///
+    /// ```
+    /// use polywire_core::network::NetworkController;
+    /// use polywire_core::Endpoint;
+    ///
+    /// fn now(network: &NetworkController, endpoint: Endpoint) {
+    ///     network.send(endpoint, b"first");
+    ///     network.send(endpoint, b"second");
+    ///     network.flush(endpoint); // Rather than when the callback returns.
+    /// }
+    /// ```
     pub fn flush(&self, endpoint: Endpoint) {
         self.shared.registry.with(endpoint.resource_id(), |entry| {
             if let Some(sender) = &entry.sender {
