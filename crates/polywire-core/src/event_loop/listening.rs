@@ -37,19 +37,20 @@ impl EventLoop {
             local.flush(&mut io);
         }
         if entry.is_paused() || self.shared.is_reading_held() {
-            return pending.merge(readiness);
+            pending.merge(readiness);
+            return self.fulfil_at(id);
         }
         let budget = match entry.sender {
             Some(_) if self.holding => {
                 pending.merge(readiness);
                 self.held.insert(id);
-                return;
+                return self.fulfil_at(id);
             }
             Some(_) => entry.limits().read_budget.min(self.share),
             None => ACCEPTS_PER_TURN,
         };
         if entry.is_over() {
-            return; // The loop has not come to its removal.
+            return self.fulfil_at(id); // The loop has not come to its removal.
         }
         let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
         let mut io = lend(parts, (id, budget, readiness));

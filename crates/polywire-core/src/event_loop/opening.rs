@@ -31,16 +31,15 @@ impl EventLoop {
         self.make_room(id);
         let mut io =
             lend_to_write((&mut self.buffer, &mut self.wishes, &self.poller, &self.shared), id);
-        if let Some(remote) = &mut resource.remote {
+        let registered = if let Some(remote) = &mut resource.remote {
             call_adapter(remote.type_name(), || remote.register(&mut io))
-                .unwrap_or_else(|reason| Err(reason.into()))?;
-        }
-        if let Some(local) = resource.local() {
+        } else if let Some(local) = resource.local() {
             call_adapter(local.type_name(), || local.register(&mut io))
-                .unwrap_or_else(|reason| Err(reason.into()))?;
-        }
+        } else {
+            Ok(Ok(()))
+        };
         self.fulfil(resource);
-        Ok(())
+        registered.unwrap_or_else(|reason| Err(reason.into()))
     }
 
     pub(super) fn open(

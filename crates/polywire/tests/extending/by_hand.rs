@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use polywire::adapter::{
-    Accepting, Closing, Connect, Connection, Driver, Flow, Io, ListenerSink, Local, Opening,
-    Received, Remote, SendFlags, Sender, Sink,
+    Accepting, Closing, Connect, Connection, Driver, Flow, Io, Listen, Listener, ListenerSink,
+    Local, Opening, Received, Remote, SendFlags, Sender, Sink,
 };
 use polywire::network::{CloseReason, Endpoint, Message, RemoteAddr, SendStatus};
 use polywire::{Backoff, Reconnecting};
@@ -250,4 +250,47 @@ fn a_driver_goes_on_between_the_connections_of_an_endpoint() {
     assert!(!plan.log.lock().unwrap().contains(&"driver closes"));
     assert!(node.network().remove(endpoint.resource_id()));
     eventually("the driver goes", || plan.log.lock().unwrap().contains(&"driver closes"));
+}
+
+/// A listener that asks for something as it writes.
+struct Asks {
+    notifier: Arc<Mutex<Option<Notifier>>>,
+    log: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Listen for Asks {
+    fn listen(&self, _: &RemoteAddr) -> io::Result<Listener> {
+        let (notifier, log) = (Arc::clone(&self.notifier), Arc::clone(&self.log));
+        Ok(Listener::new(Self { notifier, log }, nowhere()))
+    }
+}
+
+impl Local for Asks {
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        *self.notifier.lock().unwrap() = Some(io.registration.notifier());
+        Ok(())
+    }
+
+    fn ready(&mut self, _: &mut Io<'_>, _: &mut dyn ListenerSink) -> Accepting {
+        Accepting::Drained
+    }
+
+    fn flush(&mut self, io: &mut Io<'_>) {
+        io.set_deadline(Some(io.now()));
+    }
+
+    fn expire(&mut self, _: &mut Io<'_>) {
+        self.log.lock().unwrap().push("expired");
+    }
+}
+
+#[test]
+fn a_paused_listener_gets_what_it_asks_for() {
+    let node = Node::new();
+    let asks = Asks { notifier: Arc::default(), log: Arc::default() };
+    let (id, _) = node.network().listen(&asks, NOWHERE).unwrap();
+    node.settle();
+    node.network().pause(id);
+    asks.notifier.lock().unwrap().as_ref().unwrap().notify(Readiness::BOTH);
+    eventually("its deadline is over", || !asks.log.lock().unwrap().is_empty());
 }
