@@ -18,6 +18,9 @@ pub(super) const MAPPED_FROM_BYTES: usize = 2 * CHUNK_BYTES;
 /// Bytes behind the front that wait in the heap at most, but for the last chunk.
 const MAX_HEAP_BYTES: usize = 3 * CHUNK_BYTES;
 
+/// Less is not worth a map of its own, such as the header of a message that is shared.
+const PAGE_BYTES: usize = 4096;
+
 /// Bytes in the heap, of which the front may have been taken.
 #[derive(Debug)]
 pub(super) struct Chunk {
@@ -150,8 +153,8 @@ impl Chunks {
     #[inline(never)]
     fn map_last(&mut self) {
         let full = match self.behind.pop_back() {
-            Some(Piece::Heap(full)) => full,
-            mapped => return self.behind.extend(mapped),
+            Some(Piece::Heap(full)) if full.rest().len() >= PAGE_BYTES => full,
+            other => return self.behind.extend(other),
         };
         let is_put = match self.behind.back_mut() {
             Some(Piece::Mapped(mapped)) => mapped.try_push(full.rest()),
@@ -325,6 +328,16 @@ mod tests {
             }
         }
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn headers_between_messages_that_are_shared_take_no_maps() {
+        let (mut queue, message) = (Chunks::default(), Bytes::from(vec![7; 4096]));
+        for _ in 0..100 {
+            queue.push_bytes(vec![1; 10]);
+            queue.push_back(Piece::Shared(message.clone()));
+        }
+        assert_eq!(queue.iter().filter(|piece| matches!(piece, Piece::Mapped(_))).count(), 0);
     }
 
     #[test]
