@@ -1,5 +1,6 @@
 mod gathering;
 mod hand_over;
+mod odd_frames;
 mod panics;
 
 use std::io::{self, IoSlice};
