@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crate::adapter::Wishes;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::{Culprit, reason_of, take_culprit};
@@ -27,6 +28,9 @@ impl EventLoop {
                 Err(panic) => match take_culprit() {
                     // One that is not in its place was lost, and with it what it counted for.
                     Some(Culprit::Adapter(id)) if self.resource(id).is_some() => {
+                        // What it asked for and brought is not the next one's.
+                        self.wishes = Wishes::default();
+                        self.accepted.clear();
                         let name = self.resource(id).map_or("an adapter", Resource::type_name);
                         self.end_faulty(id, reason_of(name, &*panic), callback);
                     }

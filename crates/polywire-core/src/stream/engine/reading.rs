@@ -221,7 +221,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
             let Decoded { consumed, item } = match self.protocol.decode(rest, &mut cx) {
                 Ok(decoded) => decoded,
-                Err(reason) => break Err(reason),
+                Err(reason) => break Err(self.silenced(reason)),
             };
             if consumed > len || (consumed == 0 && matches!(item, Item::Skip | Item::Answer)) {
                 break Err(misuse::<P>(MISCOUNTED));
@@ -249,6 +249,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         };
         self.outbox.push(out);
         result
+    }
+
+    /// The protocol has ended the connection, with its close frame in `out`.
+    #[cold]
+    fn silenced(&mut self, reason: CloseReason) -> CloseReason {
+        self.transient_mut().is_silent = true;
+        reason
     }
 
     fn end_of_stream(&mut self) -> CloseReason {

@@ -47,7 +47,9 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             let mut parts = Parts::default();
             self.encoder().encode(message, &mut parts);
             // A frame of two parts has the message in one of them.
-            if let Some([header, body]) = parts.as_slices().filter(|it| it[1] == message.bytes) {
+            if let Some([header, body]) =
+                parts.as_slices().filter(|it| std::ptr::eq(it[1], message.bytes))
+            {
                 debug_assert!(header.len() <= MAX_HEADER && body.len() == owned.len());
                 return self.guarded(|| self.send_shared(header, owned, true));
             }
