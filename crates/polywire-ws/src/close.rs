@@ -27,6 +27,7 @@ pub(crate) struct End {
 
 impl End {
     /// Appends the Close frame.
+    #[cold]
     pub(crate) fn write(&self, role: Role, out: &mut Vec<u8>) {
         match &self.reason {
             CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => {
@@ -38,29 +39,34 @@ impl End {
 }
 
 /// The peer broke the protocol.
+#[cold]
 pub(crate) fn violation(text: &'static str) -> End {
     End { code: Some(PROTOCOL_ERROR), reason: CloseReason::ProtocolViolation(text.into()) }
 }
 
 /// The peer sent text that is not UTF-8.
+#[cold]
 pub(crate) fn invalid_text() -> End {
     let reason = CloseReason::ProtocolViolation("a text is not valid UTF-8".into());
     End { code: Some(INVALID_DATA), reason }
 }
 
 /// The peer cut a message into more fragments than are allowed.
+#[cold]
 pub(crate) fn too_many_fragments(max: usize) -> End {
     let text = format!("a message has more than {max} fragments");
     End { code: Some(POLICY), reason: CloseReason::ProtocolViolation(text.into()) }
 }
 
 /// The peer announced a message or a fragment that is too long.
+#[cold]
 pub(crate) fn too_large(size: u64, max: usize) -> End {
     let reason = CloseReason::MessageTooLarge { size, max: max as u64 };
     End { code: Some(TOO_BIG), reason }
 }
 
 /// What a Close frame with this payload means; the code goes back to the peer.
+#[cold]
 pub(crate) fn received(payload: &[u8]) -> End {
     let (code, text) = match payload {
         [] => return End { code: None, reason: CloseReason::PeerClosed },

@@ -21,6 +21,7 @@ impl Header {
     /// The header at the front of `input`, or `None` if it is not whole yet.
     ///
     /// Everything that a header alone can do wrong is refused here, before a payload is awaited.
+    #[inline] // Into the decoding of each frame.
     pub(crate) fn parse(input: &[u8], role: Role) -> Result<Option<Self>, End> {
         let [first, second, rest @ ..] = input else { return Ok(None) };
         if first & 0x70 != 0 {
