@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use crate::close_reason::CloseReason;
 use crate::stream::outbox::Outbox;
-use crate::stream::outbox::chunks::Chunks;
 use crate::stream::outbox::state::{COALESCE_BYTES, State, WhenWritable};
 use crate::stream::outbox::writing::write_all;
 use crate::stream::{Encoder, Stream};
@@ -36,10 +35,40 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     fn write_waiting(&self, socket: &S) -> Result<(), CloseReason> {
         for _ in 0..WRITES_PER_FLUSH {
-            let Some((mut batch, loop_comes)) = self.begin_write(socket)? else { return Ok(()) };
-            let (written, result) = write_all(socket, &mut batch);
-            if self.finish_write(socket, &mut batch, (written, result), loop_comes)?.is_break() {
+            let mut state = self.lock();
+            if let Some(failure) = state.failure() {
+                return Err(failure.clone());
+            }
+            if state.writer.leave_to_thread() {
                 return Ok(());
+            }
+            let loop_comes = state.writer == Writer::LoopDelayed && !state.loop_runs_here();
+            let mut batch = state.take_batch();
+            if batch.is_empty() && !socket.wants_write() {
+                if !loop_comes {
+                    self.set_idle(&mut state);
+                }
+                return Ok(());
+            }
+            state.writer = Writer::Thread;
+            drop(state);
+
+            let (written, result) = write_all(socket, &mut batch);
+            let mut state = self.lock();
+            if let Some(failure) = state.failure() {
+                return Err(failure.clone());
+            }
+            state.put_back(&mut batch);
+            let room_for = self.took(&mut state, written);
+            if !room_for.is_empty() {
+                state = self.tell(state, room_for);
+                if let Some(failure) = state.failure() {
+                    return Err(failure.clone());
+                }
+            }
+            if let ControlFlow::Break(result) = self.finish_write(socket, state, result, loop_comes)
+            {
+                return result;
             }
         }
         // Others send as fast as this writes: the loop comes back to it when others were served.
@@ -47,77 +76,42 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         Ok(())
     }
 
-    /// Takes the right to write, with what is to be written and whether the loop comes to what is sent
-    /// meanwhile; `None` if another writes or nothing waits.
-    #[inline(always)]
-    fn begin_write(&self, socket: &S) -> Result<Option<(Chunks, bool)>, CloseReason> {
-        let mut state = self.lock();
-        if let Some(failure) = state.failure() {
-            return Err(failure.clone());
-        }
-        if state.writer.leave_to_thread() {
-            return Ok(None);
-        }
-        let loop_comes = state.writer == Writer::LoopDelayed && !state.loop_runs_here();
-        let batch = state.take_batch();
-        if batch.is_empty() && !socket.wants_write() {
-            if !loop_comes {
-                self.set_idle(&mut state);
-            }
-            return Ok(None);
-        }
-        state.writer = Writer::Thread;
-        Ok(Some((batch, loop_comes)))
-    }
-
-    /// Puts back what was not written, and gives up the right to write unless more is to be written.
+    /// Gives up the right to write, unless more is to be written by the current thread.
     #[inline(always)]
     fn finish_write(
         &self,
         socket: &S,
-        batch: &mut Chunks,
-        (written, result): (usize, io::Result<()>),
+        mut state: MutexGuard<'_, State>,
+        result: io::Result<()>,
         loop_comes: bool,
-    ) -> Result<ControlFlow<()>, CloseReason> {
-        let mut state = self.lock();
-        if let Some(failure) = state.failure() {
-            return Err(failure.clone());
-        }
-        state.put_back(batch);
-        let room_for = self.took(&mut state, written);
-        if !room_for.is_empty() {
-            state = self.tell(state, room_for);
-            if let Some(failure) = state.failure() {
-                return Err(failure.clone());
-            }
-        }
+    ) -> ControlFlow<Result<(), CloseReason>> {
         let again = state.writer.finish();
         match result {
             // A read has given a layer something to say since it was flushed.
-            Ok(()) if socket.wants_write() => Ok(ControlFlow::Continue(())),
+            Ok(()) if socket.wants_write() => ControlFlow::Continue(()),
             // Unless the loop came meanwhile, and left it to this thread.
             Ok(()) if loop_comes && !again && state.queued() < COALESCE_BYTES => {
                 state.writer = Writer::LoopDelayed;
-                Ok(ControlFlow::Break(()))
+                ControlFlow::Break(Ok(()))
             }
             Ok(()) if state.queued() == 0 => {
                 self.set_idle(&mut state);
-                Ok(ControlFlow::Break(()))
+                ControlFlow::Break(Ok(()))
             }
             // Sent meanwhile, by other threads.
             Ok(()) if state.queued() < COALESCE_BYTES && state.leave_for_a_moment() => {
-                Ok(ControlFlow::Break(()))
+                ControlFlow::Break(Ok(()))
             }
-            Ok(()) => Ok(ControlFlow::Continue(())),
+            Ok(()) => ControlFlow::Continue(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 state.note_full();
                 // The poller tells when there is room, if it has not told meanwhile.
-                Ok(if again { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+                if again { ControlFlow::Continue(()) } else { ControlFlow::Break(Ok(())) }
             }
             Err(error) => {
                 let reason = CloseReason::from(&error);
                 self.fail(state, reason.clone());
-                Err(reason)
+                ControlFlow::Break(Err(reason))
             }
         }
     }
