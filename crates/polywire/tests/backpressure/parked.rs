@@ -60,7 +60,10 @@ impl Scene {
 
     /// The thread is back with that status, just after `since`.
     fn assert_returns(&self, status: SendStatus, since: Instant) {
-        assert_eq!(self.statuses.recv_timeout(DEADLINE), Ok(status));
+        // The system may take a little more just before: it packs anew what the peer does not read.
+        let is_it = |told: &SendStatus| *told == status || *told != SendStatus::Sent;
+        let told = self.statuses.iter().find(is_it);
+        assert_eq!(told, Some(status));
         assert!(since.elapsed() < AT_ONCE, "after {:?}", since.elapsed());
     }
 }
@@ -103,7 +106,8 @@ over_transports! {
         let Scene { node, endpoint, peer, statuses, .. } = scene;
         let since = Instant::now();
         peer.reset();
-        assert_eq!(statuses.recv_timeout(DEADLINE), Ok(SendStatus::ResourceNotFound));
+        let told = statuses.iter().find(|told| *told != SendStatus::Sent);
+        assert_eq!(told, Some(SendStatus::ResourceNotFound));
         assert!(since.elapsed() < AT_ONCE, "after {:?}", since.elapsed());
         assert_eq!(node.disconnected(endpoint), CloseReason::Reset);
     }
