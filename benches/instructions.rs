@@ -55,24 +55,24 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 
 #[library_benchmark]
 #[bench::tcp(args = (Transport::Tcp), config = limit(2_920_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_340_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(2_695_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(4_155_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_230_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(2_665_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(4_025_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(8_620_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(21_700_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(17_600_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(33_950_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(8_580_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(19_320_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(16_880_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(30_410_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_540_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_460_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(110_500_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));

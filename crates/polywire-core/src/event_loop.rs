@@ -67,7 +67,10 @@ pub(crate) type Callback<'a> = &'a mut dyn EventHandler;
 
 pub(crate) trait EventHandler {
     /// Called before an event is taken from where it waits: delivers what goes ahead of it, which may
-    /// remove or pause what the event is about. Returns whether an event is still wanted.
+    /// remove or pause what the event is about.
+    fn deliver_priority(&mut self);
+
+    /// The same. Returns whether an event is still wanted.
     fn prepare(&mut self) -> bool;
 
     fn event(&mut self, event: NetEvent<'_>);
@@ -77,6 +80,8 @@ pub(crate) trait EventHandler {
 }
 
 impl<F: FnMut(NetEvent<'_>)> EventHandler for F {
+    fn deliver_priority(&mut self) {}
+
     fn prepare(&mut self) -> bool {
         true
     }

@@ -81,6 +81,12 @@ pub struct EventSender<E> {
 }
 
 impl<E> EventSender<E> {
+    /// Whether an event sent with priority waits.
+    #[inline]
+    pub(crate) fn has_priority(&self) -> bool {
+        !self.queue.priority.is_empty()
+    }
+
     /// Sends an event, behind all that this thread sent before in this way.
     #[inline]
     pub fn send(&self, event: E) {
@@ -244,7 +250,7 @@ impl<E> EventReceiver<E> {
     #[inline]
     pub(crate) fn pop_priority(&mut self) -> Option<E> {
         // Looking first is cheaper: a `pop` of nothing costs a fence.
-        if self.has_priority() { self.queue().priority.pop() } else { None }
+        if self.sender.has_priority() { self.queue().priority.pop() } else { None }
     }
 
     /// Takes the next event whose timer is due at `now`.
@@ -270,16 +276,10 @@ impl<E> EventReceiver<E> {
         self.queue().timers.next_deadline()
     }
 
-    /// Whether an event sent with priority waits.
-    #[inline]
-    pub(crate) fn has_priority(&self) -> bool {
-        !self.queue().priority.is_empty()
-    }
-
     /// Whether no event waits; timers are not counted, due or not.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.has_priority() && self.queue().ordinary.is_empty()
+        !self.sender.has_priority() && self.queue().ordinary.is_empty()
     }
 
     fn pop_due_by_now(&mut self) -> Option<E> {

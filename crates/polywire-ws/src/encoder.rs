@@ -20,6 +20,7 @@ impl WsEncoder {
         Self(settings)
     }
 
+    #[inline(always)]
     fn opcode(&self, message: Message<'_>) -> OpCode {
         match message.kind {
             MessageKind::TEXT => OpCode::Text,

@@ -54,6 +54,7 @@ impl Session {
 
     /// Takes the next frame from the front of `input`, as
     /// [`Protocol::decode`](polywire_core::stream::Protocol::decode) does.
+    #[inline(always)] // Of each message.
     pub(crate) fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],

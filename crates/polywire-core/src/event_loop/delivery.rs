@@ -113,6 +113,6 @@ fn deliver<H: EventHandler>(
     shared.counters.messages_in.add_alone(1);
     shared.counters.bytes_in.add_alone(message.bytes.len());
     callback.message(endpoint, message.bytes);
-    callback.prepare();
+    callback.deliver_priority();
     if entry.is_paused() || shared.is_reading_held() { Flow::Stop } else { Flow::Continue }
 }

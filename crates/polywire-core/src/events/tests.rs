@@ -22,7 +22,7 @@ fn priority_comes_first_then_due_timers_then_the_order_of_sending() {
     sender.send_with_timer(7, MINUTE);
     sender.send_with_priority(1);
     sender.send_with_priority(2);
-    assert!(receiver.has_priority() && !receiver.is_empty());
+    assert!(receiver.sender.has_priority() && !receiver.is_empty());
 
     assert_eq!([(); 6].map(|()| receiver.receive()), [1, 2, 3, 4, 5, 6]);
     assert!(receiver.is_empty());

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::endpoint::Endpoint;
 use crate::event_loop::blame::{Culprit, blame};
 use crate::event_loop::{EventHandler, EventLoop, TimeSlice, Wait, earlier};
-use crate::events::EventReceiver;
+use crate::events::{EventReceiver, EventSender};
 use crate::net_event::NetEvent;
 use crate::network::NetworkProcessor;
 use crate::node::NodeEvent;
@@ -27,9 +27,15 @@ pub(super) fn run<S: Send + 'static>(
     let Some(mut runner) = processor.enter() else { return };
     runner.event_loop().set_single_event(false); // Rather all that is there: it goes on anyway.
     runner.event_loop().bound_turns();
+    let sender = signals.sender().clone();
     let signals = RefCell::new(signals);
-    let slice = TimeSlice::new();
-    let mut program = Program { shared, signals: &signals, slice, callback: event_callback };
+    let mut program = Program {
+        shared,
+        signals: &signals,
+        sender: &sender,
+        slice: TimeSlice::new(),
+        callback: event_callback,
+    };
 
     let wait = || {
         let signals = signals.borrow();
@@ -78,6 +84,8 @@ struct Program<'a, S, F> {
     shared: &'a Shared,
     /// Not borrowed during the callback, which is free to panic.
     signals: &'a RefCell<EventReceiver<S>>,
+    /// To the same, and not to be borrowed.
+    sender: &'a EventSender<S>,
     /// Of the signals.
     slice: TimeSlice,
     callback: F,
@@ -113,7 +121,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
     }
 
     #[cold]
-    fn deliver_priority(&mut self) {
+    fn deliver_priority_signals(&mut self) {
         for _ in 0..PRIORITY_SIGNALS_PER_EVENT {
             if self.shared.is_stopping() {
                 return;
@@ -123,19 +131,18 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
             blame(Culprit::Program, || (self.callback)(NodeEvent::Signal(signal)));
         }
     }
-
-    #[inline]
-    fn has_priority(&self) -> bool {
-        self.signals.borrow().has_priority()
-    }
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> EventHandler for Program<'_, S, F> {
     #[inline]
-    fn prepare(&mut self) -> bool {
-        if self.has_priority() {
-            self.deliver_priority();
+    fn deliver_priority(&mut self) {
+        if self.sender.has_priority() {
+            self.deliver_priority_signals();
         }
+    }
+
+    fn prepare(&mut self) -> bool {
+        self.deliver_priority();
         !self.shared.is_stopping()
     }
 
@@ -164,9 +171,10 @@ mod tests {
         handler.signals().send_with_timer((), Duration::from_secs(3600));
         let shared = &*listener.shared;
         let mut runner = listener.processor.enter().expect("nobody runs the loop");
-        let (signals, slice) = (RefCell::new(listener.signals), TimeSlice::new());
+        let (sender, slice) = (listener.signals.sender().clone(), TimeSlice::new());
+        let signals = RefCell::new(listener.signals);
         let callback = |_: NodeEvent<'_, ()>| {};
-        let mut program = Program { shared, signals: &signals, slice, callback };
+        let mut program = Program { shared, signals: &signals, sender: &sender, slice, callback };
 
         shared.waker.awake();
         program.deliver_signals(runner.event_loop());

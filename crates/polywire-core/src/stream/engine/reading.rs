@@ -5,8 +5,10 @@ mod tests;
 
 use std::io;
 
-use crate::adapter::{Flow, Io, Registration, Sink};
+use crate::adapter::{Flow, Io, Sink};
+use crate::clock::Clock;
 use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
 use crate::stream::engine::Engine;
 use crate::stream::engine::stop::Stop;
 use crate::stream::socket::read_some;
@@ -30,7 +32,8 @@ struct Round<'a> {
     extension: usize,
     /// It is now: what is left of the budget is not that of the caller's.
     is_extended: bool,
-    registration: &'a Registration<'a>,
+    id: ResourceId,
+    clock: &'a Clock,
 }
 
 /// What came of a read of the rest of a long frame.
@@ -52,9 +55,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let items = self.outbox.limits().read_budget / MIN_COST_BYTES;
         let items_left = items.min(io.budget / MIN_SHARE_COST_BYTES).max(1);
         let extension = self.outbox.limits().read_budget;
-        let registration = io.registration;
-        let mut round =
-            Round { sink, items_left, extension, is_extended: false, registration: &registration };
+        let (id, clock) = (io.registration.id, io.registration.clock());
+        let mut round = Round { sink, items_left, extension, is_extended: false, id, clock };
         let result = self.read_on(io, &mut round);
         if round.is_extended {
             io.budget = 0;
@@ -207,6 +209,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         round: &mut Round<'_>,
     ) -> Result<(usize, Stop), CloseReason> {
         let (mut out, mut taken) = (Vec::new(), 0);
+        let mut cx = Context::of_loop(&mut out, round.id, round.clock);
         let result = loop {
             let rest = &mut input[taken..];
             if rest.is_empty() {
@@ -217,8 +220,6 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
             round.items_left -= 1;
             let len = rest.len();
-            let registration = round.registration;
-            let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
             let Decoded { consumed, item } = match self.protocol.decode(rest, &mut cx) {
                 Ok(decoded) => decoded,
                 Err(reason) => break Err(self.silenced(reason)),
@@ -229,14 +230,14 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             taken += consumed;
             match item {
                 Item::Incomplete { needed } => break Ok((taken, Stop::Needs(needed.max(len + 1)))),
-                Item::Skip if out.is_empty() => {}
+                Item::Skip if cx.out.is_empty() => {}
                 // Not with an answer behind it, which a later one may replace.
-                Item::Skip => self.outbox.push(std::mem::take(&mut out)),
-                Item::Answer => self.outbox.push_answer(std::mem::take(&mut out)),
+                Item::Skip => self.outbox.push(std::mem::take(cx.out)),
+                Item::Answer => self.outbox.push_answer(std::mem::take(cx.out)),
                 Item::Ready => break Ok((taken, Stop::Ready)),
                 Item::Message(message) => {
-                    if !out.is_empty() {
-                        self.outbox.push(std::mem::take(&mut out)); // Before the program's answers.
+                    if !cx.out.is_empty() {
+                        self.outbox.push(std::mem::take(cx.out)); // Before the program's answers.
                     }
                     let more = more_behind || consumed < len;
                     let flow = round.sink.message(message, more);

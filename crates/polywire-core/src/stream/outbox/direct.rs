@@ -4,7 +4,7 @@ use std::io;
 
 use crate::close_reason::CloseReason;
 use crate::limits::WhenFull;
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 use crate::stream::frame::{MAX_HEADER, Parts, with_memory};
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::chunks::{Chunks, Piece};
@@ -38,14 +38,18 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     ) {
         state.writer = Writer::Thread;
         if F::ORDERED || encoder.changes_messages() {
-            return self.write_encoded((socket, runs_here), Some(state), encoder, message);
+            let Message { bytes, kind } = message;
+            return self.write_encoded((socket, runs_here), Some(state), encoder, bytes, kind);
         }
         drop(state);
         let mut parts = Parts::default();
         encoder.encode(message, &mut parts);
         match parts.as_slices() {
             Some(parts) => self.write_once((socket, runs_here), parts, copy_rest(parts)),
-            None => self.write_encoded((socket, runs_here), None, encoder, message),
+            None => {
+                let Message { bytes, kind } = message;
+                self.write_encoded((socket, runs_here), None, encoder, bytes, kind);
+            }
         }
     }
 
@@ -56,13 +60,14 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         (socket, runs_here): (&S, bool),
         mut state: Option<MutexGuard<'_, State>>,
         encoder: &F,
-        message: Message<'_>,
+        bytes: &[u8],
+        kind: MessageKind,
     ) {
         with_memory(|frame| {
             // Nobody comes between a frame that is ordered and its turn.
             let ordered = state.take().filter(|_| F::ORDERED);
-            frame.reserve(message.bytes.len() + MAX_HEADER);
-            encoder.encode(message, frame);
+            frame.reserve(bytes.len() + MAX_HEADER);
+            encoder.encode(Message::new(bytes, kind), frame);
             drop(ordered);
             let parts = [&frame[..], &[]];
             self.write_once((socket, runs_here), parts, copy_rest(parts));

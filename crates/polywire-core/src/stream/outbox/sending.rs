@@ -78,16 +78,17 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Puts a message behind others that the loop is about to write, unless there may be something
     /// against it. Returns whether it did. As most of many are sent.
-    #[inline]
+    #[inline(always)]
     fn queue_behind(
         &self,
         state: &mut State,
         encoder: &impl Encoder,
         message: Message<'_>,
     ) -> bool {
+        let Some(waiting) = &state.waiting else { return false };
         let Limits { outbox_soft_mark, outbox_hard_limit, .. } = *self.limits;
         let most = outbox_soft_mark.min(outbox_hard_limit);
-        let is_far_from_full = state.is_gathering(message.bytes.len(), most);
+        let is_far_from_full = state.is_gathering(waiting, message.bytes.len(), most);
         if is_far_from_full {
             state.queue_behind(encoder, message, outbox_hard_limit);
         }

@@ -32,7 +32,7 @@ pub(super) struct State {
     /// `None` until the connection belongs to a node.
     pub(super) notifier: Option<Notifier>,
     /// What waits, or why nothing will be written any more.
-    waiting: Option<Box<Waiting>>,
+    pub(super) waiting: Option<Box<Waiting>>,
     /// The callback of the loop that sent here last.
     last_callback: LastCallback,
     pub(super) writer: Writer,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 use crate::stream::Encoder;
 use crate::stream::frame::{Parts, with_memory};
 use crate::stream::outbox::chunks::{
@@ -43,9 +43,13 @@ impl Chunk {
 impl State {
     /// Whether messages wait for the loop or a thread that writes, and take one of so many bytes without
     /// more than `most` waiting then, or enough for a write.
-    #[inline]
-    pub(in crate::stream::outbox) fn is_gathering(&self, len: usize, most: usize) -> bool {
-        let Some(waiting) = &self.waiting else { return false };
+    #[inline(always)]
+    pub(in crate::stream::outbox) fn is_gathering(
+        &self,
+        waiting: &Waiting,
+        len: usize,
+        most: usize,
+    ) -> bool {
         let queued = waiting.queued.saturating_add(len);
         let most = match self.writer {
             Writer::Loop | Writer::Thread | Writer::ThreadAgain => most,
@@ -60,7 +64,7 @@ impl State {
     }
 
     /// Puts the frame of `message` behind what waits.
-    #[inline]
+    #[inline(always)]
     pub(in crate::stream::outbox) fn queue_behind(
         &mut self,
         encoder: &impl Encoder,
@@ -74,39 +78,63 @@ impl State {
     }
 
     /// The same, where something may be the first.
-    #[inline]
+    #[inline(always)]
     pub(in crate::stream::outbox) fn queue(
         &mut self,
         encoder: &impl Encoder,
         message: Message<'_>,
         hard_limit: usize,
     ) {
-        if message.bytes.len() >= MAPPED_FROM_BYTES {
-            return self.queue_long(encoder, message, hard_limit);
+        self.queue_parts(encoder, message.bytes, message.kind, hard_limit);
+    }
+
+    /// The same of a message in parts, which stay in registers.
+    #[inline(never)]
+    fn queue_parts(
+        &mut self,
+        encoder: &impl Encoder,
+        bytes: &[u8],
+        kind: MessageKind,
+        hard_limit: usize,
+    ) {
+        if bytes.len() >= MAPPED_FROM_BYTES {
+            return self.queue_long(encoder, bytes, kind, hard_limit);
         }
-        let room = message.bytes.len() + TYPICAL_HEADER_BYTES;
+        let room = bytes.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK_BYTES);
-        let Some(last) = last else { return self.queue_first(encoder, message, hard_limit) };
-        let added = last.append(encoder, message, room);
+        let Some(last) = last else { return self.queue_first(encoder, bytes, kind, hard_limit) };
+        let added = last.append(encoder, Message::new(bytes, kind), room);
         waiting.add(added, hard_limit, self.notifier.as_ref());
     }
 
     /// The same in a chunk of its own.
     #[inline(never)]
-    fn queue_first(&mut self, encoder: &impl Encoder, message: Message<'_>, hard_limit: usize) {
-        let room = message.bytes.len() + TYPICAL_HEADER_BYTES;
+    fn queue_first(
+        &mut self,
+        encoder: &impl Encoder,
+        bytes: &[u8],
+        kind: MessageKind,
+        hard_limit: usize,
+    ) {
+        let room = bytes.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let bytes = waiting.ahead.memory(room.max(MIN_CHUNK_BYTES));
-        let mut chunk = Chunk { bytes, start: 0 };
-        let added = chunk.append(encoder, message, room);
+        let memory = waiting.ahead.memory(room.max(MIN_CHUNK_BYTES));
+        let mut chunk = Chunk { bytes: memory, start: 0 };
+        let added = chunk.append(encoder, Message::new(bytes, kind), room);
         waiting.frames.push_back(Piece::Heap(chunk));
         waiting.add(added, hard_limit, self.notifier.as_ref());
     }
 
     #[inline(never)]
-    fn queue_long(&mut self, encoder: &impl Encoder, message: Message<'_>, hard_limit: usize) {
-        let piece = piece_of(encoder, message);
+    fn queue_long(
+        &mut self,
+        encoder: &impl Encoder,
+        bytes: &[u8],
+        kind: MessageKind,
+        hard_limit: usize,
+    ) {
+        let piece = piece_of(encoder, Message::new(bytes, kind));
         let added = piece.rest().len();
         self.waiting().frames.push_back(piece);
         self.add_queued(added, hard_limit);
