@@ -43,6 +43,7 @@ pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
     layer: L,
     protocol: P,
 ) -> io::Result<Connection> {
+    check_received::<L>(config)?;
     if let Some(adopted) = &config.adopted {
         return adopt(config, adopted.take()?, addr, layer, protocol);
     }
@@ -60,6 +61,21 @@ pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
     Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
 }
 
+/// What was read before must have been read of a stream that is given, and be for the protocol.
+fn check_received<L: 'static>(config: &TcpConnectConfig) -> io::Result<()> {
+    let is_layered = TypeId::of::<L>() != TypeId::of::<NoLayer>();
+    let text = match (config.received.is_empty(), &config.adopted) {
+        (false, None) => {
+            "`with_received` goes with the stream it was read of: give that by `with_stream`"
+        }
+        (false, Some(_)) if is_layered => {
+            "what was read of a stream can't be given to the protocol above a layer"
+        }
+        _ => return Ok(()),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
 /// A connection of a stream that somebody else has opened.
 fn adopt<L: Layer<TcpSocket>, P: Protocol>(
     config: &TcpConnectConfig,
@@ -68,11 +84,6 @@ fn adopt<L: Layer<TcpSocket>, P: Protocol>(
     layer: L,
     protocol: P,
 ) -> io::Result<Connection> {
-    let is_layered = TypeId::of::<L>() != TypeId::of::<NoLayer>();
-    if is_layered && !config.received.is_empty() {
-        let text = "what was read of a stream can't be given to the protocol above a layer";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
     config.socket.apply(&SockRef::from(&stream))?;
     let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
     let stream = layer.connect(TcpSocket::from_std(stream)?, addr)?;

@@ -49,7 +49,10 @@ impl TcpConnectConfig {
     /// Takes over `stream`, which is connected already, rather than to open one: the next `connect` by this
     /// configuration, or by a clone, has it, and others fail with `AddrInUse`. The address given to
     /// `connect` is what the transport makes of it (a WebSocket's path), and not connected to; the options of
-    /// [`Self::socket`] are set.
+    /// [`Self::socket`] are set, and the stream becomes non-blocking.
+    ///
+    /// A stream can't be opened again: under [`Reconnecting`](polywire_core::reconnect::Reconnecting) each
+    /// further attempt fails.
     #[must_use]
     pub fn with_stream(mut self, stream: TcpStream) -> Self {
         self.adopted = Some(Adopted::new(stream));
@@ -57,7 +60,8 @@ impl TcpConnectConfig {
     }
 
     /// What was read of [that stream](Self::with_stream) before, by somebody who knew where it ends: the
-    /// protocol gets it first. Not for a stream under a [layer](polywire_core::stream::Layer).
+    /// protocol gets it first. Without such a stream, and with one under a
+    /// [layer](polywire_core::stream::Layer), `connect` fails with `InvalidInput`.
     #[must_use]
     pub fn with_received(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.received = bytes.into();

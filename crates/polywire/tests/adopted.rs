@@ -2,13 +2,15 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
-use polywire::adapters::framed_tcp::{FramedTcpConnectConfig, FramedTcpListenConfig};
-use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
+use polywire::adapter::Accepted;
+use polywire::adapters::framed_tcp::{Framed, FramedTcpConnectConfig, FramedTcpListenConfig};
+use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig, connect_over};
 use polywire::adapters::udp::{UdpConnectConfig, UdpListenConfig};
-use polywire::network::Transport;
+use polywire::network::{RemoteAddr, Transport};
+use polywire::stream::{Layer, Stream};
 
 use support::{ANY_PORT, Node};
 
@@ -33,7 +35,7 @@ fn a_stream_that_is_connected_goes_on_behind_what_was_read_of_it() {
     assert_eq!(&answer, b"\x03yes");
 
     let error = node.network().connect(config, "anywhere:1").unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse, "it is taken once");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse, "it is taken once");
 }
 
 #[test]
@@ -68,4 +70,36 @@ fn a_bound_udp_socket_hears_and_a_given_one_connects() {
     assert_eq!((from.addr(), &message[..]), (there_addr, &b"hello"[..]));
     assert_eq!(client.message(), (endpoint, b"hello".to_vec()));
     assert!(server.network().listen(Transport::Udp, here_addr).is_err(), "it is in use");
+}
+
+#[test]
+fn what_was_read_of_no_stream_is_an_error_and_a_refused_connect_leaves_the_stream() {
+    let node = Node::new();
+    let listener = TcpListener::bind(ANY_PORT).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = TcpConnectConfig::default().with_received(b"early");
+    let error = node.network().connect(config.clone(), addr).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("with_stream"), "{error}");
+
+    let config = config.with_stream(TcpStream::connect(addr).unwrap());
+    let layered = connect_over(&config, &RemoteAddr::Socket(addr), Itself, Framed::default());
+    assert_eq!(layered.unwrap_err().kind(), ErrorKind::InvalidInput);
+    let endpoint = node.connect_ready(config, addr);
+    assert_eq!(node.message(), (endpoint, b"early".to_vec()));
+}
+
+/// A layer that leaves a stream as it is, as only the workspace's own is known to do.
+struct Itself;
+
+impl<S: Stream> Layer<S> for Itself {
+    type Stream = S;
+
+    fn connect(&self, stream: S, _: &RemoteAddr) -> std::io::Result<S> {
+        Ok(stream)
+    }
+
+    fn accept(&self, stream: S, _: &Accepted) -> std::io::Result<S> {
+        Ok(stream)
+    }
 }

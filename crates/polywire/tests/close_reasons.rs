@@ -14,7 +14,7 @@ use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
 use polywire::network::{Endpoint, Limits, NetEvent, SendStatus, Transport, TransportConnect};
 
 use support::peers::{self, STREAMS, Unanswering};
-use support::{Node, eventually, in_time};
+use support::{DEADLINE, Node, eventually, in_time};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -345,5 +345,30 @@ fn what_a_stopped_node_could_not_deliver_holds_it_up_for_the_linger_time_only() 
         assert!(took >= SHORT && took < SHORT + Duration::from_secs(1), "{took:?}");
         let told = network.close_reason(endpoint);
         assert_eq!(told, Some(CloseReason::LingerTimeout), "{transport}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_over_tells_why_and_nothing_else_whatever_is_still_to_be_sent() {
+    let (sender, told) = std::sync::mpsc::channel();
+    let node = Node::with(move |handler, event| {
+        if let NetEvent::Disconnected(endpoint) = *event {
+            let network = handler.network();
+            let known = (network.remote_addr(endpoint), network.limits(endpoint));
+            sender.send((known, network.close_reason(endpoint))).unwrap();
+        }
+    });
+    for transport in STREAMS {
+        for queued in [0, 16 << 20] {
+            let (endpoint, peer) = accepted(&node, transport, transport);
+            assert!(node.network().remote_addr(endpoint).is_some());
+            if queued > 0 {
+                assert_eq!(node.network().send(endpoint, &vec![0; queued]), SendStatus::Sent);
+            }
+            peer.shutdown(std::net::Shutdown::Write).unwrap();
+            let reason = node.disconnected(endpoint);
+            let (known, reason_inside) = told.recv_timeout(DEADLINE).unwrap();
+            assert_eq!((known, reason_inside), ((None, None), Some(reason)), "{transport}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::adapter::{Closing, Wishes};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
+use crate::event_loop::faults::checked_reason;
 use crate::event_loop::lending::lend;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{Callback, EventLoop, Wait};
@@ -19,8 +20,14 @@ const PEER_CLOSE_WAIT: Duration = Duration::from_millis(3);
 
 impl EventLoop {
     /// A connection that was ready is over.
-    pub(super) fn end(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
+    pub(super) fn end(
+        &mut self,
+        mut resource: Resource,
+        reason: CloseReason,
+        callback: Callback<'_>,
+    ) {
         self.prepare(callback);
+        let reason = checked_reason(&mut resource, reason);
         let Some(resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
         tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "connection ended");

@@ -66,6 +66,25 @@ impl EventLoop {
     }
 }
 
+/// A reason that an adapter gives for an end. Those that only the program or the node may give, and of which no
+/// event is told, become the fault that they are.
+pub(super) fn checked_reason(resource: &mut Resource, reason: CloseReason) -> CloseReason {
+    match reason {
+        CloseReason::Removed | CloseReason::NodeStopped => false_reason(resource, &reason),
+        reason => reason,
+    }
+}
+
+#[cold]
+fn false_reason(resource: &mut Resource, reason: &CloseReason) -> CloseReason {
+    let text = format!(
+        "{}: `CloseReason::{reason:?}` is for the program's own ends: an adapter ends an endpoint with another",
+        resource.type_name(),
+    );
+    tracing::error!("an adapter is at fault: {text}");
+    CloseReason::AdapterFault(text.into())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;

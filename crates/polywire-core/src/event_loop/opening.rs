@@ -7,6 +7,7 @@ use crate::adapter::Opening;
 use crate::close_reason::CloseReason;
 use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
+use crate::event_loop::faults::checked_reason;
 use crate::event_loop::lending::{lend, lend_to_write};
 use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
@@ -134,8 +135,14 @@ impl EventLoop {
     }
 
     /// The connection did not come to be.
-    pub(super) fn fail(&mut self, resource: Resource, reason: CloseReason, callback: Callback<'_>) {
+    pub(super) fn fail(
+        &mut self,
+        mut resource: Resource,
+        reason: CloseReason,
+        callback: Callback<'_>,
+    ) {
         self.prepare(callback);
+        let reason = checked_reason(&mut resource, reason);
         let Some(mut resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
         let was_known = entry.end() != registry::EntryState::Over;

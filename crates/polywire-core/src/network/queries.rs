@@ -79,8 +79,7 @@ impl NetworkController {
     /// ```
     pub fn info<T: Any + Send + Sync>(&self, endpoint: Endpoint) -> Option<Arc<T>> {
         let look = |entry: &Entry| entry.sender.as_ref()?.info(TypeId::of::<T>());
-        let info = self.shared.registry.with(endpoint.resource_id(), look).flatten()?;
-        info.downcast().ok()
+        self.of_living(endpoint.resource_id(), look).flatten()?.downcast().ok()
     }
 
     /// The peer's whole address while the endpoint lives: its name where the transport has names.
@@ -97,10 +96,10 @@ impl NetworkController {
         let id = endpoint.resource_id();
         if id.is_local() {
             let name = |entry: &Entry| entry.sender.as_ref()?.peer_name(endpoint.addr());
-            let name = self.shared.registry.with(id, name).flatten();
+            let name = self.of_living(id, name)?;
             return Some(name.unwrap_or_else(|| RemoteAddr::Socket(endpoint.addr())));
         }
-        self.shared.registry.with(id, |entry| match entry.profile.to_remote_addr() {
+        self.of_living(id, |entry| match entry.profile.to_remote_addr() {
             RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
             name => name,
         })
@@ -117,7 +116,13 @@ impl NetworkController {
     /// }
     /// ```
     pub fn limits(&self, endpoint: Endpoint) -> Option<Limits> {
-        self.shared.registry.with(endpoint.resource_id(), |entry| Limits::clone(entry.limits()))
+        self.of_living(endpoint.resource_id(), |entry| Limits::clone(entry.limits()))
+    }
+
+    /// What `look` finds at a resource that is not over, though it may still be there: to drain.
+    fn of_living<R>(&self, id: ResourceId, look: impl FnOnce(&Entry) -> R) -> Option<R> {
+        let look = |entry: &Entry| (!entry.is_over()).then(|| look(entry));
+        self.shared.registry.with(id, look).flatten()
     }
 
     /// Why an endpoint ended, from its end on and until 4096 others have ended after it; `None`

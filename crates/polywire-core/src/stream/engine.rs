@@ -26,6 +26,9 @@ use crate::stream::{Context, Progress, Protocol, Stream, misuse};
 use stop::Stop;
 use transient::{Phase, Transient};
 
+/// The fault of a protocol that says more than once that messages may flow.
+const READY_TWICE: &str = "a protocol is ready once, when its handshake is done";
+
 /// A connection made of a [`Stream`] and a [`Protocol`].
 ///
 /// Reads into the loop's buffer and hands out messages as slices of it; only the front of a frame
@@ -106,7 +109,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 self.transient_mut().is_ready = true;
             }
             Ok(Progress::Ready) => {
-                return Err(misuse::<P>("a protocol is ready once, when its handshake is done"));
+                return Err(misuse::<P>(READY_TWICE));
             }
             Err(reason) => {
                 self.transient_mut().is_silent = true;
@@ -214,7 +217,8 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
                 self.outbox.failure().map_or(Received::Drained, Received::Ended)
             }
             Ok(Stop::Needs(_)) => Received::Drained,
-            Ok(Stop::Sink | Stop::Ready) => Received::Unfinished,
+            Ok(Stop::Sink) => Received::Unfinished,
+            Ok(Stop::Ready) => Received::Ended(misuse::<P>(READY_TWICE)),
             Err(reason) => Received::Ended(reason),
         };
         drop(guard);

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use polywire::Reconnecting;
 use polywire::adapter::{Connect, Connection};
 use polywire::adapters::tcp::{TcpConnectConfig, connect_stream};
 use polywire::network::{CloseReason, Message, RemoteAddr};
@@ -20,6 +21,9 @@ struct Passes {
 }
 
 struct Bytes;
+
+/// What ends it besides: a reason that only the program's own ends have.
+const WRONGLY: u8 = b'?';
 
 fn ended() -> CloseReason {
     CloseReason::PeerClosedWith { code: 1, text: "the program".into() }
@@ -58,7 +62,11 @@ impl Protocol for Passes {
     ) -> Result<Progress, CloseReason> {
         let byte = *value.downcast::<u8>().unwrap();
         cx.out.push(byte);
-        if byte == b'!' { Err(ended()) } else { Ok(Progress::Unchanged) }
+        match byte {
+            b'!' => Err(ended()),
+            WRONGLY => Err(CloseReason::Removed),
+            _ => Ok(Progress::Unchanged),
+        }
     }
 
     fn close(&mut self, _: &CloseReason, cx: &mut Context<'_>) {
@@ -143,4 +151,30 @@ fn a_protocol_may_end_before_it_is_known_to_be_ready() {
         other => panic!("{other:?}"),
     }
     assert_eq!(all_of(peer), b"<first!");
+}
+
+#[test]
+fn an_end_for_a_reason_that_is_the_programs_own_is_told_as_the_fault_it_is() {
+    let node = Node::new();
+    let listener = TcpListener::bind(ANY_PORT).unwrap();
+    let is_told = |reason: &CloseReason| match reason {
+        CloseReason::AdapterFault(text) => text.contains("Passes") && text.contains("Removed"),
+        _ => false,
+    };
+    let open = node.connect_ready(Passes::default(), listener.local_addr().unwrap());
+    node.network().control(open.resource_id(), WRONGLY);
+    let reason = node.disconnected(open);
+    assert!(is_told(&reason), "{reason:?}");
+
+    let shaking = Passes { shakes_hands: true, ..Passes::default() };
+    let endpoint = node.connect(shaking, listener.local_addr().unwrap());
+    node.network().control(endpoint.resource_id(), WRONGLY);
+    let reason = node.not_connected(endpoint);
+    assert!(is_told(&reason), "{reason:?}");
+
+    let again = Reconnecting::new(Passes::default());
+    let endpoint = node.connect_ready(again, listener.local_addr().unwrap());
+    node.network().control(endpoint.resource_id(), WRONGLY);
+    assert!(matches!(node.next(), StoredNetEvent::Disconnected(it) if it == endpoint));
+    assert!(matches!(node.next(), StoredNetEvent::Connected(it, true) if it == endpoint));
 }

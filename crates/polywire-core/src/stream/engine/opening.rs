@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::stream::engine::Engine;
 use crate::stream::engine::stop::Stop;
 use crate::stream::engine::transient::Phase;
-use crate::stream::{Establishing, Protocol, Stream};
+use crate::stream::{Establishing, Protocol, Stream, misuse};
 
 impl<S: Stream, P: Protocol> Engine<S, P> {
     pub(super) fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
@@ -92,7 +92,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if self.transient.as_ref().is_some_and(|transient| transient.is_ready) {
             return Ok(self.become_ready(io));
         }
-        let stop = self.read(io, &mut Nobody)?;
+        let mut nobody = Nobody { got_message: false };
+        let stop = self.read(io, &mut nobody)?;
+        if nobody.got_message {
+            return Err(misuse::<P>("no message comes from `Protocol::decode` before it is ready"));
+        }
         if !matches!(stop, Stop::Ready) && self.socket().is_ok_and(S::wants_write) {
             self.flush_ahead()?; // There may be room already, of which no readiness tells again.
         }
@@ -137,11 +141,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 }
 
 /// Takes no messages: during the handshake there are none.
-struct Nobody;
+struct Nobody {
+    got_message: bool,
+}
 
 impl Sink for Nobody {
     fn message(&mut self, _message: Message<'_>, _more: bool) -> Flow {
-        debug_assert!(false, "a message before the handshake was done");
+        self.got_message = true;
         Flow::Stop
     }
 

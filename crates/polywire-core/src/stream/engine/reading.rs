@@ -21,7 +21,8 @@ const MIN_COST_BYTES: usize = 256;
 const MIN_SHARE_COST_BYTES: usize = 64;
 
 /// The fault of a protocol that takes nothing, or more than there is.
-const MISCOUNTED: &str = "`Protocol::decode` consumes what it takes, and no more than there is";
+const MISCOUNTED: &str = "`Protocol::decode` consumes what it takes, no more than there is, and nothing of \
+                          what is incomplete";
 
 /// One turn's reading.
 struct Round<'a> {
@@ -224,7 +225,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(decoded) => decoded,
                 Err(reason) => break Err(self.silenced(reason)),
             };
-            if consumed > len || (consumed == 0 && matches!(item, Item::Skip | Item::Answer)) {
+            let is_right = match item {
+                Item::Incomplete { .. } => consumed == 0,
+                Item::Skip | Item::Answer => consumed > 0,
+                Item::Ready | Item::Message(_) => true,
+            };
+            if consumed > len || !is_right {
                 break Err(misuse::<P>(MISCOUNTED));
             }
             taken += consumed;

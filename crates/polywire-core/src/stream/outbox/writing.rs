@@ -2,10 +2,10 @@
 
 use std::io::{self, IoSlice};
 
-use crate::stream::Stream;
 use crate::stream::frame::with_memory;
 use crate::stream::outbox::chunks::Chunks;
 use crate::stream::socket::overrun;
+use crate::stream::{Stream, misuse};
 
 /// Pieces given to the kernel in one call; it takes 1024 at most (IOV_MAX), and a few suffice.
 const SLICES_PER_WRITE: usize = 64;
@@ -16,6 +16,10 @@ const MAX_COPIED_BYTES: usize = 4096;
 
 /// Most frames are no longer than this, and are put together on the stack.
 const STACK_FRAME_BYTES: usize = 256;
+
+/// Times in a row that a stream may have more to write as soon as it has written all. The peer would have to
+/// answer as fast as that.
+const MAX_FLUSHES: usize = 1000;
 
 /// Writes the two parts of a frame in one call and says how much of both was taken.
 #[inline(always)]
@@ -83,12 +87,17 @@ pub(super) fn write_all<S: Stream>(socket: &S, batch: &mut Chunks) -> (usize, io
 /// Has a stream write what it holds itself.
 #[inline(never)] // Only layers hold something.
 fn flush<S: Stream>(socket: &S) -> io::Result<()> {
-    loop {
+    let mut flushes = 0;
+    while flushes < MAX_FLUSHES {
         match socket.flush() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A read has given it more to say since.
+            Ok(()) if socket.wants_write() => flushes += 1,
             result => return result,
         }
     }
+    let rule = "`Stream::flush` returns Ok once `wants_write` is false, and `WouldBlock` before";
+    Err(misuse::<S>(rule).into())
 }
 
 /// Gives the socket as many chunks as a call takes. Returns how many bytes that were.

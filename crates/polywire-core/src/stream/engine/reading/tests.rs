@@ -1,4 +1,5 @@
 mod greeting;
+mod wrong;
 
 use std::io::{IoSlice, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,73 +89,6 @@ fn a_share_goes_on_to_the_end_of_the_frame_that_it_ends_in() {
 #[test]
 fn a_frame_longer_than_the_budget_of_its_connection_takes_several_turns() {
     assert_eq!(one_turn(500_000, 64 << 10, 100_000), (0, (64 << 10) + 100_000));
-}
-
-/// A protocol that gives `consumed` for whatever comes, as a message or not.
-struct Wrong {
-    consumed: usize,
-    is_message: bool,
-}
-
-impl Encoder for Wrong {
-    fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>) {
-        frame.put_message(message.bytes);
-    }
-}
-
-impl Protocol for Wrong {
-    type Encoder = Sized;
-
-    fn encoder(&self) -> Sized {
-        Sized(1)
-    }
-
-    fn open(&mut self, _: &mut Context<'_>) -> bool {
-        true
-    }
-
-    fn decode<'a>(
-        &'a mut self,
-        _: &'a mut [u8],
-        _: &mut Context<'_>,
-    ) -> Result<Decoded<'a>, CloseReason> {
-        let item =
-            if self.is_message { Item::Message(Message::binary(b"again")) } else { Item::Skip };
-        Ok(Decoded { consumed: self.consumed, item })
-    }
-}
-
-/// How a turn ends for such a protocol: by a panic in a debug build, which names it and the rule.
-fn end_of(consumed: usize, is_message: bool) -> String {
-    let turn = || {
-        let flood = Arc::new(Flood::default());
-        let wrong = Wrong { consumed, is_message };
-        let mut engine = Engine::accepted(flood, wrong, Limits::default());
-        let mut ended = None;
-        with_io(1000, 1000, |io| {
-            engine.register(io).unwrap();
-            assert_eq!(engine.open(io), Opening::Ready);
-            ended = Some(engine.receive(io, &mut Count(0)));
-        });
-        match ended {
-            Some(Received::Ended(reason @ CloseReason::AdapterFault(_))) => reason.to_string(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let ended = std::panic::catch_unwind(turn);
-    assert_eq!(ended.is_err(), cfg!(debug_assertions));
-    ended.unwrap_or_else(|panic| match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(_) => "a panic without a text".into(),
-    })
-}
-
-#[test]
-fn a_protocol_that_takes_nothing_or_too_much_is_named_and_ends_its_endpoint() {
-    for (consumed, is_message) in [(0, false), (1001, false), (usize::MAX, true)] {
-        let told = end_of(consumed, is_message);
-        assert!(told.contains("Wrong") && told.contains("Protocol::decode"), "{told}");
-    }
 }
 
 /// The socket to a peer that says `says`, and takes nothing while `is_full`.

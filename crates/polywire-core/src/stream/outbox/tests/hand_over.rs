@@ -1,5 +1,6 @@
 //! The right to write passes from one to the other: nothing stays behind, and nobody waits for ever.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::*;
@@ -62,6 +63,8 @@ fn what_runs_when_there_is_room_may_send_on_the_same_connection() {
 struct Wordy {
     has_words: AtomicBool,
     said: AtomicUsize,
+    /// Whether it has something to say however often it was flushed, against the rule.
+    never_ends: AtomicBool,
     /// Done by another thread during the next flush, behind what is said there.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -84,7 +87,8 @@ impl Stream for Arc<Wordy> {
     }
 
     fn flush(&self) -> io::Result<()> {
-        let words = usize::from(self.has_words.swap(false, Ordering::AcqRel));
+        let never_ends = self.never_ends.load(Ordering::Relaxed);
+        let words = usize::from(self.has_words.swap(never_ends, Ordering::AcqRel));
         self.said.fetch_add(words, Ordering::Relaxed);
         if let Some(act) = self.meanwhile.lock().unwrap().take() {
             thread::spawn(act).join().unwrap();
@@ -115,6 +119,20 @@ fn what_a_layer_learns_to_say_while_a_thread_flushes_it_is_said() {
     outbox.flush().unwrap();
     assert_eq!(layer.said.load(Ordering::Relaxed), 2, "the loop has left it to the thread");
     assert!(outbox.is_drained());
+}
+
+#[test]
+fn a_layer_that_is_flushed_and_never_done_is_named_rather_than_flushed_for_ever() {
+    let layer = Arc::new(Wordy::default());
+    let outbox = Arc::new(Outbox::new(OneByte, Arc::default()));
+    outbox.open(Arc::clone(&layer)).unwrap();
+    layer.never_ends.store(true, Ordering::Relaxed);
+    layer.has_words.store(true, Ordering::Release);
+    let told = match catch_unwind(AssertUnwindSafe(|| outbox.flush())) {
+        Ok(result) => result.unwrap_err().to_string(),
+        Err(panic) => *panic.downcast::<String>().unwrap(), // As a debug build tells it.
+    };
+    assert!(told.contains("Wordy") && told.contains("Stream::flush"), "{told}");
 }
 
 /// Sends on its connection when it is dropped, as a signal may.
