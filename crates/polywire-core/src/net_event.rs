@@ -5,20 +5,21 @@ use crate::endpoint::{Endpoint, ResourceId};
 /// One event of the network, borrowed from the loop for the time of the callback.
 ///
 /// For each endpoint the order is fixed: `Connected` or `Accepted` first, then any number of
-/// `Message`s, then at most one `Disconnected`; nothing after the program removed it.
+/// `Message`s, then at most one `Disconnected`; nothing after the program removed it or stopped the node.
 #[derive(Debug)]
 pub enum NetEvent<'a> {
     /// A `connect` of this program came to its end: `true` if the endpoint is ready, `false` if it
     /// failed, for the reason that
     /// [`close_reason`](crate::network::NetworkController::close_reason) tells. Exactly one comes
-    /// for each successful call of `connect`, unless the endpoint was removed before.
+    /// for each successful call of `connect`, unless the endpoint was removed, or the node stopped, before.
     Connected(Endpoint, bool),
     /// A peer connected to the listener of that id and its handshake is done.
     Accepted(Endpoint, ResourceId),
     /// A message. For byte streams without messages of their own (TCP): some bytes of the stream.
     Message(Endpoint, &'a [u8]),
-    /// The endpoint ended, and not because the program removed it.
-    /// [`close_reason`](crate::network::NetworkController::close_reason) tells why.
+    /// The endpoint ended, and not because the program removed it or stopped the node.
+    /// [`close_reason`](crate::network::NetworkController::close_reason) tells why, and is all that is known of the
+    /// endpoint from now on: what else is needed then, keep from before.
     Disconnected(Endpoint),
 }
 

@@ -90,8 +90,8 @@ pub struct NetworkController {
 impl NetworkController {
     /// Says something to the adapter of a connection or a listener itself: to answer a handshake, to close with
     /// a code, to ask for a sign of life. `value` is of a type that the adapter's documentation names; the
-    /// adapter drops others. It is said on the loop's thread, in the order of the calls. Returns whether there
-    /// is such a resource.
+    /// adapter drops others. Plain TCP, framed TCP, UDP and WebSocket understand none. It is said on the loop's
+    /// thread, in the order of the calls. Returns whether there is such a resource.
     ///
     /// ```
     /// use polywire_core::Endpoint;

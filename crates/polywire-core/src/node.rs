@@ -178,7 +178,8 @@ impl<S> NodeHandler<S> {
 
     /// Stops the node as soon as the system has taken everything that was sent, or after `timeout`,
     /// whichever comes first. Until then the node runs as before. Of several calls the earliest timeout
-    /// counts.
+    /// counts. What is not written after `timeout` is treated as by [`stop`](Self::stop): each connection has
+    /// another [`Limits::linger`](crate::Limits::linger) for it (5 s by default).
     ///
     /// ```
     /// use polywire_core::node;

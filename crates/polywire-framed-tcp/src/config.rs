@@ -52,7 +52,7 @@ pub struct FramedTcpConnectConfig {
     /// How the TCP connection beneath is opened, its [`Limits`] among it.
     pub tcp: TcpConnectConfig,
     /// Bytes a message may have, in both directions. A longer one is not sent; a peer that
-    /// notifies one is disconnected before it is stored. Default:
+    /// announces one is disconnected before it is stored. Default:
     /// [`DEFAULT_MAX_MESSAGE_SIZE`].
     pub max_message_size: usize,
 }
@@ -81,7 +81,7 @@ pub struct FramedTcpListenConfig {
     /// How the TCP listener beneath is opened, the [`Limits`] of its connections among it.
     pub tcp: TcpListenConfig,
     /// Bytes a message may have, in both directions. A longer one is not sent; a peer that
-    /// notifies one is disconnected before it is stored. Default:
+    /// announces one is disconnected before it is stored. Default:
     /// [`DEFAULT_MAX_MESSAGE_SIZE`].
     pub max_message_size: usize,
 }

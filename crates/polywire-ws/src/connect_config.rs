@@ -23,7 +23,7 @@ use crate::settings::{self, shared_methods};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WsConnectConfig {
-    /// Bytes a message may have at most, in both directions. Default: 64 MiB. A peer that notifies
+    /// Bytes a message may have at most, in both directions. Default: 64 MiB. A peer that announces
     /// more is disconnected with code 1009 and
     /// [`CloseReason::MessageTooLarge`](polywire_core::CloseReason).
     pub max_message_size: usize,

@@ -8,7 +8,10 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use polywire::Limits;
+use polywire::adapters::tcp::TcpListenConfig;
 use polywire::network::{SendStatus, Transport};
 use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
@@ -67,6 +70,8 @@ fn live(transport: Transport, messages: usize) -> Vec<String> {
         format!("DEBUG listening listener={listener} addr={addr}"),
         format!("DEBUG connecting endpoint={id} peer={addr} local={local}"),
         format!("DEBUG connected endpoint={id} peer={addr}"),
+        format!("DEBUG closing resource={id} addr={addr} reason=the program removed the endpoint"),
+        format!("DEBUG closing resource={listener} addr={addr} reason=the node was stopped"),
         "DEBUG the node stops".into(),
     ];
     let is_stream = transport.is_connection_oriented();
@@ -98,6 +103,24 @@ fn each_step_of_a_connection_is_logged_at_debug_and_its_messages_are_not() {
         }
         assert!(lines.len() < MESSAGES / 2, "{transport}: {lines:#?}");
         assert!(lines.iter().all(|line| line.starts_with("DEBUG")), "{transport}: {lines:#?}");
+    }
+}
+
+#[test]
+fn what_a_stop_throws_away_is_warned_of() {
+    for linger in [Duration::ZERO, Duration::from_millis(20)] {
+        let lines = logged(|| {
+            let mut node = Node::new();
+            let limits = Limits::default().with_linger(linger);
+            let (_, addr) = node.listen(TcpListenConfig::default().with_limits(limits));
+            let never_reads = peers::open(Transport::Tcp, addr);
+            let endpoint = node.accepted();
+            assert_eq!(node.network().send(endpoint, &vec![0; 32 << 20]), SendStatus::Sent);
+            node.stop();
+            drop(never_reads);
+        });
+        let is_told = |line: &String| line.starts_with("WARN") && line.contains("Limits::linger");
+        assert!(lines.iter().any(is_told), "{linger:?}: {lines:#?}");
     }
 }
 

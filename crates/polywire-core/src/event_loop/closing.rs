@@ -52,8 +52,7 @@ impl EventLoop {
                 self.fail(resource, reason, callback);
             }
             Stage::Opening { .. } | Stage::Closing { .. } => {
-                self.shared.reasons.correct(id, reason);
-                self.forget(resource);
+                self.lose(resource, reason);
             }
             Stage::Waiting | Stage::Listening { .. } => self.put_back(resource),
         }
@@ -78,6 +77,10 @@ impl EventLoop {
 
     /// Begins to close a connection gracefully; the program has been told or needs not be.
     pub(super) fn close(&mut self, mut resource: Resource, reason: CloseReason) {
+        if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {
+            let entry = &resource.entry;
+            tracing::debug!(resource = %entry.id, addr = %entry.profile, %reason, "closing");
+        }
         let untold = resource.take_untold(); // Of a connection: what came with it.
         resource.begin_closing(reason);
         self.shared.change_half_received(&resource.entry, 0);
@@ -127,16 +130,29 @@ impl EventLoop {
         let closing = closed.close(&mut io, reason);
         self.wishes = Wishes::default(); // It is called at each readiness, and at no other time.
         *flushing = closing == Closing::Flushing;
-        if let Closing::Failed(failure) = &closing {
-            if matches!(reason, CloseReason::Removed | CloseReason::NodeStopped) {
-                self.shared.reasons.correct(entry.id, failure.clone());
+        let is_wanted = matches!(reason, CloseReason::Removed | CloseReason::NodeStopped);
+        match closing {
+            Closing::Failed(failure) if is_wanted => self.lose(resource, failure),
+            Closing::Flushing if limits.linger.is_zero() && is_wanted => {
+                self.lose(resource, CloseReason::LingerTimeout);
             }
+            Closing::Done | Closing::Failed(_) => self.forget(resource),
+            _ if limits.linger.is_zero() => self.forget(resource),
+            _ => self.put_back(resource),
         }
-        if matches!(closing, Closing::Done | Closing::Failed(_)) || limits.linger.is_zero() {
-            self.forget(resource);
-        } else {
-            self.put_back(resource);
+    }
+
+    /// Forgets a resource of which something that was sent did not go out, for that reason.
+    pub(super) fn lose(&mut self, resource: Resource, reason: CloseReason) {
+        let entry = &resource.entry;
+        tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "not all was sent");
+        if reason == CloseReason::LingerTimeout && self.shared.warnings.may_warn(Warning::Lost) {
+            let advice = "closed a peer before all was sent to it; raise Limits::linger, or use \
+                          stop_when_drained";
+            tracing::warn!(endpoint = %entry.id, peer = %entry.profile, "{advice}");
         }
+        self.shared.reasons.correct(entry.id, reason);
+        self.forget(resource);
     }
 
     /// Closes every resource: first gracefully, at most for their linger times, then anyway. No event

@@ -78,8 +78,7 @@ impl EventLoop {
                     self.put_back(resource);
                     return self.remove(id);
                 }
-                self.shared.reasons.correct(id, CloseReason::LingerTimeout);
-                self.forget(resource);
+                self.lose(resource, CloseReason::LingerTimeout);
             }
             Stage::Opening { handshaking: true, .. } => {
                 self.fail(resource, CloseReason::HandshakeTimeout, callback);
@@ -92,9 +91,7 @@ impl EventLoop {
                 }
             }
             Stage::Closing { flushing: true, .. } => {
-                let id = resource.entry.id;
-                self.shared.reasons.correct(id, CloseReason::LingerTimeout);
-                self.forget(resource);
+                self.lose(resource, CloseReason::LingerTimeout);
             }
             Stage::Closing { .. } => self.forget(resource),
             Stage::Waiting => self.reconnect(resource, callback),

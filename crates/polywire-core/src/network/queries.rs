@@ -62,7 +62,8 @@ impl NetworkController {
 
     /// What is known of an endpoint as a value of the type `T`, which its transport's documentation names:
     /// a request, a certificate, credentials. `None` if the transport knows no such thing, or not yet, and
-    /// once the endpoint is over.
+    /// once the endpoint is over, inside its `Disconnected` as well. Plain TCP, framed TCP, UDP and WebSocket
+    /// know nothing of this kind.
     ///
     /// ```
     /// use polywire_core::Endpoint;
@@ -82,7 +83,8 @@ impl NetworkController {
         self.of_living(endpoint.resource_id(), look).flatten()?.downcast().ok()
     }
 
-    /// The peer's whole address while the endpoint lives: its name where the transport has names.
+    /// The peer's whole address, its name where the transport has names; `None` once the endpoint is over, inside
+    /// its `Disconnected` as well.
     ///
     /// ```
     /// use polywire_core::network::NetworkController;
@@ -105,7 +107,7 @@ impl NetworkController {
         })
     }
 
-    /// The bounds that a connection is kept to, while it lives.
+    /// The bounds that a connection is kept to; `None` once it is over.
     ///
     /// ```
     /// use polywire_core::network::NetworkController;
@@ -126,7 +128,7 @@ impl NetworkController {
     }
 
     /// Why an endpoint ended, from its end on and until 4096 others have ended after it; `None`
-    /// for one that lives.
+    /// for one that has not ended. Of one that was opened again, it is why it ended last.
     ///
     /// ```
     /// use polywire_core::network::{NetEvent, NetworkController};

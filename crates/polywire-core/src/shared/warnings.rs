@@ -13,13 +13,14 @@ pub(crate) enum Warning {
     AcceptExhausted,
     Handshakes,
     Spinning,
+    Lost,
 }
 
 /// When each kind was warned of last, in seconds since the first.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
     start: OnceLock<Instant>,
-    next: [AtomicU64; 6],
+    next: [AtomicU64; 7],
 }
 
 impl Warnings {

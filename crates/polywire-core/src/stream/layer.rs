@@ -9,7 +9,8 @@ use crate::stream::Stream;
 /// Makes a stream of a stream: TLS, a proxy's header, a cipher. A value that carries its own configuration,
 /// given to a transport beside its own; one serves all connections of a listener.
 ///
-/// See [`Stream`] for what a stream over another one has to keep to.
+/// See [`Stream`] for what a stream over another one has to keep to, [`Stream::establish`] above all: it calls that
+/// of the stream underneath first.
 pub trait Layer<S: Stream>: Send + Sync + 'static {
     /// What it makes of an `S`.
     type Stream: Stream;

@@ -56,6 +56,9 @@ pub trait Stream: Send + Sync + 'static {
     /// [`Connecting`](Establishing::Connecting) at first where a connect was begun, and
     /// [`Handshaking`](Establishing::Handshaking) of an accepted stream. Default: it is established.
     ///
+    /// A layer calls this of the stream underneath first, with the same `so_far`, and goes on once that is
+    /// established. With the default, a connection that reaches nobody would be told of as ready.
+    ///
     /// # Errors
     ///
     /// Why the stream did not come to be. While it was [`Connecting`](Establishing::Connecting), the next

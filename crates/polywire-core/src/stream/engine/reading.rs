@@ -24,6 +24,16 @@ const MIN_SHARE_COST_BYTES: usize = 64;
 const MISCOUNTED: &str = "`Protocol::decode` consumes what it takes, no more than there is, and nothing of \
                           what is incomplete";
 
+/// Whether that item can't be of so many bytes.
+#[inline(always)]
+fn is_miscounted(consumed: usize, item: &Item<'_>) -> bool {
+    match item {
+        Item::Incomplete { .. } => consumed > 0,
+        Item::Skip | Item::Answer => consumed == 0,
+        Item::Ready | Item::Message(_) => false,
+    }
+}
+
 /// One turn's reading.
 struct Round<'a> {
     sink: &'a mut dyn Sink,
@@ -225,12 +235,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Ok(decoded) => decoded,
                 Err(reason) => break Err(self.silenced(reason)),
             };
-            let is_right = match item {
-                Item::Incomplete { .. } => consumed == 0,
-                Item::Skip | Item::Answer => consumed > 0,
-                Item::Ready | Item::Message(_) => true,
-            };
-            if consumed > len || !is_right {
+            if consumed > len || is_miscounted(consumed, &item) {
                 break Err(misuse::<P>(MISCOUNTED));
             }
             taken += consumed;

@@ -86,7 +86,8 @@ fn a_protocol_that_breaks_a_rule_is_named_with_it_and_ends_its_endpoint() {
     fn ready() -> Item<'static> {
         Item::Ready
     }
-    let rows: [(bool, usize, fn() -> Item<'static>, &str); 6] = [
+    type Row = (bool, usize, fn() -> Item<'static>, &'static str);
+    let rows: [Row; 6] = [
         (true, 0, skip, "consumes what it takes"),
         (true, 1001, skip, "no more than there is"),
         (true, usize::MAX, message, "no more than there is"),
