@@ -15,7 +15,8 @@ use crate::sync::{Mutex, lock};
 /// ([`Registration::notifier`](crate::adapter::Registration::notifier)); new peers it hands to the listener
 /// that way, which accepts them. What it gives to its own sink is dropped. Clones are the same driver.
 ///
-/// A driver belongs to the first node that gets it; another node refuses what has it.
+/// A driver belongs to the first node that gets it, and ends with the last that has it: what comes with it to another
+/// node, or after that, ends with [`CloseReason::AdapterFault`](crate::CloseReason::AdapterFault).
 #[derive(Clone)]
 pub struct Driver(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 

@@ -26,7 +26,9 @@ impl EventLoop {
 
     fn insert_driver(&mut self, driver: &Driver) -> Result<(), CloseReason> {
         let fault = |text: &'static str| CloseReason::AdapterFault(text.into());
-        let local = driver.take().ok_or_else(|| fault("its driver belongs to another node"))?;
+        let local = driver.take().ok_or_else(|| {
+            fault("its driver is another node's, or has ended with the last that had it")
+        })?;
         let new = NewEntry {
             tag: CUSTOM_TAG,
             kind: ResourceType::Local,
