@@ -59,18 +59,19 @@ impl ProxyListenConfig {
 
     /// Whether headers from that address are believed.
     pub fn is_allowed(&self, proxy: IpAddr) -> bool {
-        let canonical = proxy.to_canonical();
-        self.allowed
-            .iter()
-            .any(|network| network.contains(&canonical) || network.contains(&mapped(canonical)))
+        let ip = proxy.to_canonical();
+        self.allowed.iter().any(|network| network.contains(&ip) || contains_mapped(network, ip))
     }
 }
 
-/// A network may be written with IPv4 addresses mapped into IPv6.
-fn mapped(ip: IpAddr) -> IpAddr {
+/// Whether the network is written with IPv4 addresses mapped into IPv6 (`::ffff:0:0/96`), and that one is in it.
+/// A larger one of IPv6 means IPv6 alone.
+fn contains_mapped(network: &IpNet, ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().into(),
-        IpAddr::V6(_) => ip,
+        IpAddr::V4(ip) if network.prefix_len() >= 96 => {
+            network.contains(&IpAddr::V6(ip.to_ipv6_mapped()))
+        }
+        _ => false,
     }
 }
 
