@@ -36,6 +36,8 @@
 //! | `framed-tcp` | messages over TCP, each behind its length | yes |
 //! | `udp` | UDP datagrams: unicast, multicast, broadcast | yes |
 //! | `ws`, `websocket` | WebSocket | yes |
+//! | `tls` | TLS on every stream transport, and so `wss`, by aws-lc-rs | no |
+//! | `tls-ring` | the same by ring, which is lighter to build | no |
 //! | `serde` | `Serialize` and `Deserialize` for [`Transport`] and [`RemoteAddr`] | no |
 //! | `log` | what polywire traces, to the `log` crate | no |
 //! | `full` | all of them | no |
