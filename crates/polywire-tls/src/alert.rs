@@ -36,13 +36,17 @@ impl TlsAlert {
             Self::HANDSHAKE_FAILURE => {
                 "no cipher or certificate in common, or a client certificate was missing"
             }
-            Self::BAD_CERTIFICATE => "it does not accept this side's certificate, or not for this name",
+            Self::BAD_CERTIFICATE => {
+                "it does not accept this side's certificate, or not for this name"
+            }
             Self::CERTIFICATE_REVOKED => "this side's certificate is revoked: get another one",
             Self::CERTIFICATE_EXPIRED => {
                 "this side's certificate is expired or not valid yet: renew it, or check the clocks"
             }
             Self::CERTIFICATE_UNKNOWN => "it does not accept this side's certificate",
-            Self::UNKNOWN_CA => "it does not trust the authority that signed this side's certificate",
+            Self::UNKNOWN_CA => {
+                "it does not trust the authority that signed this side's certificate"
+            }
             Self::PROTOCOL_VERSION => "it speaks no version of TLS that is allowed here",
             Self::UNRECOGNIZED_NAME => "it has no certificate for the name that it was asked for",
             Self::CERTIFICATE_REQUIRED => {

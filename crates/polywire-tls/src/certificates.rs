@@ -41,7 +41,9 @@ impl TlsCertificates {
         self.0.iter().map(|certificate| &certificate[..])
     }
 
-    fn of(parsed: Result<Vec<CertificateDer<'static>>, pem::Error>) -> Result<Self, TlsConfigError> {
+    fn of(
+        parsed: Result<Vec<CertificateDer<'static>>, pem::Error>,
+    ) -> Result<Self, TlsConfigError> {
         let some = parsed.map_err(|error| TlsConfigError::malformed("a PEM certificate", error))?;
         if some.is_empty() {
             return Err(TlsConfigError::malformed("a PEM certificate", "it holds none"));

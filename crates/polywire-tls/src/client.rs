@@ -77,7 +77,8 @@ impl Settings {
         let has_roots = self.system_roots || self.bundled_roots || !self.roots.is_empty();
         if !self.pins.is_empty() {
             if has_roots || !self.revocations.is_empty() {
-                let text = "a pin takes the place of roots and revocation lists: give either, not both";
+                let text =
+                    "a pin takes the place of roots and revocation lists: give either, not both";
                 return Err(TlsConfigError::settings(text));
             }
             let provider = Arc::clone(provider);

@@ -32,7 +32,10 @@ impl TlsIdentity {
     ///
     /// [`Malformed`](TlsConfigError::Malformed). Whether the key is the certificate's shows when it is used, or by `check` of
     /// a configuration.
-    pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, TlsConfigError> {
+    pub fn from_pem(
+        chain: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, TlsConfigError> {
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
             .map_err(|error| TlsConfigError::malformed("a PEM private key", error))?;
         Ok(Self::new(TlsCertificates::from_pem(chain)?, key))

@@ -40,6 +40,11 @@ impl Incoming {
         self.holds_plain || !self.bytes.is_empty()
     }
 
+    /// TLS has ended: nothing of what waits is opened any more.
+    pub(crate) fn end() -> Self {
+        Self { is_over: true, ..Self::default() }
+    }
+
     /// Opens what waits, by `open`, which takes from the front.
     pub(crate) fn open<R>(&mut self, open: impl FnOnce(&mut &[u8]) -> R) -> R {
         let mut input = &self.bytes[self.taken..];

@@ -19,7 +19,9 @@
 //! for a moment of work in memory, and no lock is held during a system call of the other direction.
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-compile_error!("polywire-tls needs a provider of cryptography: turn on its feature `aws-lc-rs` or `ring`");
+compile_error!(
+    "polywire-tls needs a provider of cryptography: turn on its feature `aws-lc-rs` or `ring`"
+);
 
 mod alert;
 mod certificates;

@@ -77,6 +77,8 @@ fn is_for(identity: &CertifiedKey, name: &ServerName<'_>) -> bool {
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolver").field("identities", &self.identities.len()).finish_non_exhaustive()
+        f.debug_struct("Resolver")
+            .field("identities", &self.identities.len())
+            .finish_non_exhaustive()
     }
 }

@@ -125,7 +125,8 @@ impl Settings {
         }
         if self.client_roots.is_empty() {
             if self.admits_unknown_clients || !self.client_revocations.is_empty() {
-                let text = "client certificates need the authority that signs them: `with_client_roots`";
+                let text =
+                    "client certificates need the authority that signs them: `with_client_roots`";
                 return Err(TlsConfigError::settings(text));
             }
             return Ok(None);

@@ -134,7 +134,8 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
-                let is_first = self.is_handshaking() && self.connection.protocol_version().is_none();
+                let is_first =
+                    self.is_handshaking() && self.connection.protocol_version().is_none();
                 Err(self.fail(translate(error, is_first)))
             }
         }

@@ -101,7 +101,7 @@ impl<S: Stream> TlsStream<S> {
     /// to it.
     #[cold]
     fn fail(&self, incoming: &mut Incoming, error: TlsError) -> io::Error {
-        *incoming = Incoming { is_over: true, ..Incoming::default() };
+        *incoming = Incoming::end();
         if let Ok(mut pending) = self.pending.try_lock() {
             let _ = self.write_records(&mut pending);
         }

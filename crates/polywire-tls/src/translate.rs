@@ -21,7 +21,8 @@ pub(crate) fn translate(error: Error, first_flight: bool) -> TlsError {
         Error::DecryptError => TlsError::BadRecord("it can't be decrypted".into()),
         Error::PeerSentOversizedRecord => TlsError::BadRecord("it is too long".into()),
         Error::PeerMisbehaved(what) => TlsError::Misbehaved(format!("{what:?}").into()),
-        error @ (Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. }) => {
+        error @ (Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }) => {
             TlsError::Misbehaved(error.to_string().into())
         }
         // What rustls says where no resolver has a certificate.
