@@ -11,6 +11,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("polywire-udp", &["polywire-core"]),
     ("polywire-framed-tcp", &["polywire-core", "polywire-tcp"]),
     ("polywire-ws", &["polywire-core", "polywire-tcp"]),
+    // A layer: its tests put it under all of them.
+    (
+        "polywire-proxy-protocol",
+        &["polywire-core", "polywire-tcp", "polywire-framed-tcp", "polywire-ws"],
+    ),
 ];
 
 const ADAPTER: &[&str] = &["polywire-core"];

@@ -100,10 +100,8 @@ impl NetworkController {
             let name = self.shared.registry.with(id, name).flatten();
             return Some(name.unwrap_or_else(|| RemoteAddr::Socket(endpoint.addr())));
         }
-        self.shared.registry.with(id, |entry| match entry.profile.to_remote_addr() {
-            RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
-            name => name,
-        })
+        let registry = &self.shared.registry;
+        registry.with(id, |entry| registry.remote_addr(entry))
     }
 
     /// The bounds that a connection is kept to, while it lives.
