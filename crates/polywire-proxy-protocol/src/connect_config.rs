@@ -1,19 +1,14 @@
 //! The connecting side: what a header says.
 
-use std::io;
 use std::net::SocketAddr;
-
-use polywire_core::adapter::Accepted;
-use polywire_core::address::RemoteAddr;
-use polywire_core::stream::{Layer, Stream};
 
 use crate::error::ProxyHeaderError;
 use crate::header::{ProxyHeader, ProxyVersion};
-use crate::sent::AnnouncingStream;
 
 /// A layer for connections to servers that expect a header: it is sent before all else.
 ///
-/// Without more settings the header is of version 2 and names the two ends of the connection itself. A program
+/// Without more settings the header is of version 2 and names the two ends of the connection itself,
+/// or nobody where the stream has no socket addresses. A program
 /// that connects for somebody else says for whom.
 ///
 /// ```
@@ -78,23 +73,5 @@ impl ProxyConnectConfig {
             header.ends = Some((source.into(), destination.into()));
         }
         header.encode(self.version)
-    }
-}
-
-impl<S: Stream> Layer<S> for ProxyConnectConfig {
-    type Stream = AnnouncingStream<S>;
-
-    /// # Errors
-    ///
-    /// `InvalidInput` with a [`ProxyHeaderError`] inside for what a header of that version can't say.
-    fn connect(&self, stream: S, _: &RemoteAddr) -> io::Result<AnnouncingStream<S>> {
-        self.encode(None)?; // What is wrong with it is told now; the socket has no address yet.
-        Ok(AnnouncingStream::new(stream, self.clone()))
-    }
-
-    /// Always an error: [`ProxyListenConfig`](crate::ProxyListenConfig) is for this side.
-    fn accept(&self, _: S, _: &Accepted) -> io::Result<AnnouncingStream<S>> {
-        let text = "ProxyConnectConfig is for connections: listen with ProxyListenConfig";
-        Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 }

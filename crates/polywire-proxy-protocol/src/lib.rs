@@ -49,6 +49,7 @@
 //! is `(proxy, tls)`; `(tls, proxy)` expects the header inside of TLS.
 
 mod address;
+mod codec;
 mod connect_config;
 mod error;
 mod header;

@@ -20,7 +20,7 @@ pub const DEFAULT_MAX_HEADER_SIZE: usize = 8 << 10;
 ///
 /// A connection is refused with [`HandshakeRefused`](polywire_core::CloseReason::HandshakeRefused) if it comes
 /// from another address, before a byte of it is read, and if its header is missing or malformed; all of these are
-/// counted in [`Stats::refused`](polywire_core::shared::stats::Stats::refused). The header
+/// counted in [`Stats::refused`](polywire_core::network::Stats::refused). The header
 /// has to come within [`Limits::handshake_timeout`](polywire_core::Limits::handshake_timeout), together with the
 /// handshakes of the layers and the protocol above.
 #[derive(Clone, Debug)]

@@ -6,8 +6,9 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use polywire_core::adapter::{Info, Registration};
-use polywire_core::stream::{Establishing, Stream};
+use polywire_core::adapter::{Accepted, Info, Registration};
+use polywire_core::address::RemoteAddr;
+use polywire_core::stream::{Establishing, Layer, Stream};
 
 use crate::connect_config::ProxyConnectConfig;
 
@@ -25,6 +26,24 @@ enum Writing {
     Unknown(ProxyConnectConfig),
     /// The rest of it.
     Rest(Vec<u8>),
+}
+
+impl<S: Stream> Layer<S> for ProxyConnectConfig {
+    type Stream = AnnouncingStream<S>;
+
+    /// # Errors
+    ///
+    /// `InvalidInput` with a [`ProxyHeaderError`](crate::ProxyHeaderError) inside for what a header of that version can't say.
+    fn connect(&self, stream: S, _: &RemoteAddr) -> io::Result<AnnouncingStream<S>> {
+        self.encode(None)?; // What is wrong with it is told now; the socket has no address yet.
+        Ok(AnnouncingStream::new(stream, self.clone()))
+    }
+
+    /// Always an error: [`ProxyListenConfig`](crate::ProxyListenConfig) is for this side.
+    fn accept(&self, _: S, _: &Accepted) -> io::Result<AnnouncingStream<S>> {
+        let text = "ProxyConnectConfig is for connections: listen with ProxyListenConfig";
+        Err(io::Error::new(ErrorKind::Unsupported, text))
+    }
 }
 
 impl<S: Stream> AnnouncingStream<S> {

@@ -85,7 +85,7 @@ pub(crate) fn receive(block: &[u8]) -> Result<Received, ProxyHeaderError> {
     let (mut tlvs, mut checksum) = (Vec::new(), None);
     let mut rest = Tlvs::new(block);
     let mut at = 0;
-    while let Some((kind, value)) = rest.next() {
+    for (kind, value) in rest.by_ref() {
         match kind {
             CRC32C if value.len() != 4 => {
                 return Err(ProxyHeaderError::Malformed("a checksum has four bytes"));

@@ -69,7 +69,7 @@ impl<L: Layer<TcpSocket> + Clone> Connect for Over<L> {
             Kind::Tcp => connect_over(&config, addr, layer, Raw),
             Kind::Framed => connect_over(&config, addr, layer, Framed::default()),
             Kind::Ws => {
-                let url = WsUrl::parse(&RemoteAddr::Str(format!("ws://{addr}/").into()))?;
+                let url = WsUrl::parse(&RemoteAddr::Str(format!("ws://{addr}/")))?;
                 let protocol = WsProtocol::client(&url, &WsConnectConfig::default())?;
                 connect_over(&config, addr, layer, protocol)
             }

@@ -101,6 +101,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     | CloseReason::Reset
                     | CloseReason::TimedOut
                     | CloseReason::ProtocolViolation(_)
+                    | CloseReason::Layer(_)
                     | CloseReason::MessageTooLarge { .. }
                     | CloseReason::HandshakeRefused(_)
                     | CloseReason::OutboxLimit { .. }
