@@ -102,7 +102,11 @@ impl Listen for FramedTcpListenConfig {
 }
 
 impl ListenOver for FramedTcpListenConfig {
-    fn listen_over<L: Layer<TcpSocket>>(&self, addr: &RemoteAddr, layer: L) -> io::Result<Listener> {
+    fn listen_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Listener> {
         let max_message_size = self.max_message_size;
         listen_over(&self.tcp, addr, layer, move |_| Framed::new(max_message_size))
     }

@@ -37,7 +37,8 @@ pub fn connect_stream<P: Protocol>(
 ///
 /// # Errors
 ///
-/// As for [`connect_stream`], and those of [`Layer::connect`].
+/// As for [`connect_stream`], those of [`Layer::connect`], and, before any socket is opened, `InvalidInput` with a
+/// `TlsConfigError` inside for TLS that can't be spoken as it is configured.
 pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
     config: &TcpConnectConfig,
     addr: &RemoteAddr,
@@ -46,6 +47,7 @@ pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
 ) -> io::Result<Connection> {
     #[cfg(feature = "__tls")]
     if let Some(tls) = &config.tls {
+        tls.check()?;
         return connect_layered(config, addr, (layer, tls.clone()), protocol);
     }
     connect_layered(config, addr, layer, protocol)

@@ -113,7 +113,11 @@ impl Listen for TcpListenConfig {
 }
 
 impl ListenOver for TcpListenConfig {
-    fn listen_over<L: Layer<TcpSocket>>(&self, addr: &RemoteAddr, layer: L) -> io::Result<Listener> {
+    fn listen_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Listener> {
         listen_over(self, addr, layer, |_| Raw)
     }
 }

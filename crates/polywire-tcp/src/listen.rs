@@ -38,7 +38,8 @@ pub fn listen_stream<P: Protocol>(
 ///
 /// # Errors
 ///
-/// As for [`listen_stream`], and for certificates or a key of the configuration that can't be used.
+/// As for [`listen_stream`], and, before any socket is opened, `InvalidInput` with a `TlsConfigError` inside for
+/// certificates or a key of the configuration that can't be used.
 pub fn listen_over<L: Layer<TcpSocket>, P: Protocol>(
     config: &TcpListenConfig,
     addr: &RemoteAddr,
@@ -47,6 +48,7 @@ pub fn listen_over<L: Layer<TcpSocket>, P: Protocol>(
 ) -> io::Result<Listener> {
     #[cfg(feature = "__tls")]
     if let Some(tls) = &config.tls {
+        tls.check()?;
         return listen_layered(config, addr, (layer, tls.clone()), protocol);
     }
     listen_layered(config, addr, layer, protocol)

@@ -179,6 +179,15 @@ impl TlsConnectConfig {
     }
 }
 
+/// Whether one is a clone of the other.
+impl PartialEq for TlsConnectConfig {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.built, &other.built)
+    }
+}
+
+impl Eq for TlsConnectConfig {}
+
 impl fmt::Debug for TlsConnectConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TlsConnectConfig").field(&self.settings).finish()

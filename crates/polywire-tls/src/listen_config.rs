@@ -193,6 +193,15 @@ impl TlsListenConfig {
     }
 }
 
+/// Whether one is a clone of the other.
+impl PartialEq for TlsListenConfig {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.current, &other.current)
+    }
+}
+
+impl Eq for TlsListenConfig {}
+
 impl fmt::Debug for TlsListenConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TlsListenConfig").field(&self.settings).finish()

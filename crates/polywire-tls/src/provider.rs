@@ -19,7 +19,7 @@ pub enum TlsProvider {
 }
 
 /// [`AwsLcRs`](TlsProvider::AwsLcRs) if it is there, else [`Ring`](TlsProvider::Ring).
-#[expect(clippy::derivable_impls, reason = "which variants there are depends on the features")]
+#[allow(clippy::derivable_impls, reason = "which variants there are depends on the features")]
 impl Default for TlsProvider {
     #[cfg(feature = "aws-lc-rs")]
     fn default() -> Self {

@@ -6,7 +6,9 @@ use std::io;
 use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::{Layer, NoLayer};
-use polywire_tcp::{ConnectOver, ListenOver, TcpConnectConfig, TcpSocket, connect_over, listen_over};
+use polywire_tcp::{
+    ConnectOver, ListenOver, TcpConnectConfig, TcpSocket, connect_over, listen_over,
+};
 
 use crate::connect_config::WsConnectConfig;
 use crate::listen_config::WsListenConfig;
@@ -97,7 +99,11 @@ impl Listen for WsListenConfig {
 }
 
 impl ListenOver for WsListenConfig {
-    fn listen_over<L: Layer<TcpSocket>>(&self, addr: &RemoteAddr, layer: L) -> io::Result<Listener> {
+    fn listen_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Listener> {
         listen_over(&self.tcp, addr, layer, WsProtocol::servers(self)?)
     }
 }

@@ -148,7 +148,9 @@ impl From<Transport> for TransportConnect {
             #[cfg(feature = "ws")]
             Transport::Ws => Self::Ws,
             #[cfg(all(feature = "tcp", feature = "__tls"))]
-            Transport::TcpTls => Self::Tcp(TcpConnectConfig::default().with_tls(Default::default())),
+            Transport::TcpTls => {
+                Self::Tcp(TcpConnectConfig::default().with_tls(Default::default()))
+            }
             #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
             Transport::FramedTcpTls => {
                 Self::FramedTcp(FramedTcpConnectConfig::default().with_tls(Default::default()))
