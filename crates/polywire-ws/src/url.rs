@@ -164,7 +164,7 @@ fn build(
     if host.is_empty() || authority.as_str() != written {
         return Err(malformed(text, "a host and a port are all that may stand before the path"));
     }
-    let Some(port) = authority.port_u16().or(scheme.map(Scheme::default_port)) else {
+    let Some(port) = authority.port_u16().or_else(|| scheme.map(Scheme::default_port)) else {
         return Err(malformed(text, "it has no port"));
     };
     let addr = match (zone, host.strip_suffix(']')) {

@@ -68,6 +68,7 @@
     not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
     allow(
         unreachable_code,
+        unreachable_patterns,
         unused_variables,
         reason = "without a transport the enums that list them are empty"
     )

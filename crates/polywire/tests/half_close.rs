@@ -47,7 +47,7 @@ fn heard_until_the_end(node: &Node) -> usize {
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_ends_its_side_hears_every_answer(transport) {
         let node = Node::echo();
         let (_, addr) = node.listen(transport);

@@ -185,7 +185,7 @@ fn read(peer: &mut RawPeer, len: usize) -> u8 {
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_process_that_is_stopped_for_three_seconds_loses_nothing(transport) {
         let name = if transport == Transport::FramedTcp { "framed_tcp".into() } else { transport.to_string() };
         let test = format!("a_process_that_is_stopped_for_three_seconds_loses_nothing::{name}");

@@ -84,6 +84,7 @@ impl TransportListen {
 }
 
 /// The transport itself, or over TLS if the configuration has it.
+#[cfg(feature = "framed-tcp")] // And so where there is `tcp`.
 macro_rules! of_config {
     ($config:expr, $plain:ident, $secure:ident) => {{
         #[cfg(feature = "__tls")]
@@ -99,11 +100,11 @@ macro_rules! of_config {
 
 impl From<&TransportConnect> for Transport {
     fn from(config: &TransportConnect) -> Self {
-        match config {
+        match *config {
             #[cfg(feature = "tcp")]
-            TransportConnect::Tcp(_config) => of_config!(_config, Tcp, TcpTls),
+            TransportConnect::Tcp(ref _config) => of_config!(_config, Tcp, TcpTls),
             #[cfg(feature = "framed-tcp")]
-            TransportConnect::FramedTcp(_config) => {
+            TransportConnect::FramedTcp(ref _config) => {
                 of_config!(_config.tcp, FramedTcp, FramedTcpTls)
             }
             #[cfg(feature = "udp")]
@@ -118,11 +119,11 @@ impl From<&TransportConnect> for Transport {
 
 impl From<&TransportListen> for Transport {
     fn from(config: &TransportListen) -> Self {
-        match config {
+        match *config {
             #[cfg(feature = "tcp")]
-            TransportListen::Tcp(_config) => of_config!(_config, Tcp, TcpTls),
+            TransportListen::Tcp(ref _config) => of_config!(_config, Tcp, TcpTls),
             #[cfg(feature = "framed-tcp")]
-            TransportListen::FramedTcp(_config) => {
+            TransportListen::FramedTcp(ref _config) => {
                 of_config!(_config.tcp, FramedTcp, FramedTcpTls)
             }
             #[cfg(feature = "udp")]
@@ -130,7 +131,7 @@ impl From<&TransportListen> for Transport {
             #[cfg(feature = "ws")]
             TransportListen::Ws => Self::Ws,
             #[cfg(feature = "__tls")]
-            TransportListen::WithoutCertificate(transport) => *transport,
+            TransportListen::WithoutCertificate(transport) => transport,
         }
     }
 }

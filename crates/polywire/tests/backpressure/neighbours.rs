@@ -125,7 +125,7 @@ fn assert_not_doubled(measure: impl Fn() -> [Duration; 2]) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_never_reads_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
         on_one_cpu(|| assert_not_doubled(|| {
@@ -139,7 +139,7 @@ over_transports! {
         }));
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_another_thread_waits_for_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
         let measure = |when_full| {
@@ -164,7 +164,7 @@ over_transports! {
         });
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
         let _turn = take_turns();
         let (node, quiet) = (Node::echo(), Node::echo());
@@ -177,7 +177,7 @@ over_transports! {
         assert_undisturbed(p99s);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn echoes_stay_prompt_beside_peers_that_are_stuck_and_these_cost_nothing(transport) {
         let _turn = take_turns();
         let (tell, told) = mpsc::channel();

@@ -109,19 +109,19 @@ fn assert_closed_by_protocol(transport: Transport, reason: CloseReason, code: u1
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_remove_reaches_a_slow_reader_and_so_does_the_close_frame(transport) {
         let end = read_slowly_what_was_sent_before(transport, By::Remove);
         assert_delivered(transport, &end, 1000);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_stop_reaches_a_slow_reader_and_so_does_the_close_frame(transport) {
         let end = read_slowly_what_was_sent_before(transport, By::Stop);
         assert_delivered(transport, &end, 1001);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_the_endpoint_was_ready_arrives_though_it_is_removed_at_once(transport) {
         let (client, listener) = split();
         let mut task = None;
@@ -140,7 +140,7 @@ over_transports! {
         assert_closed_by_protocol(transport, reason, 1000);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_the_endpoint_was_ready_arrives_though_the_node_is_stopped(transport) {
         let (client, listener) = split();
         let sent = noise(3, 300_000);
@@ -157,7 +157,7 @@ over_transports! {
         assert_closed_by_protocol(transport, reason, 1001);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_cannot_be_delivered_within_the_linger_time_is_told_as_the_reason(transport) {
         let mut node = Watched::start();
         let linger = Duration::from_millis(100);
