@@ -13,16 +13,24 @@ use std::time::{Duration, Instant};
 
 use polywire::network::Transport;
 
+use crate::link::Link;
 use progress::Progress;
 
-/// The transports with connections.
-const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
+/// The transports with connections, in clear text and over TLS.
+const STREAMS: [Transport; 6] = [
+    Transport::Tcp,
+    Transport::FramedTcp,
+    Transport::Ws,
+    Transport::TcpTls,
+    Transport::FramedTcpTls,
+    Transport::Wss,
+];
 /// Nothing may stand still for longer.
 const MAX_STALL: Duration = Duration::from_secs(1);
 /// A program: runs over that transport until then.
 struct Kind {
     name: &'static str,
-    run: fn(Transport, Instant) -> Result<Progress, String>,
+    run: fn(&Link, Instant) -> Result<Progress, String>,
 }
 
 const KINDS: [Kind; 5] = [
@@ -46,7 +54,7 @@ pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> 
         let pairs = kinds.iter().flat_map(|kind| STREAMS.map(|transport| (*kind, transport)));
         let running: Vec<_> = pairs
             .map(|(kind, transport)| {
-                (kind, transport, scope.spawn(move || (kind.run)(transport, until)))
+                (kind, transport, scope.spawn(move || (kind.run)(&Link::new(transport), until)))
             })
             .collect();
         let told = running.into_iter().map(|(kind, transport, task)| {
@@ -66,8 +74,8 @@ pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> 
 pub(crate) fn keep_company(seed: u64, until: Instant) -> Result<(), String> {
     let draw = |len: usize| usize::try_from(seed / 4).unwrap_or_default() % len;
     let nodes = [talkers::pair, talkers::ring, talkers::itself];
-    nodes[draw(nodes.len())](STREAMS[draw(nodes.len() * STREAMS.len()) / nodes.len()], until)
-        .map(drop)
+    let transport = STREAMS[draw(nodes.len() * STREAMS.len()) / nodes.len()];
+    nodes[draw(nodes.len())](&Link::new(transport), until).map(drop)
 }
 
 /// Prints what came of a program, and returns whether that is good.
@@ -92,10 +100,12 @@ mod tests {
 
     #[test]
     fn every_program_goes_on_for_a_moment() {
-        for kind in KINDS {
-            let progress =
-                (kind.run)(Transport::FramedTcp, Instant::now() + MAX_STALL / 5).unwrap();
-            assert!(progress.stall < MAX_SILENCE, "{}", kind.name);
+        for transport in [Transport::FramedTcp, Transport::FramedTcpTls] {
+            for kind in KINDS {
+                let until = Instant::now() + MAX_STALL / 5;
+                let progress = (kind.run)(&Link::new(transport), until).unwrap();
+                assert!(progress.stall < MAX_SILENCE, "{} over {transport}", kind.name);
+            }
         }
     }
 }
