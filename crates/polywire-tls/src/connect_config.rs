@@ -146,7 +146,7 @@ impl TlsConnectConfig {
     /// Who computes. Default: [`TlsProvider::default`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
-        self.set(|settings| settings.provider = provider)
+        self.set(|settings| settings.provider = Some(provider))
     }
 
     /// Writes the keys of each connection to the file that the environment variable `SSLKEYLOGFILE` names, for
@@ -178,6 +178,15 @@ impl TlsConnectConfig {
         !self.settings.ends_without_close_notify
     }
 }
+
+/// The same configuration: one, and what was cloned of it.
+impl PartialEq for TlsConnectConfig {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.built, &other.built)
+    }
+}
+
+impl Eq for TlsConnectConfig {}
 
 impl fmt::Debug for TlsConnectConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -137,7 +137,7 @@ impl TlsListenConfig {
     /// Who computes. Default: [`TlsProvider::default`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
-        self.set(|settings| settings.provider = provider)
+        self.set(|settings| settings.provider = Some(provider))
     }
 
     /// As [`TlsConnectConfig::with_key_log_file`](crate::TlsConnectConfig::with_key_log_file).
@@ -192,6 +192,15 @@ impl TlsListenConfig {
         Ok(before.as_ref().map_or(new, Arc::clone))
     }
 }
+
+/// The same configuration: one, and what was cloned of it, whatever it was reloaded with.
+impl PartialEq for TlsListenConfig {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.current, &other.current)
+    }
+}
+
+impl Eq for TlsListenConfig {}
 
 impl fmt::Debug for TlsListenConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
