@@ -101,7 +101,7 @@ fn received_from(connect: impl FnOnce(SocketAddr), transport: Transport) -> (Vec
 }
 
 fn assert_closed_by_protocol(transport: Transport, reason: CloseReason, code: u16) {
-    match (transport, reason) {
+    match (transport.plain(), reason) {
         (Transport::Ws, CloseReason::PeerClosedWith { code: said, .. }) => assert_eq!(said, code),
         (Transport::Tcp | Transport::FramedTcp, CloseReason::PeerClosed) => {}
         (_, reason) => panic!("{reason:?}"),
