@@ -241,7 +241,7 @@ fn stop_and_continue(transport: Transport, test: &str) {
     assert_eq!(read(&mut bye, answer_len(transport, MUCH) - 1000), 7, "what lingers");
     listener.accept().unwrap();
     // It is connected again, and over WebSocket to the late one too.
-    expect_connects_and_ticks(&mut server, if transport == Transport::Ws { 2 } else { 1 });
+    expect_connects_and_ticks(&mut server, if transport.plain() == Transport::Ws { 2 } else { 1 });
     late_server.stop();
 }
 

@@ -78,7 +78,7 @@ fn assert_delivered(transport: Transport, end: &End, code: u16) {
     let sent = messages();
     assert_eq!(end.payload.len(), sent.len());
     assert!(end.payload == sent, "other bytes arrived than were sent");
-    let expected = (transport == Transport::Ws).then_some(code);
+    let expected = (transport.plain() == Transport::Ws).then_some(code);
     assert_eq!(end.close_code, expected);
 }
 
