@@ -21,8 +21,6 @@ use polywire_proxy_protocol::{IpNet, ProxyConnectConfig, ProxyHeader, ProxyListe
 
 use support::{ANY_PORT, Node, StoredNetEvent, peers};
 
-const SECURE: [Transport; 3] = [Transport::TcpTls, Transport::FramedTcpTls, Transport::Wss];
-
 fn listening(transport: Transport) -> Box<dyn Listen> {
     let tls = secure::listen();
     match transport.plain() {
@@ -60,7 +58,7 @@ fn a_secure_url_is_spoken_to_over_tls() {
 #[test]
 fn the_system_decides_whom_a_secure_transport_trusts() {
     let (server, client) = (Node::new(), Node::new());
-    for transport in SECURE {
+    for &transport in Transport::SECURE {
         let (_, addr) = server.listen(&*listening(transport));
         refused_by_the_system(&client, transport, addr.to_string());
     }
@@ -86,7 +84,7 @@ fn refused_by_the_system(client: &Node, transport: Transport, addr: String) {
 #[test]
 fn a_listener_without_a_certificate_is_an_error_that_says_how_to_give_one() {
     let node = Node::new();
-    for transport in SECURE {
+    for &transport in Transport::SECURE {
         let error = node.network().listen(transport, ANY_PORT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let text = error.to_string();
@@ -126,7 +124,7 @@ fn a_configuration_that_is_no_use_is_an_error_before_a_socket_is_opened() {
     assert!(error.to_string().contains("key"), "{error:?} {:?}", error.source());
 
     let both = secure::connect().with_pin(TlsPin::new([7; 32]));
-    for transport in SECURE {
+    for &transport in Transport::SECURE {
         let addr: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let adapter = connecting(transport, both.clone());
         let error = node.network().connect(&*adapter, addr).unwrap_err();
@@ -138,7 +136,7 @@ fn a_configuration_that_is_no_use_is_an_error_before_a_socket_is_opened() {
 #[test]
 fn whoever_speaks_clear_text_to_a_secure_listener_is_refused() {
     let server = Node::new();
-    for transport in SECURE {
+    for &transport in Transport::SECURE {
         let (_, addr) = server.listen(&*listening(transport));
         let mut peer = peers::connect(addr);
         peer.write_all(peers::UPGRADE).unwrap();
@@ -179,7 +177,7 @@ fn configurations_are_equal_to_their_clones_alone() {
 #[test]
 fn who_a_certificate_does_not_name_is_refused_on_both_sides() {
     let (server, client) = (Node::new(), Node::new());
-    for transport in SECURE {
+    for &transport in Transport::SECURE {
         let (_, addr) = server.listen(&*listening(transport));
         let tls = secure::connect().with_server_name("example.org");
         let endpoint = client.connect(&*connecting(transport, tls), addr);

@@ -54,6 +54,7 @@ fn the_secure_twins_have_names_and_numbers_of_their_own() {
         assert_eq!(transport.max_message_size(), transport.plain().max_message_size());
         assert_eq!(transport.is_packet_based(), transport.plain().is_packet_based());
         assert!(transport.is_connection_oriented());
+        assert!(Transport::SECURE.contains(&transport) && !Transport::ALL.contains(&transport));
     }
     assert_eq!(Transport::Udp.secure(), None);
     assert!(read("udp+tls").is_err());
@@ -69,7 +70,7 @@ fn serde_writes_what_display_shows() {
             self.0.serialize(f)
         }
     }
-    for &transport in Transport::ALL {
+    for &transport in Transport::ALL.iter().chain(Transport::SECURE) {
         assert_eq!(Serialized(transport).to_string(), transport.to_string());
     }
 }

@@ -15,8 +15,9 @@ fn a_secure_or_foreign_scheme_is_refused_before_any_byte_leaves() {
     let addr = plain.local_addr().unwrap();
     let node = Node::new();
     for scheme in ["wss", "WSS", "https", "http", "ftp"] {
-        for &transport in Transport::ALL {
-            let is_wanted = scheme.eq_ignore_ascii_case("wss") && transport.plain() == Transport::Ws;
+        for &transport in Transport::ALL.iter().chain(Transport::SECURE) {
+            let is_wanted =
+                scheme.eq_ignore_ascii_case("wss") && transport.plain() == Transport::Ws;
             if is_wanted && cfg!(feature = "__tls") {
                 continue;
             }
