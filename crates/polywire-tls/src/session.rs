@@ -74,9 +74,6 @@ impl Session {
                 break; // What is wrong behind the handshake is told behind what came before it.
             }
             fed?;
-            if self.has_peer_closed {
-                return Err(self.fail(TlsError::ClosedDuringHandshake));
-            }
         }
         Ok(())
     }

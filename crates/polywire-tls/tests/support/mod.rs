@@ -6,6 +6,7 @@ pub mod middle;
 pub mod node;
 pub mod over;
 pub mod peer;
+pub mod sealer;
 
 use std::time::{Duration, Instant};
 

@@ -134,20 +134,24 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 pub fn client_config(authority: &Authority) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
-    ClientConfig::builder_with_provider(provider())
+    let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth()
+        .with_no_client_auth();
+    config.enable_secret_extraction = true;
+    config
 }
 
 pub fn server_config(issued: &Issued) -> ServerConfig {
     let chain = vec![CertificateDer::from_pem_slice(issued.chain.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
-    ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .unwrap()
+        .unwrap();
+    config.enable_secret_extraction = true;
+    config
 }
