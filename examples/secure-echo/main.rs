@@ -1,6 +1,6 @@
 //! An echo server over TLS and its client, with a certificate that is made on the spot.
 //!
-//! `cargo run --example secure-echo`: plain and TLS differ in one line, which is marked on both sides. With
+//! `cargo run --example secure-echo`: plain and TLS differ in one line on either side, which is marked. With
 //! `-- serve` it goes on serving, and writes its certificate to `certificate.pem` for other clients:
 //! `openssl s_client -connect localhost:3045 -CAfile certificate.pem`.
 
@@ -25,8 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (certificate, key) = make_certificate()?;
     let (handler, listener) = node::split::<()>();
     let identity = TlsIdentity::from_pem(&certificate, &key)?;
-    let config = TcpListenConfig::default()
-        .with_tls(TlsListenConfig::new(identity)); // Without this line it is in clear text.
+    let config = TcpListenConfig::default();
+    let config = config.with_tls(TlsListenConfig::new(identity)); // Leave this line out for clear text.
     if std::env::args().nth(1).as_deref() == Some("serve") {
         handler.network().listen(config, "127.0.0.1:3045")?;
         fs::write("certificate.pem", &certificate)?;
@@ -35,8 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let (_, addr) = handler.network().listen(config, "127.0.0.1:0")?;
-    let config = TcpConnectConfig::default()
-        .with_tls(TlsConnectConfig::new().with_roots(TlsCertificates::from_pem(&certificate)?)); // And this one.
+    let trust = TlsConnectConfig::new().with_roots(TlsCertificates::from_pem(&certificate)?);
+    let config = TcpConnectConfig::default();
+    let config = config.with_tls(trust); // And this one.
     let (client, _) = handler.network().connect(config, ("localhost", addr.port()))?;
     handler.network().send(client, b"Hello over TLS!");
     listener.for_each(|event| match event.network() {

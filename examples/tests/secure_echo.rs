@@ -1,11 +1,13 @@
-//! The example `secure-echo`, run as a user runs it.
+//! The example `secure-echo`, run as a user does.
 
 mod common;
 
-use common::run;
+use common::Example;
 
 #[test]
 fn a_message_comes_back_over_tls() {
-    let out = run("secure-echo", &[]);
-    assert!(out.contains("Hello over TLS!") && out.contains("TLS13"), "{out}");
+    let mut example = Example::start("secure-echo", &[]);
+    assert_eq!(example.exit_code(), 0, "{}", example.text());
+    let text = example.text();
+    assert!(text.contains("Hello over TLS!") && text.contains("TLS13"), "{text}");
 }

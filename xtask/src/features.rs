@@ -7,21 +7,11 @@ use crate::Result;
 use crate::manifest::published;
 use crate::process::{cargo, execute};
 
-/// Crates that need one of some features, and say so where there is none.
-const NEEDS_ONE_OF: &[(&str, &[&str])] = &[("polywire-tls", &["aws-lc-rs", "ring"])];
-
 /// Checks all sets of features that differ, of all crates in `crates/`.
 pub(crate) fn run() -> Result {
     for manifest in published()? {
         let started = Instant::now();
-        let mut sets = sets_to_check(&manifest.features);
-        if let Some((_, one_of)) = NEEDS_ONE_OF.iter().find(|(name, _)| *name == manifest.name) {
-            let has_one = |set: &String| {
-                let chosen: Vec<&str> = set.split(',').collect();
-                closure(&manifest.features, &chosen).iter().any(|name| one_of.contains(name))
-            };
-            sets.retain(has_one);
-        }
+        let sets = sets_to_check(&manifest.features);
         for set in &sets {
             check(&manifest.name, set)?;
         }

@@ -12,7 +12,8 @@
 //!
 //! # Out of scope
 //! * Sockets and their options, which come from [`polywire_tcp`]
-//! * What a message means: serialization, compression, encryption
+//! * What a message means: serialization, compression. TLS underneath is there by `with_tls`, with the
+//!   feature `tls` or `tls-ring`
 //!
 //! ```
 //! use polywire_core::network;

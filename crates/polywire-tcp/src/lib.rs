@@ -7,6 +7,8 @@
 //!   before the connection exists and not read again
 //! * [`connect_stream`] and [`listen_stream`], which bring any
 //!   [`Protocol`](polywire_core::stream::Protocol) onto a TCP socket
+//! * [`connect_over`] and [`listen_over`], the same over a [`Layer`]; `config.over(layer)` does that with a transport
+//! * TLS, by `with_tls` of the configurations, with the feature `tls` or `tls-ring`
 //! * [`TcpSocket`], that socket as a [`Stream`](polywire_core::stream::Stream)
 //!
 //! # Out of scope

@@ -13,14 +13,14 @@ use crate::config_error::TlsConfigError;
 use crate::identity::TlsIdentity;
 use crate::pin::TlsPin;
 use crate::pinned::Pinned;
-use crate::provider::TlsProvider;
+use crate::provider::{TlsProvider, provider};
 use crate::roots::{protocol_versions, root_store};
 use crate::version::TlsVersion;
 
 /// What the program has set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
-    pub(crate) provider: TlsProvider,
+    pub(crate) provider: Option<TlsProvider>,
     pub(crate) versions: Vec<TlsVersion>,
     pub(crate) system_roots: bool,
     pub(crate) bundled_roots: bool,
@@ -44,10 +44,11 @@ pub(crate) struct Client {
 
 impl Settings {
     pub(crate) fn build(&self) -> Result<Client, TlsConfigError> {
-        let provider = self.provider.crypto();
-        let verifier = self.verifier(&provider)?;
+        let chosen = provider(self.provider)?;
+        let crypto = chosen.crypto();
+        let verifier = self.verifier(chosen, &crypto)?;
         let versions = protocol_versions(&self.versions);
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(crypto)
             .with_protocol_versions(&versions)
             .map_err(|error| TlsConfigError::settings(error.to_string()))?
             .dangerous()
@@ -55,7 +56,7 @@ impl Settings {
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
-                let certified = identity.certified(self.provider)?;
+                let certified = identity.certified(chosen)?;
                 let resolver = rustls::sign::SingleCertAndKey::from(certified);
                 builder.with_client_cert_resolver(Arc::new(resolver))
             }
@@ -72,6 +73,7 @@ impl Settings {
 
     fn verifier(
         &self,
+        chosen: TlsProvider,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
         let has_roots = self.system_roots || self.bundled_roots || !self.roots.is_empty();
@@ -85,7 +87,7 @@ impl Settings {
             return Ok(Arc::new(Pinned { pins: self.pins.clone(), provider }));
         }
         if self.system_roots || !has_roots {
-            return self.system_verifier(provider);
+            return self.system_verifier(chosen, provider);
         }
         let roots = Arc::new(self.root_store()?);
         let lists = self.revocations.iter().flat_map(|lists| lists.0.clone());
@@ -98,6 +100,7 @@ impl Settings {
 
     fn system_verifier(
         &self,
+        chosen: TlsProvider,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
         if self.bundled_roots || !self.revocations.is_empty() {
@@ -107,7 +110,7 @@ impl Settings {
         }
         let failed = |error: rustls::Error| TlsConfigError::SystemRoots(error.to_string().into());
         if self.roots.is_empty() {
-            return Ok(shared_system_verifier(self.provider, provider).map_err(failed)?);
+            return Ok(shared_system_verifier(chosen, provider).map_err(failed)?);
         }
         let roots = self.roots.iter().flat_map(|roots| roots.0.clone());
         let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(provider));

@@ -18,6 +18,8 @@ pub enum TlsConfigError {
     WrongKey,
     /// Settings that exclude each other, or a list without anything in it; the text says which.
     Settings(Cow<'static, str>),
+    /// The crate was built without a [`TlsProvider`](crate::TlsProvider).
+    NoProvider,
     /// The roots of the system can't be read.
     SystemRoots(Cow<'static, str>),
 }
@@ -46,6 +48,10 @@ impl fmt::Display for TlsConfigError {
                  and the certificate of this side first in its chain",
             ),
             Self::Settings(text) => f.write_str(text),
+            Self::NoProvider => f.write_str(
+                "polywire-tls was built without cryptography: turn on its feature `aws-lc-rs` or `ring` (of polywire: \
+                 `tls` or `tls-ring`)",
+            ),
             Self::SystemRoots(why) => write!(
                 f,
                 "can't read the certification authorities of the system: {why}; install its package ca-certificates, \

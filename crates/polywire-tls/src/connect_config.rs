@@ -146,7 +146,7 @@ impl TlsConnectConfig {
     /// Who computes. Default: [`TlsProvider::default`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
-        self.set(|settings| settings.provider = provider)
+        self.set(|settings| settings.provider = Some(provider))
     }
 
     /// Writes the keys of each connection to the file that the environment variable `SSLKEYLOGFILE` names, for
@@ -179,7 +179,7 @@ impl TlsConnectConfig {
     }
 }
 
-/// Whether one is a clone of the other.
+/// The same configuration: one, and what was cloned of it.
 impl PartialEq for TlsConnectConfig {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.built, &other.built)

@@ -20,16 +20,16 @@ thread_local! {
 pub(crate) struct Incoming {
     bytes: Vec<u8>,
     taken: usize,
-    /// Something that is opened waits.
-    pub(crate) holds_plain: bool,
+    /// The session has something to tell without more input.
+    pub(crate) session_holds: bool,
     /// TLS is over: what still comes is thrown away.
     pub(crate) is_over: bool,
 }
 
 /// What a read found.
 pub(crate) enum Found<R> {
-    /// Something: what was made of it, and whether the stream underneath is drained.
-    Some(R, bool),
+    /// So many bytes: what was made of them, and whether the stream underneath is drained.
+    Some(usize, R, bool),
     /// The end.
     End,
 }
@@ -37,7 +37,7 @@ pub(crate) enum Found<R> {
 impl Incoming {
     /// Whether there is anything to open without reading.
     pub(crate) fn waits(&self) -> bool {
-        self.holds_plain || !self.bytes.is_empty()
+        self.session_holds || !self.bytes.is_empty()
     }
 
     /// TLS has ended: nothing of what waits is opened any more.
@@ -82,7 +82,7 @@ impl Incoming {
                     true => len < room,
                     false => stream.drained_by(len, room),
                 };
-                Ok(Found::Some(opened, drained))
+                Ok(Found::Some(len, opened, drained))
             }
             Err(error) => Err(error),
         };

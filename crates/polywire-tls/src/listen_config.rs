@@ -137,7 +137,7 @@ impl TlsListenConfig {
     /// Who computes. Default: [`TlsProvider::default`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
-        self.set(|settings| settings.provider = provider)
+        self.set(|settings| settings.provider = Some(provider))
     }
 
     /// As [`TlsConnectConfig::with_key_log_file`](crate::TlsConnectConfig::with_key_log_file).
@@ -193,7 +193,7 @@ impl TlsListenConfig {
     }
 }
 
-/// Whether one is a clone of the other.
+/// The same configuration: one, and what was cloned of it, whatever it was reloaded with.
 impl PartialEq for TlsListenConfig {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.current, &other.current)

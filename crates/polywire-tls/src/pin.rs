@@ -9,7 +9,7 @@ use rustls::server::ParsedCertificate;
 
 use crate::certificates::TlsCertificates;
 use crate::config_error::TlsConfigError;
-use crate::provider::{TlsProvider, sha256};
+use crate::provider::{provider, sha256};
 
 /// The SHA-256 of a certificate's public key (its `SubjectPublicKeyInfo`, as in RFC 7469): the honest way to
 /// trust a peer whose certificate no authority signed. It stays the same when a certificate is renewed with its key.
@@ -32,11 +32,12 @@ impl TlsPin {
     ///
     /// # Errors
     ///
-    /// [`Malformed`](TlsConfigError::Malformed) if it is none.
+    /// [`Malformed`](TlsConfigError::Malformed) if it is none; [`NoProvider`](TlsConfigError::NoProvider) without
+    /// anything that computes a SHA-256.
     pub fn of_certificate(certificates: &TlsCertificates) -> Result<Self, TlsConfigError> {
         let malformed = |why: &dyn fmt::Display| TlsConfigError::malformed("a certificate", why);
         let first = certificates.0.first().ok_or_else(|| malformed(&"there is none"))?;
-        Self::of(first, &TlsProvider::default().crypto()).map_err(|error| malformed(&error))
+        Self::of(first, &provider(None)?.crypto()).map_err(|error| malformed(&error))
     }
 
     pub(crate) fn of(

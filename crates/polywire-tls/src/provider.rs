@@ -6,6 +6,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::server::ProducesTickets;
 
+use crate::config_error::TlsConfigError;
+
 /// A library of cryptography that TLS computes with. Each is there if the feature of its name is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -18,7 +20,9 @@ pub enum TlsProvider {
     Ring,
 }
 
-/// [`AwsLcRs`](TlsProvider::AwsLcRs) if it is there, else [`Ring`](TlsProvider::Ring).
+/// [`AwsLcRs`](TlsProvider::AwsLcRs) if it is there, else [`Ring`](TlsProvider::Ring). Without either feature there is
+/// none, and each configuration is refused with [`TlsConfigError::NoProvider`].
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 #[allow(clippy::derivable_impls, reason = "which variants there are depends on the features")]
 impl Default for TlsProvider {
     #[cfg(feature = "aws-lc-rs")]
@@ -32,14 +36,24 @@ impl Default for TlsProvider {
     }
 }
 
+/// The one that was chosen, or the default.
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "ring")), expect(clippy::unnecessary_wraps))]
+pub(crate) fn provider(chosen: Option<TlsProvider>) -> Result<TlsProvider, TlsConfigError> {
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    let default = Some(TlsProvider::default());
+    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+    let default = None;
+    chosen.or(default).ok_or(TlsConfigError::NoProvider)
+}
+
 impl TlsProvider {
     pub(crate) fn crypto(self) -> Arc<CryptoProvider> {
-        Arc::new(match self {
+        match self {
             #[cfg(feature = "aws-lc-rs")]
-            Self::AwsLcRs => rustls::crypto::aws_lc_rs::default_provider(),
+            Self::AwsLcRs => Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             #[cfg(feature = "ring")]
-            Self::Ring => rustls::crypto::ring::default_provider(),
-        })
+            Self::Ring => Arc::new(rustls::crypto::ring::default_provider()),
+        }
     }
 
     /// What seals tickets with keys of its own, which it changes every six hours.

@@ -13,7 +13,7 @@ use crate::config_error::TlsConfigError;
 use crate::identity::TlsIdentity;
 use crate::pin::TlsPin;
 use crate::pinned::Pinned;
-use crate::provider::TlsProvider;
+use crate::provider::{TlsProvider, provider};
 use crate::resolver::{Hook, Resolver};
 use crate::roots::{protocol_versions, root_store};
 use crate::tickets;
@@ -22,7 +22,7 @@ use crate::version::TlsVersion;
 /// What the program has set.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    pub(crate) provider: TlsProvider,
+    pub(crate) provider: Option<TlsProvider>,
     pub(crate) versions: Vec<TlsVersion>,
     pub(crate) identities: Vec<TlsIdentity>,
     pub(crate) resolver: Option<Hook>,
@@ -49,20 +49,21 @@ pub(crate) struct Server {
 
 impl Settings {
     pub(crate) fn build(&self) -> Result<Server, TlsConfigError> {
-        let provider = self.provider.crypto();
-        let verifier = self.verifier(&provider)?;
-        let builder = ServerConfig::builder_with_provider(provider)
+        let chosen = provider(self.provider)?;
+        let crypto = chosen.crypto();
+        let verifier = self.verifier(&crypto)?;
+        let builder = ServerConfig::builder_with_provider(crypto)
             .with_protocol_versions(&protocol_versions(&self.versions))
             .map_err(|error| TlsConfigError::settings(error.to_string()))?;
         let builder = match &verifier {
             Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(self.resolver()?));
+        let mut config = builder.with_cert_resolver(Arc::new(self.resolver(chosen)?));
         config.alpn_protocols.clone_from(&self.alpn);
         // A cache of sessions helps one listener of one program; tickets need none.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        self.set_tickets(&mut config, verifier.is_some())?;
+        self.set_tickets(&mut config, chosen, verifier.is_some())?;
         if self.logs_keys {
             config.key_log = Arc::new(KeyLogFile::new());
         }
@@ -73,13 +74,14 @@ impl Settings {
     fn set_tickets(
         &self,
         config: &mut ServerConfig,
+        chosen: TlsProvider,
         knows_clients: bool,
     ) -> Result<(), TlsConfigError> {
         let ticketer = match knows_clients {
             _ if self.forgets_sessions => None,
-            false => Some(tickets::shared(self.provider)),
+            false => Some(tickets::shared(chosen)),
             // Of its own, so that what a reload no longer trusts can't come back by an old ticket.
-            true if self.resumes_clients => Some(self.provider.ticketer()),
+            true if self.resumes_clients => Some(chosen.ticketer()),
             true => None,
         };
         match ticketer {
@@ -92,18 +94,18 @@ impl Settings {
         Ok(())
     }
 
-    fn resolver(&self) -> Result<Resolver, TlsConfigError> {
+    fn resolver(&self, chosen: TlsProvider) -> Result<Resolver, TlsConfigError> {
         if self.identities.is_empty() && self.resolver.is_none() {
             let text = "a listener needs a certificate: give one with `TlsListenConfig::new` or `with_identity`";
             return Err(TlsConfigError::settings(text));
         }
         let identities: Result<_, _> =
-            self.identities.iter().map(|identity| identity.certified(self.provider)).collect();
+            self.identities.iter().map(|identity| identity.certified(chosen)).collect();
         Ok(Resolver {
             hook: self.resolver.clone(),
             identities: identities?,
             has_default: !self.refuses_unknown_names,
-            provider: self.provider,
+            provider: chosen,
         })
     }
 

@@ -17,10 +17,13 @@ pub(crate) const MAX_SEALED_BYTES: usize = 64 << 10;
 /// Slices that one call takes at most.
 const MAX_SLICES: usize = 64;
 
+/// Perhaps some plaintext: to take it tells.
+const UNKNOWN: usize = usize::MAX;
+
 /// The state of a connection, without any I/O.
 pub(crate) struct Session {
     connection: Connection,
-    /// Plaintext that is opened and was not taken: at least so much.
+    /// Plaintext that is opened and was not taken.
     plain: usize,
     has_peer_closed: bool,
     failure: Option<TlsError>,
@@ -31,9 +34,9 @@ pub(crate) struct Session {
 pub(crate) struct Opened {
     /// Bytes of plaintext.
     pub(crate) len: usize,
-    /// There may be more, for which there was no room.
+    /// There may be more to tell without more input: plaintext for which there was no room, or the end.
     pub(crate) holds_more: bool,
-    /// The peer has said that nothing comes behind.
+    /// That was all: the peer has said that nothing comes behind.
     pub(crate) is_over: bool,
 }
 
@@ -63,40 +66,45 @@ impl Session {
     }
 
     /// Goes on with the handshake by what the peer sent, and takes that from the front of `input`. What lies behind
-    /// the handshake is left.
+    /// the handshake is left, but for what was taken along with its end: that is opened, and waits.
     pub(crate) fn shake_hands(&mut self, input: &mut &[u8]) -> Result<(), TlsError> {
         while self.is_handshaking() && !input.is_empty() {
-            self.feed(input)?;
-            if self.has_peer_closed {
-                return Err(self.fail(TlsError::ClosedDuringHandshake));
+            let fed = self.feed(input);
+            if !self.is_handshaking() {
+                break; // What is wrong behind the handshake is told behind what came before it.
             }
+            fed?;
         }
         Ok(())
     }
 
+    /// Whether [`open`](Self::open) has something to tell without more input.
+    pub(crate) fn holds_something(&self) -> bool {
+        self.plain > 0 || self.is_over()
+    }
+
+    /// Whether no more input is looked at.
+    fn is_over(&self) -> bool {
+        self.has_peer_closed || self.failure.is_some()
+    }
+
     /// Opens records from the front of `input`, as far as `out` has room for what is in them. What was taken is
-    /// removed from `input`.
+    /// removed from `input`. A failure is told once all that was good before it is.
     pub(crate) fn open(&mut self, input: &mut &[u8], out: &mut [u8]) -> Result<Opened, TlsError> {
-        let mut len = 0;
-        loop {
+        let mut len = self.take_plain(out);
+        while self.plain == 0 && !self.is_over() && !input.is_empty() {
+            let _ = self.feed(input); // Noted.
             len += self.take_plain(&mut out[len..]);
-            if self.plain > 0 || input.is_empty() {
-                break;
-            }
-            let failure = self.feed(input).err();
-            let Some(failure) = failure else { continue };
-            // What was good before goes first.
-            self.plain = out.len() - len;
-            len += self.take_plain(&mut out[len..]);
-            self.plain = 0;
-            match len {
-                0 => return Err(failure),
-                _ => break,
-            }
         }
-        let holds_more = self.plain > 0 || (self.failure.is_some() && len > 0);
-        let is_over = self.has_peer_closed && self.plain == 0;
-        Ok(Opened { len, holds_more, is_over })
+        let has_told_all = len == 0 && self.plain == 0;
+        if let Some(failure) = self.failure.as_ref().filter(|_| has_told_all) {
+            return Err(failure.clone());
+        }
+        Ok(Opened {
+            len,
+            holds_more: self.holds_something(),
+            is_over: has_told_all && self.has_peer_closed,
+        })
     }
 
     fn take_plain(&mut self, out: &mut [u8]) -> usize {
@@ -115,13 +123,6 @@ impl Session {
 
     /// Has rustls look at some of `input`.
     fn feed(&mut self, input: &mut &[u8]) -> Result<(), TlsError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if self.has_peer_closed {
-            *input = &[]; // To be ignored (RFC 8446 section 6.1).
-            return Ok(());
-        }
         match self.connection.read_tls(input) {
             Ok(0) => return Err(self.fail(TlsError::BadRecord("it is too long".into()))),
             Ok(_) => {}
@@ -134,6 +135,7 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
+                self.plain = UNKNOWN; // What was good before.
                 let is_first =
                     self.is_handshaking() && self.connection.protocol_version().is_none();
                 Err(self.fail(translate(error, is_first)))

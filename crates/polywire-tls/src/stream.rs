@@ -19,6 +19,10 @@ use crate::server::Server;
 use crate::session::{Opened, Session, would_block};
 use crate::translate::translate;
 
+/// Bytes without anything for the program that a peer may send in a row: several times the longest record. More
+/// would keep the loop from its other connections.
+const MAX_USELESS_BYTES: usize = 64 << 10;
+
 /// TLS over a stream, as the [`Stream`] of an engine: what [`TlsConnectConfig`](crate::TlsConnectConfig) and
 /// [`TlsListenConfig`](crate::TlsListenConfig) make as [`Layer`](polywire_core::stream::Layer)s.
 ///
@@ -110,10 +114,17 @@ impl<S: Stream> TlsStream<S> {
 
     /// One step of the handshake: reads once.
     fn shake_hands(&self, incoming: &mut Incoming) -> io::Result<()> {
-        let shake = |input: &mut &[u8]| self.with_session(|session| session.shake_hands(input));
+        let shake = |input: &mut &[u8]| {
+            self.with_session(|session| {
+                session.shake_hands(input).map(|()| session.holds_something())
+            })
+        };
         match incoming.read(&self.stream, 0, shake)? {
-            Found::Some(Ok(()), _) => Ok(()),
-            Found::Some(Err(error), _) => Err(self.fail(incoming, error)),
+            Found::Some(_, Ok(holds), _) => {
+                incoming.session_holds = holds;
+                Ok(())
+            }
+            Found::Some(_, Err(error), _) => Err(self.fail(incoming, error)),
             Found::End => Err(self.fail(incoming, TlsError::ClosedDuringHandshake)),
         }
     }
@@ -142,9 +153,13 @@ impl<S: Stream> TlsStream<S> {
         is_drained: bool,
     ) -> io::Result<Option<usize>> {
         let opened = opened.map_err(|error| self.fail(incoming, error))?;
-        incoming.holds_plain = opened.holds_more;
+        if opened.is_over {
+            *incoming = Incoming::end();
+            return Ok(Some(0));
+        }
+        incoming.session_holds = opened.holds_more;
         self.is_drained.store(is_drained && !incoming.waits(), Ordering::Relaxed);
-        Ok(if opened.len > 0 || opened.is_over { Some(opened.len) } else { None })
+        Ok(Some(opened.len).filter(|len| *len > 0))
     }
 
     fn needs_close_notify(&self) -> bool {
@@ -187,6 +202,9 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         let mut incoming = lock(&self.incoming);
         if incoming.is_over {
             return self.stream.read(buffer); // To be thrown away.
@@ -198,19 +216,25 @@ impl<S: Stream> Stream for TlsStream<S> {
                 return Ok(len);
             }
         }
+        let mut useless = 0;
         loop {
             let room = buffer.len();
             let open = |input: &mut &[u8]| self.with_session(|it| it.open(input, buffer));
             match incoming.read(&self.stream, room, open)? {
-                Found::Some(opened, is_drained) => {
+                Found::Some(len, opened, is_drained) => {
                     if let Some(len) = self.finish_read(&mut incoming, opened, is_drained)? {
                         return Ok(len);
                     }
+                    useless += len;
                 }
                 Found::End if self.needs_close_notify() => {
                     return Err(self.fail(&mut incoming, TlsError::Truncated));
                 }
                 Found::End => return Ok(0),
+            }
+            if useless > MAX_USELESS_BYTES {
+                let text = "it sends nothing but records without anything in them";
+                return Err(self.fail(&mut incoming, TlsError::Misbehaved(text.into())));
             }
         }
     }

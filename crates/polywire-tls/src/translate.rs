@@ -1,6 +1,8 @@
 //! From rustls' errors to ours.
 
-use rustls::{CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible,
+};
 
 use crate::alert::TlsAlert;
 use crate::error::TlsError;
@@ -13,6 +15,8 @@ pub(crate) fn translate(error: Error, first_flight: bool) -> TlsError {
         Error::NoCertificatesPresented => TlsError::NoClientCertificate,
         Error::PeerIncompatible(error) => incompatible(&error),
         Error::NoApplicationProtocol => TlsError::NoCommonAlpn,
+        // Elsewhere it is no error.
+        Error::AlertReceived(AlertDescription::CloseNotify) => TlsError::ClosedDuringHandshake,
         Error::AlertReceived(alert) => TlsError::AlertReceived(TlsAlert(alert.into())),
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,

@@ -60,7 +60,7 @@
     all(feature = "tcp", feature = "udp", feature = "ws"),
     doc = "# Guides",
     doc = "",
-    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter,",
+    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter, TLS, proxies,",
     doc = "running in production, coming from message-io: see [`guide`]."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]

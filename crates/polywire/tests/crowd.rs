@@ -306,7 +306,7 @@ fn count() -> usize {
 }
 
 common::over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn a_crowd_comes_and_goes(transport) {
         if cfg!(polywire_sanitized) {
             return; // It is about time and memory.

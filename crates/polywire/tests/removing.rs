@@ -31,7 +31,7 @@ fn assert_free(transport: Transport, addr: std::net::SocketAddr) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn a_listener_that_its_first_accepted_removes_is_told_of_no_more(transport) {
         let (handler, listener) = split();
         let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -54,7 +54,7 @@ over_transports! {
         drop(peers);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn a_listener_that_its_first_accepted_pauses_is_told_of_when_it_goes_on(transport) {
         let (handler, listener) = split();
         let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -122,7 +122,7 @@ over_transports! {
     }
 
     // The message behind it has arrived already.
-    [framed_tcp ws | framed_tcp_tls wss]
+    [framed_tcp ws]
     fn what_a_signal_just_before_pauses_is_told_of_when_it_goes_on(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -150,7 +150,7 @@ over_transports! {
     }
 
     // Each signal sends the next; one of them removes, at another moment each time.
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn the_end_of_what_a_signal_just_before_removes_is_not_told(transport) {
         const SIGNALS: usize = 100;
         for number in 0..SIGNALS {

@@ -58,7 +58,8 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// All transports that the enabled features bring.
+    /// All transports that the enabled features bring, in clear text: each listens and connects as it is. Over TLS
+    /// they are [`SECURE`](Self::SECURE).
     pub const ALL: &'static [Self] = &[
         #[cfg(feature = "tcp")]
         Self::Tcp,
@@ -68,6 +69,10 @@ impl Transport {
         Self::Udp,
         #[cfg(feature = "ws")]
         Self::Ws,
+    ];
+
+    /// All transports over TLS that the enabled features bring; none without `tls` or `tls-ring`.
+    pub const SECURE: &'static [Self] = &[
         #[cfg(all(feature = "tcp", feature = "__tls"))]
         Self::TcpTls,
         #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
@@ -75,6 +80,10 @@ impl Transport {
         #[cfg(all(feature = "ws", feature = "__tls"))]
         Self::Wss,
     ];
+
+    fn each() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().chain(Self::SECURE).copied()
+    }
 
     /// The same transport without TLS; itself if it has none.
     #[must_use]
@@ -189,7 +198,7 @@ impl Transport {
 
     /// The transport with that number, if it is enabled.
     pub fn from_id(id: u8) -> Option<Self> {
-        Self::ALL.iter().copied().find(|transport| transport.id() == id)
+        Self::each().find(|transport| transport.id() == id)
     }
 
     /// The name that [`Display`](fmt::Display) shows and [`FromStr`] takes.
@@ -249,7 +258,7 @@ impl FromStr for Transport {
             "wstls" | "websockettls" => "wss".into(),
             wanted => wanted.to_owned(),
         };
-        let found = Self::ALL.iter().copied().find(|transport| plain(transport.name()) == wanted);
+        let found = Self::each().find(|transport| plain(transport.name()) == wanted);
         found.ok_or_else(|| ParseTransportError { text: text.into() })
     }
 }
@@ -279,7 +288,7 @@ pub struct ParseTransportError {
 impl fmt::Display for ParseTransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no transport is called '{}': use one of", self.text)?;
-        Transport::ALL.iter().try_for_each(|transport| write!(f, " {transport}"))
+        Transport::each().try_for_each(|transport| write!(f, " {transport}"))
     }
 }
 
@@ -291,7 +300,7 @@ mod tests {
 
     #[test]
     fn every_transport_is_known_by_its_name_and_its_number() {
-        for &transport in Transport::ALL {
+        for transport in Transport::each() {
             assert_eq!(transport.to_string().parse(), Ok(transport));
             assert_eq!(format!("{transport:?}").parse(), Ok(transport));
             assert_eq!(Transport::from(transport.id()), transport);
@@ -301,7 +310,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = "sctp".parse::<Transport>().unwrap_err().to_string();
-        assert!(Transport::ALL.iter().all(|transport| error.contains(transport.name())), "{error}");
+        assert!(Transport::each().all(|transport| error.contains(transport.name())), "{error}");
         assert_eq!(Transport::from_id(99), None);
     }
 }

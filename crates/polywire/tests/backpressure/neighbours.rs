@@ -164,7 +164,7 @@ over_transports! {
         });
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
         let _turn = take_turns();
         let (node, quiet) = (Node::echo(), Node::echo());
@@ -177,7 +177,7 @@ over_transports! {
         assert_undisturbed(p99s);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn echoes_stay_prompt_beside_peers_that_are_stuck_and_these_cost_nothing(transport) {
         let _turn = take_turns();
         let (tell, told) = mpsc::channel();

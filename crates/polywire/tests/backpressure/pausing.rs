@@ -175,7 +175,7 @@ over_transports! {
         assert!(!node.network().resume(listener) && !node.network().pause(listener));
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn a_paused_listener_lets_nobody_in(transport) {
         let node = Node::new();
         let (listener, addr) = node.listen(transport);

@@ -108,6 +108,7 @@ impl RawPeer {
 
     /// Reads the answer to the handshake, and not a byte more.
     pub fn finish_handshake(&mut self) {
+        self.stream.flush().unwrap(); // The handshake of TLS, if there is one.
         let mut answer = Vec::new();
         while self.transport.plain() == Transport::Ws && !answer.ends_with(b"\r\n\r\n") {
             let mut byte = [0];

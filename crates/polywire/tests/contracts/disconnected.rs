@@ -66,7 +66,7 @@ over_transports! {
         client.finish();
         assert_eq!(node.message(), (endpoint, b"bye".to_vec()));
         assert_eq!(node.disconnected(), endpoint);
-        let expected = match transport {
+        let expected = match transport.plain() {
             Transport::Ws => CloseReason::AbnormalClosure,
             _ => CloseReason::PeerClosed,
         };

@@ -112,7 +112,7 @@ over_transports! {
         });
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws]
     fn urgent_data_holds_up_nothing_that_comes_behind_it(transport) {
         const PAIRS: usize = 50;
         let (handler, listener) = split();

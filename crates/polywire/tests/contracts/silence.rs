@@ -20,11 +20,10 @@ over_transports! {
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
         // More than a read takes, so that a byte stream has more messages than one too.
         let messages = frame(transport, &[1; 1000]).repeat(1000);
-        let mut noisy = RawPeer::connect_with(transport, addr, b"");
         let mut removed = None;
         thread::scope(|scope| {
             scope.spawn(|| {
-                noisy.finish_handshake();
+                let mut noisy = RawPeer::connect(transport, addr);
                 // The other side ends it, so this may fail.
                 let _ = noisy.stream.write_all(&messages);
             });

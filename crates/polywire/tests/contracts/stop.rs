@@ -157,7 +157,7 @@ over_transports! {
         for peer in peers {
             let end = peer.read_to_end(100);
             assert!(end.payload.is_empty());
-            assert_eq!(end.close_code, (transport == Transport::Ws).then_some(1001));
+            assert_eq!(end.close_code, (transport.plain() == Transport::Ws).then_some(1001));
         }
         assert!(std::net::TcpStream::connect(addr).is_err(), "the listener is still there");
     }
