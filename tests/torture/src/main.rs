@@ -31,7 +31,7 @@ usage: polywire-torture [--soak] [--seconds N] [--seed S] [--only KIND] [--way W
   --seed S      what the clients' scripts are drawn from, any by default
   --only KIND   one kind of fault alone
   --way WAY     how the server runs: callback, queue, polled or threads; the seed's by default
-  --tls yes|no  whether everything goes over TLS; the seed's choice by default";
+  --tls yes|no  whether everything goes over TLS; by default the seed chooses, and --soak does both in turn";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -41,9 +41,8 @@ fn main() -> ExitCode {
             let is_secure = args.get(2).is_some_and(|word| word == "tls");
             way.and_then(|way| server::run(way, is_secure).map_err(|error| error.to_string()))
         }
-        Some("--soak") => {
-            Args::parse(&args[1..]).and_then(|args| soak::run(args.duration, args.only.as_deref()))
-        }
+        Some("--soak") => Args::parse(&args[1..])
+            .and_then(|args| soak::run(args.duration, args.is_secure, args.only.as_deref())),
         _ => Args::parse(&args).and_then(|args| torture(&args)),
     };
     match result {
