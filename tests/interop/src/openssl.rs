@@ -1,7 +1,7 @@
 //! OpenSSL's own client and server, over TLS 1.2 and 1.3.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use polywire::CloseReason;
 use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
@@ -87,6 +87,7 @@ fn s_client(
     command.args(["s_client", "-quiet", "-verify_quiet", "-verify_return_error", flag(version)]);
     command.args(["-verify_hostname", "localhost", "-connect", &server.addr.to_string()]);
     command.arg("-CAfile").arg(certificates.path("ca.pem"));
+    command.stderr(Stdio::null()); // It tells much of what is well.
     command
 }
 
@@ -102,6 +103,7 @@ fn s_server(openssl: &OsStr, certificates: &Certificates, version: TlsVersion) -
     command.args(["s_server", "-accept", "127.0.0.1:0", "-rev", flag(version)]);
     command.arg("-cert").arg(certificates.path("cert.pem"));
     command.arg("-key").arg(certificates.path("key.pem"));
+    command.stderr(Stdio::null());
     command
 }
 

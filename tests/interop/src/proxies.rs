@@ -26,8 +26,8 @@ pub fn nginx(report: &mut Report, nginx: &OsStr, certificates: &Certificates) {
     let start = |listen: &'static str, settings: &'static str| {
         move |at: SocketAddr, to: SocketAddr, certificates: &Certificates| {
             let config = format!(
-                "daemon off; pid nginx.pid; error_log stderr; events {{}}\n\
-                 load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n\
+                "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n\
+                 daemon off; pid nginx.pid; error_log stderr; events {{}}\n\
                  stream {{ server {{ listen {at} {listen}; {settings} proxy_pass {to}; proxy_protocol on; }} }}\n"
             );
             let dir = certificates.dir();
