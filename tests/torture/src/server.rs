@@ -87,7 +87,7 @@ fn listen(network: &NetworkController, way: Way) -> io::Result<[SocketAddr; 4]> 
             Transport::Tcp => network.listen(tcp.clone(), addr)?,
             Transport::FramedTcp => network.listen(framed.clone(), addr)?,
             Transport::Udp => network.listen(Udp, addr)?,
-            Transport::Ws => network.listen(ws.clone(), addr)?,
+            _ => network.listen(ws.clone(), addr)?,
         };
         *at = addr;
     }

@@ -51,9 +51,9 @@ pub(super) fn run(client: &mut Client<'_>) {
 /// Bytes of an answer with its header.
 fn answer_len(transport: Transport, message: &[u8]) -> usize {
     let header = match transport {
-        Transport::Tcp | Transport::Udp => 0,
         Transport::FramedTcp => encode_size(message, &mut [0; MAX_ENCODED_SIZE]).len(),
         Transport::Ws => 4, // A length of two bytes, and no mask.
+        _ => 0,
     };
     header + message.len()
 }
