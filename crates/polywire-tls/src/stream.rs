@@ -1,5 +1,8 @@
 //! The stream that a layer makes.
 
+#[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
+mod tests;
+
 use std::any::TypeId;
 use std::fmt;
 use std::io::{self, IoSlice};
