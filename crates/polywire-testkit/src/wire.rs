@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use polywire_core::network::NetworkController;
 use polywire_core::reconnect::{Backoff, Reconnecting};
-use polywire_core::stream::Protocol;
+use polywire_core::stream::{NoLayer, Protocol};
 use polywire_core::{Endpoint, Limits, ResourceId};
 
-use crate::SimNode;
+use crate::{SimLayer, SimNode};
 
 type Connect = dyn Fn(&SimNode, &NetworkController, Limits, u16, Option<Backoff>) -> io::Result<Endpoint>
     + Send
@@ -36,8 +36,19 @@ impl Wire {
         server: impl Fn() -> Q + Clone + Send + Sync + 'static,
         keeps_messages: bool,
     ) -> Self {
+        Self::over((NoLayer, NoLayer), client, server, keeps_messages)
+    }
+
+    /// The same over layers, of the connecting ends and of the accepting ones.
+    pub fn over<P: Protocol, Q: Protocol>(
+        (connecting, accepting): (impl SimLayer, impl SimLayer),
+        client: impl Fn() -> P + Clone + Send + Sync + 'static,
+        server: impl Fn() -> Q + Clone + Send + Sync + 'static,
+        keeps_messages: bool,
+    ) -> Self {
         let connect: Arc<Connect> = Arc::new(move |node, network, limits, port, backoff| {
-            let (adapter, addr) = (node.connect_by(client.clone(), limits), address(port));
+            let adapter = node.connect_over(connecting.clone(), client.clone(), limits);
+            let addr = address(port);
             let ids = match backoff {
                 Some(backoff) => {
                     network.connect(Reconnecting::new(adapter).with_backoff(backoff), addr)
@@ -47,7 +58,8 @@ impl Wire {
             ids.map(|(endpoint, _)| endpoint)
         });
         let listen: Arc<Listen> = Arc::new(move |node, network, limits, port| {
-            let ids = network.listen(node.listen_by(server.clone(), limits), address(port));
+            let adapter = node.listen_over(accepting.clone(), server.clone(), limits);
+            let ids = network.listen(adapter, address(port));
             ids.map(|(id, _)| id)
         });
         Self { connect, listen, keeps_messages }

@@ -291,7 +291,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.stream.peer_addr()
     }
 
+    /// Whatever the peer still says is of no use from here on, and rustls is not shown it: it would not expect to
+    /// have something to object to behind its last word.
     fn shutdown_write(&self) -> io::Result<()> {
+        *lock(&self.incoming) = Incoming::end();
         let mut pending = lock(&self.pending);
         self.with_session(Session::close);
         self.write_records(&mut pending)?;
