@@ -25,7 +25,12 @@ pub struct Wire {
     listen: Arc<Listen>,
     /// Whether a message arrives as it was sent; otherwise only the order of the bytes is kept.
     pub(super) keeps_messages: bool,
+    /// Bytes that a layer may hold for one connection, of which its socket shows nothing.
+    pub(super) held_by_layer: usize,
 }
+
+/// What no layer holds more of: some reads of the longest kind.
+const MAX_HELD_BY_LAYER: usize = 128 << 10;
 
 impl Wire {
     /// A protocol whose connecting ends come from `client` and whose accepting ends come from
@@ -36,10 +41,12 @@ impl Wire {
         server: impl Fn() -> Q + Clone + Send + Sync + 'static,
         keeps_messages: bool,
     ) -> Self {
-        Self::over((NoLayer, NoLayer), client, server, keeps_messages)
+        let held_by_layer = 0;
+        Self { held_by_layer, ..Self::over((NoLayer, NoLayer), client, server, keeps_messages) }
     }
 
-    /// The same over layers, of the connecting ends and of the accepting ones.
+    /// The same over layers, of the connecting ends and of the accepting ones. They hold 128 KiB that were read and not
+    /// given to the connection at most.
     pub fn over<P: Protocol, Q: Protocol>(
         (connecting, accepting): (impl SimLayer, impl SimLayer),
         client: impl Fn() -> P + Clone + Send + Sync + 'static,
@@ -62,7 +69,7 @@ impl Wire {
             let ids = network.listen(adapter, address(port));
             ids.map(|(id, _)| id)
         });
-        Self { connect, listen, keeps_messages }
+        Self { connect, listen, keeps_messages, held_by_layer: MAX_HELD_BY_LAYER }
     }
 
     pub(super) fn connect(
