@@ -191,15 +191,20 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
         let mut incoming = lock(&self.incoming);
         loop {
-            would_block(self.write_records(&mut lock(&self.pending)))?;
+            let written = would_block(self.write_records(&mut lock(&self.pending)));
             if !lock(&self.session).is_handshaking() {
+                written?;
                 self.check_resumed(&mut incoming)?;
                 return Ok(Establishing::Established);
             }
             match self.shake_hands(&mut incoming) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return would_block(Err(error)).map(|()| Establishing::Handshaking),
+                // Why nothing more is taken may have been said before.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return written.map(|()| Establishing::Handshaking);
+                }
+                Err(error) => return Err(error),
             }
         }
     }
