@@ -41,7 +41,7 @@ impl Incoming {
     }
 
     /// Bytes of memory that it owns.
-    #[cfg(test)]
+    #[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
     }

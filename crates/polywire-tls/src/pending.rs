@@ -26,7 +26,7 @@ impl Pending {
     }
 
     /// Bytes of memory that it owns.
-    #[cfg(test)]
+    #[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
     }
