@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     listener.for_each(|event| match event.network() {
         NetEvent::Message(endpoint, data) if endpoint == client => {
             let tls = handler.network().info::<TlsInfo>(client);
-            println!("{}, by {tls:?}", String::from_utf8_lossy(data));
+            let cipher = tls.map(|tls| tls.cipher_suite.clone());
+            println!("{} {}", String::from_utf8_lossy(data), cipher.unwrap_or_default());
             handler.stop();
         }
         NetEvent::Message(endpoint, data) => {

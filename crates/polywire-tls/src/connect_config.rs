@@ -18,6 +18,9 @@ use crate::version::TlsVersion;
 /// named, and against the name or the IP address that the program connects to. Sessions are kept in memory and
 /// resumed, by all clones of a configuration together. `Debug` shows no secrets.
 ///
+/// A session that is resumed trusts the server's certificate as it was at the session's beginning, for as long as the
+/// server takes its tickets: 12 hours at most where that is polywire, and never more than 7 days.
+///
 /// What is wrong with a configuration is an error of `connect`, before a byte is sent; [`check`](Self::check) tells it
 /// earlier.
 ///

@@ -80,59 +80,71 @@ impl TlsError {
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        match self {
+            Self::WrongName { expected, presented } => write!(
+                f,
+                "the server's certificate is not for {expected}, but for {}: connect by one of these names, or say \
+                 with `TlsConnectConfig::with_server_name` which one is meant",
+                presented.join(", ")
+            ),
+            Self::BadCertificate(why) => write!(f, "the peer's certificate is not accepted: {why}"),
+            Self::PinMismatch { presented } => write!(
+                f,
+                "the peer has another key than those pinned: its pin is {presented}; if it is right, pin it"
+            ),
+            Self::NoCommonCipher(what) => {
+                write!(f, "the peer and this side have nothing in common: {what}")
+            }
+            Self::AlertReceived(alert) => write!(f, "the peer ended TLS: {alert}"),
+            Self::BadRecord(why) => write!(f, "a TLS record is damaged: {why}"),
+            Self::Misbehaved(why) => write!(f, "the peer broke a rule of TLS: {why}"),
+            Self::NoServerName(text) => write!(
+                f,
+                "'{text}' is no name that a certificate can be for: connect by a host name or an IP address, or give \
+                 the name with `TlsConnectConfig::with_server_name`"
+            ),
+            Self::Other(text) => f.write_str(text),
+            fixed => f.write_str(fixed.text()),
+        }
+    }
+}
+
+impl TlsError {
+    /// The text of those that say no more than what they are.
+    fn text(&self) -> &'static str {
+        match self {
             Self::UnknownIssuer => {
                 "the peer's certificate is not signed by an authority that is trusted here: add that with \
                  `with_roots` (of servers) or `with_client_roots` (of clients), or pin a self-signed one with `with_pin`"
             }
-            Self::WrongName { expected, presented } => {
-                return write!(
-                    f,
-                    "the server's certificate is not for {expected}, but for {}: connect by one of these names, or \
-                     say with `TlsConnectConfig::with_server_name` which one is meant",
-                    presented.join(", ")
-                );
-            }
             Self::Expired => "the peer's certificate is expired: the peer has to renew it",
-            Self::NotYetValid => "the peer's certificate is not valid yet: check the clocks of both sides",
+            Self::NotYetValid => {
+                "the peer's certificate is not valid yet: check the clocks of both sides"
+            }
             Self::Revoked => "the peer's certificate is revoked: the peer has to get another one",
             Self::RevocationUnknown => {
                 "no revocation list covers the peer's certificate: give the list of its authority, too"
             }
-            Self::BadCertificate(why) => return write!(f, "the peer's certificate is not accepted: {why}"),
-            Self::PinMismatch { presented } => {
-                return write!(
-                    f,
-                    "the peer has another key than those pinned: its pin is {presented}; if it is right, pin it"
-                );
-            }
             Self::NoClientCertificate => "the client showed no certificate, which is demanded here",
-            Self::NoCertificateForName => "there is no certificate for the name that the client asked for",
+            Self::NoCertificateForName => {
+                "there is no certificate for the name that the client asked for"
+            }
             Self::NoCommonVersion => {
                 "the peer speaks no version of TLS that is allowed here: see `with_versions`"
             }
-            Self::NoCommonCipher(what) => {
-                return write!(f, "the peer and this side have nothing in common: {what}");
-            }
             Self::NoCommonAlpn => "no ALPN protocol in common: see `with_alpn` of both sides",
-            Self::AlertReceived(alert) => return write!(f, "the peer ended TLS: {alert}"),
             Self::Truncated => {
                 "the stream ended without close_notify: what the peer sent last may be missing; if it always ends like \
                  this, allow that with `without_close_notify`"
             }
-            Self::ClosedDuringHandshake => "the peer closed the connection during the TLS handshake",
-            Self::NotTls => "the peer does not speak TLS: check the port, and whether it expects clear text",
-            Self::BadRecord(why) => return write!(f, "a TLS record is damaged: {why}"),
-            Self::Misbehaved(why) => return write!(f, "the peer broke a rule of TLS: {why}"),
-            Self::NoServerName(text) => {
-                return write!(
-                    f,
-                    "'{text}' is no name that a certificate can be for: connect by a host name or an IP address, or \
-                     give the name with `TlsConnectConfig::with_server_name`"
-                );
+            Self::ClosedDuringHandshake => {
+                "the peer closed the connection during the TLS handshake"
             }
-            Self::Other(text) => text,
-        })
+            Self::NotTls => {
+                "the peer does not speak TLS: check the port, and whether it expects clear text"
+            }
+            _ => "TLS failed",
+        }
     }
 }
 

@@ -40,6 +40,12 @@ impl Incoming {
         self.session_holds || !self.bytes.is_empty()
     }
 
+    /// Bytes of memory that it owns.
+    #[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// TLS has ended: nothing of what waits is opened any more.
     pub(crate) fn end() -> Self {
         Self { is_over: true, ..Self::default() }

@@ -76,6 +76,9 @@ impl TlsListenConfig {
     }
 
     /// Demands a certificate of each client that one of these certification authorities signed.
+    ///
+    /// Over TLS 1.3 a client is done with its handshake before the server has looked at its certificate. One that is
+    /// refused is told so by `Connected(_, true)` and then `Disconnected`, with the server's alert as its reason.
     #[must_use]
     pub fn with_client_roots(self, roots: TlsCertificates) -> Self {
         self.set(|settings| settings.client_roots.push(roots))

@@ -25,6 +25,12 @@ impl Pending {
         self.bytes.is_empty()
     }
 
+    /// Bytes of memory that it owns.
+    #[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Writes what is left. `WouldBlock` while there is still something.
     pub(crate) fn write_to<S: Stream>(&mut self, stream: &S) -> io::Result<()> {
         if self.bytes.is_empty() {

@@ -23,7 +23,6 @@ pub enum TlsProvider {
 /// [`AwsLcRs`](TlsProvider::AwsLcRs) if it is there, else [`Ring`](TlsProvider::Ring). Without either feature there is
 /// none, and each configuration is refused with [`TlsConfigError::NoProvider`].
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-#[allow(clippy::derivable_impls, reason = "which variants there are depends on the features")]
 impl Default for TlsProvider {
     #[cfg(feature = "aws-lc-rs")]
     fn default() -> Self {
@@ -37,7 +36,6 @@ impl Default for TlsProvider {
 }
 
 /// The one that was chosen, or the default.
-#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "ring")), expect(clippy::unnecessary_wraps))]
 pub(crate) fn provider(chosen: Option<TlsProvider>) -> Result<TlsProvider, TlsConfigError> {
     #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
     let default = Some(TlsProvider::default());

@@ -1,5 +1,8 @@
 //! The stream that a layer makes.
 
+#[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
+mod tests;
+
 use std::any::TypeId;
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -188,15 +191,20 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
         let mut incoming = lock(&self.incoming);
         loop {
-            would_block(self.write_records(&mut lock(&self.pending)))?;
+            let written = would_block(self.write_records(&mut lock(&self.pending)));
             if !lock(&self.session).is_handshaking() {
+                written?;
                 self.check_resumed(&mut incoming)?;
                 return Ok(Establishing::Established);
             }
             match self.shake_hands(&mut incoming) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return would_block(Err(error)).map(|()| Establishing::Handshaking),
+                // Why nothing more is taken may have been said before.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return written.map(|()| Establishing::Handshaking);
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -288,7 +296,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.stream.peer_addr()
     }
 
+    /// Whatever the peer still says is of no use from here on, and rustls is not shown it: it would not expect to
+    /// have something to object to behind its last word.
     fn shutdown_write(&self) -> io::Result<()> {
+        *lock(&self.incoming) = Incoming::end();
         let mut pending = lock(&self.pending);
         self.with_session(Session::close);
         self.write_records(&mut pending)?;

@@ -1,4 +1,5 @@
 //! Certificates: which one is shown, which are accepted, and how they are replaced.
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! How connections end.
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Peers that mean no good, and honest ones beside them.
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 
 mod support;
 

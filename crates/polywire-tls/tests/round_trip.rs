@@ -1,4 +1,5 @@
 //! What is sent arrives, over TLS, for every stream transport.
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 
 mod support;
 

@@ -49,6 +49,7 @@ pub mod ways_to_run {}
 pub mod writing_an_adapter {}
 
 #[doc = "[limits]: crate::guide::configuring"]
+#[doc = "[log]: crate::guide::production"]
 #[doc = "[behind a proxy]: crate::guide::behind_a_proxy"]
 #[doc = ""]
 #[doc = include_str!("../docs/guide/going_secure.md")]

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 /// One of the built-in transports, with its default configuration.
 ///
-/// A value like any other adapter: `connect` and `listen` take it. Which ones there are depends on
-/// the crate's features.
+/// A value like any other adapter: `connect` and `listen` take it. Which ones there are depends on the crate's
+/// features, which another crate of the same program may turn on: a `match` needs a `_` arm, or all of them.
 ///
 /// ```
 /// # #[cfg(feature = "ws")] {

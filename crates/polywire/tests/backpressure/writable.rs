@@ -23,16 +23,18 @@ fn full(transport: Transport) -> (Node, Endpoint, RawPeer) {
 fn fill(node: &Node, endpoint: Endpoint) {
     let message = [7; MESSAGE];
     let network = node.network();
+    let mut queued_before = None;
     loop {
         match network.try_send(endpoint, &message) {
-            SendStatus::Sent => {}
+            SendStatus::Sent => queued_before = None,
             SendStatus::Full => {
-                let before = network.stats().queued_bytes;
-                node.settle();
-                std::thread::sleep(Duration::from_millis(20));
-                if network.stats().queued_bytes == before {
+                let queued = network.stats().queued_bytes;
+                if queued_before == Some(queued) {
                     return;
                 }
+                queued_before = Some(queued);
+                node.settle();
+                std::thread::sleep(Duration::from_millis(20));
             }
             other => panic!("{other:?}"),
         }
