@@ -147,7 +147,7 @@ impl TlsConnectConfig {
         self.set(|settings| settings.forgets_sessions = true)
     }
 
-    /// Who computes. Default: [`TlsProvider::default`].
+    /// Who computes. Default: that of [`TlsProvider`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
         self.set(|settings| settings.provider = Some(provider))
