@@ -23,7 +23,8 @@ fn a_secure_or_foreign_scheme_is_refused_before_any_byte_leaves() {
             }
             let url = format!("{scheme}://{addr}/secret?token=abc");
             let error = node.network().connect(transport, &url).unwrap_err();
-            assert!(error.to_string().contains(&format!("{scheme}://{addr}/secret")), "{error}");
+            let named = format!("{scheme}://{addr}").to_lowercase();
+            assert!(error.to_string().to_lowercase().contains(&named), "{error}");
             assert!(!error.to_string().contains("token"), "{error}");
             node.network().connect_sync(transport, &url).unwrap_err();
         }
