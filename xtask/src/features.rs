@@ -34,28 +34,37 @@ fn check(package: &str, features: &str) -> Result {
 }
 
 /// The sets to check, each as `--features` takes it: all subsets of the features that stand for
-/// something themselves, but only one of those that turn on the same, and then each feature that
-/// is only another name (or a sum) of others, alone.
+/// something themselves, but only one of those that turn on the same; then each feature that is only another
+/// name (or a sum) of others, alone.
+///
+/// A feature whose name begins with `__` is for those that turn it on, which are ways to have the same, such as
+/// providers of TLS: all their subsets are checked alone, with each other feature, and with all others.
 fn sets_to_check(features: &BTreeMap<String, Vec<String>>) -> Vec<String> {
-    let is_sum = |words: &Vec<String>| {
+    let is_sum = |words: &[String]| {
         !words.is_empty() && words.iter().all(|word| features.contains_key(word))
     };
-    let basic: Vec<&str> = features
-        .iter()
-        .filter(|(_, words)| !is_sum(words))
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let mut seen = BTreeSet::new();
-    let mut sets = Vec::new();
-    for bits in 0..1_u32 << basic.len() {
-        let chosen: Vec<&str> =
-            (0..basic.len()).filter(|bit| bits >> bit & 1 == 1).map(|bit| basic[bit]).collect();
-        if seen.insert(closure(features, &chosen)) {
-            sets.push(chosen.join(","));
-        }
+    let is_private = |name: &str| name.starts_with("__");
+    let is_way = |name: &&str| features[*name].iter().any(|word| is_private(word));
+    let own = features.iter().filter(|(name, words)| !is_sum(words) && !is_private(name));
+    let (ways, basic): (Vec<&str>, Vec<&str>) =
+        own.map(|(name, _)| name.as_str()).partition(is_way);
+    let mut chosen = subsets(&basic);
+    for ways in subsets(&ways).into_iter().skip(1) {
+        chosen.push(ways.clone());
+        chosen.extend(basic.iter().map(|one| [&ways[..], &[one]].concat()));
+        chosen.push([ways, basic.clone()].concat());
     }
+    let mut seen = BTreeSet::new();
+    chosen.retain(|chosen| seen.insert(closure(features, chosen)));
+    let mut sets: Vec<String> = chosen.iter().map(|chosen| chosen.join(",")).collect();
     sets.extend(features.iter().filter(|(_, words)| is_sum(words)).map(|(name, _)| name.clone()));
     sets
+}
+
+/// All of them, the empty one first.
+fn subsets<'a>(names: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let chosen = |bits: u32| (0..names.len()).filter(move |bit| bits >> bit & 1 == 1);
+    (0..1_u32 << names.len()).map(|bits| chosen(bits).map(|bit| names[bit]).collect()).collect()
 }
 
 /// `chosen` and the features of the same crate they turn on, over any number of steps.
@@ -91,5 +100,20 @@ mod tests {
         let expected = ["", "framed-tcp", "tcp", "ws", "framed-tcp,ws", "tcp,ws"];
         let sums = ["default", "websocket"];
         assert_eq!(sets_to_check(&features), [&expected[..], &sums[..]].concat());
+    }
+
+    #[test]
+    fn ways_to_have_the_same_are_not_multiplied_with_all_the_rest() {
+        let list = |words: &[&str]| words.iter().map(|word| (*word).into()).collect();
+        let features = BTreeMap::from([
+            ("__tls".into(), list(&["dep:tls"])),
+            ("a".into(), list(&["dep:a"])),
+            ("b".into(), list(&["dep:b"])),
+            ("tls".into(), list(&["__tls", "tls/fast"])),
+            ("tls-ring".into(), list(&["__tls", "tls/ring"])),
+        ]);
+        let expected = "|a|b|a,b|tls|tls,a|tls,b|tls,a,b|tls-ring|tls-ring,a|tls-ring,b|tls-ring,a,b\
+                        |tls,tls-ring|tls,tls-ring,a|tls,tls-ring,b|tls,tls-ring,a,b";
+        assert_eq!(sets_to_check(&features).join("|"), expected);
     }
 }

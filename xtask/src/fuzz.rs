@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::Result;
 use crate::process::{cargo, execute, is_installed, root, target_dir};
 
-const TARGETS: &[&str] = &["framed", "encoding", "ws_server", "ws_client", "engine"];
+const TARGETS: &[&str] =
+    &["framed", "encoding", "ws_server", "ws_client", "proxy_header", "tls", "engine"];
 const DEFAULT_SECONDS: u32 = 60;
 
 /// No input may cause one piece of memory of so many MiB: a length that is believed asks for more.

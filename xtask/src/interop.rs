@@ -14,7 +14,8 @@ use crate::{Result, peers};
 /// Installs what is missing of the peers, then runs all scenarios. With `skip_missing` those of
 /// peers that can't be had here are left out.
 pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
-    let Peers { socat, python, node_modules, chromium } = peers::install(browser, skip_missing)?;
+    let peers = peers::install(browser, skip_missing)?;
+    let Peers { socat, python, node_modules, chromium, .. } = peers;
     let mut command = program("run", "interop");
     command.env("PEERS_DIR", root().join("tests/interop/peers"));
     if let Some(socat) = socat {
@@ -25,6 +26,17 @@ pub(crate) fn run(browser: bool, skip_missing: bool) -> Result {
     }
     if let Some(node_modules) = node_modules {
         command.env("PEER_NODE", "node").env("NODE_PATH", node_modules);
+    }
+    for (variable, program) in [
+        ("PEER_OPENSSL", peers.openssl),
+        ("PEER_CURL", peers.curl),
+        ("PEER_NGINX", peers.nginx),
+        ("PEER_HAPROXY", peers.haproxy),
+        ("PEER_CERTUTIL", peers.certutil),
+    ] {
+        if let Some(program) = program {
+            command.env(variable, program);
+        }
     }
     if let Some(chromium) = chromium {
         command.env("PEER_CHROMIUM", chromium).env("ECHO_SERVER", echo_server()?);

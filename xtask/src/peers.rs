@@ -17,7 +17,14 @@ pub(crate) struct Peers {
     pub(crate) python: Option<PathBuf>,
     /// A folder where node finds `ws`.
     pub(crate) node_modules: Option<PathBuf>,
+    pub(crate) openssl: Option<PathBuf>,
+    pub(crate) curl: Option<PathBuf>,
+    /// With its module for streams.
+    pub(crate) nginx: Option<PathBuf>,
+    pub(crate) haproxy: Option<PathBuf>,
     pub(crate) chromium: Option<PathBuf>,
+    /// Imports an authority for the browser.
+    pub(crate) certutil: Option<PathBuf>,
 }
 
 /// Finds or installs the peers, the browser only if it is asked for.
@@ -38,8 +45,16 @@ pub(crate) fn install(browser: bool, skip_missing: bool) -> Result<Peers> {
         socat: wanted("socat", debian_program("socat", "-V"))?,
         python: wanted("Python websockets", python_websockets(&dir))?,
         node_modules: wanted("node ws", node_ws(&dir))?,
+        openssl: wanted("openssl", debian_program("openssl", "version"))?,
+        curl: wanted("curl", debian_program("curl", "--version"))?,
+        nginx: wanted("nginx", nginx_with_streams())?,
+        haproxy: wanted("haproxy", debian_program("haproxy", "-v"))?,
         chromium: match browser {
             true => wanted("chromium", debian_program("chromium", "--version"))?,
+            false => None,
+        },
+        certutil: match browser {
+            true => wanted("certutil", certutil())?,
             false => None,
         },
     })
@@ -56,6 +71,25 @@ pub(crate) fn debian_package(package: &str, name: &str, version_flag: &str) -> R
         apt_install(package)?;
     }
     Ok(name.into())
+}
+
+/// The module comes as a package of its own, and is loaded by the configuration.
+fn nginx_with_streams() -> Result<PathBuf> {
+    const MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+    let nginx = debian_package("nginx-light", "nginx", "-v")?;
+    if !Path::new(MODULE).exists() {
+        apt_install("libnginx-mod-stream")?;
+    }
+    Ok(nginx)
+}
+
+/// It has no flag that succeeds without doing anything.
+fn certutil() -> Result<PathBuf> {
+    const PROGRAM: &str = "/usr/bin/certutil";
+    if !Path::new(PROGRAM).exists() {
+        apt_install("libnss3-tools")?;
+    }
+    Ok(PROGRAM.into())
 }
 
 fn apt_install(package: &str) -> Result {

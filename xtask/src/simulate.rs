@@ -3,7 +3,8 @@
 use crate::Result;
 use crate::process::{cargo, execute};
 
-const TRANSPORTS: [&str; 3] = ["polywire-tcp", "polywire-framed-tcp", "polywire-ws"];
+const TRANSPORTS: [&str; 4] =
+    ["polywire-tcp", "polywire-framed-tcp", "polywire-ws", "polywire-tls"];
 const DEFAULT_SEEDS: u64 = 10_000;
 
 /// By the beginnings of their names: the tests that take as many seeds as they are given.

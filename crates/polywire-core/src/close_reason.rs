@@ -1,9 +1,13 @@
 //! Why an endpoint ended.
 
+mod layer_error;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
+
+pub use layer_error::LayerError;
 
 /// Text of a reason: borrowed where it is fixed, owned where it carries facts.
 pub type Text = Cow<'static, str>;
@@ -44,6 +48,9 @@ pub enum CloseReason {
     Unresolved(Text),
     /// The peer sent what its protocol does not allow.
     ProtocolViolation(Text),
+    /// A layer under the protocol, such as TLS, ended the connection: a certificate that is not trusted, a
+    /// stream that was cut. The error is of the layer's own type.
+    Layer(LayerError),
     /// The peer announced a message longer than this side accepts.
     MessageTooLarge {
         /// Bytes the peer announced; `u64::MAX` if it is more than fits.
@@ -135,6 +142,7 @@ impl fmt::Display for CloseReason {
             Self::HandshakeRefused(text) => write!(f, "the handshake was refused: {text}"),
             Self::Unresolved(text) => f.write_str(text),
             Self::ProtocolViolation(text) => write!(f, "the peer violated the protocol: {text}"),
+            Self::Layer(error) => fmt::Display::fmt(error, f),
             Self::MessageTooLarge { size, max } => {
                 write!(f, "the peer announced a message of {size} bytes, at most {max} are allowed")
             }
@@ -212,15 +220,22 @@ impl From<CloseReason> for io::Error {
             | CloseReason::IdleTimeout
             | CloseReason::LingerTimeout => io::ErrorKind::TimedOut,
             CloseReason::Unresolved(_) => io::ErrorKind::NotFound,
-            CloseReason::ProtocolViolation(_) | CloseReason::MessageTooLarge { .. } => {
-                io::ErrorKind::InvalidData
-            }
+            CloseReason::ProtocolViolation(_)
+            | CloseReason::MessageTooLarge { .. }
+            | CloseReason::Layer(_) => io::ErrorKind::InvalidData,
             CloseReason::OutboxLimit { .. } | CloseReason::NodeMemory => io::ErrorKind::OutOfMemory,
             CloseReason::Panicked | CloseReason::AdapterFault(_) => io::ErrorKind::Other,
             CloseReason::Removed | CloseReason::NodeStopped => io::ErrorKind::NotConnected,
             CloseReason::Io(kind, _) => *kind,
         };
         Self::new(kind, reason)
+    }
+}
+
+/// With [`CloseReason::Layer`] inside.
+impl From<LayerError> for io::Error {
+    fn from(error: LayerError) -> Self {
+        CloseReason::Layer(error).into()
     }
 }
 

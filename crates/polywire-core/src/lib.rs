@@ -55,7 +55,7 @@ mod writer;
 
 /// The memory that [`send_owned`](network::NetworkController::send_owned) takes.
 pub use bytes;
-pub use close_reason::{CloseReason, Text};
+pub use close_reason::{CloseReason, LayerError, Text};
 pub use endpoint::{Endpoint, ResourceId, ResourceType};
 pub use limits::{Limits, NodeLimits, WhenFull};
 pub use message::{Message, MessageKind};

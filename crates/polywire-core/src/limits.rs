@@ -81,7 +81,8 @@ pub struct Limits {
     /// [`Stats::refused`](crate::shared::stats::Stats::refused). Default: 1024.
     pub max_handshakes: usize,
     /// Of a listener: connections that one IP address may have at a time; more are closed as they
-    /// come. Default: no limit, for a proxy may stand for many.
+    /// come. Where a layer learns from a proxy who connects, that is the client's address, and one too many
+    /// is closed once it is known. Default: no limit, for a proxy may stand for many.
     pub max_connections_per_ip: usize,
     /// Bytes the connection may read in one turn of the loop before others are served, while it is
     /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 64 KiB however

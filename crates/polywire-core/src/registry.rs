@@ -6,6 +6,7 @@ mod entry;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use crate::address::RemoteAddr;
 use crate::endpoint::{Endpoint, ResourceId};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{ArcSwapOption, Mutex, MutexGuard, SegQueue, SharedVec, lock};
@@ -100,6 +101,14 @@ impl Registry {
         match entry.is_elsewhere() {
             false => entry.profile.socket_addr(),
             true => self.other_addr(entry),
+        }
+    }
+
+    /// The same, by its name where that is no socket address.
+    pub(crate) fn remote_addr(&self, entry: &Entry) -> RemoteAddr {
+        match entry.profile.to_remote_addr() {
+            RemoteAddr::Socket(_) => RemoteAddr::Socket(self.peer_addr(entry)),
+            name @ RemoteAddr::Str(_) => name,
         }
     }
 

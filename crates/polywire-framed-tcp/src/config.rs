@@ -1,13 +1,26 @@
 //! How framed connections and listeners are opened.
 
 use polywire_core::Limits;
-use polywire_tcp::{TcpConnectConfig, TcpKeepalive, TcpListenConfig};
+use polywire_tcp::{Over, TcpConnectConfig, TcpKeepalive, TcpListenConfig};
 
 use crate::protocol::DEFAULT_MAX_MESSAGE_SIZE;
 
 /// The setters of a configuration whose field `tcp` is a `$tcp`.
 macro_rules! setters {
-    ($tcp:ident) => {
+    ($tcp:ident, $tls:ident) => {
+        /// This transport over a layer: see [`Over`](polywire_tcp::Over).
+        pub fn over<L>(self, layer: L) -> Over<Self, L> {
+            Over::new(self, layer)
+        }
+
+        #[doc = concat!("Sets [`", stringify!($tcp), "::tls`](polywire_tcp::", stringify!($tcp), "::tls).")]
+        #[cfg(feature = "__tls")]
+        #[must_use]
+        pub fn with_tls(mut self, tls: polywire_tls::$tls) -> Self {
+            self.tcp = self.tcp.with_tls(tls);
+            self
+        }
+
         /// Sets [`Self::tcp`].
         #[must_use]
         pub fn with_tcp(mut self, tcp: $tcp) -> Self {
@@ -64,7 +77,7 @@ impl Default for FramedTcpConnectConfig {
 }
 
 impl FramedTcpConnectConfig {
-    setters!(TcpConnectConfig);
+    setters!(TcpConnectConfig, TlsConnectConfig);
 }
 
 /// How framed TCP listeners are opened: what `network.listen` takes.
@@ -93,5 +106,5 @@ impl Default for FramedTcpListenConfig {
 }
 
 impl FramedTcpListenConfig {
-    setters!(TcpListenConfig);
+    setters!(TcpListenConfig, TlsListenConfig);
 }

@@ -12,7 +12,8 @@
 //!
 //! # Out of scope
 //! * Sockets and their options, which come from [`polywire_tcp`]
-//! * What a message means: serialization, compression, encryption
+//! * What a message means: serialization, compression. TLS underneath is there by `with_tls`, with the
+//!   feature `tls` or `tls-ring`
 //!
 //! ```
 //! use polywire_core::network;
@@ -37,7 +38,8 @@ use std::io;
 
 use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
-use polywire_tcp::{connect_stream, listen_stream};
+use polywire_core::stream::{Layer, NoLayer};
+use polywire_tcp::{ConnectOver, ListenOver, TcpSocket, connect_over, listen_over};
 
 pub use config::{FramedTcpConnectConfig, FramedTcpListenConfig};
 pub use protocol::{DEFAULT_MAX_MESSAGE_SIZE, Framed};
@@ -76,7 +78,17 @@ impl Connect for FramedTcpConnectConfig {
     }
 
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
-        connect_stream(&self.tcp, addr, Framed::new(self.max_message_size))
+        self.connect_over(addr, NoLayer)
+    }
+}
+
+impl ConnectOver for FramedTcpConnectConfig {
+    fn connect_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Connection> {
+        connect_over(&self.tcp, addr, layer, Framed::new(self.max_message_size))
     }
 }
 
@@ -86,8 +98,18 @@ impl Listen for FramedTcpListenConfig {
     }
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        self.listen_over(addr, NoLayer)
+    }
+}
+
+impl ListenOver for FramedTcpListenConfig {
+    fn listen_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Listener> {
         let max_message_size = self.max_message_size;
-        listen_stream(&self.tcp, addr, move |_| Framed::new(max_message_size))
+        listen_over(&self.tcp, addr, layer, move |_| Framed::new(max_message_size))
     }
 }
 

@@ -32,12 +32,28 @@ pub fn connect_stream<P: Protocol>(
     connect_over(config, addr, NoLayer, protocol)
 }
 
-/// The same over a layer, such as TLS: `protocol` speaks over what `layer` makes of the socket.
+/// The same over a layer, such as a cipher: `protocol` speaks over what `layer` makes of the socket, and over
+/// TLS above that if the configuration has it.
 ///
 /// # Errors
 ///
-/// As for [`connect_stream`], and those of [`Layer::connect`].
+/// As for [`connect_stream`], those of [`Layer::connect`], and, before any socket is opened, `InvalidInput` with a
+/// `TlsConfigError` inside for TLS that can't be spoken as it is configured.
 pub fn connect_over<L: Layer<TcpSocket>, P: Protocol>(
+    config: &TcpConnectConfig,
+    addr: &RemoteAddr,
+    layer: L,
+    protocol: P,
+) -> io::Result<Connection> {
+    #[cfg(feature = "__tls")]
+    if let Some(tls) = &config.tls {
+        tls.check()?;
+        return connect_layered(config, addr, (layer, tls.clone()), protocol);
+    }
+    connect_layered(config, addr, layer, protocol)
+}
+
+fn connect_layered<L: Layer<TcpSocket>, P: Protocol>(
     config: &TcpConnectConfig,
     addr: &RemoteAddr,
     layer: L,

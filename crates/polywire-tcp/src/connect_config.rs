@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use polywire_core::Limits;
 use polywire_core::adapter::Adopted;
 
+use crate::over::Over;
 use crate::socket_config::{TcpSocketConfig, socket_setters};
 
 /// How TCP connections are opened: what `network.connect` takes.
@@ -25,6 +26,9 @@ pub struct TcpConnectConfig {
     pub source_address: Option<SocketAddr>,
     /// Bounds of the connection.
     pub limits: Limits,
+    /// TLS over the connection. Default: none, so what is sent can be read and changed on its way.
+    #[cfg(feature = "__tls")]
+    pub tls: Option<polywire_tls::TlsConnectConfig>,
     pub(crate) adopted: Option<Adopted<TcpStream>>,
     pub(crate) received: Vec<u8>,
 }
@@ -66,6 +70,19 @@ impl TcpConnectConfig {
     pub fn with_received(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.received = bytes.into();
         self
+    }
+
+    /// Sets [`Self::tls`]: the connection is encrypted, and who answers has proven who it is.
+    #[cfg(feature = "__tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: polywire_tls::TlsConnectConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// This transport over a layer: see [`Over`].
+    pub fn over<L>(self, layer: L) -> Over<Self, L> {
+        Over::new(self, layer)
     }
 
     /// Sets [`Self::limits`].

@@ -7,6 +7,8 @@
 //!   before the connection exists and not read again
 //! * [`connect_stream`] and [`listen_stream`], which bring any
 //!   [`Protocol`](polywire_core::stream::Protocol) onto a TCP socket
+//! * [`connect_over`] and [`listen_over`], the same over a [`Layer`]; `config.over(layer)` does that with a transport
+//! * TLS, by `with_tls` of the configurations, with the feature `tls` or `tls-ring`
 //! * [`TcpSocket`], that socket as a [`Stream`](polywire_core::stream::Stream)
 //!
 //! # Out of scope
@@ -34,6 +36,7 @@ mod connect_config;
 mod keepalive;
 mod listen;
 mod listen_config;
+mod over;
 mod protocol;
 mod socket;
 mod socket_config;
@@ -42,12 +45,14 @@ use std::io;
 
 use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
+use polywire_core::stream::Layer;
 
 pub use connect::{connect_over, connect_stream};
 pub use connect_config::TcpConnectConfig;
 pub use keepalive::TcpKeepalive;
 pub use listen::{listen_over, listen_stream};
 pub use listen_config::TcpListenConfig;
+pub use over::{ConnectOver, ListenOver, Over};
 pub use protocol::Raw;
 pub use socket::TcpSocket;
 pub use socket_config::TcpSocketConfig;
@@ -89,6 +94,16 @@ impl Connect for TcpConnectConfig {
     }
 }
 
+impl ConnectOver for TcpConnectConfig {
+    fn connect_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Connection> {
+        connect_over(self, addr, layer, Raw)
+    }
+}
+
 impl Listen for TcpListenConfig {
     fn tag(&self) -> u8 {
         TAG
@@ -96,5 +111,15 @@ impl Listen for TcpListenConfig {
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
         listen_stream(self, addr, |_| Raw)
+    }
+}
+
+impl ListenOver for TcpListenConfig {
+    fn listen_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Listener> {
+        listen_over(self, addr, layer, |_| Raw)
     }
 }

@@ -33,12 +33,28 @@ pub fn listen_stream<P: Protocol>(
     listen_over(config, addr, NoLayer, protocol)
 }
 
-/// The same over a layer, such as TLS: each protocol speaks over what `layer` makes of its socket.
+/// The same over a layer, such as a cipher: each protocol speaks over what `layer` makes of its socket, and
+/// over TLS above that if the configuration has it.
 ///
 /// # Errors
 ///
-/// As for [`listen_stream`].
+/// As for [`listen_stream`], and, before any socket is opened, `InvalidInput` with a `TlsConfigError` inside for
+/// certificates or a key of the configuration that can't be used.
 pub fn listen_over<L: Layer<TcpSocket>, P: Protocol>(
+    config: &TcpListenConfig,
+    addr: &RemoteAddr,
+    layer: L,
+    protocol: impl Fn(&Accepted) -> P + Send + 'static,
+) -> io::Result<Listener> {
+    #[cfg(feature = "__tls")]
+    if let Some(tls) = &config.tls {
+        tls.check()?;
+        return listen_layered(config, addr, (layer, tls.clone()), protocol);
+    }
+    listen_layered(config, addr, layer, protocol)
+}
+
+fn listen_layered<L: Layer<TcpSocket>, P: Protocol>(
     config: &TcpListenConfig,
     addr: &RemoteAddr,
     layer: L,

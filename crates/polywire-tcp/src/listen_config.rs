@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use polywire_core::Limits;
 use polywire_core::adapter::Adopted;
 
+use crate::over::Over;
 use crate::socket_config::{TcpSocketConfig, socket_setters};
 
 /// How TCP listeners are opened: what `network.listen` takes.
@@ -36,6 +37,9 @@ pub struct TcpListenConfig {
     pub backlog: u32,
     /// Bounds of each accepted connection.
     pub limits: Limits,
+    /// TLS over each accepted connection. Default: none, so what is sent can be read and changed on its way.
+    #[cfg(feature = "__tls")]
+    pub tls: Option<polywire_tls::TlsListenConfig>,
     pub(crate) adopted: Option<Adopted<TcpListener>>,
 }
 
@@ -48,6 +52,8 @@ impl Default for TcpListenConfig {
             only_v6: None,
             backlog: 1024,
             limits: Limits::default(),
+            #[cfg(feature = "__tls")]
+            tls: None,
             adopted: None,
         }
     }
@@ -98,6 +104,19 @@ impl TcpListenConfig {
     pub fn with_backlog(mut self, backlog: u32) -> Self {
         self.backlog = backlog;
         self
+    }
+
+    /// Sets [`Self::tls`]: each connection is encrypted, and whoever connects in clear text is refused.
+    #[cfg(feature = "__tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: polywire_tls::TlsListenConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// This transport over a layer: see [`Over`].
+    pub fn over<L>(self, layer: L) -> Over<Self, L> {
+        Over::new(self, layer)
     }
 
     /// Sets [`Self::limits`].

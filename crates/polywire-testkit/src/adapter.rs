@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use polywire_core::adapter::{
-    Accepting, Connect, Connection, Flow, Io, Listen, Listener, ListenerSink, Local,
+    Accepted, Accepting, Connect, Connection, Flow, Io, Listen, Listener, ListenerSink, Local,
 };
 use polywire_core::address::RemoteAddr;
-use polywire_core::stream::{Engine, Protocol, Stream};
+use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
 use polywire_core::{CloseReason, Limits};
 
 use crate::state::Port;
@@ -24,7 +24,17 @@ impl SimNode {
         protocol: F,
         limits: Limits,
     ) -> SimConnect<F> {
-        SimConnect { node: self.clone(), protocol, limits }
+        self.connect_over(NoLayer, protocol, limits)
+    }
+
+    /// The same over a layer.
+    pub fn connect_over<L: SimLayer, P: Protocol, F: Fn() -> P>(
+        &self,
+        layer: L,
+        protocol: F,
+        limits: Limits,
+    ) -> SimConnect<F, L> {
+        SimConnect { node: self.clone(), layer, protocol, limits }
     }
 
     /// An adapter that listens on this node.
@@ -33,7 +43,17 @@ impl SimNode {
         protocol: impl Fn() -> P + Clone + Send + 'static,
         limits: Limits,
     ) -> SimListen<impl Fn() -> P + Clone + Send + 'static> {
-        SimListen { node: self.clone(), protocol, limits }
+        self.listen_over(NoLayer, protocol, limits)
+    }
+
+    /// The same over a layer.
+    pub fn listen_over<L: SimLayer, P: Protocol>(
+        &self,
+        layer: L,
+        protocol: impl Fn() -> P + Clone + Send + 'static,
+        limits: Limits,
+    ) -> SimListen<impl Fn() -> P + Clone + Send + 'static, L> {
+        SimListen { node: self.clone(), layer, protocol, limits }
     }
 
     /// How long the loop would have waited for the network in its last turn, were there real time:
@@ -47,41 +67,51 @@ impl SimNode {
     fn connection<P: Protocol>(
         &self,
         (index, is_accepted): (usize, bool),
+        layer: &impl SimLayer,
         (protocol, limits): (P, Limits),
-        (peer, local): (RemoteAddr, RemoteAddr),
-    ) -> Connection {
+        addresses: (RemoteAddr, RemoteAddr),
+    ) -> io::Result<Connection> {
         let world = self.world.clone();
         if world.choose(2) == 0 {
             let stream = SimStream::<true> { world, index };
-            Connection::new(engine(stream, is_accepted, protocol, limits), peer, local)
+            layered((stream, is_accepted), layer, (protocol, limits), addresses)
         } else {
             let stream = SimStream::<false> { world, index };
-            Connection::new(engine(stream, is_accepted, protocol, limits), peer, local)
+            layered((stream, is_accepted), layer, (protocol, limits), addresses)
         }
     }
 }
 
-fn engine<S: Stream, P: Protocol>(
-    stream: S,
-    is_accepted: bool,
-    protocol: P,
-    limits: Limits,
-) -> Engine<S, P> {
-    match is_accepted {
-        true => Engine::accepted(stream, protocol, limits),
-        false => Engine::connecting(stream, protocol, limits),
-    }
+/// A layer over the sockets of a simulated world.
+pub trait SimLayer: Layer<SimStream<true>> + Layer<SimStream<false>> + Clone {}
+
+impl<L: Layer<SimStream<true>> + Layer<SimStream<false>> + Clone> SimLayer for L {}
+
+fn layered<const SHORT_READ_DRAINS: bool, P: Protocol>(
+    (stream, is_accepted): (SimStream<SHORT_READ_DRAINS>, bool),
+    layer: &impl Layer<SimStream<SHORT_READ_DRAINS>>,
+    (protocol, limits): (P, Limits),
+    (peer, local): (RemoteAddr, RemoteAddr),
+) -> io::Result<Connection> {
+    let engine = if is_accepted {
+        let accepted = Accepted::new(peer.clone(), local.clone());
+        Engine::accepted(layer.accept(stream, &accepted)?, protocol, limits)
+    } else {
+        Engine::connecting(layer.connect(stream, &peer)?, protocol, limits)
+    };
+    Ok(Connection::new(engine, peer, local))
 }
 
 /// Connects in a simulated world.
 #[derive(Clone)]
-pub struct SimConnect<F> {
+pub struct SimConnect<F, L = NoLayer> {
     node: SimNode,
+    layer: L,
     protocol: F,
     limits: Limits,
 }
 
-impl<P: Protocol, F: Fn() -> P> Connect for SimConnect<F> {
+impl<P: Protocol, F: Fn() -> P, L: SimLayer> Connect for SimConnect<F, L> {
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         const DISCARD: u16 = 9;
         let number = addr.socket_addr().port();
@@ -101,18 +131,20 @@ impl<P: Protocol, F: Fn() -> P> Connect for SimConnect<F> {
             }
         };
         let parts = ((self.protocol)(), self.limits.clone());
-        Ok(self.node.connection((index, false), parts, (addr.clone(), address(0))))
+        let addresses = (addr.clone(), address(0));
+        self.node.connection((index, false), &self.layer, parts, addresses)
     }
 }
 
 /// Listens in a simulated world.
-pub struct SimListen<F> {
+pub struct SimListen<F, L = NoLayer> {
     node: SimNode,
+    layer: L,
     protocol: F,
     limits: Limits,
 }
 
-impl<P: Protocol, F: Fn() -> P + Clone + Send + 'static> Listen for SimListen<F> {
+impl<P: Protocol, F: Fn() -> P + Clone + Send + 'static, L: SimLayer> Listen for SimListen<F, L> {
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
         let number = addr.socket_addr().port();
         let mut state = self.node.world.lock();
@@ -126,6 +158,7 @@ impl<P: Protocol, F: Fn() -> P + Clone + Send + 'static> Listen for SimListen<F>
         let local = SimListener {
             node: self.node.clone(),
             number,
+            layer: self.layer.clone(),
             protocol: self.protocol.clone(),
             limits: self.limits.clone(),
         };
@@ -133,20 +166,21 @@ impl<P: Protocol, F: Fn() -> P + Clone + Send + 'static> Listen for SimListen<F>
     }
 }
 
-struct SimListener<F> {
+struct SimListener<F, L> {
     node: SimNode,
     number: u16,
+    layer: L,
     protocol: F,
     limits: Limits,
 }
 
-impl<F> SimListener<F> {
+impl<F, L> SimListener<F, L> {
     fn world(&self) -> &World {
         &self.node.world
     }
 }
 
-impl<P: Protocol, F: Fn() -> P + Send> Local for SimListener<F> {
+impl<P: Protocol, F: Fn() -> P + Send, L: SimLayer> Local for SimListener<F, L> {
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         let mut state = self.world().lock();
         state.calls.make(Call::Register)?;
@@ -168,9 +202,10 @@ impl<P: Protocol, F: Fn() -> P + Send> Local for SimListener<F> {
                     io.budget -= 1;
                     let parts = ((self.protocol)(), self.limits.clone());
                     let addresses = (address(1), address(self.number));
-                    if sink.accept(self.node.connection((index, true), parts, addresses))
-                        == Flow::Stop
-                    {
+                    let accepted =
+                        self.node.connection((index, true), &self.layer, parts, addresses);
+                    // A layer that refuses it has dropped it.
+                    if accepted.is_ok_and(|accepted| sink.accept(accepted) == Flow::Stop) {
                         return Accepting::Unfinished;
                     }
                 }
@@ -189,7 +224,7 @@ impl<P: Protocol, F: Fn() -> P + Send> Local for SimListener<F> {
     }
 }
 
-impl<F> Drop for SimListener<F> {
+impl<F, L> Drop for SimListener<F, L> {
     fn drop(&mut self) {
         self.world().lock().close_port(self.number);
     }
@@ -199,13 +234,13 @@ fn address(port: u16) -> RemoteAddr {
     RemoteAddr::Socket(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
-impl<F> fmt::Debug for SimConnect<F> {
+impl<F, L> fmt::Debug for SimConnect<F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimConnect").field("node", &self.node).finish_non_exhaustive()
     }
 }
 
-impl<F> fmt::Debug for SimListen<F> {
+impl<F, L> fmt::Debug for SimListen<F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimListen").field("node", &self.node).finish_non_exhaustive()
     }

@@ -26,7 +26,7 @@ mod stream;
 mod wire;
 mod world;
 
-pub use adapter::{SimConnect, SimListen};
+pub use adapter::{SimConnect, SimLayer, SimListen};
 pub use calls::Call;
 pub use chaos::random_world;
 pub use errno::every_errno;

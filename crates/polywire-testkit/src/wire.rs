@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use polywire_core::network::NetworkController;
 use polywire_core::reconnect::{Backoff, Reconnecting};
-use polywire_core::stream::Protocol;
+use polywire_core::stream::{NoLayer, Protocol};
 use polywire_core::{Endpoint, Limits, ResourceId};
 
-use crate::SimNode;
+use crate::{SimLayer, SimNode};
 
 type Connect = dyn Fn(&SimNode, &NetworkController, Limits, u16, Option<Backoff>) -> io::Result<Endpoint>
     + Send
@@ -25,7 +25,12 @@ pub struct Wire {
     listen: Arc<Listen>,
     /// Whether a message arrives as it was sent; otherwise only the order of the bytes is kept.
     pub(super) keeps_messages: bool,
+    /// Bytes that a layer may hold for one connection, of which its socket shows nothing.
+    pub(super) held_by_layer: usize,
 }
+
+/// What no layer holds more of: some reads of the longest kind.
+const MAX_HELD_BY_LAYER: usize = 128 << 10;
 
 impl Wire {
     /// A protocol whose connecting ends come from `client` and whose accepting ends come from
@@ -36,8 +41,21 @@ impl Wire {
         server: impl Fn() -> Q + Clone + Send + Sync + 'static,
         keeps_messages: bool,
     ) -> Self {
+        let held_by_layer = 0;
+        Self { held_by_layer, ..Self::over((NoLayer, NoLayer), client, server, keeps_messages) }
+    }
+
+    /// The same over layers, of the connecting ends and of the accepting ones. They hold 128 KiB that were read and not
+    /// given to the connection at most.
+    pub fn over<P: Protocol, Q: Protocol>(
+        (connecting, accepting): (impl SimLayer, impl SimLayer),
+        client: impl Fn() -> P + Clone + Send + Sync + 'static,
+        server: impl Fn() -> Q + Clone + Send + Sync + 'static,
+        keeps_messages: bool,
+    ) -> Self {
         let connect: Arc<Connect> = Arc::new(move |node, network, limits, port, backoff| {
-            let (adapter, addr) = (node.connect_by(client.clone(), limits), address(port));
+            let adapter = node.connect_over(connecting.clone(), client.clone(), limits);
+            let addr = address(port);
             let ids = match backoff {
                 Some(backoff) => {
                     network.connect(Reconnecting::new(adapter).with_backoff(backoff), addr)
@@ -47,10 +65,11 @@ impl Wire {
             ids.map(|(endpoint, _)| endpoint)
         });
         let listen: Arc<Listen> = Arc::new(move |node, network, limits, port| {
-            let ids = network.listen(node.listen_by(server.clone(), limits), address(port));
+            let adapter = node.listen_over(accepting.clone(), server.clone(), limits);
+            let ids = network.listen(adapter, address(port));
             ids.map(|(id, _)| id)
         });
-        Self { connect, listen, keeps_messages }
+        Self { connect, listen, keeps_messages, held_by_layer: MAX_HELD_BY_LAYER }
     }
 
     pub(super) fn connect(

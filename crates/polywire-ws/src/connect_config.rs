@@ -67,7 +67,7 @@ impl Default for WsConnectConfig {
 }
 
 impl WsConnectConfig {
-    shared_methods!(TcpConnectConfig, Role::Client);
+    shared_methods!(TcpConnectConfig, TlsConnectConfig, Role::Client);
 
     /// Adds to [`Self::headers`].
     #[must_use]

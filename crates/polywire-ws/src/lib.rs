@@ -20,7 +20,8 @@
 //! * A limit on everything that a peer can make grow
 //!
 //! # Out of scope
-//! * `wss`: an address that asks for it is refused before a socket is opened
+//! * TLS itself: `wss` addresses, and `with_tls` of the configurations, are there with the feature `tls` or `tls-ring`.
+//!   Without either, an address that asks for `wss` is refused before a socket is opened
 //! * Extensions, compression among them (RFC 7692)
 //! * HTTP: a request that is not an upgrade is answered with an error
 //!

@@ -60,7 +60,7 @@ impl Default for WsListenConfig {
 }
 
 impl WsListenConfig {
-    shared_methods!(TcpListenConfig, Role::Server);
+    shared_methods!(TcpListenConfig, TlsListenConfig, Role::Server);
 
     /// Refuses what would break the answers.
     pub(crate) fn check(&self) -> io::Result<()> {

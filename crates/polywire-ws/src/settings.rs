@@ -14,7 +14,20 @@ pub(crate) struct Settings {
 
 /// The setters that both configurations have, and their [`Settings`].
 macro_rules! shared_methods {
-    ($tcp:ident, $role:expr) => {
+    ($tcp:ident, $tls:ident, $role:expr) => {
+        /// This transport over a layer: see [`Over`](polywire_tcp::Over).
+        pub fn over<L>(self, layer: L) -> polywire_tcp::Over<Self, L> {
+            polywire_tcp::Over::new(self, layer)
+        }
+
+        #[doc = concat!("Sets [`", stringify!($tcp), "::tls`](polywire_tcp::", stringify!($tcp), "::tls).")]
+        #[cfg(feature = "__tls")]
+        #[must_use]
+        pub fn with_tls(mut self, tls: polywire_tls::$tls) -> Self {
+            self.tcp = self.tcp.with_tls(tls);
+            self
+        }
+
         /// Sets [`Self::max_message_size`].
         #[must_use]
         pub fn with_max_message_size(mut self, bytes: usize) -> Self {

@@ -8,17 +8,38 @@ use http::Uri;
 use http::uri::Authority;
 use polywire_core::address::{RemoteAddr, ToRemoteAddr};
 
+/// The two that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// In clear text.
+    Ws,
+    /// Over TLS.
+    Wss,
+}
+
+impl Scheme {
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Ws => 80,
+            Self::Wss => 443,
+        }
+    }
+}
+
 /// Where to connect to, and what to ask for there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WsUrl {
+    /// `None` where none was written.
+    scheme: Option<Scheme>,
     addr: RemoteAddr,
     host: String,
     path: String,
 }
 
 impl WsUrl {
-    /// Understands `ws://host[:port][/path][?query]`; port 80 and path `/` are the defaults, and an
-    /// IPv6 address stands in brackets. A socket address or `host:port` means `ws://host:port/`.
+    /// Understands `ws://host[:port][/path][?query]`, and the same with `wss`; port 80, or 443, and path `/`
+    /// are the defaults, and an IPv6 address stands in brackets. A socket address or `host:port` means
+    /// `ws://host:port/`, or `wss` where the configuration asks for TLS.
     ///
     /// The zone of a link-local IPv6 address is written as in `[fe80::1%eth0]`, or as RFC 6874 has it for
     /// URLs, `[fe80::1%25eth0]`; by its number or its name.
@@ -28,11 +49,12 @@ impl WsUrl {
     ///
     /// # Errors
     ///
-    /// `Unsupported` for `wss`; `InvalidInput` for another scheme, for what is no URL at all, and
+    /// `InvalidInput` for another scheme, for what is no URL at all, and
     /// for a user name or a fragment in it.
     pub fn parse(address: &RemoteAddr) -> io::Result<Self> {
         match address {
             RemoteAddr::Socket(addr) => Ok(Self {
+                scheme: None,
                 addr: RemoteAddr::Socket(*addr),
                 // Without the scope of an IPv6 address, which means nothing to the peer.
                 host: SocketAddr::new(addr.ip(), addr.port()).to_string(),
@@ -50,6 +72,32 @@ impl WsUrl {
     /// The value of the `Host` header.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// As it was written.
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        self.scheme
+    }
+
+    /// A `ws` URL where the configuration asks for TLS.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn in_clear_text(&self) -> io::Error {
+        let host = &self.host;
+        let text = format!(
+            "'ws://{host}' means clear text, and the configuration asks for TLS: nothing was sent; use wss://"
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    }
+
+    /// A `wss` URL where there is no TLS.
+    #[cfg(not(feature = "__tls"))]
+    pub(crate) fn without_tls(&self) -> io::Error {
+        let host = &self.host;
+        let text = format!(
+            "'wss://{host}' needs TLS, which this build does not have: nothing was sent; turn on the \
+             feature `tls`, or use ws:// where clear text will do"
+        );
+        io::Error::new(io::ErrorKind::Unsupported, text)
     }
 
     /// Path and query.
@@ -71,11 +119,11 @@ fn parse(text: &str) -> io::Result<WsUrl> {
         let authority = bare.parse().map_err(|error| malformed(text, error))?;
         return build((text, &zone), &authority, "/", None);
     };
-    check_scheme(text, scheme)?;
+    let scheme = scheme_of(text, scheme)?;
     let uri: Uri = bare.parse().map_err(|error| malformed(text, error))?;
     let Some(authority) = uri.authority() else { return Err(malformed(text, "it has no host")) };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    build((text, &zone), authority, path, Some(80))
+    build((text, &zone), authority, path, Some(scheme))
 }
 
 /// Takes the zone out of an IPv6 address in brackets: it means nothing to the peer, nor to a parser of
@@ -94,27 +142,19 @@ fn without_zone(text: &str) -> (String, String) {
     (format!("{}{}", &text[..percent], &text[close..]), zone.into())
 }
 
-fn check_scheme(text: &str, scheme: &str) -> io::Result<()> {
+fn scheme_of(text: &str, scheme: &str) -> io::Result<Scheme> {
     match scheme.to_ascii_lowercase().as_str() {
-        "ws" => Ok(()),
-        "wss" => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            format!(
-                "'{}' needs TLS, which this transport does not have: nothing was sent; \
-                 use ws:// where clear text will do, or a TLS proxy beside this program",
-                RemoteAddr::Str(text.into())
-            ),
-        )),
-        _ => Err(malformed(text, format!("the scheme '{scheme}' is not ws"))),
+        "ws" => Ok(Scheme::Ws),
+        "wss" => Ok(Scheme::Wss),
+        _ => Err(malformed(text, format!("the scheme '{scheme}' is neither ws nor wss"))),
     }
 }
 
-/// `default` is the port where none is written.
 fn build(
     (text, zone): (&str, &str),
     authority: &Authority,
     path: &str,
-    default: Option<u16>,
+    scheme: Option<Scheme>,
 ) -> io::Result<WsUrl> {
     let host = authority.host();
     let written = match authority.port_u16() {
@@ -124,7 +164,7 @@ fn build(
     if host.is_empty() || authority.as_str() != written {
         return Err(malformed(text, "a host and a port are all that may stand before the path"));
     }
-    let Some(port) = authority.port_u16().or(default) else {
+    let Some(port) = authority.port_u16().or_else(|| scheme.map(Scheme::default_port)) else {
         return Err(malformed(text, "it has no port"));
     };
     let addr = match (zone, host.strip_suffix(']')) {
@@ -137,7 +177,7 @@ fn build(
         addr => addr,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
-    Ok(WsUrl { addr, host: written, path: format!("{slash}{path}") })
+    Ok(WsUrl { scheme, addr, host: written, path: format!("{slash}{path}") })
 }
 
 fn malformed(text: &str, why: impl Display) -> io::Error {
@@ -182,16 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn secure_addresses_are_refused_by_name() {
-        let error = parsed("wss://127.0.0.1:443/secret?token=abc").unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-        assert!(error.to_string().contains("TLS"), "{error}");
+    fn secure_addresses_have_a_port_of_their_own() {
+        let url = |text: &str| WsUrl::parse(&text.to_remote_addr().unwrap()).unwrap();
+        let secure = url("WSS://example.org/a?b");
+        assert_eq!(secure.scheme(), Some(Scheme::Wss));
+        assert_eq!(secure.remote_addr().to_string(), "example.org:443");
+        assert_eq!((secure.host(), secure.path()), ("example.org", "/a?b"));
+        assert_eq!(url("ws://example.org").scheme(), Some(Scheme::Ws));
+        assert_eq!(url("example.org:80").scheme(), None);
     }
 
     #[test]
     fn no_error_tells_a_query_or_who_asks() {
         for text in [
-            "wss://h/?token=secret",
+            "wss://h:x/?token=secret",
             "wss://secret@h/",
             "ws://user:secret@h:80/path?token=secret",
             "user:secret@h:80",

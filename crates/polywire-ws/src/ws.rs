@@ -1,15 +1,19 @@
 //! The adapter: WebSocket over TCP.
 
+use std::borrow::Cow;
 use std::io;
 
 use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
-use polywire_tcp::{connect_stream, listen_stream};
+use polywire_core::stream::{Layer, NoLayer};
+use polywire_tcp::{
+    ConnectOver, ListenOver, TcpConnectConfig, TcpSocket, connect_over, listen_over,
+};
 
 use crate::connect_config::WsConnectConfig;
 use crate::listen_config::WsListenConfig;
 use crate::protocol::WsProtocol;
-use crate::url::WsUrl;
+use crate::url::{Scheme, WsUrl};
 
 /// The number of this transport in [`ResourceId`](polywire_core::endpoint::ResourceId)s.
 const TAG: u8 = 3;
@@ -46,9 +50,41 @@ impl Connect for WsConnectConfig {
     }
 
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        self.connect_over(addr, NoLayer)
+    }
+}
+
+impl ConnectOver for WsConnectConfig {
+    fn connect_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Connection> {
         let url = WsUrl::parse(addr)?;
         let protocol = WsProtocol::client(&url, self)?;
-        connect_stream(&self.tcp, url.remote_addr(), protocol)
+        let tcp = self.tcp_for(&url)?;
+        connect_over(&tcp, url.remote_addr(), layer, protocol)
+    }
+}
+
+impl WsConnectConfig {
+    /// What is underneath: TLS for `wss`, and by default that of the system's roots. Clear text where TLS was
+    /// asked for is an error, and so is the reverse where there is none.
+    fn tcp_for(&self, url: &WsUrl) -> io::Result<Cow<'_, TcpConnectConfig>> {
+        #[cfg(feature = "__tls")]
+        match (url.scheme(), &self.tcp.tls) {
+            (Some(Scheme::Ws), Some(_)) => return Err(url.in_clear_text()),
+            (Some(Scheme::Wss), None) => {
+                let tls = polywire_tls::TlsConnectConfig::default();
+                return Ok(Cow::Owned(self.tcp.clone().with_tls(tls)));
+            }
+            _ => {}
+        }
+        #[cfg(not(feature = "__tls"))]
+        if url.scheme() == Some(Scheme::Wss) {
+            return Err(url.without_tls());
+        }
+        Ok(Cow::Borrowed(&self.tcp))
     }
 }
 
@@ -58,6 +94,42 @@ impl Listen for WsListenConfig {
     }
 
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
-        listen_stream(&self.tcp, addr, WsProtocol::servers(self)?)
+        self.listen_over(addr, NoLayer)
+    }
+}
+
+impl ListenOver for WsListenConfig {
+    fn listen_over<L: Layer<TcpSocket>>(
+        &self,
+        addr: &RemoteAddr,
+        layer: L,
+    ) -> io::Result<Listener> {
+        listen_over(&self.tcp, addr, layer, WsProtocol::servers(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(feature = "__tls"))]
+    fn a_secure_url_is_refused_where_there_is_no_tls_and_its_query_kept() {
+        let url = RemoteAddr::Str("wss://127.0.0.1:443/secret?token=secret".into());
+        let error = Ws.connect(&url).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        let text = error.to_string();
+        assert!(text.contains("`tls`") && !text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    #[cfg(feature = "__tls")]
+    fn a_url_of_clear_text_is_refused_where_tls_is_asked_for() {
+        let config = WsConnectConfig::default().with_tls(polywire_tls::TlsConnectConfig::default());
+        let url = RemoteAddr::Str("ws://127.0.0.1:80/secret?token=secret".into());
+        let error = config.connect(&url).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let text = error.to_string();
+        assert!(text.contains("wss://") && !text.contains("secret"), "{text}");
     }
 }

@@ -17,8 +17,16 @@ fn nothing_is_opened_for_what_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let addr = listener.local_addr().unwrap();
-    let secure = error_of(&Ws, &format!("wss://{addr}/secret?token=abc"));
-    assert_eq!(secure.kind(), ErrorKind::Unsupported);
+    #[cfg(not(feature = "__tls"))]
+    {
+        let secure = error_of(&Ws, &format!("wss://{addr}/secret?token=abc"));
+        assert_eq!(secure.kind(), ErrorKind::Unsupported);
+    }
+    #[cfg(feature = "__tls")]
+    {
+        let secure = WsConnectConfig::default().with_tls(Default::default());
+        assert_eq!(error_of(&secure, &format!("ws://{addr}/")).kind(), ErrorKind::InvalidInput);
+    }
     let other = error_of(&Ws, &format!("http://{addr}/"));
     assert_eq!(other.kind(), ErrorKind::InvalidInput);
     let header = WsConnectConfig::default().with_header("A", "b\r\nC: d");

@@ -17,6 +17,14 @@ pub mod tcp {
     pub use polywire_tcp::*;
 }
 
+/// TLS, which the configurations of the stream transports take by `with_tls`.
+#[cfg(feature = "__tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub mod tls {
+    #[doc(inline)]
+    pub use polywire_tls::*;
+}
+
 /// UDP datagrams.
 #[cfg(feature = "udp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "udp")))]

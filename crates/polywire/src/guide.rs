@@ -7,6 +7,8 @@
 //! | [close reasons](close_reasons) | to know why a connection ended, and what to do then |
 //! | [other ways to run it](ways_to_run) | for a thread, a queue, a game loop, connections that come back |
 //! | [writing an adapter](writing_an_adapter) | where a transport is missing |
+//! | [going secure](going_secure) | to speak TLS: certificates, browsers, reload |
+//! | [behind a proxy](behind_a_proxy) | where nginx, HAProxy or a load balancer stands in front |
 //! | [running in production](production) | before strangers connect: limits, logs, numbers |
 //! | [coming from message-io](from_message_io) | with a program that runs on message-io |
 
@@ -46,7 +48,21 @@ pub mod ways_to_run {}
 #[doc = include_str!("../docs/guide/writing_an_adapter.md")]
 pub mod writing_an_adapter {}
 
+#[doc = "[limits]: crate::guide::configuring"]
+#[doc = "[log]: crate::guide::production"]
+#[doc = "[behind a proxy]: crate::guide::behind_a_proxy"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/going_secure.md")]
+#[cfg(feature = "__tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub mod going_secure {}
+
+#[doc = include_str!("../docs/guide/behind_a_proxy.md")]
+pub mod behind_a_proxy {}
+
 #[doc = "[back-pressure]: crate::guide::back_pressure"]
+#[doc = "[going secure]: crate::guide::going_secure"]
+#[doc = "[behind a proxy]: crate::guide::behind_a_proxy"]
 #[doc = ""]
 #[doc = include_str!("../docs/guide/production.md")]
 pub mod production {}

@@ -36,6 +36,8 @@
 //! | `framed-tcp` | messages over TCP, each behind its length | yes |
 //! | `udp` | UDP datagrams: unicast, multicast, broadcast | yes |
 //! | `ws`, `websocket` | WebSocket | yes |
+//! | `tls` | TLS on every stream transport, and so `wss`, by aws-lc-rs | no |
+//! | `tls-ring` | the same by ring, which is lighter to build | no |
 //! | `serde` | `Serialize` and `Deserialize` for [`Transport`] and [`RemoteAddr`] | no |
 //! | `log` | what polywire traces, to the `log` crate | no |
 //! | `full` | all of them | no |
@@ -58,7 +60,7 @@
     all(feature = "tcp", feature = "udp", feature = "ws"),
     doc = "# Guides",
     doc = "",
-    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter,",
+    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter, TLS, proxies,",
     doc = "running in production, coming from message-io: see [`guide`]."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -66,6 +68,7 @@
     not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
     allow(
         unreachable_code,
+        unreachable_patterns,
         unused_variables,
         reason = "without a transport the enums that list them are empty"
     )

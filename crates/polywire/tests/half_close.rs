@@ -47,7 +47,7 @@ fn heard_until_the_end(node: &Node) -> usize {
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_ends_its_side_hears_every_answer(transport) {
         let node = Node::echo();
         let (_, addr) = node.listen(transport);
@@ -55,20 +55,18 @@ over_transports! {
         let said: Vec<_> = messages.iter().flat_map(|text| frame(transport, text)).collect();
         let expected = messages.concat();
         for round in 0..TIMES {
-            let peer = RawPeer::connect(transport, addr);
-            let mut writer = peer.stream.try_clone().unwrap();
-            let mut say_all = || {
-                writer.write_all(&said).unwrap();
-                writer.shutdown(Shutdown::Write).unwrap();
-            };
-            let end = if round % 2 == 0 {
+            let mut peer = RawPeer::connect(transport, addr);
+            let end = if round % 2 == 0 || transport.is_secure() {
                 // Not an answer is read before all is said and the side is ended.
-                say_all();
+                peer.stream.write_all(&said).unwrap();
+                peer.finish();
                 peer.read_to_end(MIB)
             } else {
+                let mut writer = peer.stream.try_clone().unwrap();
                 thread::scope(|scope| {
                     let reading = scope.spawn(move || peer.read_to_end(MIB));
-                    say_all();
+                    writer.write_all(&said).unwrap();
+                    writer.shutdown(Shutdown::Write).unwrap();
                     reading.join().unwrap()
                 })
             };

@@ -156,10 +156,8 @@ fn no_error_and_no_log_tells_the_query_or_the_user_of_a_url() {
         client.stop();
         server.stop();
     });
-    assert!(
-        told.contains("401") && told.contains("no-such-host") && told.contains("TLS"),
-        "{told}"
-    );
+    assert!(told.contains("401") && told.contains("no-such-host"), "{told}");
+    assert!(told.contains("TLS") || cfg!(feature = "__tls"), "{told}");
     assert!(!told.contains("secret"), "{told}");
     for line in ["DEBUG connecting", "DEBUG connect failed"] {
         assert!(lines.concat().contains(line), "{lines:#?}");

@@ -95,7 +95,7 @@ over_transports! {
     }
 
     // A signal that goes ahead of an event may remove what it is about.
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_a_signal_just_before_removes_is_told_of_no_more(transport) {
         let echo = Echo::start(transport);
         for _ in 0..30 {
@@ -180,7 +180,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn the_address_of_a_listener_is_free_when_remove_returns(transport) {
         const TIMES: usize = 250;
         let (handler, listener) = split();

@@ -59,7 +59,7 @@ impl Drop for Flooding {
 }
 
 over_transports! {
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn the_first_of_many_answers_does_not_wait_for_the_last(transport) {
         const REQUESTS: usize = 50;
         const LONG: Duration = Duration::from_millis(20);
@@ -83,7 +83,7 @@ over_transports! {
         task.wait();
     }
 
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn timers_fire_on_time_beside_a_flood_that_is_worked_on(transport) {
         const EVERY: Duration = Duration::from_millis(10);
         let _turn = take_turns();
@@ -106,7 +106,7 @@ over_transports! {
         assert!(late < SOON / 4, "{late:?} late");
     }
 
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn neighbours_of_a_flood_that_is_worked_on_are_answered(transport) {
         let _turn = take_turns();
         let (handler, listener) = split();
@@ -138,7 +138,7 @@ over_transports! {
         task.wait();
     }
 
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn signals_that_are_worked_on_do_not_hold_up_the_network(transport) {
         let _turn = take_turns();
         let (handler, listener) = split();
@@ -170,7 +170,7 @@ over_transports! {
     }
 
     // The last messages are left to the loop for a moment, in which its callback begins to work.
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn what_was_left_to_the_loop_does_not_wait_for_a_callback_that_begins(transport) {
         const BUSY: Duration = Duration::from_millis(300);
         let _turn = take_turns();
@@ -198,7 +198,7 @@ over_transports! {
         task.wait();
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn timers_fire_on_time_beside_fifty_peers_that_send_in_bursts(transport) {
         const PEERS: usize = 50;
         const TICK: Duration = Duration::from_millis(10);

@@ -32,6 +32,36 @@ fn text_and_serde_read_the_same_names() {
 }
 
 #[test]
+#[cfg(feature = "__tls")]
+fn the_secure_twins_have_names_and_numbers_of_their_own() {
+    for (name, transport, id) in [
+        ("tcp+tls", Transport::TcpTls, 4),
+        ("TcpTls", Transport::TcpTls, 4),
+        ("framed-tcp+tls", Transport::FramedTcpTls, 5),
+        ("FramedTcpTls", Transport::FramedTcpTls, 5),
+        ("framed_tcp_tls", Transport::FramedTcpTls, 5),
+        ("wss", Transport::Wss, 7),
+        ("Wss", Transport::Wss, 7),
+        ("ws+tls", Transport::Wss, 7),
+        ("websocket+tls", Transport::Wss, 7),
+    ] {
+        assert_eq!(name.parse(), Ok(transport));
+        assert_eq!(read(name), Ok(transport));
+        assert_eq!(Transport::from_id(id), Some(transport));
+        assert!(transport.is_secure() && !transport.plain().is_secure());
+        assert_eq!(transport.plain().secure(), Some(transport));
+        assert_eq!(transport.secure(), Some(transport));
+        assert_eq!(transport.max_message_size(), transport.plain().max_message_size());
+        assert_eq!(transport.is_packet_based(), transport.plain().is_packet_based());
+        assert!(transport.is_connection_oriented());
+        assert!(Transport::SECURE.contains(&transport) && !Transport::ALL.contains(&transport));
+    }
+    assert_eq!(Transport::Udp.secure(), None);
+    assert!(read("udp+tls").is_err());
+    assert_eq!(Transport::FramedTcpTls.to_string(), "framed-tcp+tls");
+}
+
+#[test]
 fn serde_writes_what_display_shows() {
     /// serde's `Serializer` of text.
     struct Serialized(Transport);
@@ -40,7 +70,7 @@ fn serde_writes_what_display_shows() {
             self.0.serialize(f)
         }
     }
-    for &transport in Transport::ALL {
+    for &transport in Transport::ALL.iter().chain(Transport::SECURE) {
         assert_eq!(Serialized(transport).to_string(), transport.to_string());
     }
 }

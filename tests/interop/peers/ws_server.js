@@ -1,8 +1,12 @@
-// A WebSocket echo server of another make: prints its port, then the code each connection ended with.
+// A WebSocket echo server of another make: `ws_server.js [CERTIFICATE KEY]`, over TLS with these.
 //
+// Prints its port, then the code each connection ended with.
 // Answers a message of a mebibyte or more in fragments, `text` as text, and `close` with its own
 // close frame.
 "use strict";
+const { readFileSync } = require("node:fs");
+const http = require("node:http");
+const https = require("node:https");
 const { WebSocketServer } = require("ws");
 
 const FRAGMENT = 64 * 1024;
@@ -14,8 +18,10 @@ function sendInFragments(peer, data, binary) {
   }
 }
 
-const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
-server.on("listening", () => console.log("port", server.address().port));
+const [cert, key] = process.argv.slice(2).map((path) => readFileSync(path));
+const listener = cert ? https.createServer({ cert, key }) : http.createServer();
+listener.listen(0, "127.0.0.1", () => console.log("port", listener.address().port));
+const server = new WebSocketServer({ server: listener, perMessageDeflate: false });
 server.on("connection", (peer) => {
   peer.ping();
   peer.on("pong", () => console.log("pong"));

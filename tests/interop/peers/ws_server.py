@@ -1,8 +1,13 @@
-"""A WebSocket echo server of another make: prints its port, then the code each connection ended with.
+"""A WebSocket echo server of another make: `ws_server.py [CERTIFICATE KEY]`, over TLS with these.
+
+Prints its port, then the code each connection ended with.
 
 Answers a message of a mebibyte or more in fragments, `text` as text, and `close` with its own
 close frame.
 """
+
+import ssl
+import sys
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
@@ -30,6 +35,10 @@ def echo(peer):
     print("closed", peer.close_code, flush=True)
 
 
-with serve(echo, "127.0.0.1", 0, max_size=None, compression=None) as server:
+tls = None
+if len(sys.argv) > 1:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*sys.argv[1:])
+with serve(echo, "127.0.0.1", 0, ssl=tls, max_size=None, compression=None) as server:
     print("port", server.socket.getsockname()[1], flush=True)
     server.serve_forever()

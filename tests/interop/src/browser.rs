@@ -3,14 +3,17 @@
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 use std::{env, fs, process};
 
+use polywire::adapters::ws::WsListenConfig;
 use polywire::network::{NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
+use crate::certificates::Certificates;
 use crate::ours::EchoServer;
 use crate::peer::Peer;
 use crate::report::Report;
@@ -35,33 +38,70 @@ const FLAGS: &[&str] = &[
 /// The WebSocket port of the example `echo-server`, which is the README's code word for word.
 const README_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3044);
 
-pub fn run(report: &mut Report, chromium: &OsStr) {
+pub fn run(report: &mut Report, chromium: &OsStr, certificates: &Certificates) {
     report.check("Chromium", "server", "page, text, binary, both close", || {
         let echo = EchoServer::start(Transport::Ws)?;
-        let found = visit(chromium, "ends", echo.addr)?;
+        let found = visit(chromium, "ends", &format!("ws://{}/", echo.addr), None)?;
         expect("client 1000 true, server 1000 true", &found)
     });
+    if let Some(certutil) = env::var_os("PEER_CERTUTIL") {
+        for (what, root, expected) in [
+            ("wss, our authority imported", "ca.pem", "client 1000 true, server 1000 true"),
+            ("wss, another authority imported", "stranger.pem", "failed: no connection"),
+        ] {
+            report.check("Chromium", "server", what, || {
+                let config = WsListenConfig::default().with_tls(certificates.listen()?);
+                let echo = EchoServer::listen(config)?;
+                let home = home_that_trusts(&certutil, certificates, root)?;
+                let url = format!("wss://localhost:{}/", echo.addr.port());
+                expect(expected, &visit(chromium, "ends", &url, Some(&home))?)
+            });
+        }
+    }
     let Some(program) = env::var_os("ECHO_SERVER") else { return };
     report.check("Chromium", "server", "text as text, binary as binary", || {
         let mut server = Peer::start(&mut Command::new(program))?;
         server.wait_until_listening(README_SERVER)?;
-        let found = visit(chromium, "kinds", README_SERVER)?;
+        let found = visit(chromium, "kinds", &format!("ws://{README_SERVER}/"), None)?;
         // Fails if another program has the port and answered in its place.
         server.wait_for("client connected")?;
         expect("all as sent", &found)
     });
 }
 
+/// A home folder in which a browser finds `root` among the authorities that its user has imported.
+fn home_that_trusts(certutil: &OsStr, certificates: &Certificates, root: &str) -> Result<PathBuf> {
+    let home = certificates.dir().join(format!("home-{root}"));
+    let store = home.join(".pki/nssdb");
+    fs::create_dir_all(&store)?;
+    let store = format!("sql:{}", store.display());
+    for args in [&["-N", "--empty-password"][..], &["-A", "-t", "C,,", "-n", "root", "-i"]] {
+        let mut command = Command::new(certutil);
+        command.args(["-d", &store]).args(args);
+        if args[0] == "-A" {
+            command.arg(certificates.path(root));
+        }
+        if !command.status()?.success() {
+            return Err("certutil failed".into());
+        }
+    }
+    Ok(home)
+}
+
 /// Opens the page in a browser, has it do the `talk` with the server, and returns its report.
-fn visit(chromium: &OsStr, talk: &str, server: SocketAddr) -> Result<String> {
+fn visit(chromium: &OsStr, talk: &str, server: &str, home: Option<&Path>) -> Result<String> {
     let web = WebServer::start()?;
     let profile = env::temp_dir().join(format!("polywire-browser-{}-{talk}", process::id()));
+    let mut command = Command::new(chromium);
+    if let Some(home) = home {
+        command.env("HOME", home);
+    }
     let browser = Peer::start(
-        Command::new(chromium)
+        command
             .args(FLAGS)
             .stderr(Stdio::null()) // It complains of much that is not there.
             .arg(format!("--user-data-dir={}", profile.display()))
-            .arg(format!("http://{}/?talk={talk}&ws=ws://{server}/", web.addr)),
+            .arg(format!("http://{}/?talk={talk}&ws={server}", web.addr)),
     )?;
     let found = web.reports.recv_timeout(DEADLINE);
     drop(browser);

@@ -1,23 +1,30 @@
 //! Talks to other implementations, as client and as server: one line for each scenario.
 //!
 //! `cargo xtask interop` sets variables that say where the peers are: `PEERS_DIR`, `PEER_SOCAT`,
-//! `PEER_PYTHON`, `PEER_NODE`, `PEER_CHROMIUM`, and `ECHO_SERVER` for the example that the browser
-//! talks to. Peers whose variable is missing are left out.
+//! `PEER_PYTHON`, `PEER_NODE`, `PEER_OPENSSL`, `PEER_CURL`, `PEER_NGINX`, `PEER_HAPROXY`, `PEER_CHROMIUM` with
+//! `PEER_CERTUTIL`, and `ECHO_SERVER` for the example that the browser talks to. Peers whose variable is missing are left out.
 
 mod browser;
+mod certificates;
+mod curl;
+mod openssl;
 mod ours;
 mod peer;
+mod proxies;
 mod report;
 mod socat;
 mod theirs;
+mod tls_script;
 mod websocket;
 mod wire;
 
 use std::env;
 use std::error::Error;
+use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use certificates::Certificates;
 use report::Report;
 use websocket::Language;
 
@@ -27,6 +34,16 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
+    match Certificates::make() {
+        Ok(certificates) => run(&certificates),
+        Err(error) => {
+            eprintln!("no certificates could be made: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(certificates: &Certificates) -> ExitCode {
     let mut report = Report::default();
     wire::run(&mut report);
     if let Some(socat) = env::var_os("PEER_SOCAT") {
@@ -34,11 +51,22 @@ fn main() -> ExitCode {
     }
     for language in [Language::Python, Language::Node] {
         if let Some(program) = env::var_os(language.variable()) {
-            websocket::run(&mut report, language, &program);
+            websocket::run(&mut report, language, &program, certificates);
+            tls_script::run(&mut report, language, &program, certificates);
         }
     }
-    if let Some(chromium) = env::var_os("PEER_CHROMIUM") {
-        browser::run(&mut report, &chromium);
+    type Run = fn(&mut Report, &OsStr, &Certificates);
+    let others: [(&str, Run); 5] = [
+        ("PEER_OPENSSL", openssl::run),
+        ("PEER_CURL", curl::run),
+        ("PEER_NGINX", proxies::nginx),
+        ("PEER_HAPROXY", proxies::haproxy),
+        ("PEER_CHROMIUM", browser::run),
+    ];
+    for (variable, run) in others {
+        if let Some(program) = env::var_os(variable) {
+            run(&mut report, &program, certificates);
+        }
     }
     report.finish()
 }

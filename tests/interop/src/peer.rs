@@ -80,6 +80,31 @@ pub fn filter(command: &mut Command, input: Vec<u8>) -> Result<Vec<u8>> {
     Ok(output.map_err(|_| "the peer did not come to an end")??)
 }
 
+/// Starts a program, gives it `input`, and ends its input once it has printed `expected`.
+pub fn dialogue(command: &mut Command, input: &[u8], expected: &[u8]) -> Result {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().ok_or("no input")?;
+    let mut stdout = child.stdout.take().ok_or("no output")?;
+    let input = input.to_vec();
+    let writing = thread::spawn(move || stdin.write_all(&input).map(|()| stdin));
+    let (done, output) = mpsc::channel();
+    let mut printed = vec![0; expected.len()];
+    thread::spawn(move || done.send(stdout.read_exact(&mut printed).map(|()| printed)));
+    let printed = output.recv_timeout(DEADLINE);
+    let _ = writing.join(); // And so its input ends.
+    let _ = child.kill();
+    child.wait()?;
+    match printed.map_err(|_| "the peer did not answer")?? == expected {
+        true => Ok(()),
+        false => Err("the peer printed something else".into()),
+    }
+}
+
+/// A port that is free now, for a program that can't tell which one it chose.
+pub fn free_port() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
 fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     let (line_read, lines) = mpsc::channel();
     thread::spawn(move || {

@@ -6,11 +6,11 @@ use std::sync::mpsc;
 
 use lib::events::EventReceiver;
 use lib::network::{Endpoint, NetEvent, SendStatus, Transport};
-use lib::node::{self, NodeEvent, NodeHandler, NodeTask, StoredNetEvent, StoredNodeEvent};
+use lib::node::{self, NodeEvent, NodeHandler, NodeListener, NodeTask, StoredNetEvent, StoredNodeEvent};
 
 use crate::{DEADLINE, Result};
 
-/// An echo server on a thread of its own. It removes whoever sends `close`.
+/// An echo server on a thread of its own. It removes whoever sends `close`, and tells who sends `who` its address.
 pub struct EchoServer {
     pub addr: SocketAddr,
     handler: NodeHandler<()>,
@@ -22,6 +22,10 @@ impl EchoServer {
     pub fn start(transport: Transport) -> Result<Self> {
         let (handler, listener) = node::split();
         let (_, addr) = handler.network().listen(transport, "127.0.0.1:0")?;
+        Ok(Self::run(handler, listener, addr))
+    }
+
+    fn run(handler: NodeHandler<()>, listener: NodeListener<()>, addr: SocketAddr) -> Self {
         let (ended, ends) = mpsc::channel();
         let inside = handler.clone();
         let task = listener.for_each_async(move |event| {
@@ -29,6 +33,9 @@ impl EchoServer {
             match event {
                 NetEvent::Message(endpoint, b"close") => {
                     inside.network().remove(endpoint.resource_id());
+                }
+                NetEvent::Message(endpoint, b"who") => {
+                    inside.network().send(endpoint, endpoint.addr().to_string().as_bytes());
                 }
                 NetEvent::Message(endpoint, message) => {
                     inside.network().send(endpoint, message);
@@ -39,7 +46,7 @@ impl EchoServer {
                 NetEvent::Connected(..) | NetEvent::Accepted(..) => {}
             }
         });
-        Ok(Self { addr, handler, ends, _task: task })
+        Self { addr, handler, ends, _task: task }
     }
 
     /// Why the next client left.
@@ -67,6 +74,15 @@ impl Client {
     pub fn connect(transport: Transport, addr: &str) -> Result<Self> {
         let (handler, listener) = node::split();
         let (server, _) = handler.network().connect(transport, addr)?;
+        Self::run(handler, listener, server, transport)
+    }
+
+    fn run(
+        handler: NodeHandler<()>,
+        listener: NodeListener<()>,
+        server: Endpoint,
+        transport: Transport,
+    ) -> Result<Self> {
         let (task, events) = listener.enqueue();
         let mut client = Self { server, transport, handler, events, _task: task };
         match client.next_event()? {

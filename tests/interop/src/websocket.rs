@@ -5,8 +5,10 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
 use polywire::network::{CloseReason, Transport};
 
+use crate::certificates::Certificates;
 use crate::ours::{Client, EchoServer, Reason};
 use crate::peer::Peer;
 use crate::report::Report;
@@ -28,6 +30,13 @@ impl Language {
         }
     }
 
+    pub fn tls_peer(self) -> &'static str {
+        match self {
+            Self::Python => "Python ssl",
+            Self::Node => "Node tls",
+        }
+    }
+
     fn peer(self) -> &'static str {
         match self {
             Self::Python => "Python websockets",
@@ -35,7 +44,7 @@ impl Language {
         }
     }
 
-    fn script(self, name: &str) -> PathBuf {
+    pub fn script(self, name: &str) -> PathBuf {
         let extension = match self {
             Self::Python => "py",
             Self::Node => "js",
@@ -45,13 +54,28 @@ impl Language {
     }
 }
 
-pub fn run(report: &mut Report, language: Language, program: &OsStr) {
+/// In clear text, and over TLS.
+pub fn run(report: &mut Report, language: Language, program: &OsStr, certificates: &Certificates) {
     let command = |name: &str| {
         let mut command = Command::new(program);
         command.arg(language.script(name));
         command
     };
     let peer = language.peer();
+    report.check(peer, "client", "wss: messages, ping; we close", || {
+        let mut server = command("ws_server");
+        server.arg(certificates.path("cert.pem")).arg(certificates.path("key.pem"));
+        as_client_over(Some(certificates), &mut server, |client, server| {
+            client.close();
+            expect("1000", &server.wait_for("closed")?)
+        })
+    });
+    report.check(peer, "server", "wss: messages, ping; the peer closes", || {
+        let mut client = command("ws_client");
+        client.env("SSL_CERT_FILE", certificates.path("ca.pem"));
+        client.env("NODE_EXTRA_CA_CERTS", certificates.path("ca.pem"));
+        as_server_over(Some(certificates), &mut client, "client")
+    });
     report.check(peer, "client", "messages, ping; we close", || {
         as_client(&mut command("ws_server"), |client, server| {
             client.close();
@@ -73,9 +97,24 @@ pub fn run(report: &mut Report, language: Language, program: &OsStr) {
 }
 
 fn as_client(command: &mut Command, end: impl FnOnce(Client, &Peer) -> Result) -> Result {
+    as_client_over(None, command, end)
+}
+
+fn as_client_over(
+    tls: Option<&Certificates>,
+    command: &mut Command,
+    end: impl FnOnce(Client, &Peer) -> Result,
+) -> Result {
     let server = Peer::start(command)?;
     let port = server.wait_for("port ")?;
-    let mut client = Client::connect(Transport::Ws, &format!("ws://127.0.0.1:{port}/chat"))?;
+    let mut client = match tls {
+        None => Client::connect(Transport::Ws, &format!("ws://127.0.0.1:{port}/chat"))?,
+        Some(certificates) => {
+            let config = WsConnectConfig::default().with_tls(certificates.connect()?);
+            let url = format!("wss://localhost:{port}/chat");
+            Client::connect_by(config, Transport::Ws, &url)?.0
+        }
+    };
     server.wait_for("pong")?;
     client.echo(b"text")?;
     for size in [0, 1, 125, 126, 65_535, 65_536, 1 << 20] {
@@ -85,8 +124,19 @@ fn as_client(command: &mut Command, end: impl FnOnce(Client, &Peer) -> Result) -
 }
 
 fn as_server(command: &mut Command, who_closes: &str) -> Result {
-    let server = EchoServer::start(Transport::Ws)?;
-    let client = Peer::start(command.arg(format!("ws://{}/chat", server.addr)).arg(who_closes))?;
+    as_server_over(None, command, who_closes)
+}
+
+fn as_server_over(tls: Option<&Certificates>, command: &mut Command, who_closes: &str) -> Result {
+    let (server, scheme) = match tls {
+        None => (EchoServer::start(Transport::Ws)?, "ws"),
+        Some(certificates) => {
+            let config = WsListenConfig::default().with_tls(certificates.listen()?);
+            (EchoServer::listen(config)?, "wss")
+        }
+    };
+    let url = format!("{scheme}://localhost:{}/chat", server.addr.port());
+    let client = Peer::start(command.arg(url).arg(who_closes))?;
     expect("1000", &client.wait_for("closed")?)?;
     match who_closes {
         "client" => expect_polite(&server.next_end()?),

@@ -18,6 +18,8 @@ mod shared;
 mod silent;
 mod slow_download;
 mod storm;
+mod tls;
+mod tls_records;
 mod udp;
 mod ws_frames;
 
@@ -44,7 +46,7 @@ pub(crate) struct Kind {
     run: fn(&mut Client<'_>),
 }
 
-pub(crate) const KINDS: [Kind; 17] = [
+pub(crate) const KINDS: [Kind; 18] = [
     Kind { name: "reset", weight: 12, run: reset::run },
     Kind { name: "half-close", weight: 10, run: half_close::run },
     Kind { name: "garbage", weight: 10, run: garbage::run },
@@ -57,6 +59,7 @@ pub(crate) const KINDS: [Kind; 17] = [
     Kind { name: "silent", weight: 6, run: silent::run },
     Kind { name: "ws-frames", weight: 16, run: ws_frames::run },
     Kind { name: "udp", weight: 8, run: udp::run },
+    Kind { name: "tls-records", weight: 10, run: tls_records::run },
     Kind { name: "pings", weight: 4, run: pings::run },
     Kind { name: "holders", weight: 2, run: holders::run },
     Kind { name: "handshakes", weight: 2, run: handshakes::run },
@@ -74,8 +77,13 @@ pub(crate) struct FaultClients {
 }
 
 impl FaultClients {
-    pub(crate) fn new(seed: u64, way: Way, addrs: [SocketAddr; 4], only: Option<usize>) -> Self {
-        let shared = Shared::new(way, addrs, KINDS.len());
+    pub(crate) fn new(
+        seed: u64,
+        way: Way,
+        (addrs, is_secure): ([SocketAddr; 4], bool),
+        only: Option<usize>,
+    ) -> Self {
+        let shared = Shared::new(way, addrs, is_secure.then(tls::config), KINDS.len());
         Self { seed, only, next_client: AtomicU64::new(0), shared }
     }
 

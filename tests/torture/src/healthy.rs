@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use polywire::adapters::tls::TlsPin;
 use polywire::network::{Endpoint, NetEvent, NetworkController, SendStatus, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
+use crate::link;
 use crate::ping::{self, Ping};
 use crate::random::Random;
 
@@ -48,9 +50,14 @@ enum Signal {
 }
 
 impl HealthyClient {
-    pub(crate) fn start(transport: Transport, addr: SocketAddr, seed: u64) -> io::Result<Self> {
+    pub(crate) fn start(
+        transport: Transport,
+        pin: Option<TlsPin>,
+        addr: SocketAddr,
+        seed: u64,
+    ) -> io::Result<Self> {
         let (handler, listener) = node::split();
-        let (endpoint, _) = handler.network().connect(transport, addr)?;
+        let (endpoint, _) = handler.network().connect(&*link::connecting(transport, pin), addr)?;
         let notes = Arc::new(Mutex::new(Notes::default()));
         let mut client = Client {
             handler: handler.clone(),

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use polywire::adapters::tls::TlsPin;
+
 use crate::server::Way;
 
 /// Descriptors the server may have: fewer than a connection flood opens.
@@ -23,15 +25,18 @@ pub(crate) struct Server {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// In the order of `Transport::ALL`.
+    /// In the order of `TRANSPORTS`.
     pub(crate) addrs: [SocketAddr; 4],
+    /// What its certificate is known by, over TLS.
+    pub(crate) pin: Option<TlsPin>,
 }
 
 impl Server {
-    pub(crate) fn start(way: Way) -> io::Result<Self> {
+    pub(crate) fn start(way: Way, is_secure: bool) -> io::Result<Self> {
+        let security = if is_secure { "tls" } else { "" };
         let mut child = Command::new("sh")
             .arg("-c")
-            .arg(format!("ulimit -n {MAX_DESCRIPTORS} && exec \"$0\" --server {way}"))
+            .arg(format!("ulimit -n {MAX_DESCRIPTORS} && exec \"$0\" --server {way} {security}"))
             .arg(std::env::current_exe()?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -42,7 +47,8 @@ impl Server {
         output.read_line(&mut line)?;
         let addrs: Vec<_> = line.split_whitespace().filter_map(|addr| addr.parse().ok()).collect();
         let addrs = addrs.try_into().map_err(|_| io::Error::other("the server did not start"))?;
-        Ok(Self { child, input, output, addrs })
+        let pin = line.split_whitespace().find_map(|word| word.parse().ok());
+        Ok(Self { child, input, output, addrs, pin })
     }
 
     /// Sends it a signal, named as kill(1) has it.

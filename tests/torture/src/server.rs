@@ -1,6 +1,6 @@
 //! The server under torture: an echo over all transports, in a process of its own.
 //!
-//! It prints its addresses in the order of [`Transport::ALL`], then obeys the lines on its standard
+//! It prints its addresses in the order of [`TRANSPORTS`] and, over TLS, the pin of its certificate, then obeys the lines on its standard
 //! input: `report` prints its counters as lines `name value` up to a line `end`; `stop` stops the
 //! node and prints one report more. At the end of its input it stops too, so it never outlives the
 //! process that started it.
@@ -13,12 +13,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use polywire::adapters::framed_tcp::FramedTcpListenConfig;
 use polywire::adapters::tcp::TcpListenConfig;
-use polywire::adapters::udp::Udp;
-use polywire::adapters::ws::WsListenConfig;
-use polywire::network::{NetworkController, Stats, Transport};
+use polywire::network::{NetworkController, Stats};
 use polywire::{Limits, NodeLimits};
+
+use crate::link::{self, TRANSPORTS};
 
 use watch::{Watch, lock};
 use way::Running;
@@ -31,19 +30,25 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a peer may take nothing where everybody waits for it.
 const SHORT_STALL: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(way: Way) -> io::Result<()> {
+pub(crate) fn run(way: Way, is_secure: bool) -> io::Result<()> {
     // As programs of other languages have it: a write to a peer that is gone must not end the process.
     sigpipe::reset();
     let watch = Arc::new(Mutex::new(Watch::default()));
-    let mut addrs = None;
+    let (mut addrs, mut pin) = (None, None);
     let running = Running::start(way, &watch, |network| {
         network.set_limits(&NodeLimits::default().with_max_buffered(64 << 20));
-        addrs = Some(listen(network, way)?);
+        let mut tcp = TcpListenConfig::default().with_limits(limits(way));
+        if is_secure {
+            let (tls, made) = link::certificate();
+            tcp = tcp.with_tls(tls);
+            pin = Some(made.to_string());
+        }
+        addrs = Some(listen(network, &tcp)?);
         Ok(())
     })?;
     let network = running.network.clone();
     let addrs = addrs.into_iter().flatten().map(|addr| addr.to_string());
-    println!("{}", addrs.collect::<Vec<_>>().join(" "));
+    println!("{}", addrs.chain(pin).collect::<Vec<_>>().join(" "));
     for line in io::stdin().lock().lines() {
         if line? != "report" {
             break;
@@ -58,11 +63,11 @@ pub(crate) fn run(way: Way) -> io::Result<()> {
     print_report(&watch, &network.stats())
 }
 
-/// Listens over each transport, with limits shortened so that a run of seconds reaches them.
-fn listen(network: &NetworkController, way: Way) -> io::Result<[SocketAddr; 4]> {
+/// Limits shortened so that a run of seconds reaches them.
+fn limits(way: Way) -> Limits {
     let stall =
         if way.waits_for_slow_ones() { SHORT_STALL } else { Limits::default().stall_timeout };
-    let limits = Limits::default()
+    Limits::default()
         .with_stall_timeout(stall)
         .with_handshake_timeout(Duration::from_secs(1))
         .with_linger(Duration::from_secs(1))
@@ -71,27 +76,16 @@ fn listen(network: &NetworkController, way: Way) -> io::Result<[SocketAddr; 4]> 
         .with_outbox_soft_mark(64 << 10)
         .with_outbox_hard_limit(1 << 20)
         .with_max_connections_per_ip(80)
-        .with_max_handshakes(100);
-    let tcp = TcpListenConfig::default().with_limits(limits);
-    let framed = FramedTcpListenConfig::default()
-        .with_tcp(tcp.clone())
-        .with_max_message_size(MAX_MESSAGE_SIZE);
-    let ws = WsListenConfig::default()
-        .with_tcp(tcp.clone())
-        .with_max_message_size(MAX_MESSAGE_SIZE)
-        .with_max_fragments(1000);
-    let addr = "127.0.0.1:0";
-    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); 4];
-    for (at, transport) in addrs.iter_mut().zip(Transport::ALL) {
-        let (_, addr) = match transport {
-            Transport::Tcp => network.listen(tcp.clone(), addr)?,
-            Transport::FramedTcp => network.listen(framed.clone(), addr)?,
-            Transport::Udp => network.listen(Udp, addr)?,
-            Transport::Ws => network.listen(ws.clone(), addr)?,
-        };
-        *at = addr;
-    }
-    Ok(addrs)
+        .with_max_handshakes(100)
+}
+
+/// Listens over each transport.
+fn listen(network: &NetworkController, tcp: &TcpListenConfig) -> io::Result<Vec<SocketAddr>> {
+    let listen = |transport| {
+        let listening = link::listening(transport, tcp.clone(), MAX_MESSAGE_SIZE);
+        Ok(network.listen(&*listening, "127.0.0.1:0")?.1)
+    };
+    TRANSPORTS.into_iter().map(listen).collect()
 }
 
 fn print_report(watch: &Watch, stats: &Stats) -> io::Result<()> {

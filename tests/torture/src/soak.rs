@@ -13,16 +13,17 @@ use std::time::{Duration, Instant};
 
 use polywire::network::Transport;
 
+use crate::link::{Link, STREAMS};
 use progress::Progress;
 
-/// The transports with connections.
-const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
+/// The transports with connections over TLS.
+const SECURE: [Transport; 3] = [Transport::TcpTls, Transport::FramedTcpTls, Transport::Wss];
 /// Nothing may stand still for longer.
 const MAX_STALL: Duration = Duration::from_secs(1);
 /// A program: runs over that transport until then.
 struct Kind {
     name: &'static str,
-    run: fn(Transport, Instant) -> Result<Progress, String>,
+    run: fn(&Link, Instant) -> Result<Progress, String>,
 }
 
 const KINDS: [Kind; 5] = [
@@ -33,28 +34,23 @@ const KINDS: [Kind; 5] = [
     Kind { name: "itself", run: talkers::itself },
 ];
 
-/// Runs all programs at a time, or those of one name, over all transports.
-pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> {
+/// Runs all programs at a time, or those of one name, over all transports: in clear text for so long, and over TLS
+/// for so long, or one of both.
+pub(crate) fn run(
+    duration: Duration,
+    is_secure: Option<bool>,
+    only: Option<&str>,
+) -> Result<(), String> {
     let kinds: Vec<_> =
         KINDS.iter().filter(|kind| only.is_none_or(|only| only == kind.name)).collect();
     if kinds.is_empty() {
         return Err(format!("--only takes one of {}", KINDS.map(|kind| kind.name).join(", ")));
     }
     println!("{} s", duration.as_secs());
-    let until = Instant::now() + duration;
-    let failures: usize = thread::scope(|scope| {
-        let pairs = kinds.iter().flat_map(|kind| STREAMS.map(|transport| (*kind, transport)));
-        let running: Vec<_> = pairs
-            .map(|(kind, transport)| {
-                (kind, transport, scope.spawn(move || (kind.run)(transport, until)))
-            })
-            .collect();
-        let told = running.into_iter().map(|(kind, transport, task)| {
-            let result = task.join().unwrap_or_else(|_| Err("it panicked".into()));
-            usize::from(!tell(kind.name, transport, &result))
-        });
-        told.sum()
-    });
+    let plain = is_secure != Some(true);
+    let secure = is_secure != Some(false);
+    let rounds = [plain.then_some(STREAMS), secure.then_some(SECURE)].into_iter().flatten();
+    let failures: usize = rounds.map(|streams| run_over(streams, &kinds, duration)).sum();
     if failures == 0 {
         Ok(())
     } else {
@@ -62,12 +58,32 @@ pub(crate) fn run(duration: Duration, only: Option<&str>) -> Result<(), String> 
     }
 }
 
+/// Runs those programs at a time. Returns how many failed.
+fn run_over(streams: [Transport; 3], kinds: &[&Kind], duration: Duration) -> usize {
+    let until = Instant::now() + duration;
+    thread::scope(|scope| {
+        let pairs = kinds.iter().flat_map(|kind| streams.map(|transport| (*kind, transport)));
+        let running: Vec<_> = pairs
+            .map(|(kind, transport)| {
+                let run = move || (kind.run)(&Link::new(transport), until);
+                (kind, transport, scope.spawn(run))
+            })
+            .collect();
+        let told = running.into_iter().map(|(kind, transport, task)| {
+            let result = task.join().unwrap_or_else(|_| Err("it panicked".into()));
+            usize::from(!tell(kind.name, transport, &result))
+        });
+        told.sum()
+    })
+}
+
 /// Runs one of the programs in which nodes send much to each other, drawn by `seed`, until then.
 pub(crate) fn keep_company(seed: u64, until: Instant) -> Result<(), String> {
     let draw = |len: usize| usize::try_from(seed / 4).unwrap_or_default() % len;
     let nodes = [talkers::pair, talkers::ring, talkers::itself];
-    nodes[draw(nodes.len())](STREAMS[draw(nodes.len() * STREAMS.len()) / nodes.len()], until)
-        .map(drop)
+    let transports = [STREAMS, SECURE].concat();
+    let transport = transports[draw(nodes.len() * transports.len()) / nodes.len()];
+    nodes[draw(nodes.len())](&Link::new(transport), until).map(drop)
 }
 
 /// Prints what came of a program, and returns whether that is good.
@@ -92,10 +108,12 @@ mod tests {
 
     #[test]
     fn every_program_goes_on_for_a_moment() {
-        for kind in KINDS {
-            let progress =
-                (kind.run)(Transport::FramedTcp, Instant::now() + MAX_STALL / 5).unwrap();
-            assert!(progress.stall < MAX_SILENCE, "{}", kind.name);
+        for transport in [Transport::FramedTcp, Transport::FramedTcpTls] {
+            for kind in KINDS {
+                let until = Instant::now() + MAX_STALL / 5;
+                let progress = (kind.run)(&Link::new(transport), until).unwrap();
+                assert!(progress.stall < MAX_SILENCE, "{} over {transport}", kind.name);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use polywire::network::Transport;
 
 use crate::faults::{FaultClients, KINDS, source_of};
 use crate::healthy::{HealthyClient, Notes};
+use crate::link::TRANSPORTS;
 use crate::process::{Counts, Server};
 use crate::server::{PATIENCE, Way};
 use crate::soak;
@@ -62,13 +63,17 @@ pub(crate) struct Mark {
 }
 
 impl Trial {
-    pub(crate) fn start(seed: u64, way: Way, only: Option<usize>) -> io::Result<Self> {
-        let server = Server::start(way)?;
-        let addrs = server.addrs.iter().zip(Transport::ALL);
+    pub(crate) fn start(
+        seed: u64,
+        (way, is_secure): (Way, bool),
+        only: Option<usize>,
+    ) -> io::Result<Self> {
+        let server = Server::start(way, is_secure)?;
+        let addrs = server.addrs.iter().zip(TRANSPORTS);
         let healthy = addrs
-            .map(|(addr, transport)| HealthyClient::start(*transport, *addr, seed))
+            .map(|(addr, transport)| HealthyClient::start(transport, server.pin, *addr, seed))
             .collect::<io::Result<_>>()?;
-        let fault_clients = FaultClients::new(seed, way, server.addrs, only);
+        let fault_clients = FaultClients::new(seed, way, (server.addrs, is_secure), only);
         Ok(Self { server, way, seed, healthy, fault_clients, violations: Vec::new() })
     }
 

@@ -7,11 +7,15 @@ use crate::manifest::Manifest;
 const ARROWS: &[(&str, &[&str])] = &[
     ("polywire-core", &[]),
     ("polywire-testkit", &["polywire-core"]),
-    ("polywire-tcp", &["polywire-core"]),
+    ("polywire-tcp", &["polywire-core", "polywire-tls"]),
     ("polywire-udp", &["polywire-core"]),
-    ("polywire-framed-tcp", &["polywire-core", "polywire-tcp"]),
-    ("polywire-ws", &["polywire-core", "polywire-tcp"]),
+    ("polywire-framed-tcp", &["polywire-core", "polywire-tcp", "polywire-tls"]),
+    ("polywire-ws", &["polywire-core", "polywire-tcp", "polywire-tls"]),
 ];
+
+/// Layers, which know the core alone, and what their tests put them under.
+const LAYERS: &[&str] = &["polywire-proxy-protocol", "polywire-tls"];
+const OVER_LAYERS: &[&str] = &["polywire-tcp", "polywire-framed-tcp", "polywire-ws"];
 
 const ADAPTER: &[&str] = &["polywire-core"];
 const CORE: &str = "polywire-core";
@@ -33,6 +37,8 @@ pub(crate) fn faults(manifests: &[Manifest]) -> Vec<String> {
         // A crate may name itself in its tests, to turn a feature on.
         let of_tests = manifest.dev_dependencies.iter().filter(|to| *to != name);
         let of_tests = of_tests.filter(|to| *to != TESTKIT || name == CORE);
+        let is_layer = LAYERS.contains(&name);
+        let of_tests = of_tests.filter(|to| !is_layer || !OVER_LAYERS.contains(&to.as_str()));
         for to in manifest.dependencies.iter().chain(of_tests) {
             if ours(to) && !allowed.contains(&to.as_str()) {
                 faults.push(format!("{name} depends on {to}: arrows only point down"));

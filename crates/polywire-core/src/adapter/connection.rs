@@ -96,6 +96,13 @@ pub trait Remote: Send {
         None
     }
 
+    /// Whether an accepted connection has still to say who its peer is, by [`Io::rename`]: one that a proxy
+    /// made for somebody. Asked once, before `register`. Until it says so, or is ready,
+    /// [`Limits::max_connections_per_ip`] counts it for no address. Default: no.
+    fn names_peer(&self) -> bool {
+        false
+    }
+
     /// Registers what tells readiness, for reading and writing, edge-triggered: with
     /// [`Registration::register`](crate::adapter::Registration::register) for a mio source, by keeping a
     /// [`notifier`](crate::adapter::Registration::notifier) for anything else.

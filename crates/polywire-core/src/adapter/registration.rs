@@ -76,7 +76,9 @@ impl<'a> Io<'a> {
 
     /// The peer has that address once this call returns: a session over datagrams that goes on from elsewhere, or a
     /// proxy that has said for whom it connects. [`Endpoint`](crate::Endpoint)s of later events have it, and
-    /// the program may go on to use those that have the address before.
+    /// the program may go on to use those that have the address before. An accepted connection counts for that
+    /// address from now on ([`Limits::max_connections_per_ip`](crate::Limits::max_connections_per_ip)), and
+    /// is turned away if it is not ready and one too many.
     pub fn rename(&mut self, peer: SocketAddr) {
         (self.wishes.is_some, self.wishes.peer) = (true, Some(peer));
     }

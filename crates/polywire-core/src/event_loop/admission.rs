@@ -11,7 +11,6 @@ use std::num::NonZeroU32;
 
 use slab::Slab;
 
-use crate::address::RemoteAddr;
 use crate::endpoint::ResourceId;
 use crate::limits::Limits;
 
@@ -72,8 +71,8 @@ impl Admissions {
         self.remove_if_unused(id);
     }
 
-    /// A connection from `peer` is gone.
-    pub(super) fn release(&mut self, id: AdmissionId, peer: &SocketAddr) {
+    /// A connection is gone that was counted for `peer`, or for no address.
+    pub(super) fn release(&mut self, id: AdmissionId, peer: Option<&SocketAddr>) {
         self.get(id).release(peer);
         self.remove_if_unused(id);
     }
@@ -98,25 +97,52 @@ impl Admission {
         }
     }
 
-    /// Admits one more, if the limits allow.
-    pub(super) fn try_admit(&mut self, peer: &RemoteAddr, limits: &Limits) -> bool {
+    /// Admits one more, if the limits allow. `None` counts for no address.
+    pub(super) fn try_admit(&mut self, peer: Option<&SocketAddr>, limits: &Limits) -> bool {
         if self.connections >= limits.max_connections {
             return false;
         }
-        if limits.max_connections_per_ip < usize::MAX && peer.is_socket_addr() {
-            let ip = ip_of(peer.socket_addr());
-            let count = self.by_ip.get(&ip).copied().unwrap_or(0);
-            if count >= limits.max_connections_per_ip {
+        if let Some(peer) = peer {
+            if !self.count_for(peer, limits) {
+                self.uncount(peer);
                 return false;
             }
-            self.by_ip.insert(ip, count + 1);
         }
         self.connections += 1;
         true
     }
 
-    pub(super) fn release(&mut self, peer: &SocketAddr) {
+    /// One that was counted for `before` counts for `peer`. False if that is more than `peer` may have; it is
+    /// counted all the same, until it is [released](Self::release).
+    pub(super) fn recount(
+        &mut self,
+        before: Option<&SocketAddr>,
+        peer: &SocketAddr,
+        limits: &Limits,
+    ) -> bool {
+        if before.is_some_and(|before| ip_of(before) == ip_of(peer)) {
+            return true;
+        }
+        before.inspect(|before| self.uncount(before));
+        self.count_for(peer, limits)
+    }
+
+    pub(super) fn release(&mut self, peer: Option<&SocketAddr>) {
         self.connections -= 1;
+        peer.inspect(|peer| self.uncount(peer));
+    }
+
+    /// Counts one more for `peer`. False if that is too many.
+    fn count_for(&mut self, peer: &SocketAddr, limits: &Limits) -> bool {
+        if limits.max_connections_per_ip == usize::MAX {
+            return true;
+        }
+        let count = self.by_ip.entry(ip_of(peer)).or_default();
+        *count += 1;
+        *count <= limits.max_connections_per_ip
+    }
+
+    fn uncount(&mut self, peer: &SocketAddr) {
         let ip = ip_of(peer);
         if let Some(count) = self.by_ip.get_mut(&ip) {
             *count -= 1;
@@ -146,6 +172,22 @@ impl Handshakes {
         }
     }
 
+    /// A handshake, if it is under way, is that of another address than before.
+    pub(super) fn rename(&mut self, (before, peer): (&SocketAddr, &SocketAddr), id: ResourceId) {
+        let (before, ip) = (ip_of(before), ip_of(peer));
+        let Some(ids) = self.by_ip.get_mut(&before).filter(|_| before != ip) else { return };
+        let Some(position) = ids.iter().position(|(_, other)| *other == id) else { return };
+        let handshake = ids.remove(position);
+        if ids.is_empty() {
+            self.by_ip.remove(&before);
+        }
+        if let Some((begun, _)) = handshake {
+            let ids = self.by_ip.entry(ip).or_default();
+            let position = ids.partition_point(|(other, _)| *other < begun);
+            ids.insert(position, (begun, id));
+        }
+    }
+
     /// The oldest handshake of the address that has most.
     pub(super) fn to_give_up(&self) -> Option<ResourceId> {
         let fronts = self.by_ip.values().filter_map(|ids| Some((ids.len(), *ids.front()?)));
@@ -163,19 +205,19 @@ fn ip_of(peer: &SocketAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn peer(ip: u8) -> RemoteAddr {
-        RemoteAddr::Socket(([127, 0, 0, ip], 1000).into())
+    fn peer(ip: u8) -> SocketAddr {
+        ([127, 0, 0, ip], 1000).into()
     }
 
     #[test]
     fn a_place_is_taken_and_given_back() {
         let mut admission = Admission::new(ResourceId::from(1));
         let limits = Limits::default().with_max_connections(2);
-        assert!(admission.try_admit(&peer(1), &limits));
-        assert!(admission.try_admit(&peer(1), &limits));
-        assert!(!admission.try_admit(&peer(1), &limits));
-        admission.release(peer(1).socket_addr());
-        assert!(admission.try_admit(&peer(1), &limits));
+        assert!(admission.try_admit(Some(&peer(1)), &limits));
+        assert!(admission.try_admit(Some(&peer(1)), &limits));
+        assert!(!admission.try_admit(Some(&peer(1)), &limits));
+        admission.release(Some(&peer(1)));
+        assert!(admission.try_admit(Some(&peer(1)), &limits));
     }
 
     #[test]
@@ -183,11 +225,11 @@ mod tests {
         let mut admissions = Admissions::default();
         let (first, second) = (ResourceId::from(1), ResourceId::from(2));
         let id = admissions.open(first);
-        assert!(admissions.get(id).try_admit(&peer(1), &Limits::default()));
+        assert!(admissions.get(id).try_admit(Some(&peer(1)), &Limits::default()));
         admissions.close(id);
         let other = admissions.open(second);
         assert_eq!((admissions.listener(id), admissions.listener(other)), (first, second));
-        admissions.release(id, peer(1).socket_addr());
+        admissions.release(id, Some(&peer(1)));
         admissions.close(other);
         assert!(admissions.0.is_empty());
     }
@@ -196,11 +238,11 @@ mod tests {
     fn one_address_does_not_take_the_places_of_others() {
         let mut admission = Admission::new(ResourceId::from(1));
         let limits = Limits::default().with_max_connections_per_ip(1);
-        assert!(admission.try_admit(&peer(1), &limits));
-        assert!(!admission.try_admit(&peer(1), &limits));
-        assert!(admission.try_admit(&peer(2), &limits));
-        admission.release(peer(1).socket_addr());
-        assert!(admission.try_admit(&peer(1), &limits));
+        assert!(admission.try_admit(Some(&peer(1)), &limits));
+        assert!(!admission.try_admit(Some(&peer(1)), &limits));
+        assert!(admission.try_admit(Some(&peer(2)), &limits));
+        admission.release(Some(&peer(1)));
+        assert!(admission.try_admit(Some(&peer(1)), &limits));
         assert_eq!(admission.by_ip.len(), 2);
     }
 
@@ -208,7 +250,7 @@ mod tests {
     fn an_address_that_may_have_no_connection_is_not_remembered() {
         let mut admission = Admission::new(ResourceId::from(1));
         let limits = Limits::default().with_max_connections_per_ip(0);
-        assert!(!admission.try_admit(&peer(1), &limits));
+        assert!(!admission.try_admit(Some(&peer(1)), &limits));
         assert!(admission.by_ip.is_empty());
     }
 
@@ -217,7 +259,7 @@ mod tests {
         let mut handshakes = Handshakes::default();
         let id = |number: usize| ResourceId::from(number);
         for (ip, number) in [(1, 1), (2, 2), (2, 3), (1, 4), (2, 5), (3, 6)] {
-            handshakes.begin(peer(ip).socket_addr(), id(number));
+            handshakes.begin(&peer(ip), id(number));
         }
         let mut given_up = Vec::new();
         while let Some(oldest) = handshakes.to_give_up() {
@@ -229,6 +271,37 @@ mod tests {
         }
         assert_eq!(given_up, [2, 1, 3, 4, 5, 6].map(id));
         assert_eq!((handshakes.count, handshakes.by_ip.len()), (0, 0));
-        handshakes.end(peer(1).socket_addr(), id(1)); // Of one that is over.
+        handshakes.end(&peer(1), id(1)); // Of one that is over.
+    }
+    #[test]
+    fn one_that_names_its_peer_late_is_counted_there_and_nowhere_before() {
+        let mut admission = Admission::new(ResourceId::from(1));
+        let limits = Limits::default().with_max_connections_per_ip(1);
+        assert!(admission.try_admit(None, &limits));
+        assert!(admission.try_admit(None, &limits));
+        assert!(admission.recount(None, &peer(1), &limits));
+        assert!(!admission.recount(None, &peer(1), &limits));
+        admission.release(Some(&peer(1)));
+        assert!(!admission.try_admit(Some(&peer(1)), &limits));
+        assert!(admission.recount(Some(&peer(1)), &peer(2), &limits));
+        assert!(admission.recount(Some(&peer(2)), &peer(2), &limits));
+        admission.release(Some(&peer(2)));
+        assert!(admission.try_admit(None, &limits));
+        admission.release(None);
+        assert_eq!((admission.connections, admission.by_ip.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_handshake_keeps_its_age_under_another_address() {
+        let mut handshakes = Handshakes::default();
+        let id = |number: usize| ResourceId::from(number);
+        for (ip, number) in [(1, 1), (2, 2), (1, 3)] {
+            handshakes.begin(&peer(ip), id(number));
+        }
+        handshakes.rename((&peer(1), &peer(2)), id(1));
+        handshakes.rename((&peer(1), &peer(2)), id(7)); // Of one that is over.
+        assert_eq!(handshakes.to_give_up(), Some(id(1)));
+        handshakes.end(&peer(2), id(1));
+        assert_eq!((handshakes.count, handshakes.to_give_up()), (2, Some(id(2))));
     }
 }

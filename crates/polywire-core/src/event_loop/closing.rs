@@ -30,7 +30,9 @@ impl EventLoop {
         let reason = checked_reason(&mut resource, reason);
         let Some(resource) = self.reconnect_later(resource, &reason, callback) else { return };
         let entry = SharedEntry::clone(&resource.entry);
-        tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "connection ended");
+        let registry = &self.shared.registry;
+        let peer = || registry.remote_addr(&entry);
+        tracing::debug!(endpoint = %entry.id, peer = %peer(), %reason, "connection ended");
         self.warn_of(&entry, &reason);
         if entry.end() == registry::EntryState::Over {
             // Removed meanwhile, or stopped: if something did not go out, its closing tells.
@@ -71,7 +73,8 @@ impl EventLoop {
             _ => return,
         };
         if self.shared.warnings.may_warn(kind) {
-            tracing::warn!(endpoint = %entry.id, peer = %entry.profile, %reason, "{advice}");
+            let peer = self.shared.registry.remote_addr(entry);
+            tracing::warn!(endpoint = %entry.id, %peer, %reason, "{advice}");
         }
     }
 

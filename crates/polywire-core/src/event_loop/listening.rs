@@ -7,7 +7,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::{ResourceId, ResourceType};
 use crate::event_loop::delivery::DatagramSink;
 use crate::event_loop::lending::{lend, lend_to_write};
-use crate::event_loop::resource::{Resource, Stage};
+use crate::event_loop::resource::{Counted, Resource, Stage};
 use crate::event_loop::{Callback, EventHandler, EventLoop, find};
 use crate::net_event::NetEvent;
 use crate::readiness::Readiness;
@@ -174,15 +174,12 @@ impl EventLoop {
         connection: Connection,
         callback: Callback<'_>,
     ) {
-        let Some(admission) = self.try_admit(listener, &connection.peer) else {
-            self.shared.counters.turned_away.add_alone(1);
-            if self.shared.warnings.may_warn(Warning::TurnedAway) {
-                let peer = &connection.peer;
-                tracing::warn!(%listener, %peer, "turned peers away: the listener or node is full");
-            }
-            return;
+        // A proxy says later for whom it connects: no address is counted for it until then.
+        let peer = (!connection.remote.names_peer()).then(|| *connection.peer.socket_addr());
+        let counted = peer.filter(|_| connection.peer.is_socket_addr());
+        let Some(admission) = self.try_admit(listener, counted) else {
+            return self.note_turned_away(listener, &connection.peer);
         };
-        let peer = *connection.peer.socket_addr();
         let new = NewEntry {
             tag: listener.adapter_id(),
             kind: ResourceType::Remote,
@@ -191,13 +188,14 @@ impl EventLoop {
             sender: Some(connection.remote.sender()),
         };
         let Some(entry) = self.shared.registry.insert(new) else {
-            self.release_place(admission, &peer);
+            self.release_place(admission, peer);
             self.shared.counters.turned_away.add_alone(1);
             return;
         };
         let id = entry.id;
         let mut resource = Resource::accepted(entry, connection.remote, admission);
         resource.set_driver(connection.driver);
+        resource.set_counted(if peer.is_some() { Counted::ForPeer } else { Counted::ForNobody });
         self.start(resource, callback);
         self.begin_handshake(id);
     }

@@ -63,7 +63,7 @@ impl EventLoop {
             .unwrap_or_else(Opening::Failed);
         self.shared.change_half_received(entry, io.half_received);
         let timeouts = Arc::clone(limits);
-        self.fulfil(&mut resource);
+        let Some(mut resource) = self.fulfil_opening(resource, &opening) else { return };
         let Stage::Opening { handshaking } = &mut resource.stage else { return };
         match opening {
             Opening::Connecting => {
@@ -120,7 +120,8 @@ impl EventLoop {
         let endpoint = self.shared.registry.endpoint(&entry);
         match origin {
             Origin::Accepted(listener) => {
-                tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %listener, "accepted");
+                let peer = self.shared.registry.remote_addr(&entry);
+                tracing::debug!(endpoint = %entry.id, %peer, %listener, "accepted");
                 self.emit(NetEvent::Accepted(endpoint, listener), callback);
             }
             Origin::Connected(outcome) => {
@@ -165,7 +166,8 @@ impl EventLoop {
             Origin::Connected(None) => {}
             Origin::Accepted(listener) => {
                 self.shared.counters.refused.add_alone(1);
-                tracing::debug!(%listener, peer = %entry.profile, %reason, "handshake failed");
+                let peer = self.shared.registry.remote_addr(&entry);
+                tracing::debug!(%listener, %peer, %reason, "handshake failed");
             }
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Transient {
     pub(super) activity: Option<Activity>,
     /// Where a listener counts whom it has accepted.
     pub(super) admits: Option<AdmissionId>,
+    /// Whom it is counted for.
+    pub(super) counted: Counted,
     /// Connections of a paused listener that are ready, and of which the program does not know.
     pub(super) untold: Vec<ResourceId>,
     /// How it is opened again, if it is to be.
@@ -52,6 +54,18 @@ pub(super) struct Transient {
     outcome: Option<Outcome>,
     /// Why it is closed.
     reason: Option<Box<CloseReason>>,
+}
+
+/// Whose address the listener counts an accepted connection for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// That of its peer.
+    #[default]
+    ForPeer,
+    /// Nobody's yet: a proxy has still to say for whom it connects.
+    ForNobody,
+    /// That of its peer, who has one too many.
+    TooMany,
 }
 
 /// How far a resource is.
@@ -206,6 +220,16 @@ impl Resource {
         self.transient.as_ref()?.admits
     }
 
+    pub(super) fn counted(&self) -> Counted {
+        self.transient.as_ref().map_or(Counted::ForPeer, |transient| transient.counted)
+    }
+
+    pub(super) fn set_counted(&mut self, counted: Counted) {
+        if counted != self.counted() {
+            self.transient_mut().counted = counted;
+        }
+    }
+
     pub(super) fn has_untold(&self) -> bool {
         self.transient.as_ref().is_some_and(|transient| !transient.untold.is_empty())
     }
@@ -317,6 +341,7 @@ impl Transient {
                 driver: None,
                 activity: None,
                 admits: None,
+                counted: Counted::ForPeer,
                 untold: _,
                 reconnect: None,
                 outcome: None,

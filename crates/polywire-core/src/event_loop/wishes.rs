@@ -22,7 +22,8 @@ impl EventLoop {
         if let Some(deadline) = wishes.deadline {
             self.arm_alarm(resource, deadline);
         }
-        if wishes.peer.is_some() {
+        if let Some(peer) = wishes.peer {
+            self.recount(resource, peer);
             self.shared.registry.note_peer_addr(&resource.entry, wishes.peer);
         }
     }

@@ -101,10 +101,8 @@ impl NetworkController {
             let name = self.of_living(id, name)?;
             return Some(name.unwrap_or_else(|| RemoteAddr::Socket(endpoint.addr())));
         }
-        self.of_living(id, |entry| match entry.profile.to_remote_addr() {
-            RemoteAddr::Socket(_) => RemoteAddr::Socket(self.shared.registry.peer_addr(entry)),
-            name => name,
-        })
+        let registry = &self.shared.registry;
+        self.of_living(id, |entry| registry.remote_addr(entry))
     }
 
     /// The bounds that a connection is kept to; `None` once it is over.

@@ -52,7 +52,7 @@ pub struct Ended {
     pub by_peer: u64,
     /// It was reset, or the system failed it.
     pub by_failure: u64,
-    /// The peer broke its protocol, or sent more than a message may have.
+    /// The peer broke its protocol or a layer under it, or sent more than a message may have.
     pub by_violation: u64,
     /// A time was over: message, idle.
     pub by_timeout: u64,
@@ -65,7 +65,9 @@ fn kind_of(reason: &CloseReason) -> Option<usize> {
     Some(match reason {
         CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => 0,
         CloseReason::Reset | CloseReason::Io(..) => 1,
-        CloseReason::ProtocolViolation(_) | CloseReason::MessageTooLarge { .. } => 2,
+        CloseReason::ProtocolViolation(_)
+        | CloseReason::MessageTooLarge { .. }
+        | CloseReason::Layer(_) => 2,
         CloseReason::TimedOut | CloseReason::MessageTimeout | CloseReason::IdleTimeout => 3,
         CloseReason::OutboxLimit { .. } | CloseReason::Stalled | CloseReason::NodeMemory => 4,
         _ => return None,

@@ -182,6 +182,10 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
         own.or_else(|| self.outbox.socket())?.peer_addr()
     }
 
+    fn names_peer(&self) -> bool {
+        S::NAMES_PEER
+    }
+
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
         self.outbox.set_notifier(io.registration.notifier());
         self.sole_socket()?.register(&io.registration)?;

@@ -47,3 +47,28 @@ impl<S: Stream> Layer<S> for NoLayer {
         Ok(stream)
     }
 }
+
+/// Two layers, the first one next to the socket: `(proxy, tls)` reads the header of a proxy and then speaks TLS.
+/// Pairs of pairs stack more.
+///
+/// ```
+/// use polywire_core::stream::{Layer, NoLayer, Stream};
+///
+/// fn is_layer<S: Stream>(_: impl Layer<S>) {}
+///
+/// fn stack<S: Stream>() {
+///     is_layer::<S>(((NoLayer, NoLayer), NoLayer));
+/// }
+/// ```
+impl<S: Stream, A: Layer<S>, B: Layer<A::Stream>> Layer<S> for (A, B) {
+    type Stream = B::Stream;
+
+    fn connect(&self, stream: S, addr: &RemoteAddr) -> io::Result<B::Stream> {
+        self.1.connect(self.0.connect(stream, addr)?, addr)
+    }
+
+    /// Both are told of the address that the listener saw.
+    fn accept(&self, stream: S, accepted: &Accepted) -> io::Result<B::Stream> {
+        self.1.accept(self.0.accept(stream, accepted)?, accepted)
+    }
+}

@@ -33,7 +33,8 @@ pub trait Stream: Send + Sync + 'static {
     const SHORT_WRITE_FILLS: bool = false;
 
     /// Whether [`peer_addr`](Self::peer_addr) of an accepted stream may differ from the address that the
-    /// listener saw: a layer that learns from a proxy who connects. Default: false, which saves the call.
+    /// listener saw: a layer that learns from a proxy who connects. A layer over such a stream says so, too, and
+    /// passes `peer_addr` on. Default: false, which saves the call.
     const NAMES_PEER: bool = false;
 
     /// As [`Remote::register`](crate::adapter::Remote::register).
@@ -126,9 +127,10 @@ pub trait Stream: Send + Sync + 'static {
         None
     }
 
-    /// The peer's address, if it has a socket address: asked once, when the endpoint becomes ready (of an
-    /// accepted one where [`NAMES_PEER`](Self::NAMES_PEER) says so). A layer
-    /// that learned from a proxy who connects says that. Default: none. See
+    /// The peer's address, if it has a socket address: asked once, when the endpoint becomes ready. Of an
+    /// accepted one it is asked where [`NAMES_PEER`](Self::NAMES_PEER) says so, after each
+    /// [`establish`](Self::establish): a layer that learns from a proxy who connects says none until it knows.
+    /// Limits of connections for each address count that address. Default: none. See
     /// [`Remote::peer_addr`](crate::adapter::Remote::peer_addr).
     fn peer_addr(&self) -> Option<SocketAddr> {
         None

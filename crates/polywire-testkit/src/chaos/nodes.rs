@@ -65,14 +65,16 @@ impl<'a> Chaos<'a> {
     fn settle(&self) {
         let mut quiet = 0;
         // A node that may read a few bytes in a turn needs many of them.
-        let enough = 3000 + MAX_BYTES_IN_FLIGHT / self.limits.read_budget;
+        let budget = self.limits.read_budget;
+        let until_seen = 3 + self.wire.held_by_layer / budget;
+        let enough = 3000 + (MAX_BYTES_IN_FLIGHT + self.wire.held_by_layer) / budget;
         for turn in 0.. {
             assert!(turn < enough, "the world never comes to rest: {}", self.world.unrest());
             for host in &self.hosts {
                 lock(host).turn(|_, _| {});
             }
             quiet = if self.world.is_quiet() { quiet + 1 } else { 0 };
-            if quiet == 3 {
+            if quiet == until_seen {
                 return;
             }
         }

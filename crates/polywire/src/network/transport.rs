@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 /// One of the built-in transports, with its default configuration.
 ///
-/// A value like any other adapter: `connect` and `listen` take it. Which ones there are depends on
-/// the crate's features.
+/// A value like any other adapter: `connect` and `listen` take it. Which ones there are depends on the crate's
+/// features, which another crate of the same program may turn on: a `match` needs a `_` arm, or all of them.
 ///
 /// ```
 /// # #[cfg(feature = "ws")] {
@@ -38,14 +38,28 @@ pub enum Transport {
     #[cfg_attr(docsrs, doc(cfg(feature = "udp")))]
     Udp,
     /// WebSocket: messages over an upgraded HTTP connection, reliable and in order; what browsers
-    /// speak. Not encrypted: a `wss` URL is refused.
+    /// speak. Encrypted where the URL says `wss`, which needs the feature `tls`.
     #[cfg(feature = "ws")]
     #[cfg_attr(docsrs, doc(cfg(feature = "ws")))]
     Ws,
+    /// TCP over TLS. To connect, with the certification authorities of the system; a listener needs a
+    /// certificate: [`TcpListenConfig::with_tls`](crate::adapters::tcp::TcpListenConfig::with_tls).
+    #[cfg(all(feature = "tcp", feature = "__tls"))]
+    #[cfg_attr(docsrs, doc(cfg(all(feature = "tcp", feature = "tls"))))]
+    TcpTls,
+    /// Framed TCP over TLS, as [`TcpTls`](Self::TcpTls).
+    #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
+    #[cfg_attr(docsrs, doc(cfg(all(feature = "framed-tcp", feature = "tls"))))]
+    FramedTcpTls,
+    /// WebSocket over TLS, as [`TcpTls`](Self::TcpTls).
+    #[cfg(all(feature = "ws", feature = "__tls"))]
+    #[cfg_attr(docsrs, doc(cfg(all(feature = "ws", feature = "tls"))))]
+    Wss,
 }
 
 impl Transport {
-    /// All transports that the enabled features bring.
+    /// All transports that the enabled features bring, in clear text: each listens and connects as it is. Over TLS
+    /// they are [`SECURE`](Self::SECURE).
     pub const ALL: &'static [Self] = &[
         #[cfg(feature = "tcp")]
         Self::Tcp,
@@ -56,6 +70,57 @@ impl Transport {
         #[cfg(feature = "ws")]
         Self::Ws,
     ];
+
+    /// All transports over TLS that the enabled features bring; none without `tls` or `tls-ring`.
+    pub const SECURE: &'static [Self] = &[
+        #[cfg(all(feature = "tcp", feature = "__tls"))]
+        Self::TcpTls,
+        #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
+        Self::FramedTcpTls,
+        #[cfg(all(feature = "ws", feature = "__tls"))]
+        Self::Wss,
+    ];
+
+    fn each() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().chain(Self::SECURE).copied()
+    }
+
+    /// The same transport without TLS; itself if it has none.
+    #[must_use]
+    pub const fn plain(self) -> Self {
+        match self {
+            #[cfg(all(feature = "tcp", feature = "__tls"))]
+            Self::TcpTls => Self::Tcp,
+            #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
+            Self::FramedTcpTls => Self::FramedTcp,
+            #[cfg(all(feature = "ws", feature = "__tls"))]
+            Self::Wss => Self::Ws,
+            plain => plain,
+        }
+    }
+
+    /// The same transport over TLS; `None` for UDP, which TLS can't be put over.
+    #[cfg(feature = "__tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub const fn secure(self) -> Option<Self> {
+        match self {
+            #[cfg(feature = "tcp")]
+            Self::Tcp => Some(Self::TcpTls),
+            #[cfg(feature = "framed-tcp")]
+            Self::FramedTcp => Some(Self::FramedTcpTls),
+            #[cfg(feature = "udp")]
+            Self::Udp => None,
+            #[cfg(feature = "ws")]
+            Self::Ws => Some(Self::Wss),
+            #[allow(unreachable_patterns, reason = "without any transport but UDP")]
+            secure => Some(secure),
+        }
+    }
+
+    /// Whether what is sent is encrypted.
+    pub fn is_secure(self) -> bool {
+        self != self.plain()
+    }
 
     /// The longest message that can be sent with the default configuration, in bytes; for TCP,
     /// which has no messages, there is no limit.
@@ -69,6 +134,9 @@ impl Transport {
             Self::Udp => polywire_udp::MAX_LOCAL_PAYLOAD_LEN,
             #[cfg(feature = "ws")]
             Self::Ws => polywire_ws::DEFAULT_MAX_MESSAGE_SIZE,
+            #[cfg(feature = "__tls")]
+            #[allow(unreachable_patterns, reason = "there may be UDP alone")]
+            secure => secure.plain().max_message_size(),
         }
     }
 
@@ -83,6 +151,9 @@ impl Transport {
             Self::Udp => false,
             #[cfg(feature = "ws")]
             Self::Ws => true,
+            #[cfg(feature = "__tls")]
+            #[allow(unreachable_patterns, reason = "there may be UDP alone")]
+            secure => secure.plain().is_connection_oriented(),
         }
     }
 
@@ -97,12 +168,15 @@ impl Transport {
             Self::Udp => true,
             #[cfg(feature = "ws")]
             Self::Ws => true,
+            #[cfg(feature = "__tls")]
+            #[allow(unreachable_patterns, reason = "there may be UDP alone")]
+            secure => secure.plain().is_packet_based(),
         }
     }
 
     /// The number of the transport, which
     /// [`ResourceId::adapter_id`](super::ResourceId::adapter_id) tells: 0 TCP, 1 framed TCP, 2
-    /// UDP, 3 WebSocket.
+    /// UDP, 3 WebSocket. Over TLS they are 4, 5 and 7 here, and those of [`plain`](Self::plain) there.
     pub const fn id(self) -> u8 {
         match self {
             #[cfg(feature = "tcp")]
@@ -113,12 +187,18 @@ impl Transport {
             Self::Udp => 2,
             #[cfg(feature = "ws")]
             Self::Ws => 3,
+            #[cfg(all(feature = "tcp", feature = "__tls"))]
+            Self::TcpTls => 4,
+            #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
+            Self::FramedTcpTls => 5,
+            #[cfg(all(feature = "ws", feature = "__tls"))]
+            Self::Wss => 7,
         }
     }
 
     /// The transport with that number, if it is enabled.
     pub fn from_id(id: u8) -> Option<Self> {
-        Self::ALL.iter().copied().find(|transport| transport.id() == id)
+        Self::each().find(|transport| transport.id() == id)
     }
 
     /// The name that [`Display`](fmt::Display) shows and [`FromStr`] takes.
@@ -132,6 +212,12 @@ impl Transport {
             Self::Udp => "udp",
             #[cfg(feature = "ws")]
             Self::Ws => "ws",
+            #[cfg(all(feature = "tcp", feature = "__tls"))]
+            Self::TcpTls => "tcp+tls",
+            #[cfg(all(feature = "framed-tcp", feature = "__tls"))]
+            Self::FramedTcpTls => "framed-tcp+tls",
+            #[cfg(all(feature = "ws", feature = "__tls"))]
+            Self::Wss => "wss",
         }
     }
 }
@@ -163,14 +249,16 @@ impl FromStr for Transport {
     type Err = ParseTransportError;
 
     /// Takes a transport's name, in any case, with or without dashes: `ws` or `websocket`, `framed-tcp`,
-    /// `FramedTcp`. serde reads the same, and writes what [`Display`](fmt::Display) does.
+    /// `FramedTcp`; over TLS `wss` or `ws+tls`, `framed-tcp+tls`. serde reads the same, and writes what
+    /// [`Display`](fmt::Display) does.
     fn from_str(text: &str) -> Result<Self, ParseTransportError> {
-        let plain = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+        let plain = |text: &str| text.replace(['-', '_', '+'], "").to_ascii_lowercase();
         let wanted = match &plain(text)[..] {
             "websocket" => "ws".into(),
+            "wstls" | "websockettls" => "wss".into(),
             wanted => wanted.to_owned(),
         };
-        let found = Self::ALL.iter().copied().find(|transport| plain(transport.name()) == wanted);
+        let found = Self::each().find(|transport| plain(transport.name()) == wanted);
         found.ok_or_else(|| ParseTransportError { text: text.into() })
     }
 }
@@ -200,7 +288,7 @@ pub struct ParseTransportError {
 impl fmt::Display for ParseTransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no transport is called '{}': use one of", self.text)?;
-        Transport::ALL.iter().try_for_each(|transport| write!(f, " {transport}"))
+        Transport::each().try_for_each(|transport| write!(f, " {transport}"))
     }
 }
 
@@ -212,7 +300,7 @@ mod tests {
 
     #[test]
     fn every_transport_is_known_by_its_name_and_its_number() {
-        for &transport in Transport::ALL {
+        for transport in Transport::each() {
             assert_eq!(transport.to_string().parse(), Ok(transport));
             assert_eq!(format!("{transport:?}").parse(), Ok(transport));
             assert_eq!(Transport::from(transport.id()), transport);
@@ -222,7 +310,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = "sctp".parse::<Transport>().unwrap_err().to_string();
-        assert!(Transport::ALL.iter().all(|transport| error.contains(transport.name())), "{error}");
+        assert!(Transport::each().all(|transport| error.contains(transport.name())), "{error}");
         assert_eq!(Transport::from_id(99), None);
     }
 }

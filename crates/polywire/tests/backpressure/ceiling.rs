@@ -29,7 +29,7 @@ fn half_a_message(transport: Transport, addr: SocketAddr) -> RawPeer {
 }
 
 over_transports! {
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn who_holds_most_ends_and_not_who_asks(transport) {
         let node = Node::new();
         bounded(&node, 40 * MIB);
@@ -78,7 +78,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn the_accepted_one_that_goes_over_it_with_its_outbox_ends(transport) {
         let (handler, listener) = split();
         let network = handler.network();
@@ -112,7 +112,7 @@ over_transports! {
         assert_eq!(network.stats().queued_bytes, 0);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn long_messages_to_empty_outboxes_do_not_pass_it_either(transport) {
         let node = Node::new();
         bounded(&node, CEILING);
@@ -134,7 +134,7 @@ over_transports! {
         eventually("the end of all", || node.network().stats().queued_bytes == 0);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_thread_waits_for_the_room_that_others_take(transport) {
         let node = Node::new();
         bounded(&node, MIB);
@@ -171,7 +171,7 @@ over_transports! {
         drop(peers);
     }
 
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn what_was_kept_while_paused_is_given_back_once_it_is_delivered(transport) {
         const ROOM: usize = 300_000; // Memory set aside counts, which may be twice what came.
         let node = Node::with(|handler, event| {

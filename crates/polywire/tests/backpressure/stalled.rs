@@ -15,8 +15,9 @@ const STALL: Duration = Duration::from_millis(400);
 #[test]
 fn a_peer_that_takes_nothing_ends_though_nobody_waits_for_it() {
     for (transport, side) in peers::STREAMS
-        .iter()
-        .flat_map(|&transport| [Side::Accepted, Side::Connected].map(|side| (transport, side)))
+        .map(Transport::from)
+        .into_iter()
+        .flat_map(|transport| [Side::Accepted, Side::Connected].map(|side| (transport, side)))
     {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Disconnect).with_stall_timeout(STALL);
@@ -54,7 +55,7 @@ fn a_peer_that_takes_a_download_slowly_lives() {
             .with_stall_timeout(2 * IDLE)
             .with_idle_timeout(IDLE)
             .with_heartbeat(IDLE / 3);
-        let (_, addr) = node.listen(&*listening(transport, limits));
+        let (_, addr) = node.listen(&*listening(transport.into(), limits));
         let mut peer = peers::open(transport, addr);
         let endpoint = node.accepted();
         let mut piece = vec![0; 256 << 10];

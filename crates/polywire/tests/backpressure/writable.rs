@@ -23,16 +23,18 @@ fn full(transport: Transport) -> (Node, Endpoint, RawPeer) {
 fn fill(node: &Node, endpoint: Endpoint) {
     let message = [7; MESSAGE];
     let network = node.network();
+    let mut queued_before = None;
     loop {
         match network.try_send(endpoint, &message) {
-            SendStatus::Sent => {}
+            SendStatus::Sent => queued_before = None,
             SendStatus::Full => {
-                let before = network.stats().queued_bytes;
-                node.settle();
-                std::thread::sleep(Duration::from_millis(20));
-                if network.stats().queued_bytes == before {
+                let queued = network.stats().queued_bytes;
+                if queued_before == Some(queued) {
                     return;
                 }
+                queued_before = Some(queued);
+                node.settle();
+                std::thread::sleep(Duration::from_millis(20));
             }
             other => panic!("{other:?}"),
         }
@@ -40,7 +42,7 @@ fn fill(node: &Node, endpoint: Endpoint) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn the_signal_comes_once_and_not_before_there_is_room(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -60,7 +62,7 @@ over_transports! {
         assert!(reader.join().unwrap().payload.ends_with(b"more"));
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn every_request_gets_its_signal(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -75,7 +77,7 @@ over_transports! {
         assert!(signals.try_recv().is_err(), "a signal nobody asked for");
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn the_signal_comes_at_once_where_there_is_room(transport) {
         let node = Node::new();
         let (_, addr) = node.listen(transport);
@@ -85,7 +87,7 @@ over_transports! {
         signals.recv_timeout(DEADLINE).expect("the signal");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn no_signal_comes_after_the_peer_has_gone(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -97,7 +99,7 @@ over_transports! {
         assert!(signals.try_recv().is_err(), "a signal of an endpoint that has ended");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn no_signal_comes_after_remove_though_what_waited_still_goes_out(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -109,7 +111,7 @@ over_transports! {
         assert!(signals.try_recv().is_err(), "a signal of an endpoint that was removed");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn signals_are_no_busy_loop_while_the_node_as_a_whole_is_full(transport) {
         let node = Node::new();
         node.network().set_limits(&NodeLimits::default().with_max_buffered(2 << 20));

@@ -2,6 +2,11 @@
 #![allow(dead_code, unused_imports, missing_docs, unreachable_pub)]
 
 mod raw;
+mod raw_stream;
+#[cfg(feature = "__tls")]
+#[path = "../secure/mod.rs"]
+pub mod secure;
+mod transport;
 mod watched;
 
 use std::panic::resume_unwind;
@@ -13,12 +18,13 @@ pub use polywire::adapters::framed_tcp::{FramedTcpConnectConfig, FramedTcpListen
 pub use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
 pub use polywire::adapters::udp::{UdpConnectConfig, UdpListenConfig};
 pub use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
-pub use polywire::network::{NetEvent, SendStatus, Transport};
+pub use polywire::network::{NetEvent, SendStatus};
 pub use polywire::node::{self, NodeEvent, NodeHandler, NodeListener, StoredNetEvent};
 pub use polywire::{CloseReason, Limits};
 pub use polywire_core::adapter::{Connect, Listen};
 pub use polywire_core::{Endpoint, ResourceId};
 pub use raw::{ClosedPort, End, Flood, RawPeer, frame, noise};
+pub use transport::Transport;
 pub use watched::{Echo, Watched};
 
 pub const LOCALHOST: &str = "127.0.0.1:0";
@@ -37,10 +43,11 @@ pub enum Signal {
 
 pub type Handler = NodeHandler<Signal>;
 
-/// Makes one test of each transport named before a contract, called `contract::transport`.
+/// Makes one test of each transport named before a contract, called `contract::transport`. Those behind `|` are
+/// over TLS.
 #[allow(unused_macros)]
 macro_rules! over_transports {
-    ($([$($name:ident)+] fn $contract:ident($transport:ident) $body:block)+) => {$(
+    ($([$($name:ident)+ $(| $($secure:ident)+)?] fn $contract:ident($transport:ident) $body:block)+) => {$(
         mod $contract {
             #[allow(unused_imports)]
             use super::*;
@@ -54,6 +61,14 @@ macro_rules! over_transports {
                     $crate::common::in_time(move || contract(transport));
                 }
             )+
+            $($(
+                #[test]
+                #[cfg(feature = "__tls")]
+                fn $secure() {
+                    let transport = stringify!($secure).parse().unwrap();
+                    $crate::common::in_time(move || contract(transport));
+                }
+            )+)?
         }
     )+};
 }
@@ -113,21 +128,42 @@ pub fn eventually(awaited: &str, mut is_so: impl FnMut() -> bool) {
 
 /// The transport, listening with these limits for its connections.
 pub fn listening(transport: Transport, limits: Limits) -> Box<dyn Listen> {
+    listening_with(transport, TcpListenConfig::default().with_limits(limits))
+}
+
+/// The transport, listening over such sockets.
+pub fn listening_with(transport: Transport, tcp: TcpListenConfig) -> Box<dyn Listen> {
+    #[cfg(feature = "__tls")]
+    if transport.is_secure() {
+        return listening_with(transport.plain(), tcp.with_tls(secure::listen()));
+    }
     match transport {
-        Transport::Tcp => Box::new(TcpListenConfig::default().with_limits(limits)),
-        Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_limits(limits)),
+        Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_tcp(tcp)),
         Transport::Udp => Box::new(UdpListenConfig::default()),
-        Transport::Ws => Box::new(WsListenConfig::default().with_limits(limits)),
+        Transport::Ws => Box::new(WsListenConfig::default().with_tcp(tcp)),
+        _ => Box::new(tcp),
     }
 }
 
 /// The transport, connecting with these limits.
 pub fn connecting(transport: Transport, limits: Limits) -> Box<dyn Connect> {
     match transport {
-        Transport::Tcp => Box::new(TcpConnectConfig::default().with_limits(limits)),
-        Transport::FramedTcp => Box::new(FramedTcpConnectConfig::default().with_limits(limits)),
         Transport::Udp => Box::new(UdpConnectConfig::default().with_limits(limits)),
-        Transport::Ws => Box::new(WsConnectConfig::default().with_limits(limits)),
+        _ => connecting_with(transport, TcpConnectConfig::default().with_limits(limits)),
+    }
+}
+
+/// The transport, connecting by such sockets.
+pub fn connecting_with(transport: Transport, tcp: TcpConnectConfig) -> Box<dyn Connect> {
+    #[cfg(feature = "__tls")]
+    if transport.is_secure() {
+        return connecting_with(transport.plain(), tcp.with_tls(secure::connect()));
+    }
+    match transport {
+        Transport::FramedTcp => Box::new(FramedTcpConnectConfig::default().with_tcp(tcp)),
+        Transport::Udp => Box::new(UdpConnectConfig::default()),
+        Transport::Ws => Box::new(WsConnectConfig::default().with_tcp(tcp)),
+        _ => Box::new(tcp),
     }
 }
 
@@ -137,16 +173,5 @@ pub fn narrow(transport: Transport, limits: Limits) -> (Box<dyn Listen>, Box<dyn
     const ROOM: usize = 16 << 10;
     let listen = TcpListenConfig::default().with_receive_buffer_size(ROOM);
     let connect = TcpConnectConfig::default().with_limits(limits).with_send_buffer_size(ROOM);
-    match transport {
-        Transport::Tcp => (Box::new(listen), Box::new(connect)),
-        Transport::FramedTcp => (
-            Box::new(FramedTcpListenConfig::default().with_tcp(listen)),
-            Box::new(FramedTcpConnectConfig::default().with_tcp(connect)),
-        ),
-        Transport::Udp => (Box::new(transport), Box::new(transport)),
-        Transport::Ws => (
-            Box::new(WsListenConfig::default().with_tcp(listen)),
-            Box::new(WsConnectConfig::default().with_tcp(connect)),
-        ),
-    }
+    (listening_with(transport, listen), connecting_with(transport, connect))
 }

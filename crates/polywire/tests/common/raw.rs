@@ -1,7 +1,7 @@
 //! Peers that are no nodes: sockets of std that speak a transport by hand.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use polywire::util::encoding::{MAX_ENCODED_SIZE, decode_size, encode_size};
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::raw_stream::RawStream;
 use super::{DEADLINE, Transport};
 
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\n\
@@ -21,8 +22,7 @@ const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\n\
 
 /// The bytes by which a client of the transport sends a message.
 pub fn frame(transport: Transport, message: &[u8]) -> Vec<u8> {
-    match transport {
-        Transport::Tcp | Transport::Udp => message.to_vec(),
+    match transport.plain() {
         Transport::FramedTcp => {
             [encode_size(message, &mut [0; MAX_ENCODED_SIZE]), message].concat()
         }
@@ -43,6 +43,7 @@ pub fn frame(transport: Transport, message: &[u8]) -> Vec<u8> {
             frame.extend_from_slice(message);
             frame
         }
+        _ => message.to_vec(),
     }
 }
 
@@ -60,7 +61,7 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
 
 /// A client made of a blocking socket. Its reads and writes fail after the deadline.
 pub struct RawPeer {
-    pub stream: TcpStream,
+    pub stream: RawStream,
     transport: Transport,
 }
 
@@ -93,18 +94,23 @@ impl RawPeer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self { stream, transport }
+        #[cfg(feature = "__tls")]
+        if transport.is_secure() {
+            return Self { stream: RawStream::secure(stream), transport };
+        }
+        Self { stream: RawStream::plain(stream), transport }
     }
 
     /// What a client of the transport says first.
     pub fn handshake(transport: Transport) -> &'static [u8] {
-        if transport == Transport::Ws { UPGRADE } else { b"" }
+        if transport.plain() == Transport::Ws { UPGRADE } else { b"" }
     }
 
     /// Reads the answer to the handshake, and not a byte more.
     pub fn finish_handshake(&mut self) {
+        self.stream.flush().unwrap(); // The handshake of TLS, if there is one.
         let mut answer = Vec::new();
-        while self.transport == Transport::Ws && !answer.ends_with(b"\r\n\r\n") {
+        while self.transport.plain() == Transport::Ws && !answer.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
             self.stream.read_exact(&mut byte).unwrap();
             answer.push(byte[0]);
@@ -123,10 +129,10 @@ impl RawPeer {
 
     /// Waits for one message of a few bytes.
     pub fn read_small(&mut self, len: usize) -> Vec<u8> {
-        let header = match self.transport {
-            Transport::Tcp | Transport::Udp => 0,
+        let header = match self.transport.plain() {
             Transport::FramedTcp => 1,
             Transport::Ws => 2,
+            _ => 0,
         };
         let mut frame = vec![0; header + len];
         self.stream.read_exact(&mut frame).unwrap();
@@ -144,17 +150,17 @@ impl RawPeer {
                 Err(error) => panic!("{error} after {} bytes", bytes.len()),
             }
         }
-        parse(self.transport, &bytes)
+        parse(self.transport.plain(), &bytes)
     }
 
     /// Ends the sending side.
-    pub fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+    pub fn finish(&mut self) {
+        self.stream.finish().unwrap();
     }
 
     /// Resets the connection.
     pub fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
@@ -164,12 +170,12 @@ fn parse(transport: Transport, mut bytes: &[u8]) -> End {
     while !bytes.is_empty() {
         assert_eq!(end.close_code, None, "bytes behind the Close frame");
         let (start, len) = match transport {
-            Transport::Tcp | Transport::Udp => (0, bytes.len()),
             Transport::FramedTcp => {
                 let (len, start) = decode_size(bytes).expect("a length");
                 (start, len)
             }
             Transport::Ws => ws_header(bytes),
+            _ => (0, bytes.len()),
         };
         let body = &bytes[start..start + len];
         match (transport, bytes[0]) {

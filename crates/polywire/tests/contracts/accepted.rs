@@ -9,7 +9,7 @@ use std::io::Write;
 use crate::common::*;
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn accepted_comes_once_and_before_a_message_in_the_same_segment_as_the_handshake(transport) {
         let mut node = Watched::start();
         let (listener, addr) = node.listen(transport);
@@ -27,7 +27,7 @@ over_transports! {
         assert!(rest.is_empty(), "{rest:?}");
     }
 
-    [ws]
+    [ws | wss]
     fn a_peer_in_the_middle_of_its_handshake_is_not_accepted_yet(transport) {
         let mut node = Watched::start();
         let (_, addr) = node.listen(transport);
@@ -50,7 +50,7 @@ over_transports! {
         assert!(rest.is_empty(), "{rest:?}");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn each_of_fifty_clients_is_accepted_once_and_by_its_own_listener(transport) {
         let mut node = Watched::start();
         let listeners = [node.listen(transport), node.listen(transport)];

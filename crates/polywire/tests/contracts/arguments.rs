@@ -35,7 +35,6 @@ fn bad_addresses() -> Vec<String> {
         "ws://127.0.0.1:99999/",
         "ws://user@127.0.0.1:1/",
         "ws://127.0.0.1:1/#fragment",
-        "wss://127.0.0.1:1/secret?token=abc",
         "http://127.0.0.1:1/",
         "ftp://127.0.0.1:1/",
         "://127.0.0.1:1",
@@ -56,17 +55,14 @@ fn assert_told<T>(result: io::Result<T>, what: &str) -> io::Error {
 }
 
 fn connecting_from(transport: Transport, source: SocketAddr) -> Box<dyn Connect> {
-    let tcp = TcpConnectConfig::default().with_source_address(source);
     match transport {
-        Transport::Tcp => Box::new(tcp),
-        Transport::FramedTcp => Box::new(FramedTcpConnectConfig::default().with_tcp(tcp)),
         Transport::Udp => Box::new(UdpConnectConfig::default().with_source_address(source)),
-        Transport::Ws => Box::new(WsConnectConfig::default().with_tcp(tcp)),
+        _ => connecting_with(transport, TcpConnectConfig::default().with_source_address(source)),
     }
 }
 
 over_transports! {
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn addresses_that_make_no_sense_are_errors_of_connect(transport) {
         let node = Watched::start();
         let network = node.handler.network();
@@ -82,7 +78,7 @@ over_transports! {
         assert!(rest.is_empty(), "{rest:?}");
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn addresses_that_make_no_sense_are_errors_of_listen(transport) {
         let (handler, _listener) = split();
         let network = handler.network();
@@ -96,7 +92,7 @@ over_transports! {
         assert_eq!(network.stats().endpoints, 0);
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn an_address_in_use_is_an_error_of_listen(transport) {
         let (handler, _listener) = split();
         let (id, taken) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -115,7 +111,7 @@ over_transports! {
         assert_told(handler.network().listen(transport, other), "a port of another program");
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_source_address_that_cannot_reach_the_peer_is_an_error_of_connect(transport) {
         let (handler, _listener) = split();
         let peer = "127.0.0.1:9";
@@ -126,7 +122,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn ids_that_name_nothing_are_answered_with_a_status(transport) {
         let node = Watched::start();
         let network = node.handler.network();
@@ -144,7 +140,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn an_endpoint_of_a_listener_that_has_connections_names_nobody(transport) {
         let node = Watched::start();
         let (listener, addr) = node.listen(transport);
@@ -153,7 +149,7 @@ over_transports! {
         assert_eq!(status, SendStatus::ResourceNotFound);
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn an_endpoint_made_of_a_connection_and_another_address_names_nobody(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();
@@ -167,7 +163,7 @@ over_transports! {
         assert_eq!(node.message(), (client, b"to the peer".to_vec()));
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_stale_id_does_not_reach_the_next_tenant_of_its_slot(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();
@@ -190,7 +186,7 @@ over_transports! {
         assert!(stale.iter().all(|endpoint| slot(endpoint) == slot(&stale[0])), "{stale:?}");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn timeouts_of_zero_and_without_end_are_taken_at_their_word(transport) {
         let echo = Echo::start(transport);
         let closed = ClosedPort::new();
@@ -219,7 +215,7 @@ over_transports! {
         assert!(start.elapsed() < DEADLINE / 2);
     }
 
-    [framed_tcp udp ws]
+    [framed_tcp udp ws | framed_tcp_tls wss]
     fn an_empty_message_is_a_message(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();
@@ -229,7 +225,7 @@ over_transports! {
         assert_eq!(node.message(), (client, Vec::new()));
     }
 
-    [tcp]
+    [tcp | tcp_tls]
     fn an_empty_part_of_a_byte_stream_is_nothing(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();
@@ -242,7 +238,7 @@ over_transports! {
         assert_eq!(node.message(), (client, b"something".to_vec()));
     }
 
-    [framed_tcp udp ws]
+    [framed_tcp udp ws | framed_tcp_tls wss]
     fn a_message_that_is_too_long_is_refused_and_the_endpoint_lives_on(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();

@@ -36,19 +36,19 @@ fn assert_refused(result: io::Result<(Endpoint, SocketAddr)>) {
 }
 
 over_transports! {
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_connect_that_succeeds_yields_one_connected_true_with_the_endpoint_it_returned(transport) {
         let (handler, listener) = split();
         let (_, server) = handler.network().listen(transport, LOCALHOST).unwrap();
         let (client, local) = handler.network().connect(transport, server).unwrap();
         assert_eq!(client.addr(), server);
         assert!(local.ip().is_loopback() && local.port() != 0, "{local}");
-        assert_eq!(client.resource_id().adapter_id(), transport.id());
+        assert_eq!(client.resource_id().adapter_id(), transport.library().plain().id());
         let told = connected_until_echo(&handler, listener, client);
         assert_eq!(told, [(client, true)]);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_connect_that_is_refused_yields_one_connected_false_and_nothing_else(transport) {
         let closed = ClosedPort::new();
         let mut node = Watched::start();
@@ -60,7 +60,7 @@ over_transports! {
         assert!(rest.is_empty(), "{rest:?}");
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_hundred_connects_before_the_loop_runs_are_each_told_once(transport) {
         let echo = Echo::start(transport);
         let (handler, listener) = split();
@@ -86,7 +86,7 @@ over_transports! {
         assert_eq!(told, clients);
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn connect_sync_before_the_loop_runs_reaches_a_listener_of_the_same_node(transport) {
         let (handler, listener) = split();
         let (_, server) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -96,7 +96,7 @@ over_transports! {
         assert_eq!(told, [(client, true)]);
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn connect_sync_on_another_thread_is_told_by_the_one_that_runs_the_loop(transport) {
         let (handler, listener) = split();
         let (_, server) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -126,7 +126,7 @@ over_transports! {
         assert_eq!(told, [(dialing.unwrap().join().unwrap(), true)]);
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn connect_sync_works_on_a_thread_that_only_reads_an_event_receiver(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();
@@ -139,7 +139,7 @@ over_transports! {
         assert!(rest.is_empty(), "{rest:?}");
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn connect_sync_works_inside_the_callback(transport) {
         let echo = Echo::start(transport);
         let (handler, listener) = split();
@@ -161,7 +161,7 @@ over_transports! {
         assert_eq!(told, clients);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn connect_sync_fails_with_the_real_reason_wherever_it_is_called(transport) {
         let closed = ClosedPort::new();
         let (handler, listener) = split();

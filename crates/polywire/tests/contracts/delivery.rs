@@ -78,7 +78,7 @@ fn assert_delivered(transport: Transport, end: &End, code: u16) {
     let sent = messages();
     assert_eq!(end.payload.len(), sent.len());
     assert!(end.payload == sent, "other bytes arrived than were sent");
-    let expected = (transport == Transport::Ws).then_some(code);
+    let expected = (transport.plain() == Transport::Ws).then_some(code);
     assert_eq!(end.close_code, expected);
 }
 
@@ -101,7 +101,7 @@ fn received_from(connect: impl FnOnce(SocketAddr), transport: Transport) -> (Vec
 }
 
 fn assert_closed_by_protocol(transport: Transport, reason: CloseReason, code: u16) {
-    match (transport, reason) {
+    match (transport.plain(), reason) {
         (Transport::Ws, CloseReason::PeerClosedWith { code: said, .. }) => assert_eq!(said, code),
         (Transport::Tcp | Transport::FramedTcp, CloseReason::PeerClosed) => {}
         (_, reason) => panic!("{reason:?}"),
@@ -109,19 +109,19 @@ fn assert_closed_by_protocol(transport: Transport, reason: CloseReason, code: u1
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_remove_reaches_a_slow_reader_and_so_does_the_close_frame(transport) {
         let end = read_slowly_what_was_sent_before(transport, By::Remove);
         assert_delivered(transport, &end, 1000);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_stop_reaches_a_slow_reader_and_so_does_the_close_frame(transport) {
         let end = read_slowly_what_was_sent_before(transport, By::Stop);
         assert_delivered(transport, &end, 1001);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_the_endpoint_was_ready_arrives_though_it_is_removed_at_once(transport) {
         let (client, listener) = split();
         let mut task = None;
@@ -140,6 +140,8 @@ over_transports! {
         assert_closed_by_protocol(transport, reason, 1000);
     }
 
+    // Not over TLS 1.3: the server's tickets may come when the client is gone already, and the reset that answers them
+    // overtakes what was sent.
     [tcp framed_tcp ws]
     fn what_was_sent_before_the_endpoint_was_ready_arrives_though_the_node_is_stopped(transport) {
         let (client, listener) = split();
@@ -157,7 +159,7 @@ over_transports! {
         assert_closed_by_protocol(transport, reason, 1001);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_cannot_be_delivered_within_the_linger_time_is_told_as_the_reason(transport) {
         let mut node = Watched::start();
         let linger = Duration::from_millis(100);

@@ -35,7 +35,7 @@ fn assert_nothing_else(node: Watched) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_removal_by_the_client_is_told_once_to_the_server_and_not_to_the_client(transport) {
         let (mut server, theirs, client, ours) = pair(transport);
         assert!(client.handler.network().remove(ours.resource_id()));
@@ -46,7 +46,7 @@ over_transports! {
         assert_nothing_else(client);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_removal_by_the_server_is_told_once_to_the_client_and_not_to_the_server(transport) {
         let (server, theirs, mut client, ours) = pair(transport);
         assert!(server.handler.network().remove(theirs.resource_id()));
@@ -56,7 +56,7 @@ over_transports! {
         assert_nothing_else(client);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_ends_its_stream_is_told_once(transport) {
         let mut node = Watched::start();
         let (_, addr) = node.listen(transport);
@@ -66,7 +66,7 @@ over_transports! {
         client.finish();
         assert_eq!(node.message(), (endpoint, b"bye".to_vec()));
         assert_eq!(node.disconnected(), endpoint);
-        let expected = match transport {
+        let expected = match transport.plain() {
             Transport::Ws => CloseReason::AbnormalClosure,
             _ => CloseReason::PeerClosed,
         };
@@ -76,7 +76,7 @@ over_transports! {
         assert_nothing_else(node);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_reset_is_told_once(transport) {
         let mut node = Watched::start();
         let (_, addr) = node.listen(transport);
@@ -88,7 +88,7 @@ over_transports! {
         assert_nothing_else(node);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_reset_while_much_waits_to_be_sent_is_told_once(transport) {
         let mut node = Watched::start();
         let (_, addr) = node.listen(transport);
@@ -104,7 +104,7 @@ over_transports! {
         assert_nothing_else(node);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_stops_its_node_is_told_once(transport) {
         let (mut server, theirs, client, _) = pair(transport);
         drop(client);
@@ -112,7 +112,7 @@ over_transports! {
         assert_nothing_else(server);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn of_both_sides_that_remove_at_once_only_one_that_was_too_late_is_told(transport) {
         for _ in 0..20 {
             let (server, theirs, client, ours) = pair(transport);
@@ -137,7 +137,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn what_the_program_removed_is_told_no_more(transport) {
         let echo = Echo::start(transport);
         let mut node = Watched::start();

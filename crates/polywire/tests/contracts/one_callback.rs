@@ -41,7 +41,7 @@ fn be_busy(handler: &Handler, transport: Transport, addr: SocketAddr) {
 }
 
 over_transports! {
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn the_callback_is_entered_once_at_a_time_whatever_other_threads_do(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -63,7 +63,7 @@ over_transports! {
         });
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn nothing_that_the_callback_calls_enters_it_again(transport) {
         let echo = Echo::start(transport);
         let (handler, listener) = split();

@@ -144,7 +144,7 @@ fn send_in_callback(
 }
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn frames_of_sixteen_threads_and_of_the_callback_arrive_whole_once_and_in_order(transport) {
         const FRAMES: u32 = 10_000;
         let (listen, connect) = narrow(transport, Limits::default());
@@ -172,7 +172,7 @@ over_transports! {
         assert!(referee.cut.is_empty(), "more came than was sent");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn long_frames_that_the_system_takes_in_parts_stay_whole(transport) {
         const FRAMES: u32 = 300;
         // Whoever sends waits until nothing waits before it, so that it is written at once, and in
@@ -200,7 +200,7 @@ over_transports! {
         assert!(referee.cut.is_empty(), "more came than was sent");
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn frames_of_both_directions_of_an_endpoint_arrive_at_the_same_time(transport) {
         const FRAMES: u32 = 2_000;
         let (server, listener) = split();

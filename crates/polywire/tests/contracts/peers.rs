@@ -78,7 +78,7 @@ fn assert_serves(transport: Transport, addr: SocketAddr) {
 }
 
 over_transports! {
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn garbage_from_many_peers_leaves_a_healthy_one_served(transport) {
         let echo = Echo::start(transport);
         let mut threads = Vec::new();
@@ -96,7 +96,7 @@ over_transports! {
         assert!(echo.handler.is_running());
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn peers_that_break_off_at_any_moment_leave_a_healthy_one_served(transport) {
         let echo = Echo::start(transport);
         let whole = [RawPeer::handshake(transport), &frame(transport, b"hello")].concat();
@@ -122,7 +122,7 @@ over_transports! {
             let mut peer = RawPeer::connect(transport, addr);
             for _ in 0..PAIRS {
                 peer.stream.write_all(&frame(transport, b"before")).unwrap();
-                SockRef::from(&peer.stream).send_out_of_band(b"!").unwrap();
+                SockRef::from(&*peer.stream).send_out_of_band(b"!").unwrap();
                 peer.stream.write_all(&frame(transport, b"behind")).unwrap();
                 // Only an answer to both brings the next pair.
                 assert_eq!(peer.read_small(b"done".len()), b"done");

@@ -14,17 +14,16 @@ use std::time::Duration;
 use crate::common::*;
 
 over_transports! {
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn nothing_comes_after_a_remove_in_the_callback_though_it_was_read_already(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
         // More than a read takes, so that a byte stream has more messages than one too.
         let messages = frame(transport, &[1; 1000]).repeat(1000);
-        let mut noisy = RawPeer::connect_with(transport, addr, b"");
         let mut removed = None;
         thread::scope(|scope| {
             scope.spawn(|| {
-                noisy.finish_handshake();
+                let mut noisy = RawPeer::connect(transport, addr);
                 // The other side ends it, so this may fail.
                 let _ = noisy.stream.write_all(&messages);
             });
@@ -49,7 +48,7 @@ over_transports! {
         });
     }
 
-    [framed_tcp ws]
+    [framed_tcp ws | framed_tcp_tls wss]
     fn nothing_comes_after_a_remove_by_a_signal_that_goes_ahead_of_it(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -100,7 +99,7 @@ over_transports! {
         assert_eq!(messages, 1);
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn nothing_comes_after_a_remove_by_another_thread(transport) {
         // A peer that goes on sending is not listened to for long.
         let limits = Limits::default().with_linger(Duration::from_millis(50));
@@ -141,7 +140,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn no_message_comes_after_disconnected(transport) {
         let mut node = Watched::start();
         let (_, addr) = node.listen(transport);

@@ -34,7 +34,7 @@ fn assert_refuses_everything(handler: &Handler, transport: Transport, endpoint: 
 
 over_transports! {
     // The poller tells of its end once, together with what makes the callback stop the node.
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_removed_connection_that_ends_just_as_the_node_is_stopped_is_not_waited_for(transport) {
         let (handler, listener) = split();
         let limits = Limits::default().with_linger(Duration::from_secs(3600));
@@ -71,7 +71,7 @@ over_transports! {
         task.wait();
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn stop_in_the_callback_is_followed_by_no_event_though_floods_go_on(transport) {
         let (handler, listener) = split();
         let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -109,7 +109,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn stop_by_another_thread_ends_the_loop_though_floods_go_on(transport) {
         for _ in 0..10 {
             let (handler, listener) = split();
@@ -145,7 +145,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn the_peers_of_a_stopped_node_see_the_clean_end_of_the_stream(transport) {
         let mut node = Watched::start();
         let (_, addr) = node.listen(transport);
@@ -157,12 +157,12 @@ over_transports! {
         for peer in peers {
             let end = peer.read_to_end(100);
             assert!(end.payload.is_empty());
-            assert_eq!(end.close_code, (transport == Transport::Ws).then_some(1001));
+            assert_eq!(end.close_code, (transport.plain() == Transport::Ws).then_some(1001));
         }
         assert!(std::net::TcpStream::connect(addr).is_err(), "the listener is still there");
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_node_stopped_before_its_loop_ran_ends_at_once(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -173,7 +173,7 @@ over_transports! {
         assert_refuses_everything(&handler, transport, endpoint);
     }
 
-    [tcp framed_tcp udp ws]
+    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_node_is_stopped_though_its_listener_was_dropped(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();

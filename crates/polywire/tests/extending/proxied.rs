@@ -4,18 +4,30 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use polywire::Limits;
 use polywire::adapter::{Accepted, Listen, Listener, Registration};
 use polywire::adapters::tcp::{Raw, TcpListenConfig, listen_over};
 use polywire::network::{CloseReason, RemoteAddr};
 use polywire::stream::{Establishing, Layer, Stream};
 
-use crate::support::Node;
+use crate::support::{Node, eventually};
 
 const MAX_LINE: usize = 100;
 
 /// Expects `for <address>` and a newline before all else.
 #[derive(Clone, Copy)]
 struct BehindProxy;
+
+/// The same, with one connection for each address.
+struct OnePerAddress;
+
+impl Listen for OnePerAddress {
+    fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
+        let limits = Limits::default().with_max_connections_per_ip(1);
+        let config = TcpListenConfig::default().with_limits(limits);
+        listen_over(&config, addr, BehindProxy, |_| Raw)
+    }
+}
 
 impl Listen for BehindProxy {
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
@@ -125,4 +137,30 @@ fn whoever_says_something_else_is_refused() {
     }
     server.assert_silent();
     assert_eq!(server.network().stats().refused, 3);
+}
+
+#[test]
+fn a_limit_for_each_address_counts_the_client_and_not_the_proxy() {
+    let server = Node::new();
+    let (_, addr) = server.listen(OnePerAddress);
+    let connect = || TcpStream::connect(addr).unwrap();
+    // Of none of these it is known yet who connects.
+    let (mut first, mut second, mut third) = (connect(), connect(), connect());
+    first.write_all(b"for 192.0.2.1:1\n").unwrap();
+    let first_endpoint = server.accepted();
+    second.write_all(b"for 192.0.2.2:1\n").unwrap();
+    assert_eq!(server.accepted().addr().to_string(), "192.0.2.2:1");
+
+    third.write_all(b"for 192.0.2.1:2\n").unwrap();
+    let _ = io::Read::read_to_end(&mut third, &mut Vec::new());
+    server.assert_silent();
+    let stats = server.network().stats();
+    assert_eq!((stats.turned_away, stats.refused), (1, 0));
+
+    drop(first);
+    server.disconnected(first_endpoint);
+    eventually("its place is free", || server.network().stats().endpoints < stats.endpoints);
+    let mut again = connect();
+    again.write_all(b"for 192.0.2.1:3\n").unwrap();
+    assert_eq!(server.accepted().addr().to_string(), "192.0.2.1:3");
 }

@@ -15,10 +15,16 @@ fn a_secure_or_foreign_scheme_is_refused_before_any_byte_leaves() {
     let addr = plain.local_addr().unwrap();
     let node = Node::new();
     for scheme in ["wss", "WSS", "https", "http", "ftp"] {
-        for &transport in Transport::ALL {
+        for &transport in Transport::ALL.iter().chain(Transport::SECURE) {
+            let is_wanted =
+                scheme.eq_ignore_ascii_case("wss") && transport.plain() == Transport::Ws;
+            if is_wanted && cfg!(feature = "__tls") {
+                continue;
+            }
             let url = format!("{scheme}://{addr}/secret?token=abc");
             let error = node.network().connect(transport, &url).unwrap_err();
-            assert!(error.to_string().contains(&format!("{scheme}://{addr}/secret")), "{error}");
+            let named = format!("{scheme}://{addr}").to_lowercase();
+            assert!(error.to_string().to_lowercase().contains(&named), "{error}");
             assert!(!error.to_string().contains("token"), "{error}");
             node.network().connect_sync(transport, &url).unwrap_err();
         }

@@ -10,8 +10,6 @@ mod kit;
 mod callback;
 #[path = "../../../../crates/polywire/tests/extending/cipher.rs"]
 mod cipher;
-#[path = "contract/ciphered.rs"]
-mod ciphered;
 #[path = "contract/connecting.rs"]
 mod connecting;
 #[path = "contract/delivery.rs"]
@@ -22,6 +20,8 @@ mod ends;
 mod fairness;
 #[path = "contract/full.rs"]
 mod full;
+#[path = "contract/layered.rs"]
+mod layered;
 #[path = "contract/memory.rs"]
 mod memory;
 #[path = "contract/order.rs"]

@@ -2,21 +2,24 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire::network::Transport;
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::frames;
 use super::shared::{Permit, Shared, Tally};
+use super::tls;
+use crate::link::{STREAMS, TRANSPORTS};
 use crate::random::Random;
 
 /// How long a blocking call of a client takes at most.
 const CALL_TIMEOUT: Duration = Duration::from_millis(300);
-/// The transports with connections.
-const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
 
 /// The address that the clients of a kind connect from: by it the server tells them apart.
 pub(crate) fn source_of(kind: usize) -> IpAddr {
@@ -75,15 +78,27 @@ impl<'a> Client<'a> {
             return None;
         };
         tally.opened.fetch_add(1, Ordering::Relaxed);
-        Some(Peer { stream, transport, tally, _permit: permit })
+        Some(Peer { stream, tls: None, transport, tally, _permit: permit })
     }
 
     /// Connects and shakes hands.
     pub(crate) fn connect(&mut self, transport: Transport) -> Option<Peer<'a>> {
         let mut peer = self.open(transport)?;
+        if let Some(config) = &self.shared.tls {
+            peer.tls = Some(tls::connect(config, &mut peer.stream).ok()?);
+        }
         let ready = transport != Transport::Ws
             || (peer.send(frames::UPGRADE) && peer.skip_answer().is_ok());
         ready.then_some(peer)
+    }
+
+    /// What a client says first to a server that speaks TLS.
+    pub(crate) fn greeting(&self) -> Option<Vec<u8>> {
+        let name = ServerName::try_from("localhost").ok()?;
+        let config = Arc::clone(self.shared.tls.as_ref()?);
+        let mut greeting = Vec::new();
+        ClientConnection::new(config, name).ok()?.write_tls(&mut greeting).ok()?;
+        Some(greeting)
     }
 
     /// Whether each message is answered before anything else happens on its connection.
@@ -105,13 +120,16 @@ impl<'a> Client<'a> {
     }
 
     fn addr(&self, transport: Transport) -> SocketAddr {
-        self.shared.addrs[usize::from(transport.id())]
+        let at = TRANSPORTS.iter().position(|known| *known == transport).unwrap_or_default();
+        self.shared.addrs[at]
     }
 }
 
 /// A connection to the server.
 pub(crate) struct Peer<'a> {
-    pub(crate) stream: TcpStream,
+    stream: TcpStream,
+    /// Once hands were shaken.
+    tls: Option<ClientConnection>,
     pub(crate) transport: Transport,
     tally: &'a Tally,
     _permit: Permit<'a>,
@@ -121,7 +139,23 @@ impl Peer<'_> {
     /// Writes all the bytes; whether that went well. The server may have ended the connection, or
     /// read nothing for long.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.tls {
+            Some(tls) => tls::over(tls, &mut self.stream).write_all(bytes).is_ok(),
+            None => self.send_raw(bytes),
+        }
+    }
+
+    /// The same past TLS.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Reads as [`Read::read`] does.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls::over(tls, &mut self.stream).read(buffer),
+            None => self.stream.read(buffer),
+        }
     }
 
     /// Sends one message as a good client would.
@@ -131,7 +165,7 @@ impl Peer<'_> {
 
     /// Reads what is there, for one read.
     pub(crate) fn read_some(&mut self) -> io::Result<usize> {
-        self.stream.read(&mut [0; 4096])
+        self.read(&mut [0; 4096])
     }
 
     /// Reads until the server ends the connection, at most that long; how many bytes came before
@@ -156,7 +190,11 @@ impl Peer<'_> {
     }
 
     /// Ends the sending side.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            let _ = tls.write_tls(&mut self.stream);
+        }
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
@@ -169,7 +207,9 @@ impl Peer<'_> {
     fn skip_answer(&mut self) -> io::Result<()> {
         let (mut answer, mut byte) = (Vec::new(), [0]);
         while !answer.ends_with(b"\r\n\r\n") {
-            self.stream.read_exact(&mut byte)?;
+            if self.read(&mut byte)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             answer.push(byte[0]);
         }
         Ok(())

@@ -14,11 +14,11 @@ pub(crate) const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\n\
 /// A message as a good client sends it.
 pub(crate) fn frame(transport: Transport, message: &[u8]) -> Vec<u8> {
     match transport {
-        Transport::Tcp | Transport::Udp => message.to_vec(),
         Transport::FramedTcp => {
             [encode_size(message, &mut [0; MAX_ENCODED_SIZE]), message].concat()
         }
         Transport::Ws => ws_frame(0x82, message),
+        _ => message.to_vec(),
     }
 }
 

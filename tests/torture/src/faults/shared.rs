@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::ClientConfig;
 
 use crate::server::Way;
 
@@ -13,6 +15,8 @@ const MAX_SOCKETS: i64 = 280;
 pub(crate) struct Shared {
     pub(super) way: Way,
     pub(super) addrs: [SocketAddr; 4],
+    /// What clients speak TLS with, if the server does.
+    pub(super) tls: Option<Arc<ClientConfig>>,
     sockets: AtomicI64,
     /// Of each kind.
     tallies: Vec<Tally>,
@@ -33,11 +37,17 @@ pub(crate) struct Tally {
 }
 
 impl Shared {
-    pub(super) fn new(way: Way, addrs: [SocketAddr; 4], kinds: usize) -> Self {
+    pub(super) fn new(
+        way: Way,
+        addrs: [SocketAddr; 4],
+        tls: Option<Arc<ClientConfig>>,
+        kinds: usize,
+    ) -> Self {
         let tallies = (0..kinds).map(|_| Tally::default()).collect();
         Self {
             way,
             addrs,
+            tls,
             sockets: AtomicI64::new(MAX_SOCKETS),
             tallies,
             violations: Mutex::default(),

@@ -1,6 +1,5 @@
 //! Asks for much and reads it slowly, but all of it: that is no misbehaviour, and nobody may end it.
 
-use std::io::Read;
 use std::time::Instant;
 
 use polywire::network::Transport;
@@ -26,7 +25,7 @@ pub(super) fn run(client: &mut Client<'_>) {
     let mut last = Instant::now();
     while left > 0 && !client.is_over() {
         client.pause(1, 40);
-        match peer.stream.read(&mut vec![0; left.min(8192)]) {
+        match peer.read(&mut vec![0; left.min(8192)]) {
             Ok(0) => {
                 return client.note_violation(format!("a slow download over {transport} was cut"));
             }
@@ -51,9 +50,9 @@ pub(super) fn run(client: &mut Client<'_>) {
 /// Bytes of an answer with its header.
 fn answer_len(transport: Transport, message: &[u8]) -> usize {
     let header = match transport {
-        Transport::Tcp | Transport::Udp => 0,
         Transport::FramedTcp => encode_size(message, &mut [0; MAX_ENCODED_SIZE]).len(),
         Transport::Ws => 4, // A length of two bytes, and no mask.
+        _ => 0,
     };
     header + message.len()
 }

@@ -10,6 +10,7 @@ use polywire::network::{self, Endpoint, NetEvent, NetworkController, SendStatus,
 use polywire::node::{self, NodeEvent};
 
 use super::progress::{MAX_SILENCE, Progress};
+use crate::link::Link;
 use crate::ping;
 
 const PAYLOAD_BYTES: usize = 1000;
@@ -21,9 +22,10 @@ const PHASE_DURATION: Duration = Duration::from_millis(700);
 /// What a message takes while it reads slowly.
 const SLOW_READ_DURATION: Duration = Duration::from_micros(500);
 
-pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, String> {
+pub(super) fn run(link: &Link, until: Instant) -> Result<Progress, String> {
+    let transport = link.transport.plain();
     let (network, mut processor) = network::split();
-    let (_, addr) = network.listen(transport, "127.0.0.1:0").expect("a free port");
+    let (_, addr) = network.listen(&*link.listening(), "127.0.0.1:0").expect("a free port");
     let is_over = AtomicBool::new(false);
     let (tell_endpoint, endpoint) = mpsc::channel();
     thread::scope(|scope| {
@@ -37,7 +39,7 @@ pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, Stri
             }
         });
         let (reader, listener) = node::split::<()>();
-        reader.network().connect(transport, addr).expect("somebody listens");
+        reader.network().connect(&*link.connecting(), addr).expect("somebody listens");
         let mut reading = Reading::new();
         let (tell, told) = mpsc::channel();
         let mut task = listener.for_each_async(move |event| {

@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polywire::network::{Endpoint, NetEvent, NetworkController, SendStatus, Transport};
+use polywire::network::{Endpoint, NetEvent, NetworkController, SendStatus};
 use polywire::node::{self, NodeEvent};
 
 use super::progress::{MAX_SILENCE, Progress};
+use crate::link::Link;
 use crate::ping;
 
 const WORKERS: usize = 4;
@@ -26,9 +27,10 @@ const READ_DELAY: Duration = Duration::from_millis(200);
 /// What the callback gives to the threads.
 type Job = (Endpoint, u64);
 
-pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, String> {
+pub(super) fn run(link: &Link, until: Instant) -> Result<Progress, String> {
     let (server, listener) = node::split::<()>();
-    let (_, addr) = server.network().listen(transport, "127.0.0.1:0").expect("a free port");
+    let (_, addr) =
+        server.network().listen(&*link.listening(), "127.0.0.1:0").expect("a free port");
     let (give, jobs) = mpsc::sync_channel::<Job>(QUEUE_JOBS);
     let jobs = Mutex::new(jobs);
     thread::scope(|scope| {
@@ -47,7 +49,7 @@ pub(super) fn run(transport: Transport, until: Instant) -> Result<Progress, Stri
             }
         });
         let clients: Vec<_> =
-            (0..CLIENTS).map(|_| scope.spawn(move || be_client(transport, addr, until))).collect();
+            (0..CLIENTS).map(|_| scope.spawn(move || be_client(link, addr, until))).collect();
         let results: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
         server.stop();
         task.wait();
@@ -79,14 +81,11 @@ fn take_answers(stream: &mut Vec<u8>) -> u64 {
 
 /// Sends requests, rests, and then reads their answers, again and again. Of several threads' answers the
 /// order is anybody's.
-fn be_client(
-    transport: Transport,
-    addr: std::net::SocketAddr,
-    until: Instant,
-) -> Result<Progress, String> {
+fn be_client(link: &Link, addr: std::net::SocketAddr, until: Instant) -> Result<Progress, String> {
     let (handler, listener) = node::split::<()>();
     let network = handler.network().clone();
-    let (endpoint, _) = network.connect_sync(transport, addr).map_err(|error| error.to_string())?;
+    let (endpoint, _) =
+        network.connect_sync(&*link.connecting(), addr).map_err(|error| error.to_string())?;
     let (tell, told) = mpsc::channel();
     let mut stream = Vec::new();
     let mut task = listener.for_each_async(move |event| {

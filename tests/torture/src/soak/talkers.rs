@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use polywire::network::{Endpoint, NetEvent, Transport};
+use polywire::network::{Endpoint, NetEvent};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
+
+use crate::link::Link;
 
 use super::progress::{MAX_SILENCE, Progress};
 
@@ -31,12 +33,12 @@ struct Talker {
 
 impl Talker {
     /// One that listens, and connects to `peers` and perhaps to itself.
-    fn new(transport: Transport, peers: &[SocketAddr], itself: bool, messages: usize) -> Self {
+    fn new(link: &Link, peers: &[SocketAddr], itself: bool, messages: usize) -> Self {
         let (handler, listener) = node::split::<()>();
         let network = handler.network();
-        let (_, addr) = network.listen(transport, "127.0.0.1:0").expect("a free port");
+        let (_, addr) = network.listen(&*link.listening(), "127.0.0.1:0").expect("a free port");
         for peer in peers.iter().chain(itself.then_some(&addr)) {
-            network.connect(transport, *peer).expect("somebody listens");
+            network.connect(&*link.connecting(), *peer).expect("somebody listens");
         }
         let (tell, received) = mpsc::channel();
         let mut talk = Talk { handler: handler.clone(), messages, tell, came: HashMap::new() };
@@ -123,22 +125,23 @@ impl Talk {
     }
 }
 
-pub(super) fn pair(transport: Transport, until: Instant) -> Result<Progress, String> {
-    let first = Talker::new(transport, &[], false, MESSAGES);
-    let second = Talker::new(transport, &[first.addr], false, MESSAGES);
+pub(super) fn pair(link: &Link, until: Instant) -> Result<Progress, String> {
+    let first = Talker::new(link, &[], false, MESSAGES);
+    let second = Talker::new(link, &[first.addr], false, MESSAGES);
     talk(vec![first, second], until)
 }
 
-pub(super) fn ring(transport: Transport, until: Instant) -> Result<Progress, String> {
-    let first = Talker::new(transport, &[], false, MESSAGES);
-    let second = Talker::new(transport, &[first.addr], false, MESSAGES);
-    let third = Talker::new(transport, &[second.addr], false, MESSAGES);
-    first.handler.network().connect(transport, third.addr).expect("somebody listens");
+pub(super) fn ring(link: &Link, until: Instant) -> Result<Progress, String> {
+    let first = Talker::new(link, &[], false, MESSAGES);
+    let second = Talker::new(link, &[first.addr], false, MESSAGES);
+    let third = Talker::new(link, &[second.addr], false, MESSAGES);
+    let network = first.handler.network();
+    network.connect(&*link.connecting(), third.addr).expect("somebody listens");
     talk(vec![first, second, third], until)
 }
 
-pub(super) fn itself(transport: Transport, until: Instant) -> Result<Progress, String> {
-    talk(vec![Talker::new(transport, &[], true, MESSAGES_TO_ITSELF)], until)
+pub(super) fn itself(link: &Link, until: Instant) -> Result<Progress, String> {
+    talk(vec![Talker::new(link, &[], true, MESSAGES_TO_ITSELF)], until)
 }
 
 fn talk(mut talkers: Vec<Talker>, until: Instant) -> Result<Progress, String> {

@@ -21,6 +21,10 @@ const MAX_DISCARDED_BYTES_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
 const STILL_SENDING_BYTES: usize = 64 << 10;
 
+fn is_blocked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 impl<S: Stream, P: Protocol> Engine<S, P> {
     /// The next step: what waits, the close frame, the end of the stream, the peer's own end.
     pub(super) fn go_on_ending(&mut self, io: &mut Io<'_>, reason: &CloseReason) -> Closing {
@@ -47,8 +51,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             let is_drained = self.outbox.is_drained() && !wants_write(self);
             match is_drained.then(|| self.socket().and_then(Stream::shutdown_write)) {
                 Some(Ok(())) => self.transient_mut().phase = Phase::ShutDown,
-                // A layer has a close frame of its own to write.
-                Some(Err(_)) if !wants_write(self) => return Closing::Done,
+                Some(Err(error)) if !is_blocked(&error) || !wants_write(self) => {
+                    return Closing::Done;
+                }
+                // Or a layer has a close frame of its own to write.
                 _ => {
                     // A peer that only reads once it is read would wait for ever otherwise.
                     let _ = self.discard(io, reason);
@@ -79,7 +85,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             match self.socket().and_then(|socket| read_some(socket, buffer)) {
                 Ok(0) => return Closing::Done,
                 Ok(len) => self.transient_mut().discarded += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if is_blocked(&error) => {
                     let goes_on =
                         is_stopped && self.transient_mut().discarded >= STILL_SENDING_BYTES;
                     return if goes_on { Closing::Done } else { Closing::AwaitingPeer };
@@ -101,6 +107,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     | CloseReason::Reset
                     | CloseReason::TimedOut
                     | CloseReason::ProtocolViolation(_)
+                    | CloseReason::Layer(_)
                     | CloseReason::MessageTooLarge { .. }
                     | CloseReason::HandshakeRefused(_)
                     | CloseReason::OutboxLimit { .. }

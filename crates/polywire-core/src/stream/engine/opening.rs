@@ -16,7 +16,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             self.transient_mut().phase = Phase::Layering;
         }
         if matches!(self.phase(), Phase::Connecting | Phase::Layering) {
-            match self.establish(io)? {
+            let so_far = self.establish(io)?;
+            self.name_peer(io);
+            match so_far {
                 Establishing::Connecting => return Ok(Opening::Connecting),
                 Establishing::Handshaking => return Ok(Opening::Handshaking),
                 Establishing::Established => {}
@@ -113,15 +115,18 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     fn become_ready(&mut self, io: &mut Io<'_>) -> Opening {
         self.transient_mut().phase = Phase::Open;
-        if S::NAMES_PEER {
-            if let Some(peer) = self.peer_addr() {
-                io.rename(peer);
-            }
-        }
+        self.name_peer(io);
         if !io.registration.is_provisional {
             self.open_outbox();
         }
         Opening::Ready
+    }
+
+    /// Tells the loop who the peer is, once a layer knows.
+    fn name_peer(&self, io: &mut Io<'_>) {
+        if let Some(peer) = S::NAMES_PEER.then(|| self.peer_addr()).flatten() {
+            io.rename(peer);
+        }
     }
 
     /// Writes what goes before all messages.

@@ -99,7 +99,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         return Ok(Stop::Needs(0));
                     }
-                    Err(error) => return Err(CloseReason::from(&error)),
+                    Err(error) => return Err(self.failed_read(&error)),
                 };
             let drained = self.is_drained_by(len, room);
             io.budget = io.budget.saturating_sub(len);
@@ -151,7 +151,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Some(Long::Stops(Stop::Needs(0))));
             }
-            Err(error) => return Err(CloseReason::from(&error)),
+            Err(error) => return Err(self.failed_read(&error)),
         };
         transient.inbox.note_read(len);
         io.budget = io.budget.saturating_sub(len);
@@ -268,6 +268,12 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn silenced(&mut self, reason: CloseReason) -> CloseReason {
         self.transient_mut().is_silent = true;
         reason
+    }
+
+    /// What a write met before is why the read fails: a layer takes a stream that was reset for a truncated one.
+    #[cold]
+    fn failed_read(&self, error: &io::Error) -> CloseReason {
+        self.outbox.failure().unwrap_or_else(|| CloseReason::from(error))
     }
 
     fn end_of_stream(&mut self) -> CloseReason {

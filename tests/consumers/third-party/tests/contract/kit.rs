@@ -77,12 +77,22 @@ macro_rules! over_adapters {
 
             #[test]
             fn framed_over_cipher() {
-                $crate::kit::in_time(|| contract($crate::ciphered::Ciphered::framed()));
+                $crate::kit::in_time(|| contract($crate::layered::ciphered($crate::layered::Over::Framed)));
             }
 
             #[test]
             fn ws_over_cipher() {
-                $crate::kit::in_time(|| contract($crate::ciphered::Ciphered::ws()));
+                $crate::kit::in_time(|| contract($crate::layered::ciphered($crate::layered::Over::Ws)));
+            }
+
+            #[test]
+            fn framed_over_tls() {
+                $crate::kit::in_time(|| contract($crate::layered::secured($crate::layered::Over::Framed)));
+            }
+
+            #[test]
+            fn ws_over_tls() {
+                $crate::kit::in_time(|| contract($crate::layered::secured($crate::layered::Over::Ws)));
             }
         }
     )+};

@@ -1,8 +1,9 @@
+use std::io::IoSlice;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::adapter::{Opening, Remote, SendFlags};
+use crate::adapter::{Opening, Registration, Remote, SendFlags};
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::send_status::SendStatus;
@@ -61,4 +62,47 @@ fn read_at_stop(was_full: bool) -> usize {
 fn a_stopped_node_reads_more_of_a_peer_that_may_have_much_to_read() {
     assert_eq!(read_at_stop(false), MAX_DISCARDED_BYTES_AT_STOP);
     assert_eq!(read_at_stop(true), MAX_DISCARDED_BYTES);
+}
+
+/// A layer whose last record the stream underneath does not take.
+#[derive(Default)]
+struct Cut {
+    has_failed: AtomicBool,
+}
+
+impl Stream for Cut {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn wants_write(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.has_failed.store(true, Ordering::Relaxed);
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn a_last_record_that_can_not_be_written_is_not_waited_for() {
+    let mut engine = Engine::accepted(Cut::default(), Plain, Limits::default());
+    with_io(64 << 10, 1, |io| {
+        engine.register(io).unwrap();
+        assert_eq!(engine.open(io), Opening::Ready);
+        assert_eq!(engine.close(io, &CloseReason::Removed), Closing::Done);
+    });
 }

@@ -1,0 +1,212 @@
+//! How connections are accepted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use crate::certificates::{TlsCertificates, TlsRevocations};
+use crate::config_error::TlsConfigError;
+use crate::identity::TlsIdentity;
+use crate::pin::TlsPin;
+use crate::provider::TlsProvider;
+use crate::resolver::TlsHello;
+use crate::server::{Server, Settings};
+use crate::version::TlsVersion;
+
+/// TLS of the side that listens: a [`Layer`](polywire_core::stream::Layer).
+///
+/// A clone is a handle to the same configuration: keep one to [`reload`](Self::reload) it. The setters make a new one.
+/// `Debug` shows no secrets.
+///
+/// # Resumption
+///
+/// A listener that asks no client for a certificate lets clients resume their sessions by tickets, which are sealed
+/// with keys that all such listeners of the program share, and which a reload leaves valid. One that asks for
+/// certificates gives no tickets, unless [`with_client_resumption`](Self::with_client_resumption) says so. Nothing is stored for a client.
+#[derive(Clone)]
+pub struct TlsListenConfig {
+    settings: Settings,
+    current: Arc<ArcSwapOption<Server>>,
+}
+
+impl TlsListenConfig {
+    /// Shows this certificate.
+    pub fn new(identity: TlsIdentity) -> Self {
+        let settings = Settings { identities: vec![identity], ..Settings::default() };
+        Self { settings, current: Arc::default() }
+    }
+
+    /// Asks `resolver` for the certificate of each handshake: see [`with_resolver`](Self::with_resolver).
+    pub fn resolving(
+        resolver: impl Fn(&TlsHello<'_>) -> Option<TlsIdentity> + Send + Sync + 'static,
+    ) -> Self {
+        let new = Self { settings: Settings::default(), current: Arc::default() };
+        new.with_resolver(resolver)
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        set(&mut self.settings);
+        self.current = Arc::default();
+        self
+    }
+
+    /// One more certificate. Each client gets the first that is for the name it asks for (SNI) and that it can
+    /// check; whoever asks for another name or for none gets the first of all.
+    #[must_use]
+    pub fn with_identity(self, identity: TlsIdentity) -> Self {
+        self.set(|settings| settings.identities.push(identity))
+    }
+
+    /// Refuses clients that ask for a name which no certificate is for, instead of showing them the first.
+    #[must_use]
+    pub fn without_unknown_names(self) -> Self {
+        self.set(|settings| settings.refuses_unknown_names = true)
+    }
+
+    /// Asks `resolver` first which certificate a client is to get: for certificates that are made or obtained on
+    /// demand. With `None` the client gets one of those that are listed, or is refused if there is none. It is
+    /// called on the loop's thread and must not wait; give clones of the same [`TlsIdentity`], whose key is then read once.
+    #[must_use]
+    pub fn with_resolver(
+        self,
+        resolver: impl Fn(&TlsHello<'_>) -> Option<TlsIdentity> + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|settings| settings.resolver = Some(Arc::new(resolver)))
+    }
+
+    /// Demands a certificate of each client that one of these certification authorities signed.
+    ///
+    /// Over TLS 1.3 a client is done with its handshake before the server has looked at its certificate. One that is
+    /// refused is told so by `Connected(_, true)` and then `Disconnected`, with the server's alert as its reason.
+    #[must_use]
+    pub fn with_client_roots(self, roots: TlsCertificates) -> Self {
+        self.set(|settings| settings.client_roots.push(roots))
+    }
+
+    /// Demands a certificate of each client that has this key, whoever signed it. May be called several times.
+    /// Excludes client roots.
+    #[must_use]
+    pub fn with_client_pin(self, pin: TlsPin) -> Self {
+        self.set(|settings| settings.client_pins.push(pin))
+    }
+
+    /// Refuses clients whose certificate is on one of these lists.
+    #[must_use]
+    pub fn with_client_revocations(self, lists: TlsRevocations) -> Self {
+        self.set(|settings| settings.client_revocations.push(lists))
+    }
+
+    /// Asks for client certificates and admits clients without one, too; one that is shown must be good.
+    /// [`TlsInfo::peer_certificates`](crate::TlsInfo::peer_certificates) tells who has one.
+    #[must_use]
+    pub fn with_clients_unknown(self) -> Self {
+        self.set(|settings| settings.admits_unknown_clients = true)
+    }
+
+    /// Lets clients that showed a certificate resume their session without showing it again. What it said is then
+    /// checked anew: whether it is still valid, and on no list. Their tickets end with the next
+    /// [`reload`](Self::reload). Default: they shake hands in full each time.
+    #[must_use]
+    pub fn with_client_resumption(self) -> Self {
+        self.set(|settings| settings.resumes_clients = true)
+    }
+
+    /// Gives no tickets: each connection shakes hands in full.
+    #[must_use]
+    pub fn without_resumption(self) -> Self {
+        self.set(|settings| settings.forgets_sessions = true)
+    }
+
+    /// The protocols to choose from (ALPN, RFC 7301), the preferred one first. A client that offers others only is
+    /// refused; one that offers none is not. Default: none.
+    #[must_use]
+    pub fn with_alpn<P: Into<Vec<u8>>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.set(|settings| settings.alpn = protocols.into_iter().map(Into::into).collect())
+    }
+
+    /// The versions to speak. Default: all.
+    #[must_use]
+    pub fn with_versions(self, versions: impl IntoIterator<Item = TlsVersion>) -> Self {
+        self.set(|settings| settings.versions = versions.into_iter().collect())
+    }
+
+    /// As [`TlsConnectConfig::without_close_notify`](crate::TlsConnectConfig::without_close_notify).
+    #[must_use]
+    pub fn without_close_notify(self) -> Self {
+        self.set(|settings| settings.ends_without_close_notify = true)
+    }
+
+    /// Who computes. Default: that of [`TlsProvider`].
+    #[must_use]
+    pub fn with_provider(self, provider: TlsProvider) -> Self {
+        self.set(|settings| settings.provider = Some(provider))
+    }
+
+    /// As [`TlsConnectConfig::with_key_log_file`](crate::TlsConnectConfig::with_key_log_file).
+    #[must_use]
+    pub fn with_key_log_file(self) -> Self {
+        self.set(|settings| settings.logs_keys = true)
+    }
+
+    /// Whether connections can be accepted with it. Without this, one that is wrong refuses each of them, and warns.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with certificates, keys or settings.
+    pub fn check(&self) -> Result<(), TlsConfigError> {
+        self.server().map(|_| ())
+    }
+
+    /// Puts `new` in the place of this configuration and of all its clones, those that listeners hold among them.
+    /// From any thread: connections accepted from now on are served by `new`, those that live or shake hands go on
+    /// with what they have. All of `new` counts, not only its certificate.
+    ///
+    /// Where client certificates count, no session of before is resumed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `new`; then nothing has changed.
+    ///
+    /// ```no_run
+    /// use polywire_tls::{TlsIdentity, TlsListenConfig};
+    ///
+    /// let read = || TlsIdentity::from_pem_files("cert.pem", "key.pem").map(TlsListenConfig::new);
+    /// let tls = read()?;
+    /// let handle = tls.clone(); // `tls` goes to a listener.
+    /// // When the certificate was renewed:
+    /// if let Err(error) = read().and_then(|new| handle.reload(&new)) {
+    ///     eprintln!("the old certificate stays: {error}");
+    /// }
+    /// # Ok::<(), polywire_tls::TlsConfigError>(())
+    /// ```
+    pub fn reload(&self, new: &Self) -> Result<(), TlsConfigError> {
+        self.current.store(Some(Arc::new(new.settings.build()?)));
+        Ok(())
+    }
+
+    pub(crate) fn server(&self) -> Result<Arc<Server>, TlsConfigError> {
+        if let Some(server) = self.current.load_full() {
+            return Ok(server);
+        }
+        let new = Arc::new(self.settings.build()?);
+        // Another thread may have come first, to whose tickets the others are to belong as well.
+        let before = self.current.compare_and_swap(&None::<Arc<Server>>, Some(Arc::clone(&new)));
+        Ok(before.as_ref().map_or(new, Arc::clone))
+    }
+}
+
+/// The same configuration: one, and what was cloned of it, whatever it was reloaded with.
+impl PartialEq for TlsListenConfig {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.current, &other.current)
+    }
+}
+
+impl Eq for TlsListenConfig {}
+
+impl fmt::Debug for TlsListenConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsListenConfig").field(&self.settings).finish()
+    }
+}

@@ -1,0 +1,250 @@
+//! Records: what rustls is asked for, in the shape that its next version has.
+
+use std::io::{self, IoSlice, Read, Write};
+
+use rustls::client::ClientConnection;
+use rustls::pki_types::CertificateDer;
+use rustls::server::ServerConnection;
+use rustls::{Connection, HandshakeKind};
+
+use crate::error::TlsError;
+use crate::info::TlsInfo;
+use crate::translate::translate;
+use crate::version::TlsVersion;
+
+/// Plaintext that is sealed in one call at most: four whole records.
+pub(crate) const MAX_SEALED_BYTES: usize = 64 << 10;
+/// Slices that one call takes at most.
+const MAX_SLICES: usize = 64;
+
+/// Perhaps some plaintext: to take it tells.
+const UNKNOWN: usize = usize::MAX;
+
+/// The state of a connection, without any I/O.
+pub(crate) struct Session {
+    connection: Connection,
+    /// Plaintext that is opened and was not taken.
+    plain: usize,
+    has_peer_closed: bool,
+    failure: Option<TlsError>,
+}
+
+/// What came of opening.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    /// Bytes of plaintext.
+    pub(crate) len: usize,
+    /// There may be more to tell without more input: plaintext for which there was no room, or the end.
+    pub(crate) holds_more: bool,
+    /// That was all: the peer has said that nothing comes behind.
+    pub(crate) is_over: bool,
+}
+
+impl Session {
+    pub(crate) fn client(mut connection: ClientConnection) -> Self {
+        connection.set_buffer_limit(None); // `seal` takes no more than it should.
+        Self::new(connection.into())
+    }
+
+    pub(crate) fn server(mut connection: ServerConnection) -> Self {
+        connection.set_buffer_limit(None);
+        Self::new(connection.into())
+    }
+
+    fn new(connection: Connection) -> Self {
+        Self { connection, plain: 0, has_peer_closed: false, failure: None }
+    }
+
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// Whether there are records to be taken by [`take_records`](Self::take_records).
+    #[inline]
+    pub(crate) fn wants_write(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    /// Goes on with the handshake by what the peer sent, and takes that from the front of `input`. What lies behind
+    /// the handshake is left, but for what was taken along with its end: that is opened, and waits.
+    pub(crate) fn shake_hands(&mut self, input: &mut &[u8]) -> Result<(), TlsError> {
+        while self.is_handshaking() && !input.is_empty() {
+            let fed = self.feed(input);
+            if !self.is_handshaking() {
+                break; // What is wrong behind the handshake is told behind what came before it.
+            }
+            fed?;
+        }
+        Ok(())
+    }
+
+    /// Whether [`open`](Self::open) has something to tell without more input.
+    pub(crate) fn holds_something(&self) -> bool {
+        self.plain > 0 || self.is_over()
+    }
+
+    /// Whether no more input is looked at.
+    fn is_over(&self) -> bool {
+        self.has_peer_closed || self.failure.is_some()
+    }
+
+    /// Opens records from the front of `input`, as far as `out` has room for what is in them. What was taken is
+    /// removed from `input`. A failure is told once all that was good before it is.
+    pub(crate) fn open(&mut self, input: &mut &[u8], out: &mut [u8]) -> Result<Opened, TlsError> {
+        let mut len = self.take_plain(out);
+        while self.plain == 0 && !self.is_over() && !input.is_empty() {
+            let _ = self.feed(input); // Noted.
+            len += self.take_plain(&mut out[len..]);
+        }
+        let has_told_all = len == 0 && self.plain == 0;
+        if let Some(failure) = self.failure.as_ref().filter(|_| has_told_all) {
+            return Err(failure.clone());
+        }
+        Ok(Opened {
+            len,
+            holds_more: self.holds_something(),
+            is_over: has_told_all && self.has_peer_closed,
+        })
+    }
+
+    fn take_plain(&mut self, out: &mut [u8]) -> usize {
+        let mut len = 0;
+        while self.plain > 0 && len < out.len() {
+            match self.connection.reader().read(&mut out[len..]) {
+                Ok(taken @ 1..) => {
+                    len += taken;
+                    self.plain = self.plain.saturating_sub(taken);
+                }
+                _ => self.plain = 0,
+            }
+        }
+        len
+    }
+
+    /// Has rustls look at some of `input`.
+    fn feed(&mut self, input: &mut &[u8]) -> Result<(), TlsError> {
+        match self.connection.read_tls(input) {
+            Ok(0) => return Err(self.fail(TlsError::BadRecord("it is too long".into()))),
+            Ok(_) => {}
+            Err(error) => return Err(self.fail(TlsError::BadRecord(error.to_string().into()))),
+        }
+        match self.connection.process_new_packets() {
+            Ok(state) => {
+                self.plain = state.plaintext_bytes_to_read();
+                self.has_peer_closed = state.peer_has_closed();
+                Ok(())
+            }
+            Err(error) => {
+                self.plain = UNKNOWN; // What was good before.
+                let is_first =
+                    self.is_handshaking() && self.connection.protocol_version().is_none();
+                Err(self.fail(translate(error, is_first)))
+            }
+        }
+    }
+
+    /// From now on nothing but the alert leaves.
+    fn fail(&mut self, error: TlsError) -> TlsError {
+        self.failure = Some(error.clone());
+        error
+    }
+
+    /// Refuses the peer for a reason that rustls does not know.
+    pub(crate) fn refuse(&mut self, error: TlsError) -> TlsError {
+        self.connection.send_close_notify();
+        self.fail(error)
+    }
+
+    /// Seals from the front of `parts`, in as few records as possible, and puts the records behind `out`, with those
+    /// that waited before them. Returns how much of `parts` that was.
+    pub(crate) fn seal(
+        &mut self,
+        parts: &[IoSlice<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<usize, TlsError> {
+        if let Some(failure) = &self.failure {
+            let failure = failure.clone();
+            self.take_records(out);
+            return Err(failure);
+        }
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let sealed = if len <= MAX_SEALED_BYTES {
+            self.connection.writer().write_vectored(parts)
+        } else {
+            let mut front = [IoSlice::new(&[]); MAX_SLICES];
+            let used = cut(parts, &mut front);
+            self.connection.writer().write_vectored(&front[..used])
+        };
+        self.take_records(out);
+        sealed.map_err(|error| self.fail(TlsError::Other(error.to_string().into())))
+    }
+
+    /// Puts all records that are to be written behind `out`.
+    pub(crate) fn take_records(&mut self, out: &mut Vec<u8>) {
+        while self.connection.wants_write() {
+            // Memory takes everything.
+            if !matches!(self.connection.write_tls(out), Ok(1..)) {
+                return;
+            }
+        }
+    }
+
+    /// Queues `close_notify`, once.
+    pub(crate) fn close(&mut self) {
+        self.connection.send_close_notify();
+    }
+
+    /// The peer's certificates, its own first.
+    pub(crate) fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        self.connection.peer_certificates().unwrap_or_default()
+    }
+
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// What is known, once the handshake is done.
+    pub(crate) fn info(&self, verified_name: Option<String>) -> Option<TlsInfo> {
+        if self.is_handshaking() {
+            return None;
+        }
+        let suite = self.connection.negotiated_cipher_suite()?;
+        let server_name = match &self.connection {
+            Connection::Server(server) => server.server_name().map(Into::into),
+            Connection::Client(_) => None,
+        };
+        Some(TlsInfo {
+            version: TlsVersion::of(self.connection.protocol_version()?)?,
+            cipher_suite: format!("{:?}", suite.suite()),
+            alpn: self.connection.alpn_protocol().map(Into::into),
+            server_name,
+            peer_certificates: self.peer_certificates().iter().map(|der| der.to_vec()).collect(),
+            verified_name,
+            resumed: self.is_resumed(),
+        })
+    }
+}
+
+/// Puts so much of `parts` into `front` as is sealed at once, and tells how many slices that is.
+fn cut<'a>(parts: &'a [IoSlice<'_>], front: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
+    let mut room = MAX_SEALED_BYTES;
+    let mut used = 0;
+    for (slice, part) in front.iter_mut().zip(parts) {
+        if room == 0 {
+            break;
+        }
+        let len = part.len().min(room);
+        *slice = IoSlice::new(&part[..len]);
+        room -= len;
+        used += 1;
+    }
+    used
+}
+
+/// What `error` says, unless it is that there is nothing to do now.
+pub(crate) fn would_block(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        result => result,
+    }
+}
