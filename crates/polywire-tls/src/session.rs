@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Read, Write};
 use rustls::client::ClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ServerConnection;
-use rustls::{Connection, HandshakeKind};
+use rustls::{Connection, HandshakeKind, ProtocolVersion};
 
 use crate::error::TlsError;
 use crate::info::TlsInfo;
@@ -27,6 +27,9 @@ pub(crate) struct Session {
     plain: usize,
     has_peer_closed: bool,
     failure: Option<TlsError>,
+    /// Bytes of tickets that wait for something else to leave with them: a client that has only sent and is gone
+    /// would be answered by a reset, which takes with it what is still under way from it.
+    held_back: usize,
 }
 
 /// What came of opening.
@@ -52,7 +55,7 @@ impl Session {
     }
 
     fn new(connection: Connection) -> Self {
-        Self { connection, plain: 0, has_peer_closed: false, failure: None }
+        Self { connection, plain: 0, has_peer_closed: false, failure: None, held_back: 0 }
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -62,7 +65,7 @@ impl Session {
     /// Whether there are records to be taken by [`take_records`](Self::take_records).
     #[inline]
     pub(crate) fn wants_write(&self) -> bool {
-        self.connection.wants_write()
+        self.connection.wants_write() && self.held_back == 0
     }
 
     /// Goes on with the handshake by what the peer sent, and takes that from the front of `input`. What lies behind
@@ -128,8 +131,10 @@ impl Session {
             Ok(_) => {}
             Err(error) => return Err(self.fail(TlsError::BadRecord(error.to_string().into()))),
         }
+        let was_handshaking = self.is_handshaking();
         match self.connection.process_new_packets() {
             Ok(state) => {
+                self.hold_tickets_back(was_handshaking, state.tls_bytes_to_write());
                 self.plain = state.plaintext_bytes_to_read();
                 self.has_peer_closed = state.peer_has_closed();
                 Ok(())
@@ -143,14 +148,27 @@ impl Session {
         }
     }
 
+    /// There are so many bytes to be written. Once the handshake of TLS 1.3 is done a server's are tickets.
+    fn hold_tickets_back(&mut self, was_handshaking: bool, to_write: usize) {
+        let is_server = matches!(self.connection, Connection::Server(_));
+        let is_new = self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        if is_server && is_new && was_handshaking && !self.is_handshaking() {
+            self.held_back = to_write;
+        } else if to_write > self.held_back {
+            self.held_back = 0; // Something else as well.
+        }
+    }
+
     /// From now on nothing but the alert leaves.
     fn fail(&mut self, error: TlsError) -> TlsError {
+        self.held_back = 0;
         self.failure = Some(error.clone());
         error
     }
 
     /// Refuses the peer for a reason that rustls does not know.
     pub(crate) fn refuse(&mut self, error: TlsError) -> TlsError {
+        self.held_back = 0;
         self.connection.send_close_notify();
         self.fail(error)
     }
@@ -167,6 +185,7 @@ impl Session {
             self.take_records(out);
             return Err(failure);
         }
+        self.held_back = 0;
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let sealed = if len <= MAX_SEALED_BYTES {
             self.connection.writer().write_vectored(parts)
@@ -179,9 +198,9 @@ impl Session {
         sealed.map_err(|error| self.fail(TlsError::Other(error.to_string().into())))
     }
 
-    /// Puts all records that are to be written behind `out`.
+    /// Puts all records that are to be written now behind `out`.
     pub(crate) fn take_records(&mut self, out: &mut Vec<u8>) {
-        while self.connection.wants_write() {
+        while self.wants_write() {
             // Memory takes everything.
             if !matches!(self.connection.write_tls(out), Ok(1..)) {
                 return;
@@ -191,6 +210,7 @@ impl Session {
 
     /// Queues `close_notify`, once.
     pub(crate) fn close(&mut self) {
+        self.held_back = 0;
         self.connection.send_close_notify();
     }
 

@@ -140,9 +140,7 @@ over_transports! {
         assert_closed_by_protocol(transport, reason, 1000);
     }
 
-    // Not over TLS 1.3: the server's tickets may come when the client is gone already, and the reset that answers them
-    // overtakes what was sent.
-    [tcp framed_tcp ws]
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn what_was_sent_before_the_endpoint_was_ready_arrives_though_the_node_is_stopped(transport) {
         let (client, listener) = split();
         let sent = noise(3, 300_000);
