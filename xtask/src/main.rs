@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask COMMAND`.
 
 mod bench;
+mod capture;
 mod ci;
 mod consumers;
 mod coverage;
@@ -44,6 +45,7 @@ usage: cargo xtask COMMAND
   instructions [--skip-missing]          what a message costs of the CPU, against limits
   transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)
+  capture                                all that tests over TLS send, searched for clear text (Linux, root)
   coverage                               the share of the codecs' lines that their tests run
   crowd [--connections N]                19,900 connections that come and go, in release
   models [--schedules N]                 what threads do to each other, in every order
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Some("instructions") => instructions::run(skip_missing),
         Some("transfer") => transfer::run(&args[1..]),
         Some("fuzz") => fuzz::run(&args[1..]),
+        Some("capture") => capture::run(),
         Some("coverage") => coverage::run(),
         Some("crowd") => crowd::run(&args[1..]),
         Some("models") => models::run(&args[1..]),
