@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use polywire_core::stream::Stream;
 
 /// Memory for records that a thread keeps for the next one, at most.
-const MAX_KEPT_BYTES: usize = 80 << 10;
+const MAX_KEPT_BYTES: usize = 96 << 10;
 
 thread_local! {
     /// Where records are put together: mostly the stream underneath takes them at once.
@@ -39,7 +39,7 @@ impl Pending {
         let (written, result) = write_all(stream, &self.bytes[self.written..]);
         self.written += written;
         if result.is_ok() {
-            *self = Self::default();
+            keep(std::mem::take(self).bytes);
         }
         result
     }
@@ -56,13 +56,23 @@ impl Pending {
         records.clear();
         let sealed = seal(&mut records);
         let (written, result) = write_all(stream, &records);
-        if written < records.len() {
-            self.bytes.extend_from_slice(&records[written..]);
-        }
-        if records.capacity() <= MAX_KEPT_BYTES {
-            RECORDS.set(records);
+        let left = records.len() - written;
+        if left == 0 {
+            keep(records);
+        } else if left > records.capacity() / 4 {
+            *self = Self { bytes: records, written }; // Much is not copied, and little holds no large memory.
+        } else {
+            *self = Self { bytes: records[written..].to_vec(), written: 0 };
+            keep(records);
         }
         (sealed, result)
+    }
+}
+
+/// Keeps the memory for the next records of this thread, unless it is very much.
+fn keep(records: Vec<u8>) {
+    if records.capacity() <= MAX_KEPT_BYTES {
+        RECORDS.set(records);
     }
 }
 

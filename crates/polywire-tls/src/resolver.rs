@@ -54,6 +54,9 @@ impl ResolvesServerCert for Resolver {
         if let Some(certified) = self.ask(&hello) {
             return Some(certified);
         }
+        if let ([only], true) = (&self.identities[..], self.has_default) {
+            return Some(Arc::clone(only)); // Whatever the name: nothing is parsed.
+        }
         let schemes = hello.signature_schemes();
         let fits = |identity: &&Arc<CertifiedKey>| identity.key.choose_scheme(schemes).is_some();
         let default = || self.identities.iter().find(fits).or_else(|| self.identities.first());

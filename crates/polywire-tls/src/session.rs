@@ -12,8 +12,13 @@ use crate::info::TlsInfo;
 use crate::translate::translate;
 use crate::version::TlsVersion;
 
-/// Plaintext that is sealed in one call at most: four whole records.
-pub(crate) const MAX_SEALED_BYTES: usize = 64 << 10;
+/// Plaintext that is sealed in one call at most: five whole records, so that 64 KiB go out at once with the header
+/// before them.
+pub(crate) const MAX_SEALED_BYTES: usize = 80 << 10;
+/// Plaintext of a whole record.
+const RECORD_BYTES: usize = 16 << 10;
+/// What a record adds to its plaintext, at most.
+const RECORD_OVERHEAD: usize = 32;
 /// Slices that one call takes at most.
 const MAX_SLICES: usize = 64;
 
@@ -194,6 +199,9 @@ impl Session {
             let used = cut(parts, &mut front);
             self.connection.writer().write_vectored(&front[..used])
         };
+        // Exactly, so that the memory is kept for the next ones.
+        let sealed_len = len.min(MAX_SEALED_BYTES);
+        out.reserve_exact(sealed_len + (sealed_len / RECORD_BYTES + 1) * RECORD_OVERHEAD);
         self.take_records(out);
         sealed.map_err(|error| self.fail(TlsError::Other(error.to_string().into())))
     }

@@ -50,8 +50,8 @@ pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: b
 const CAVEATS: &str = "\
 Every answer is compared; in one-way streams the order, the count, the length and the front of every \
 message. A contestant's server and client are the same library, but for `echo`, `fan-out`, `idle`, \
-`calls` and `visits`, where one load generator, a loop on mio, serves all, and `unread`, where nothing \
-is received. CPU is the system's account of the process.
+`calls` and `visits` and their like over TLS, where one load generator, a loop on mio, serves all, and \
+`unread`, where nothing is received. CPU is the system's account of the process.
 
 Not apples to apples:
 
@@ -65,6 +65,8 @@ Not apples to apples:
 * WebSocket of `native`, `mio` and the load generator knows no fragments, no text, no pings, and masks \
   with a constant.
 * The timers of `native` are times alone: they bring nothing, and can't be cancelled.
+* TLS is rustls with aws-lc-rs for all, TLS 1.3 with AES-256-GCM, and one certificate (ECDSA on P-256). \
+  tokio-rustls is given polywire's tickets instead of its cache of sessions.
 * zmq sends and receives on threads of its own. It and polywire gather what a thread sends; \
   message-io, tungstenite and `native` write each message.
 

@@ -147,7 +147,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         let room = unread.len();
         let (len, drained) = match read_some(socket, unread) {
             Ok(0) => return Err(self.end_of_stream()),
-            Ok(len) => (len, S::SHORT_READ_DRAINS && len < room && !io.readiness.ended),
+            Ok(len) => {
+                let drained = match S::SHORT_READ_DRAINS {
+                    true => len < room,
+                    false => socket.drained_by(len, room),
+                };
+                (len, drained && !io.readiness.ended)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Some(Long::Stops(Stop::Needs(0))));
             }
