@@ -32,6 +32,7 @@ use crate::version::TlsVersion;
 /// // A peer whose certificate nobody signed, known by its key:
 /// let pin: TlsPin = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".parse()?;
 /// let tls = TlsConnectConfig::default().with_pin(pin).with_alpn(["chat/1"]);
+/// # #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 /// tls.check()?;
 /// # Ok::<(), polywire_tls::TlsConfigError>(())
 /// ```
@@ -146,7 +147,7 @@ impl TlsConnectConfig {
         self.set(|settings| settings.forgets_sessions = true)
     }
 
-    /// Who computes. Default: [`TlsProvider::default`].
+    /// Who computes. Default: that of [`TlsProvider`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
         self.set(|settings| settings.provider = Some(provider))

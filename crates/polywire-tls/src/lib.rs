@@ -14,6 +14,10 @@
 //!   whoever does
 //! * Early data (0-RTT), which may be replayed, and renegotiation: neither is possible
 //!
+//! # What happens when
+//! Expired, revoked, cut off, flooded, reloaded under load: `docs/tls_lifecycle.md` in the repository is a table of cases,
+//! each with the name of its test.
+//!
 //! # Threads
 //! Whoever sends seals what leaves, a whole flush in one record; the loop opens what arrives. Both share the keys
 //! for a moment of work in memory, and no lock is held during a system call of the other direction.

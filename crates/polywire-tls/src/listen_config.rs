@@ -137,7 +137,7 @@ impl TlsListenConfig {
         self.set(|settings| settings.ends_without_close_notify = true)
     }
 
-    /// Who computes. Default: [`TlsProvider::default`].
+    /// Who computes. Default: that of [`TlsProvider`].
     #[must_use]
     pub fn with_provider(self, provider: TlsProvider) -> Self {
         self.set(|settings| settings.provider = Some(provider))

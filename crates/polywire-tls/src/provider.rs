@@ -20,7 +20,7 @@ pub enum TlsProvider {
     Ring,
 }
 
-/// [`AwsLcRs`](TlsProvider::AwsLcRs) if it is there, else [`Ring`](TlsProvider::Ring). Without either feature there is
+/// `AwsLcRs` if it is there, else `Ring`. Without either feature there is
 /// none, and each configuration is refused with [`TlsConfigError::NoProvider`].
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 impl Default for TlsProvider {
