@@ -102,12 +102,18 @@ fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenari
     let mut scenarios = scenarios::all(scale, tools);
     if let Some(name) = only {
         let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
-        scenarios.retain(|scenario| scenario.name == name);
+        scenarios.retain(|scenario| is_of(scenario.name, name));
         if scenarios.is_empty() {
             return Err(format!("--only takes one of: {}", names.join(", ")).into());
         }
     }
     Ok(scenarios)
+}
+
+/// Whether a scenario has the name, or belongs to the group of that name: `tls-echo` to `tls`.
+fn is_of(scenario: &str, name: &str) -> bool {
+    let rest = scenario.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// Per case the entries of all its contestants, who take turns within a round, and at being first.

@@ -39,7 +39,7 @@ impl Args {
 
     /// A number that most scenarios leave at `default`.
     pub(crate) fn number_or<T: FromStr>(&self, key: &str, default: T) -> T {
-        if self.values.contains_key(key) { self.number(key) } else { default }
+        if self.has(key) { self.number(key) } else { default }
     }
 
     /// Answers to each message.
@@ -47,8 +47,20 @@ impl Args {
         self.number_or("replies", 1)
     }
 
+    /// Without what it goes over.
     pub(crate) fn transport(&self) -> &str {
-        self.text("transport")
+        let text = self.text("transport");
+        text.strip_suffix("+tls").unwrap_or(text)
+    }
+
+    /// Whether the transport goes over TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.text("transport").ends_with("+tls")
+    }
+
+    /// Whether `key` was given, whatever it says.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
     }
 
     /// How long to go on.

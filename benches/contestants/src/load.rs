@@ -2,10 +2,11 @@
 //! a receiver that is the same for all.
 
 mod burst;
-mod echo;
 mod client;
+mod echo;
 mod neighbours;
 mod sink;
+mod stream;
 mod unread;
 mod visits;
 

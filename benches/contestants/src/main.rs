@@ -14,6 +14,7 @@ mod quinn;
 mod spread;
 mod threads;
 mod times;
+mod tls;
 mod tokio_programs;
 mod tungstenite_blocking;
 mod usage;
@@ -30,13 +31,14 @@ fn main() {
     match args.contestant.as_str() {
         "load" => load::run(&args),
         "chart" => chart::run(&args),
-        "native" | "native-batch" => native::run(&args),
+        "native" | "native-batch" | "native-rustls" => native::run(&args),
         "mio" => mio_loop::run(&args),
-        "polywire" | "polywire-batch" | "polywire-busy" | "polywire-two" => {
+        "polywire" | "polywire-batch" | "polywire-busy" | "polywire-load" | "polywire-tls"
+        | "polywire-two" => {
             polywire_node::run(&args);
         }
         "message-io" => message_io_node::run(&args),
-        "tokio" => tokio_programs::run(&args),
+        "tokio" | "tokio-rustls" => tokio_programs::run(&args),
         "tungstenite" => tungstenite_blocking::run(&args),
         "quinn-udp" => quinn::run(&args),
         #[cfg(feature = "zmq")]

@@ -1,8 +1,9 @@
 //! message-io: the same programs as for polywire, to the letter.
 
+use std::io;
 use std::net::SocketAddr;
 
-use message_io::network::NetworkController;
+use message_io::network::{Endpoint, NetworkController};
 
 use crate::args::Args;
 
@@ -19,6 +20,14 @@ pub(crate) use node_programs::run;
 pub(crate) const KEEPS_MESSAGES_BACK: bool = true;
 
 pub(crate) fn prepare(_: &NetworkController, _: &Args) {}
+
+pub(crate) fn listen(network: &NetworkController, args: &Args) -> io::Result<SocketAddr> {
+    Ok(network.listen(node_programs::transport(args), node_programs::ANY_PORT)?.1)
+}
+
+pub(crate) fn connect(network: &NetworkController, args: &Args) -> io::Result<Endpoint> {
+    Ok(network.connect(node_programs::transport(args), args.peer())?.0)
+}
 
 /// Its `send` returns when all is written.
 pub(crate) fn drain(_: &NetworkController) {}

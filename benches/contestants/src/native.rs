@@ -3,6 +3,7 @@
 mod datagrams;
 mod stream;
 mod threads;
+mod tls;
 
 use crate::args::Args;
 
@@ -17,6 +18,8 @@ pub(crate) fn run(args: &Args) {
         ("alone", _) => stream::alone(args),
         ("stream", "receiver") if is_udp => datagrams::receive(args),
         ("stream", "sender") if is_udp => datagrams::send(args),
+        ("stream", "receiver") if args.has_tls() => tls::receive(args),
+        ("stream", "sender") if args.has_tls() => tls::send(args),
         ("stream", "receiver") => stream::receive(args),
         // With `native-batch` what is sent gathers in a buffer of 64 KiB.
         ("stream", "sender") => stream::send(args, args.contestant == "native-batch"),

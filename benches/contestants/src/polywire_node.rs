@@ -1,24 +1,28 @@
 //! polywire: the same programs as for message-io, to the letter, but for what only polywire offers.
 
+use std::io;
 use std::net::SocketAddr;
 
 use polywire::adapters::udp::UdpListenConfig;
-use polywire::network::{NetworkController, TransportListen};
+use polywire::network::{Endpoint, NetworkController, TransportListen};
 
 use crate::args::{Args, LARGE_BUFFER};
 
 pub(crate) use polywire as library;
 
 mod alone;
+mod load;
 #[path = "node_programs/mod.rs"]
 mod node_programs;
+mod secure;
 
-/// `polywire-batch` and `polywire-two` are programs of their own, `polywire-busy` is the same as all
-/// but polls busily.
+/// `polywire-batch`, `polywire-load` and `polywire-two` are programs of their own, `polywire-busy` is the
+/// same as all but polls busily.
 pub(crate) fn run(args: &Args) {
     match (args.contestant.as_str(), args.role.as_str()) {
         ("polywire-batch", "sender") => alone::send_batches(args),
         ("polywire-two", "server") => alone::echo_by_two_nodes(args),
+        ("polywire-load", _) => load::run(args),
         _ => node_programs::run(args),
     }
 }
@@ -28,6 +32,22 @@ pub(crate) fn prepare(network: &NetworkController, args: &Args) {
     if args.contestant == "polywire-busy" {
         network.set_busy_poll(alone::BUSY);
     }
+}
+
+pub(crate) fn listen(network: &NetworkController, args: &Args) -> io::Result<SocketAddr> {
+    let (_, addr) = match args.has_tls() {
+        true => secure::listen(network, args),
+        false => network.listen(node_programs::transport(args), node_programs::ANY_PORT),
+    }?;
+    Ok(addr)
+}
+
+pub(crate) fn connect(network: &NetworkController, args: &Args) -> io::Result<Endpoint> {
+    let (endpoint, _) = match args.has_tls() {
+        true => secure::connect(network, args),
+        false => network.connect(node_programs::transport(args), args.peer()),
+    }?;
+    Ok(endpoint)
 }
 
 /// Waits until all that was sent is written.

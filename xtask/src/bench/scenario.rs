@@ -99,8 +99,8 @@ pub(crate) struct Case {
 pub(crate) struct Role {
     pub(super) program: &'static str,
     pub(super) role: &'static str,
-    /// The process that is the same for all contestants.
-    pub(super) by_load: bool,
+    /// The load generator, if the process is the same for all contestants.
+    pub(super) by: Option<&'static str>,
     pub(super) transport: &'static str,
     pub(super) args: String,
 }
@@ -140,21 +140,23 @@ impl Better {
 impl Role {
     /// The words of the command line.
     pub(crate) fn words(&self, contestant: &str) -> Vec<String> {
-        let who = if self.by_load { "load" } else { contestant };
+        let who = self.by.unwrap_or(contestant);
         let transport = match (self.transport, contestant) {
             // The codec of tokio-util has another length than the rest.
-            ("framed", "tokio") if self.by_load => "framed-u32",
+            ("framed", "tokio" | "tokio-rustls") if self.is_load() => "framed-u32",
             (transport, _) => transport,
         };
+        let has_tls = contestant.ends_with("-tls") || contestant.ends_with("-rustls");
+        let over = if has_tls { "+tls" } else { "" };
         let mut words = vec![self.program.to_owned(), who.to_owned(), self.role.to_owned()];
-        words.push(format!("transport={transport}"));
+        words.push(format!("transport={transport}{over}"));
         words.extend(self.args.split_whitespace().map(String::from));
         words
     }
 
     /// Whether it waits to be told when to begin.
     pub(crate) fn is_load(&self) -> bool {
-        self.by_load
+        self.by.is_some()
     }
 }
 
@@ -167,7 +169,7 @@ pub(super) fn case(
     args: String,
 ) -> Case {
     let [server, client] =
-        roles.map(|role| Role { program, role, by_load: false, transport, args: args.clone() });
+        roles.map(|role| Role { program, role, by: None, transport, args: args.clone() });
     Case {
         name: transport.to_owned(),
         contestants: contestants.to_vec(),
@@ -177,6 +179,22 @@ pub(super) fn case(
         size: 64,
         conns: 1,
     }
+}
+
+/// A row whose client is the load generator.
+pub(super) fn loaded(
+    program: &'static str,
+    client_program: &'static str,
+    transport: &'static str,
+    contestants: &[&'static str],
+    (conns, size): (u64, u64),
+    args: &str,
+) -> Case {
+    let args = format!("size={size} conns={conns} {args}");
+    let mut case = case(program, transport, contestants, ["server", "client"], args);
+    case.client.program = client_program;
+    case.client.by = Some("load");
+    Case { size, conns, placement: Placement::Apart, ..case }
 }
 
 pub(super) fn lower(key: &'static str, unit: &'static str) -> Metric {

@@ -2,6 +2,7 @@
 
 mod one_way;
 mod round_trips;
+mod secure;
 mod threads;
 
 use super::scenario::{Scale, Scenario};
@@ -29,6 +30,10 @@ pub(crate) fn all(scale: Scale, tools: &Tools) -> Vec<Scenario> {
         round_trips::neighbours(scale),
         round_trips::calls(scale),
         round_trips::visits(scale),
+        secure::echo(scale),
+        secure::bulk(scale),
+        secure::handshakes(scale),
+        secure::idle(scale),
         threads::signals(scale),
         threads::signal_latency(scale),
         threads::timers(scale),

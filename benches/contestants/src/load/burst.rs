@@ -10,7 +10,7 @@ use crate::usage;
 pub(super) fn run(args: &Args) {
     let mut shared = Shared::new(args);
     let conns: usize = args.number("conns");
-    let mut streams: Vec<_> = (0..conns).map(|_| connect(args.peer(), &shared)).collect();
+    let mut streams: Vec<_> = (0..conns).map(|_| connect(args.peer(), &shared).socket).collect();
     usage::wait_for_go();
     let mut frame = Vec::new();
     shared.wire.push(&shared.message, &mut frame);

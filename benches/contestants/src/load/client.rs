@@ -2,13 +2,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
+use rustls::ClientConfig;
+
+use super::stream::Stream;
 use crate::numbered::number;
+use crate::tls;
 use crate::wire::Wire;
 use crate::ws_handshake;
 
 pub(super) struct Client {
-    stream: mio::net::TcpStream,
+    stream: Stream<mio::net::TcpStream>,
     part: Vec<u8>,
     /// What a write has not taken.
     unsent: Vec<u8>,
@@ -25,6 +30,9 @@ pub(super) struct Shared {
     out: Vec<u8>,
     /// Answers to each message.
     pub(super) replies: u64,
+    tls: Option<Arc<ClientConfig>>,
+    /// Over TLS, whether each message goes in a record of its own.
+    seals_each: bool,
 }
 
 impl Shared {
@@ -37,14 +45,23 @@ impl Shared {
         let wire = Wire::client(args.transport(), size);
         // Room for a long message and its answer, where one is waited for.
         let (buffer, out) = (vec![0; (256 << 10).max(2 * size)], Vec::new());
-        Self { wire, message: vec![0x5a; size], buffer, out, replies: args.replies() }
+        Self {
+            wire,
+            message: vec![0x5a; size],
+            buffer,
+            out,
+            replies: args.replies(),
+            tls: args.has_tls().then(|| tls::client(args.has("resumes"))),
+            seals_each: args.has("seals_each"),
+        }
     }
 }
 
 /// Connects and shakes hands.
-pub(super) fn connect(peer: SocketAddr, shared: &Shared) -> TcpStream {
-    let mut stream = TcpStream::connect(peer).expect("the server listens");
-    stream.set_nodelay(true).expect("sets an option");
+pub(super) fn connect(peer: SocketAddr, shared: &Shared) -> Stream<TcpStream> {
+    let socket = TcpStream::connect(peer).expect("the server listens");
+    socket.set_nodelay(true).expect("sets an option");
+    let mut stream = Stream::new(socket, shared.tls.as_ref());
     if shared.wire.is_ws() {
         ws_handshake::connect(&mut stream).expect("shakes hands");
     }
@@ -52,7 +69,7 @@ pub(super) fn connect(peer: SocketAddr, shared: &Shared) -> TcpStream {
 }
 
 /// Has the first message answered, and returns whether the answer was right.
-pub(super) fn exchange(stream: &mut TcpStream, shared: &mut Shared) -> bool {
+pub(super) fn exchange(stream: &mut Stream<TcpStream>, shared: &mut Shared) -> bool {
     number(&mut shared.message, 0);
     shared.out.clear();
     shared.wire.push(&shared.message, &mut shared.out);
@@ -75,14 +92,13 @@ pub(super) fn exchange(stream: &mut TcpStream, shared: &mut Shared) -> bool {
 
 impl Client {
     /// One that has sent so many messages, and had so many answers.
-    pub(super) fn new(stream: TcpStream, sent: u64, answered: u64) -> Self {
-        stream.set_nonblocking(true).expect("sets an option");
-        let stream = mio::net::TcpStream::from_std(stream);
+    pub(super) fn new(stream: Stream<TcpStream>, sent: u64, answered: u64) -> Self {
+        let stream = stream.into_nonblocking();
         Self { stream, part: Vec::new(), unsent: Vec::new(), sent, answered, wrong: 0 }
     }
 
     pub(super) fn stream(&mut self) -> &mut mio::net::TcpStream {
-        &mut self.stream
+        &mut self.stream.socket
     }
 
     /// Sends so many messages in one write.
@@ -94,7 +110,9 @@ impl Client {
             shared.wire.push(&shared.message, &mut shared.out);
         }
         if count > 0 && self.unsent.is_empty() {
-            let written = self.write(&shared.out);
+            let record =
+                if shared.seals_each { shared.out.len() / count as usize } else { usize::MAX };
+            let written = self.write(&shared.out, record);
             self.unsent.extend_from_slice(&shared.out[written..]);
         } else {
             self.unsent.extend_from_slice(&shared.out);
@@ -105,15 +123,16 @@ impl Client {
     pub(super) fn flush(&mut self) {
         if !self.unsent.is_empty() {
             let unsent = std::mem::take(&mut self.unsent);
-            let written = self.write(&unsent);
+            let written = self.write(&unsent, usize::MAX);
             self.unsent = unsent[written..].to_vec();
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> usize {
+    /// Over TLS, in records of so many bytes.
+    fn write(&mut self, bytes: &[u8], record: usize) -> usize {
         let mut written = 0;
         while written < bytes.len() {
-            match self.stream.write(&bytes[written..]) {
+            match self.stream.write_each(&bytes[written..], record) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 result => written += result.expect("the server reads"),
             }
@@ -136,7 +155,7 @@ impl Client {
             };
             assert_ne!(len, 0, "the server lives");
             self.take(len, shared);
-            if len < shared.buffer.len() {
+            if self.stream.is_drained() {
                 break;
             }
         }

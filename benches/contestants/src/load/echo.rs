@@ -105,7 +105,8 @@ pub(super) fn chat(args: &Args) {
         times.add(round());
     }
     let expected = (args.number::<u64>("rounds") + 1) * load.shared.replies;
-    let unanswered = load.clients.iter().filter(|client| client.answered != expected).count() as u64;
+    let unanswered =
+        load.clients.iter().filter(|client| client.answered != expected).count() as u64;
     times.print(&format!("wrong={}", load.wrong() + unanswered));
     usage::wait_for_end();
 }

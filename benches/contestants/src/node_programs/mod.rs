@@ -1,6 +1,8 @@
 //! Programs on a node: compiled once for polywire and once for message-io, which `library` is.
 
-pub(crate) use super::{KEEPS_MESSAGES_BACK, drain, library, listen_with_large_buffer, prepare};
+pub(crate) use super::{
+    KEEPS_MESSAGES_BACK, connect, drain, library, listen, listen_with_large_buffer, prepare,
+};
 
 mod alone;
 mod client;
@@ -13,7 +15,7 @@ use library::network::Transport;
 
 use crate::args::Args;
 
-const ANY_PORT: &str = "127.0.0.1:0";
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
 pub(crate) fn run(args: &Args) {
     match (args.scenario.as_str(), args.role.as_str()) {
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &Args) {
     }
 }
 
-fn transport(args: &Args) -> Transport {
+pub(crate) fn transport(args: &Args) -> Transport {
     match args.transport() {
         "tcp" => Transport::Tcp,
         "framed" => Transport::FramedTcp,

@@ -2,7 +2,7 @@
 
 use super::library::network::NetEvent;
 use super::library::node::{self, NodeEvent};
-use super::{ANY_PORT, prepare, transport};
+use super::{ANY_PORT, listen, prepare, transport};
 use crate::args::Args;
 use crate::usage;
 use crate::work::{TICK, Ticks, Work};
@@ -10,7 +10,7 @@ use crate::work::{TICK, Ticks, Work};
 pub(super) fn echo(args: &Args) {
     let (handler, listener) = node::split::<()>();
     prepare(handler.network(), args);
-    let (_, addr) = handler.network().listen(transport(args), ANY_PORT).expect("a free port");
+    let addr = listen(handler.network(), args).expect("a free port");
     usage::serve(addr.port());
     let (replies, work) = (args.replies(), Work::new(args));
     let mut ticks = Ticks::new();

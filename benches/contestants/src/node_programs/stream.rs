@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::library::network::{NetEvent, SendStatus};
 use super::library::node::{self, NodeEvent};
-use super::{ANY_PORT, KEEPS_MESSAGES_BACK, listen_with_large_buffer, transport};
+use super::{KEEPS_MESSAGES_BACK, connect, listen, listen_with_large_buffer};
 use crate::args::Args;
 use crate::numbered::{Checker, Source};
 use crate::usage;
@@ -16,7 +16,7 @@ pub(super) fn receive(args: &Args) {
     let addr = if is_udp && args.has_large_buffer() {
         listen_with_large_buffer(handler.network())
     } else {
-        handler.network().listen(transport(args), ANY_PORT).expect("a free port").1
+        listen(handler.network(), args).expect("a free port")
     };
     usage::serve(addr.port());
     let mut checker = if is_udp { Checker::lossy(args.size()) } else { Checker::new(args.size()) };
@@ -42,7 +42,7 @@ pub(super) fn send(args: &Args) {
         };
         let _ = tell.send(is_ready); // Nobody asks after the end.
     });
-    let (endpoint, _) = handler.network().connect(transport(args), args.peer()).expect("a peer");
+    let endpoint = connect(handler.network(), args).expect("a peer");
     assert!(told.recv().expect("the node runs"), "the receiver accepts");
 
     let mut source = Source::new(args);

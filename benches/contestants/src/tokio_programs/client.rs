@@ -2,7 +2,7 @@
 
 use tokio::net::UdpSocket;
 
-use super::streams::{Conn, listen};
+use super::streams::{Acceptor, Conn, listen};
 use crate::args::Args;
 use crate::times::RoundTrips;
 use tokio_util::bytes::Bytes;
@@ -13,7 +13,7 @@ pub(super) async fn exchange(args: &Args) {
         socket.connect(args.peer()).await.expect("connects");
         return datagrams(args, &socket, &socket).await;
     }
-    let mut conn = Conn::connect(args.number("port"), args.transport()).await;
+    let mut conn = Conn::connect(args, args.number("port")).await;
     let mut trips = RoundTrips::new(args);
     let mut answer = Vec::new();
     let mut goes_on = true;
@@ -38,9 +38,9 @@ pub(super) async fn alone(args: &Args) {
     let (listener, port) = listen().await;
     let accept = async {
         let (stream, _) = listener.accept().await.expect("accepts");
-        Conn::accepted(stream, args.transport()).await
+        Acceptor::new(args).accept(stream).await.expect("shakes hands")
     };
-    let (mut sender, mut receiver) = tokio::join!(Conn::connect(port, args.transport()), accept);
+    let (mut sender, mut receiver) = tokio::join!(Conn::connect(args, port), accept);
     let mut trips = RoundTrips::new(args);
     let mut goes_on = true;
     while goes_on {

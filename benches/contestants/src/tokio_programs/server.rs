@@ -5,7 +5,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::broadcast;
 use tokio_util::bytes::Bytes;
 
-use super::streams::{Conn, framed, listen};
+use super::streams::{Acceptor, framed, listen};
 use crate::args::Args;
 use crate::usage;
 use crate::work::{Ticks, Work};
@@ -20,11 +20,12 @@ pub(super) async fn echo(args: &Args) {
     if work.is_some() {
         tokio::spawn(tick());
     }
+    let acceptor = Acceptor::new(args);
     loop {
         let (stream, _) = listener.accept().await.expect("accepts");
-        let (transport, replies) = (args.transport().to_owned(), args.replies());
+        let (acceptor, replies) = (acceptor.clone(), args.replies());
         tokio::spawn(async move {
-            let mut conn = Conn::accepted(stream, &transport).await;
+            let Some(mut conn) = acceptor.accept(stream).await else { return };
             while let Some(message) = conn.receive().await {
                 work.iter().for_each(|work| work.work_for(&message));
                 for _ in 1..replies {
@@ -32,6 +33,7 @@ pub(super) async fn echo(args: &Args) {
                 }
                 conn.send(message).await;
             }
+            conn.close().await;
         });
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn datagrams(scale: Scale) -> Scenario {
 pub(super) fn unread(scale: Scale) -> Scenario {
     let contestants = ["native", "mio", "polywire", "message-io", "tokio"];
     let mut case = one_way("udp", 64, &contestants, scale.ms);
-    case.server = Role { by_load: true, ..case.server };
+    case.server = Role { by: Some("load"), ..case.server };
     Scenario {
         name: "unread",
         about: "UDP of 64 bytes to a socket that nobody reads, so that nobody is woken: what it takes \
@@ -100,7 +100,7 @@ pub(super) fn spread(scale: Scale) -> Scenario {
         let args = format!("size=64 conns={conns} threads={threads} ms={}", scale.ms);
         let contestants = ["tokio", "polywire", "message-io"];
         let case = case("spread", "framed", &contestants, ["receiver", "sender"], args);
-        let server = Role { by_load: true, ..case.server };
+        let server = Role { by: Some("load"), ..case.server };
         Case { name: format!("{threads} to {conns}"), conns, server, ..case }
     };
     let rows =

@@ -1,24 +1,8 @@
 //! Messages that are answered.
 
 use crate::bench::scenario::{
-    Better, Case, Metric, Placement, Scale, Scenario, Shape, case, higher, lower,
+    Better, Case, Metric, Placement, Scale, Scenario, Shape, case, higher, loaded, lower,
 };
-
-/// A row whose client is the load generator.
-fn loaded(
-    program: &'static str,
-    client_program: &'static str,
-    transport: &'static str,
-    contestants: &[&'static str],
-    (conns, size): (u64, u64),
-    args: &str,
-) -> Case {
-    let args = format!("size={size} conns={conns} {args}");
-    let mut case = case(program, transport, contestants, ["server", "client"], args);
-    case.client.program = client_program;
-    case.client.by_load = true;
-    Case { size, conns, placement: Placement::Apart, ..case }
-}
 
 pub(super) fn latency(scale: Scale) -> Scenario {
     // Not more to warm up: with message-io each may take a tenth of a second.
