@@ -13,6 +13,7 @@ mod values;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::Result;
 use crate::process::{cargo, execute, is_installed, root, target_dir};
@@ -21,7 +22,8 @@ use scenario::{Case, Scale, Scenario};
 use tools::Tools;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]";
+    "usage: cargo xtask bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
+       cargo xtask bench --tls-cases";
 
 /// What is to be measured.
 #[derive(Default)]
@@ -57,6 +59,9 @@ impl<'a> Wanted<'a> {
 
 /// Measures what `args` ask for, and prints the report.
 pub(crate) fn run(args: &[String]) -> Result {
+    if args == ["--tls-cases"] {
+        return tls_cases();
+    }
     let Wanted { is_quick, only, rounds, out } = Wanted::parse(args)?;
     let rounds = rounds.unwrap_or(if is_quick { 1 } else { 11 });
     let has_zmq = has_compiler();
@@ -96,6 +101,11 @@ pub(crate) fn run(args: &[String]) -> Result {
         .into());
     }
     Ok(())
+}
+
+/// Prints what tokio-rustls does in the cases of `docs/tls_lifecycle.md`: no figures, but what happens.
+fn tls_cases() -> Result {
+    execute(Command::new(build(false)?).args(["tls-cases", "tokio-rustls", "cases"]))
 }
 
 fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenario>> {

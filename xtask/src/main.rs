@@ -39,6 +39,7 @@ usage: cargo xtask COMMAND
   simulate [--seeds N] [--from S]        random worlds on every stream transport, in release
   bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
                                          polywire beside its peers: tables, and charts with --out
+  bench --tls-cases                      what tokio-rustls does in the cases of docs/tls_lifecycle.md
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
   torture [--seconds N] [--seed S] [--only KIND] [--release]
                                          fault clients, beside healthy ones that must not notice

@@ -15,6 +15,7 @@ mod spread;
 mod threads;
 mod times;
 mod tls;
+mod tls_cases;
 mod tokio_programs;
 mod tungstenite_blocking;
 mod usage;
@@ -38,6 +39,7 @@ fn main() {
             polywire_node::run(&args);
         }
         "message-io" => message_io_node::run(&args),
+        "tokio-rustls" if args.scenario == "tls-cases" => tls_cases::run(),
         "tokio" | "tokio-rustls" => tokio_programs::run(&args),
         "tungstenite" => tungstenite_blocking::run(&args),
         "quinn-udp" => quinn::run(&args),

@@ -48,6 +48,22 @@ pub(crate) struct Opened {
     pub(crate) is_over: bool,
 }
 
+/// What a session has for whoever writes.
+pub(crate) trait Records {
+    /// Whether there are records to be taken by [`take_records`](Self::take_records).
+    fn wants_write(&self) -> bool;
+
+    /// Seals from the front of `parts`, in as few records as possible, and puts the records behind `out`, with those
+    /// that waited before them. Returns how much of `parts` that was.
+    fn seal(&mut self, parts: &[IoSlice<'_>], out: &mut Vec<u8>) -> Result<usize, TlsError>;
+
+    /// Puts all records that are to be written now behind `out`.
+    fn take_records(&mut self, out: &mut Vec<u8>);
+
+    /// Queues `close_notify`, once.
+    fn close(&mut self);
+}
+
 impl Session {
     pub(crate) fn client(mut connection: ClientConnection) -> Self {
         connection.set_buffer_limit(None); // `seal` takes no more than it should.
@@ -65,12 +81,6 @@ impl Session {
 
     pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
-    }
-
-    /// Whether there are records to be taken by [`take_records`](Self::take_records).
-    #[inline]
-    pub(crate) fn wants_write(&self) -> bool {
-        self.connection.wants_write() && self.held_back == 0
     }
 
     /// Goes on with the handshake by what the peer sent, and takes that from the front of `input`. What lies behind
@@ -177,14 +187,15 @@ impl Session {
         self.connection.send_close_notify();
         self.fail(error)
     }
+}
 
-    /// Seals from the front of `parts`, in as few records as possible, and puts the records behind `out`, with those
-    /// that waited before them. Returns how much of `parts` that was.
-    pub(crate) fn seal(
-        &mut self,
-        parts: &[IoSlice<'_>],
-        out: &mut Vec<u8>,
-    ) -> Result<usize, TlsError> {
+impl Records for Session {
+    #[inline]
+    fn wants_write(&self) -> bool {
+        self.connection.wants_write() && self.held_back == 0
+    }
+
+    fn seal(&mut self, parts: &[IoSlice<'_>], out: &mut Vec<u8>) -> Result<usize, TlsError> {
         if let Some(failure) = &self.failure {
             let failure = failure.clone();
             self.take_records(out);
@@ -206,8 +217,7 @@ impl Session {
         sealed.map_err(|error| self.fail(TlsError::Other(error.to_string().into())))
     }
 
-    /// Puts all records that are to be written now behind `out`.
-    pub(crate) fn take_records(&mut self, out: &mut Vec<u8>) {
+    fn take_records(&mut self, out: &mut Vec<u8>) {
         while self.wants_write() {
             // Memory takes everything.
             if !matches!(self.connection.write_tls(out), Ok(1..)) {
@@ -216,12 +226,13 @@ impl Session {
         }
     }
 
-    /// Queues `close_notify`, once.
-    pub(crate) fn close(&mut self) {
+    fn close(&mut self) {
         self.held_back = 0;
         self.connection.send_close_notify();
     }
+}
 
+impl Session {
     /// The peer's certificates, its own first.
     pub(crate) fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         self.connection.peer_certificates().unwrap_or_default()

@@ -7,8 +7,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use polywire_core::adapter::{Info, Registration};
 use polywire_core::stream::{Establishing, Stream};
@@ -17,9 +16,11 @@ use rustls::pki_types::UnixTime;
 use crate::error::TlsError;
 use crate::incoming::{Found, Incoming};
 use crate::info::TlsInfo;
-use crate::pending::Pending;
 use crate::server::Server;
 use crate::session::{Opened, Session, would_block};
+use crate::shared_session::SharedSession;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, lock};
 use crate::translate::translate;
 
 /// Bytes without anything for the program that a peer may send in a row: several times the longest record. More
@@ -35,13 +36,7 @@ pub struct TlsStream<S> {
     stream: S,
     /// The loop's: what was read. Locked before the others.
     incoming: Mutex<Incoming>,
-    /// Whoever has the write turn: what is to be written. Held while that is written, so that records stay in order.
-    pending: Mutex<Pending>,
-    /// The keys. Held for work in memory only, and locked last.
-    session: Mutex<Session>,
-    /// Whether records wait in `pending` or in `session`. Cleared under the lock of the session alone, so that what a
-    /// read adds is not missed.
-    wants_write: AtomicBool,
+    session: SharedSession<Session>,
     /// What `drained_by` answers for the last read.
     is_drained: AtomicBool,
     role: Role,
@@ -60,47 +55,9 @@ impl<S: Stream> TlsStream<S> {
         Self {
             stream,
             incoming: Mutex::default(),
-            pending: Mutex::default(),
-            wants_write: AtomicBool::new(session.wants_write()),
-            session: Mutex::new(session),
+            session: SharedSession::new(session),
             is_drained: AtomicBool::new(false),
             role,
-        }
-    }
-
-    /// Works on the session for the read side, which may give it something to write.
-    fn with_session<R>(&self, work: impl FnOnce(&mut Session) -> R) -> R {
-        let mut session = lock(&self.session);
-        let result = work(&mut session);
-        if session.wants_write() {
-            self.wants_write.store(true, Ordering::Release);
-        }
-        result
-    }
-
-    /// Writes all records there are.
-    fn write_records(&self, pending: &mut Pending) -> io::Result<()> {
-        loop {
-            pending.write_to(&self.stream)?;
-            let mut is_done = false;
-            let take = |records: &mut Vec<u8>| {
-                let mut session = lock(&self.session);
-                session.take_records(records);
-                is_done = records.is_empty();
-                self.wants_write.store(false, Ordering::Release);
-            };
-            let ((), result) = pending.write_new(&self.stream, take);
-            self.note_left(pending);
-            result?;
-            if is_done {
-                return Ok(());
-            }
-        }
-    }
-
-    fn note_left(&self, pending: &Pending) {
-        if !pending.is_empty() {
-            self.wants_write.store(true, Ordering::Release);
         }
     }
 
@@ -109,18 +66,15 @@ impl<S: Stream> TlsStream<S> {
     #[cold]
     fn fail(&self, incoming: &mut Incoming, error: TlsError) -> io::Error {
         *incoming = Incoming::end();
-        if let Ok(mut pending) = self.pending.try_lock() {
-            let _ = self.write_records(&mut pending);
-        }
+        let _ = self.session.try_flush(&self.stream);
         error.into()
     }
 
     /// One step of the handshake: reads once.
     fn shake_hands(&self, incoming: &mut Incoming) -> io::Result<()> {
         let shake = |input: &mut &[u8]| {
-            self.with_session(|session| {
-                session.shake_hands(input).map(|()| session.holds_something())
-            })
+            self.session
+                .work(|session| session.shake_hands(input).map(|()| session.holds_something()))
         };
         match incoming.read(&self.stream, 0, shake)? {
             Found::Some(_, Ok(holds), _) => {
@@ -137,7 +91,7 @@ impl<S: Stream> TlsStream<S> {
     fn check_resumed(&self, incoming: &mut Incoming) -> io::Result<()> {
         let Role::Server(server) = &self.role else { return Ok(()) };
         let Some(verifier) = &server.verifier else { return Ok(()) };
-        let checked = self.with_session(|session| {
+        let checked = self.session.work(|session| {
             let [own, others @ ..] = session.peer_certificates() else { return Ok(()) };
             if !session.is_resumed() {
                 return Ok(());
@@ -191,8 +145,8 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
         let mut incoming = lock(&self.incoming);
         loop {
-            let written = would_block(self.write_records(&mut lock(&self.pending)));
-            if !lock(&self.session).is_handshaking() {
+            let written = would_block(self.session.flush(&self.stream));
+            if !self.session.look(Session::is_handshaking) {
                 written?;
                 self.check_resumed(&mut incoming)?;
                 return Ok(Establishing::Established);
@@ -218,7 +172,7 @@ impl<S: Stream> Stream for TlsStream<S> {
             return self.stream.read(buffer); // To be thrown away.
         }
         if incoming.waits() {
-            let open = |input: &mut &[u8]| self.with_session(|it| it.open(input, buffer));
+            let open = |input: &mut &[u8]| self.session.work(|it| it.open(input, buffer));
             let opened = incoming.open(open);
             if let Some(len) = self.finish_read(&mut incoming, opened, false)? {
                 return Ok(len);
@@ -227,7 +181,7 @@ impl<S: Stream> Stream for TlsStream<S> {
         let mut useless = 0;
         loop {
             let room = buffer.len();
-            let open = |input: &mut &[u8]| self.with_session(|it| it.open(input, buffer));
+            let open = |input: &mut &[u8]| self.session.work(|it| it.open(input, buffer));
             match incoming.read(&self.stream, room, open)? {
                 Found::Some(len, opened, is_drained) => {
                     if let Some(len) = self.finish_read(&mut incoming, opened, is_drained)? {
@@ -248,27 +202,16 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut pending = lock(&self.pending);
-        pending.write_to(&self.stream)?; // No more is sealed than there is room for.
-        let seal = |records: &mut Vec<u8>| {
-            let mut session = lock(&self.session);
-            let sealed = session.seal(buffers, records);
-            self.wants_write.store(false, Ordering::Release);
-            sealed
-        };
-        let (sealed, written) = pending.write_new(&self.stream, seal);
-        self.note_left(&pending);
-        let sealed = sealed?;
-        would_block(written).map(|()| sealed)
+        self.session.write(&self.stream, buffers)
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.write_records(&mut lock(&self.pending))
+        self.session.flush(&self.stream)
     }
 
     #[inline(always)]
     fn wants_write(&self) -> bool {
-        self.wants_write.load(Ordering::Acquire)
+        self.session.wants_write()
     }
 
     #[inline(always)]
@@ -284,7 +227,7 @@ impl<S: Stream> Stream for TlsStream<S> {
             Role::Client { verified_name, .. } => verified_name.as_deref().map(Into::into),
             Role::Server(_) => None,
         };
-        let info = lock(&self.session).info(verified_name)?;
+        let info = self.session.look(|session| session.info(verified_name))?;
         Some(Arc::new(info))
     }
 
@@ -300,9 +243,7 @@ impl<S: Stream> Stream for TlsStream<S> {
     /// have something to object to behind its last word.
     fn shutdown_write(&self) -> io::Result<()> {
         *lock(&self.incoming) = Incoming::end();
-        let mut pending = lock(&self.pending);
-        self.with_session(Session::close);
-        self.write_records(&mut pending)?;
+        self.session.close(&self.stream)?;
         self.stream.shutdown_write()
     }
 }
@@ -311,8 +252,4 @@ impl<S: fmt::Debug> fmt::Debug for TlsStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream").field("stream", &self.stream).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicUsize;
 
 use polywire_core::adapter::Accepted;
 use polywire_core::address::RemoteAddr;
@@ -7,6 +6,7 @@ use polywire_core::stream::Layer;
 
 use super::*;
 use crate::session::MAX_SEALED_BYTES;
+use crate::sync::atomic::AtomicUsize;
 use crate::{TlsCertificates, TlsConnectConfig, TlsIdentity, TlsListenConfig};
 
 /// One direction of a pipe, which holds so many bytes.
@@ -132,8 +132,7 @@ fn a_connection_that_was_busy_gives_its_memory_back() {
     assert!(pass(&client, &server, &message, 4096) == message);
     assert!(pass(&server, &client, &message, 4096) == message);
     for stream in [client, server] {
-        let (incoming, pending) = (lock(&stream.incoming), lock(&stream.pending));
-        assert_eq!((incoming.memory(), pending.memory()), (0, 0));
+        assert_eq!((lock(&stream.incoming).memory(), stream.session.memory()), (0, 0));
     }
 }
 
@@ -147,7 +146,7 @@ fn no_more_is_sealed_than_there_is_room_for() {
     }
     assert!(taken <= 100_000 + MAX_SEALED_BYTES, "{taken}");
     assert!(client.wants_write() && is_blocked(&client.flush()));
-    assert!(lock(&client.pending).memory() <= MAX_SEALED_BYTES + 1024);
+    assert!(client.session.memory() <= MAX_SEALED_BYTES + 1024);
 }
 
 #[test]
