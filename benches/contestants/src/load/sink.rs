@@ -30,8 +30,7 @@ pub(super) fn run(args: &Args) {
         poll.poll(&mut events, None).expect("polls");
         for event in &events {
             let place = &mut streams[event.token().0];
-            loop {
-                let Some(stream) = place else { break };
+            while let Some(stream) = place {
                 match stream.read(&mut buffer) {
                     Ok(1..) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
