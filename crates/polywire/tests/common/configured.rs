@@ -18,16 +18,23 @@ pub fn listening(transport: Transport, limits: Limits) -> Box<dyn Listen> {
 
 /// The transport, listening over such sockets.
 pub fn listening_with(transport: Transport, tcp: TcpListenConfig) -> Box<dyn Listen> {
-    #[cfg(feature = "__tls")]
-    if transport.is_secure() {
-        return listening_with(transport.plain(), tcp.with_tls(secure::listen()));
-    }
-    match transport {
+    let tcp = secured(transport, tcp);
+    match transport.plain() {
         Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_tcp(tcp)),
         Transport::Udp => Box::new(UdpListenConfig::default()),
         Transport::Ws => Box::new(WsListenConfig::default().with_tcp(tcp)),
         _ => Box::new(tcp),
     }
+}
+
+/// Such sockets, with TLS if the transport has it.
+pub fn secured(transport: Transport, tcp: TcpListenConfig) -> TcpListenConfig {
+    #[cfg(feature = "__tls")]
+    if transport.is_secure() {
+        return tcp.with_tls(secure::listen());
+    }
+    _ = transport;
+    tcp
 }
 
 /// The transport, connecting with these limits.

@@ -87,6 +87,11 @@ impl Transport {
         self.library().plain().into()
     }
 
+    /// Whether it has more to agree on than TCP has.
+    pub fn has_handshake(self) -> bool {
+        self.is_secure() || self == Self::Ws
+    }
+
     pub fn is_secure(self) -> bool {
         self.library().is_secure()
     }

@@ -111,8 +111,7 @@ fn connect_sync_to_a_server_that_does_not_shake_hands_tells_so() {
         let silent = TcpListener::bind(ANY_PORT).unwrap();
         let addr = silent.local_addr().unwrap();
         for &transport in Transport::STREAMS {
-            // The others are connected as soon as the socket is.
-            if transport.is_secure() || transport == Transport::Ws {
+            if transport.has_handshake() {
                 let reason = connect_sync_briefly(handler, transport, addr);
                 assert_eq!(reason, CloseReason::HandshakeTimeout, "{transport}");
             }

@@ -17,8 +17,8 @@ use crate::support::{
 #[test]
 fn an_accepted_connection_whose_handshake_fails_is_counted_and_no_event() {
     for &transport in Transport::STREAMS {
-        if !transport.is_secure() && transport != Transport::Ws {
-            continue; // No handshake.
+        if !transport.has_handshake() {
+            continue;
         }
         let node = Node::new();
         // The rude one does not answer the end.
