@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::Listen;
-use polywire::adapters::framed_tcp::FramedTcpListenConfig;
-use polywire::adapters::ws::WsListenConfig;
 use polywire::network::{Endpoint, Limits, NetEvent, SendStatus, TransportConnect};
 
 use support::peers::{self, Unanswering};
-use support::{DEADLINE, Node, RawStream, Transport, connecting, eventually, in_time, listening};
+use support::{
+    DEADLINE, Node, RawStream, Transport, connecting, eventually, for_messages, in_time, listening,
+};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -39,6 +39,7 @@ fn a_peer_that_closes_is_told_as_such() {
         let (endpoint, mut peer) = accepted(&node, transport, transport);
         assert_eq!(node.network().close_reason(endpoint), None, "it lives");
         peer.finish().unwrap();
+        drop(peer);
         // Only WebSocket has a close frame to miss.
         let expected = match transport.plain() {
             Transport::Ws => CloseReason::AbnormalClosure,
@@ -154,6 +155,7 @@ fn a_stream_that_ends_inside_a_message_is_a_protocol_violation() {
         let frame = peers::frame(transport, b"cut short");
         peer.write_all(&frame[..frame.len() - 1]).unwrap();
         peer.finish().unwrap();
+        drop(peer);
         let reason = node.disconnected(endpoint);
         assert!(matches!(reason, CloseReason::ProtocolViolation(_)), "{transport}: {reason:?}");
     }
@@ -161,20 +163,17 @@ fn a_stream_that_ends_inside_a_message_is_a_protocol_violation() {
 
 #[test]
 fn a_message_that_is_too_large_is_told_with_both_sizes() {
-    let node = Node::new();
-    let too_large = CloseReason::MessageTooLarge { size: 1001, max: 1000 };
-
-    let config = FramedTcpListenConfig::default().with_max_message_size(1000);
-    let (endpoint, mut peer) = accepted(&node, Transport::FramedTcp, config);
-    peer.write_all(&peers::frame(Transport::FramedTcp, &[0; 1001])).unwrap();
-    assert_eq!(node.disconnected(endpoint), too_large);
-
-    let config = WsListenConfig::default().with_max_message_size(1000);
-    let (endpoint, mut peer) = accepted(&node, Transport::Ws, config);
-    peer.write_all(&peers::frame(Transport::Ws, &[0; 1001])).unwrap();
-    assert_eq!(node.disconnected(endpoint), too_large);
-    let (first, payload) = peers::read_ws_frame(&mut peer);
-    assert_eq!((first, &payload[..2]), (peers::CLOSE, &1009_u16.to_be_bytes()[..]));
+    for &transport in Transport::MESSAGE_STREAMS {
+        let node = Node::new();
+        let too_large = CloseReason::MessageTooLarge { size: 1001, max: 1000 };
+        let (endpoint, mut peer) = accepted(&node, transport, &*for_messages(transport, 1000));
+        peer.write_all(&peers::frame(transport, &[0; 1001])).unwrap();
+        assert_eq!(node.disconnected(endpoint), too_large, "{transport}");
+        if transport.plain() == Transport::Ws {
+            let (first, payload) = peers::read_ws_frame(&mut peer);
+            assert_eq!((first, &payload[..2]), (peers::CLOSE, &1009_u16.to_be_bytes()[..]));
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire::adapter::Listen;
-use polywire::adapters::framed_tcp::{FramedTcp, FramedTcpListenConfig};
+use polywire::adapters::framed_tcp::FramedTcp;
 use polywire::adapters::tcp::TcpListenConfig;
 use polywire::adapters::ws::WsListenConfig;
 use polywire::network::{Limits, NetEvent};
@@ -22,7 +22,8 @@ use polywire::{CloseReason, NodeLimits};
 use alone::{alone, forget_peak, memory, peak_memory, ran};
 use support::peers;
 use support::{
-    ANY_PORT, LEEWAY, Node, RawStream, SLACK, Transport, eventually, listening, median, secured,
+    ANY_PORT, LEEWAY, Node, RawStream, SLACK, Transport, eventually, for_messages, listening,
+    median, secured,
 };
 
 const MAX_MESSAGE: usize = 1 << 20;
@@ -157,18 +158,6 @@ fn notify(transport: Transport, size: u64) -> Vec<u8> {
     match transport.plain() {
         Transport::FramedTcp => peers::varint(size),
         _ => [&[peers::BINARY, 0x80 | 127][..], &size.to_be_bytes(), &[1, 2, 3, 4]].concat(),
-    }
-}
-
-fn for_messages(transport: Transport, max_message_size: usize) -> Box<dyn Listen> {
-    let tcp = secured(transport, TcpListenConfig::default());
-    match transport.plain() {
-        Transport::FramedTcp => Box::new(
-            FramedTcpListenConfig::default().with_tcp(tcp).with_max_message_size(max_message_size),
-        ),
-        _ => Box::new(
-            WsListenConfig::default().with_tcp(tcp).with_max_message_size(max_message_size),
-        ),
     }
 }
 
@@ -342,46 +331,51 @@ fn a_million_fragments_cost_little() {
 
 #[test]
 fn endless_fragments_are_cut_by_their_number_and_by_their_bytes() {
-    let node = Node::new();
-    // The peers go on writing, whatever they are told: no use in waiting for their end.
-    let limits = Limits::default().with_linger(Duration::from_millis(100));
-    let config = WsListenConfig::default()
-        .with_max_message_size(MAX_MESSAGE)
-        .with_max_fragments(100)
-        .with_limits(limits);
-    let (_, addr) = node.listen(config);
-    for payload in [0, 1, 60_000] {
-        let mut peer = peers::open_any(Transport::Ws, addr);
-        let endpoint = node.accepted();
-        let payload = vec![0; payload];
-        let mut frame = peers::ws_frame(0x02, &payload);
-        let writer = thread::spawn(move || {
-            while peer.write_all(&frame).is_ok() {
-                frame[0] = 0x00;
+    for transport in Transport::Ws.each_way() {
+        let node = Node::new();
+        // The peers go on writing, whatever they are told: no use in waiting for their end.
+        let limits = Limits::default().with_linger(Duration::from_millis(100));
+        let tcp = TcpListenConfig::default().with_limits(limits);
+        let config = WsListenConfig::default()
+            .with_max_message_size(MAX_MESSAGE)
+            .with_max_fragments(100)
+            .with_tcp(secured(transport, tcp));
+        let (_, addr) = node.listen(config);
+        for payload in [0, 1, 60_000] {
+            let mut peer = peers::open_any(transport, addr);
+            let endpoint = node.accepted();
+            let payload = vec![0; payload];
+            let mut frame = peers::ws_frame(0x02, &payload);
+            let writer = thread::spawn(move || {
+                while peer.write_all(&frame).is_ok() {
+                    frame[0] = 0x00;
+                }
+            });
+            match node.disconnected(endpoint) {
+                CloseReason::MessageTooLarge { .. } => assert_eq!(payload.len(), 60_000),
+                CloseReason::ProtocolViolation(_) => assert!(payload.len() < 2),
+                other => panic!("{other}"),
             }
-        });
-        match node.disconnected(endpoint) {
-            CloseReason::MessageTooLarge { .. } => assert_eq!(payload.len(), 60_000),
-            CloseReason::ProtocolViolation(_) => assert!(payload.len() < 2),
-            other => panic!("{other}"),
+            writer.join().unwrap();
         }
-        writer.join().unwrap();
     }
 }
 
 #[test]
 fn pings_of_a_peer_that_never_reads_cost_no_memory() {
-    let node = Node::echo();
-    let tcp = TcpListenConfig::default().with_send_buffer_size(16 << 10);
-    let (_, addr) = node.listen(WsListenConfig::default().with_tcp(tcp));
-    let mut peer = peers::open_any(Transport::Ws, addr);
-    let batch = peers::ws_frame(0x89, &[7; 125]).repeat(100);
-    for _ in 0..3000 {
-        peer.write_all(&batch).unwrap();
+    for transport in Transport::Ws.each_way() {
+        let node = Node::echo();
+        let tcp = TcpListenConfig::default().with_send_buffer_size(16 << 10);
+        let (_, addr) = node.listen(WsListenConfig::default().with_tcp(secured(transport, tcp)));
+        let mut peer = peers::open_any(transport, addr);
+        let batch = peers::ws_frame(0x89, &[7; 125]).repeat(100);
+        for _ in 0..3000 {
+            peer.write_all(&batch).unwrap();
+        }
+        let queued = node.network().stats().queued_bytes;
+        assert!(queued <= 8192, "{queued} bytes of pongs");
+        // What is left is whole frames.
+        peer.write_all(&peers::frame(transport, b"last")).unwrap();
+        while peers::read_ws_frame(&mut peer) != (peers::BINARY, b"last".to_vec()) {}
     }
-    let queued = node.network().stats().queued_bytes;
-    assert!(queued <= 8192, "{queued} bytes of pongs");
-    // What is left is whole frames.
-    peer.write_all(&peers::frame(Transport::Ws, b"last")).unwrap();
-    while peers::read_ws_frame(&mut peer) != (peers::BINARY, b"last".to_vec()) {}
 }

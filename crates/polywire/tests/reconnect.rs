@@ -10,7 +10,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire::adapter::{Connect, Connection};
-use polywire::adapters::tcp::TcpConnectConfig;
 use polywire::network::{Endpoint, Limits, NetEvent, RemoteAddr, SendStatus};
 use polywire::{Backoff, CloseReason, Reconnecting};
 
@@ -120,36 +119,39 @@ fn removing_it_while_it_waits_ends_it_silently() {
 
 #[test]
 fn removing_it_while_it_connects_again_ends_it_silently() {
-    let silent = peers::Unanswering::new();
-    let client = Node::new();
-    let limits = Limits::default().with_connect_timeout(Duration::from_millis(100));
-    let adapter = TcpConnectConfig::default().with_limits(limits);
-    let adapter = Reconnecting::new(adapter).with_backoff(quick());
-    let endpoint = client.connect(adapter, silent.addr);
-    assert!(matches!(client.next(), StoredNetEvent::Connected(e, false) if e == endpoint));
-    // It waits, or is at it again.
-    for _ in 0..2 {
+    for &transport in Transport::STREAMS {
+        let silent = peers::Unanswering::new();
+        let client = Node::new();
+        let limits = Limits::default().with_connect_timeout(Duration::from_millis(100));
+        let adapter = Reconnecting::new(Limited(transport, limits)).with_backoff(quick());
+        let endpoint = client.connect(adapter, silent.addr);
         assert!(matches!(client.next(), StoredNetEvent::Connected(e, false) if e == endpoint));
+        // It waits, or is at it again.
+        for _ in 0..2 {
+            assert!(matches!(client.next(), StoredNetEvent::Connected(e, false) if e == endpoint));
+        }
+        assert!(client.network().remove(endpoint.resource_id()));
+        eventually("it is forgotten", || client.network().stats().endpoints == 0);
+        client.assert_silent();
     }
-    assert!(client.network().remove(endpoint.resource_id()));
-    eventually("it is forgotten", || client.network().stats().endpoints == 0);
-    client.assert_silent();
 }
 
 #[test]
 fn a_node_stops_whether_it_waits_or_connects_again() {
-    let (mut client, _) = waiting(Transport::FramedTcp);
-    let start = Instant::now();
-    client.stop();
-    assert!(start.elapsed() < Duration::from_secs(2));
+    for transport in Transport::FramedTcp.each_way() {
+        let (mut client, _) = waiting(transport);
+        let start = Instant::now();
+        client.stop();
+        assert!(start.elapsed() < Duration::from_secs(2));
 
-    let silent = peers::Unanswering::new();
-    let mut client = Node::new();
-    client.connect(again(Transport::FramedTcp), silent.addr);
-    client.settle();
-    let start = Instant::now();
-    client.stop();
-    assert!(start.elapsed() < Duration::from_secs(2));
+        let silent = peers::Unanswering::new();
+        let mut client = Node::new();
+        client.connect(again(transport), silent.addr);
+        client.settle();
+        let start = Instant::now();
+        client.stop();
+        assert!(start.elapsed() < Duration::from_secs(2));
+    }
 }
 
 #[test]
@@ -238,19 +240,21 @@ fn a_connection_made_by_waiting_for_it_is_opened_again_as_well() {
 
 #[test]
 fn a_host_name_is_looked_up_again_without_holding_the_node_up() {
-    let mut server = Node::new();
-    let (_, addr) = server.listen(Transport::FramedTcp);
-    let client = Node::new();
-    let name = format!("localhost:{}", addr.port());
-    let (endpoint, _) = client.network().connect(again(Transport::FramedTcp), &*name).unwrap();
-    await_connection(&client, endpoint);
-    server.accepted();
-    server.stop();
-    assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e == endpoint));
-    assert_free(Transport::FramedTcp, addr);
-    let server = restart(Transport::FramedTcp, addr);
-    await_connection(&client, endpoint);
-    server.accepted();
+    for transport in Transport::FramedTcp.each_way() {
+        let mut server = Node::new();
+        let (_, addr) = server.listen(transport);
+        let client = Node::new();
+        let name = format!("localhost:{}", addr.port());
+        let (endpoint, _) = client.network().connect(again(transport), &*name).unwrap();
+        await_connection(&client, endpoint);
+        server.accepted();
+        server.stop();
+        assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e == endpoint));
+        assert_free(transport, addr);
+        let server = restart(transport, addr);
+        await_connection(&client, endpoint);
+        server.accepted();
+    }
 }
 
 /// Each attempt is made to the next of these addresses.

@@ -37,6 +37,21 @@ pub fn secured(transport: Transport, tcp: TcpListenConfig) -> TcpListenConfig {
     tcp
 }
 
+/// The transport, listening for messages of so many bytes at most.
+pub fn for_messages(transport: Transport, max_message_size: usize) -> Box<dyn Listen> {
+    let tcp = secured(transport, TcpListenConfig::default());
+    match transport.plain() {
+        Transport::Ws => {
+            let config = WsListenConfig::default().with_max_message_size(max_message_size);
+            Box::new(config.with_tcp(tcp))
+        }
+        _ => {
+            let config = FramedTcpListenConfig::default().with_max_message_size(max_message_size);
+            Box::new(config.with_tcp(tcp))
+        }
+    }
+}
+
 /// The transport, connecting with these limits.
 pub fn connecting(transport: Transport, limits: Limits) -> Box<dyn Connect> {
     match transport {

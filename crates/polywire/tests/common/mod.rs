@@ -15,7 +15,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use configured::{connecting, connecting_with, listening, listening_with, secured};
+pub use configured::{
+    connecting, connecting_with, for_messages, listening, listening_with, secured,
+};
 pub use polywire::adapters::framed_tcp::{FramedTcpConnectConfig, FramedTcpListenConfig};
 pub use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
 pub use polywire::adapters::udp::{UdpConnectConfig, UdpListenConfig};

@@ -26,7 +26,9 @@ use polywire::adapter::{Connect, Listen};
 use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceId};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
-pub use configured::{connecting, connecting_with, listening, listening_with, secured};
+pub use configured::{
+    connecting, connecting_with, for_messages, listening, listening_with, secured,
+};
 pub use polywire::node::StoredNetEvent;
 pub use raw_stream::RawStream;
 pub use transport::Transport;

@@ -232,7 +232,7 @@ impl Unanswering {
     }
 }
 
-/// A server of one connection, handled by `serve` on a thread of its own.
+/// A server of one connection, in clear text, handled by `serve` on a thread of its own.
 pub fn server(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).unwrap();
     let addr = listener.local_addr().unwrap();
