@@ -7,7 +7,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use polywire_core::adapter::{Info, Registration};
@@ -44,6 +44,8 @@ pub struct TlsStream<S> {
     wants_write: AtomicBool,
     /// What `drained_by` answers for the last read.
     is_drained: AtomicBool,
+    /// What `half_read` answers.
+    half_read: AtomicUsize,
     role: Role,
 }
 
@@ -64,6 +66,7 @@ impl<S: Stream> TlsStream<S> {
             wants_write: AtomicBool::new(session.wants_write()),
             session: Mutex::new(session),
             is_drained: AtomicBool::new(false),
+            half_read: AtomicUsize::new(0),
             role,
         }
     }
@@ -72,6 +75,7 @@ impl<S: Stream> TlsStream<S> {
     fn with_session<R>(&self, work: impl FnOnce(&mut Session) -> R) -> R {
         let mut session = lock(&self.session);
         let result = work(&mut session);
+        self.half_read.store(session.half_read(), Ordering::Relaxed);
         if session.wants_write() {
             self.wants_write.store(true, Ordering::Release);
         }
@@ -274,6 +278,11 @@ impl<S: Stream> Stream for TlsStream<S> {
     #[inline(always)]
     fn drained_by(&self, _: usize, _: usize) -> bool {
         self.is_drained.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn half_read(&self) -> usize {
+        self.half_read.load(Ordering::Relaxed) + self.stream.half_read()
     }
 
     fn info(&self, type_id: TypeId) -> Option<Info> {

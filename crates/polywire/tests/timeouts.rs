@@ -183,15 +183,35 @@ fn a_message_that_does_not_go_on_ends_the_connection() {
     }
 }
 
+/// Nothing of the message can be read then.
+#[test]
+fn a_record_that_does_not_go_on_ends_the_connection() {
+    for &transport in Transport::MESSAGE_STREAMS.iter().filter(|one| one.is_secure()) {
+        for sent in [1, 5, 20] {
+            let node = Node::new();
+            let limits = Limits::default()
+                .with_message_timeout(SHORT)
+                .with_idle_timeout(Duration::from_secs(3600));
+            let (endpoint, mut peer) = accepted(&node, transport, limits);
+            let record = peer.sealed(&[&peers::frame(transport, b"hello")]);
+            (&*peer).write_all(&record[..sent]).unwrap();
+            ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
+        }
+    }
+}
+
 #[test]
 fn a_message_that_goes_on_slowly_arrives_where_it_may() {
     for &transport in Transport::MESSAGE_STREAMS {
         let node = Node::new();
-        let limits = Limits::default().with_message_timeout(2 * SHORT).with_min_message_rate(0);
+        let limits = Limits::default()
+            .with_message_timeout(2 * SHORT)
+            .with_min_message_rate(0)
+            .with_idle_timeout(2 * SHORT);
         let (_, mut peer) = accepted(&node, transport, limits);
-        let frame = peers::frame(transport, &[7; 9]);
-        for byte in &frame {
-            peer.write_all(&[*byte]).unwrap();
+        let bytes = peer.sealed(&[&peers::frame(transport, &[7; 9])]);
+        for piece in bytes.chunks(bytes.len().div_ceil(12)) {
+            (&*peer).write_all(piece).unwrap();
             thread::sleep(SHORT / 3);
         }
         assert_eq!(node.message().1, [7; 9], "{transport}");
