@@ -59,7 +59,8 @@ pub struct Limits {
     /// whoever connected; a `send` inside the callback waits 5 s of it at most. Default: 30 s. At its
     /// end, or up to an eighth later: [`CloseReason::Stalled`](crate::CloseReason).
     pub stall_timeout: Duration,
-    /// Time that a message which has begun to arrive may go without another byte. Default: 30 s.
+    /// Time that a message which has begun to arrive may go without another byte; a record of TLS, too,
+    /// whatever is in it. Default: 30 s.
     /// At its end: [`CloseReason::MessageTimeout`](crate::CloseReason).
     pub message_timeout: Duration,
     /// Bytes a second that a message which has begun to arrive must bring, over each

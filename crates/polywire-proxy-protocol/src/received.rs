@@ -140,6 +140,11 @@ impl<S: Stream> Stream for ProxiedStream<S> {
         self.stream.drained_by(len, room)
     }
 
+    #[inline(always)]
+    fn half_read(&self) -> usize {
+        self.stream.half_read()
+    }
+
     fn info(&self, type_id: TypeId) -> Option<Info> {
         if type_id == TypeId::of::<ProxyInfo>() {
             return Some(Arc::<ProxyInfo>::clone(self.info.get()?));

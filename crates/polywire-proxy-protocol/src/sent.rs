@@ -123,6 +123,11 @@ impl<S: Stream> Stream for AnnouncingStream<S> {
         self.stream.drained_by(len, room)
     }
 
+    #[inline(always)]
+    fn half_read(&self) -> usize {
+        self.stream.half_read()
+    }
+
     fn info(&self, type_id: TypeId) -> Option<Info> {
         self.stream.info(type_id)
     }

@@ -27,6 +27,7 @@ mod certificates;
 mod client;
 mod config_error;
 mod connect_config;
+mod cut;
 mod error;
 mod identity;
 mod incoming;

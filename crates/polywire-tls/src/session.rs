@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::ServerConnection;
 use rustls::{Connection, HandshakeKind, ProtocolVersion};
 
+use crate::cut::Cut;
 use crate::error::TlsError;
 use crate::info::TlsInfo;
 use crate::translate::translate;
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     /// Bytes of tickets that wait for something else to leave with them: a client that has only sent and is gone
     /// would be answered by a reset, which takes with it what is still under way from it.
     held_back: usize,
+    /// The record that the input was cut in.
+    cut: Cut,
 }
 
 /// What came of opening.
@@ -76,7 +79,14 @@ impl Session {
     }
 
     fn new(connection: Connection) -> Self {
-        Self { connection, plain: 0, has_peer_closed: false, failure: None, held_back: 0 }
+        Self {
+            connection,
+            plain: 0,
+            has_peer_closed: false,
+            failure: None,
+            held_back: 0,
+            cut: Cut::default(),
+        }
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -99,6 +109,11 @@ impl Session {
     /// Whether [`open`](Self::open) has something to tell without more input.
     pub(crate) fn holds_something(&self) -> bool {
         self.plain > 0 || self.is_over()
+    }
+
+    /// Bytes taken of a record that is not whole yet.
+    pub(crate) fn half_read(&self) -> usize {
+        if self.is_over() { 0 } else { self.cut.len }
     }
 
     /// Whether no more input is looked at.
@@ -141,7 +156,10 @@ impl Session {
 
     /// Has rustls look at some of `input`.
     fn feed(&mut self, input: &mut &[u8]) -> Result<(), TlsError> {
-        match self.connection.read_tls(input) {
+        let before = *input;
+        let read = self.connection.read_tls(input);
+        self.cut.pass(&before[..before.len() - input.len()]);
+        match read {
             Ok(0) => return Err(self.fail(TlsError::BadRecord("it is too long".into()))),
             Ok(_) => {}
             Err(error) => return Err(self.fail(TlsError::BadRecord(error.to_string().into()))),

@@ -19,7 +19,7 @@ use crate::info::TlsInfo;
 use crate::server::Server;
 use crate::session::{Opened, Session, would_block};
 use crate::shared_session::SharedSession;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::translate::translate;
 
@@ -39,6 +39,8 @@ pub struct TlsStream<S> {
     session: SharedSession<Session>,
     /// What `drained_by` answers for the last read.
     is_drained: AtomicBool,
+    /// What `half_read` answers.
+    half_read: AtomicUsize,
     role: Role,
 }
 
@@ -57,8 +59,18 @@ impl<S: Stream> TlsStream<S> {
             incoming: Mutex::default(),
             session: SharedSession::new(session),
             is_drained: AtomicBool::new(false),
+            half_read: AtomicUsize::new(0),
             role,
         }
+    }
+
+    /// Works on the session for the read side, which may give it something to write.
+    fn with_session<R>(&self, work: impl FnOnce(&mut Session) -> R) -> R {
+        self.session.work(|session| {
+            let result = work(session);
+            self.half_read.store(session.half_read(), Ordering::Relaxed);
+            result
+        })
     }
 
     /// TLS has ended for this reason. The alert leaves at once, unless another thread is writing, who then comes
@@ -73,8 +85,9 @@ impl<S: Stream> TlsStream<S> {
     /// One step of the handshake: reads once.
     fn shake_hands(&self, incoming: &mut Incoming) -> io::Result<()> {
         let shake = |input: &mut &[u8]| {
-            self.session
-                .work(|session| session.shake_hands(input).map(|()| session.holds_something()))
+            self.with_session(|session| {
+                session.shake_hands(input).map(|()| session.holds_something())
+            })
         };
         match incoming.read(&self.stream, 0, shake)? {
             Found::Some(_, Ok(holds), _) => {
@@ -172,7 +185,7 @@ impl<S: Stream> Stream for TlsStream<S> {
             return self.stream.read(buffer); // To be thrown away.
         }
         if incoming.waits() {
-            let open = |input: &mut &[u8]| self.session.work(|it| it.open(input, buffer));
+            let open = |input: &mut &[u8]| self.with_session(|it| it.open(input, buffer));
             let opened = incoming.open(open);
             if let Some(len) = self.finish_read(&mut incoming, opened, false)? {
                 return Ok(len);
@@ -181,7 +194,7 @@ impl<S: Stream> Stream for TlsStream<S> {
         let mut useless = 0;
         loop {
             let room = buffer.len();
-            let open = |input: &mut &[u8]| self.session.work(|it| it.open(input, buffer));
+            let open = |input: &mut &[u8]| self.with_session(|it| it.open(input, buffer));
             match incoming.read(&self.stream, room, open)? {
                 Found::Some(len, opened, is_drained) => {
                     if let Some(len) = self.finish_read(&mut incoming, opened, is_drained)? {
@@ -217,6 +230,11 @@ impl<S: Stream> Stream for TlsStream<S> {
     #[inline(always)]
     fn drained_by(&self, _: usize, _: usize) -> bool {
         self.is_drained.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn half_read(&self) -> usize {
+        self.half_read.load(Ordering::Relaxed) + self.stream.half_read()
     }
 
     fn info(&self, type_id: TypeId) -> Option<Info> {

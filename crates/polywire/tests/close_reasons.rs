@@ -3,56 +3,45 @@
 mod support;
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::Listen;
-use polywire::adapters::framed_tcp::{FramedTcpConnectConfig, FramedTcpListenConfig};
-use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
-use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
-use polywire::network::{Endpoint, Limits, NetEvent, SendStatus, Transport, TransportConnect};
+use polywire::network::{Endpoint, Limits, NetEvent, SendStatus, TransportConnect};
 
-use support::peers::{self, STREAMS, Unanswering};
-use support::{DEADLINE, Node, eventually, in_time};
+use support::peers::{self, Unanswering};
+use support::{
+    DEADLINE, Node, RawStream, Transport, connecting, eventually, for_messages, in_time, listening,
+};
 
 const SHORT: Duration = Duration::from_millis(200);
 
 /// A node that listens by `adapter`, its endpoint for `peer`, and that peer.
-fn accepted(node: &Node, transport: Transport, adapter: impl Listen) -> (Endpoint, TcpStream) {
+fn accepted(node: &Node, transport: Transport, adapter: impl Listen) -> (Endpoint, RawStream) {
     let (_, addr) = node.listen(adapter);
-    let peer = peers::open(transport, addr);
+    let peer = peers::open_any(transport, addr);
     (node.accepted(), peer)
 }
 
 fn connect_with(node: &Node, transport: Transport, limits: Limits, addr: SocketAddr) -> Endpoint {
-    match transport {
-        Transport::Tcp => node.connect(TcpConnectConfig::default().with_limits(limits), addr),
-        Transport::FramedTcp => {
-            node.connect(FramedTcpConnectConfig::default().with_limits(limits), addr)
-        }
-        _ => node.connect(WsConnectConfig::default().with_limits(limits), addr),
-    }
+    node.connect(&*connecting(transport, limits), addr)
 }
 
 fn listen_with(node: &Node, transport: Transport, limits: Limits) -> SocketAddr {
-    match transport {
-        Transport::Tcp => node.listen(TcpListenConfig::default().with_limits(limits)),
-        Transport::FramedTcp => node.listen(FramedTcpListenConfig::default().with_limits(limits)),
-        _ => node.listen(WsListenConfig::default().with_limits(limits)),
-    }
-    .1
+    node.listen(&*listening(transport, limits)).1
 }
 
 #[test]
 fn a_peer_that_closes_is_told_as_such() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::new();
-        let (endpoint, peer) = accepted(&node, transport, transport);
+        let (endpoint, mut peer) = accepted(&node, transport, transport);
         assert_eq!(node.network().close_reason(endpoint), None, "it lives");
+        peer.finish().unwrap();
         drop(peer);
         // Only WebSocket has a close frame to miss.
-        let expected = match transport {
+        let expected = match transport.plain() {
             Transport::Ws => CloseReason::AbnormalClosure,
             _ => CloseReason::PeerClosed,
         };
@@ -62,24 +51,26 @@ fn a_peer_that_closes_is_told_as_such() {
 
 #[test]
 fn a_ws_peer_that_closes_with_a_code_is_told_with_it() {
-    let node = Node::new();
-    for (code, text) in [(1000, ""), (1001, "going away"), (4001, "ciao")] {
-        let (endpoint, mut peer) = accepted(&node, Transport::Ws, Transport::Ws);
-        peer.write_all(&peers::ws_close(code, text)).unwrap();
-        let expected = CloseReason::PeerClosedWith { code, text: text.into() };
-        assert_eq!(node.disconnected(endpoint), expected);
+    for transport in Transport::Ws.each_way() {
+        let node = Node::new();
+        for (code, text) in [(1000, ""), (1001, "going away"), (4001, "ciao")] {
+            let (endpoint, mut peer) = accepted(&node, transport, transport);
+            peer.write_all(&peers::ws_close(code, text)).unwrap();
+            let expected = CloseReason::PeerClosedWith { code, text: text.into() };
+            assert_eq!(node.disconnected(endpoint), expected);
+        }
     }
 }
 
 #[test]
 fn what_two_nodes_tell_of_an_end_fits_together() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let (client, server) = (Node::new(), Node::new());
         let (_, addr) = server.listen(transport);
         let endpoint = client.connect_ready(transport, addr);
         let accepted = server.accepted();
         client.network().remove(endpoint.resource_id());
-        let expected = match transport {
+        let expected = match transport.plain() {
             Transport::Ws => CloseReason::PeerClosedWith { code: 1000, text: String::new() },
             _ => CloseReason::PeerClosed,
         };
@@ -89,7 +80,7 @@ fn what_two_nodes_tell_of_an_end_fits_together() {
 
 #[test]
 fn a_reset_is_told_as_such() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::new();
         let (endpoint, peer) = accepted(&node, transport, transport);
         peers::reset(peer);
@@ -100,7 +91,7 @@ fn a_reset_is_told_as_such() {
 #[test]
 fn a_refused_connection_is_told_as_such() {
     let (_socket, addr) = peers::refusing();
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::new();
         let endpoint = node.connect(transport, addr);
         assert_eq!(node.not_connected(endpoint), CloseReason::Refused, "{transport}");
@@ -110,7 +101,7 @@ fn a_refused_connection_is_told_as_such() {
 #[test]
 fn a_connect_without_an_answer_is_told_at_its_timeout() {
     let unanswering = Unanswering::new();
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::new();
         let limits = Limits::default().with_connect_timeout(SHORT);
         let start = Instant::now();
@@ -126,7 +117,7 @@ fn a_name_without_an_address_is_told_in_the_error() {
     let node = Node::new();
     for &transport in Transport::ALL {
         let addr = ("no-such-host.invalid", 80);
-        let adapter = TransportConnect::from(transport);
+        let adapter = TransportConnect::from(transport.plain().library());
         let errors = [
             node.network().connect(transport, addr).unwrap_err(),
             node.network().connect_with(adapter, addr).unwrap_err(),
@@ -144,9 +135,9 @@ fn a_name_without_an_address_is_told_in_the_error() {
 #[test]
 fn a_protocol_violation_is_told_with_what_it_was() {
     let unmasked = [0x82, 0x01, b'x'];
-    for (transport, bytes) in
-        [(Transport::FramedTcp, [0xFF; 11].as_slice()), (Transport::Ws, &unmasked)]
-    {
+    let framed_tcp = Transport::FramedTcp.each_way().map(|each| (each, [0xFF; 11].as_slice()));
+    let ws = Transport::Ws.each_way().map(|each| (each, unmasked.as_slice()));
+    for (transport, bytes) in framed_tcp.chain(ws) {
         let node = Node::new();
         let (endpoint, mut peer) = accepted(&node, transport, transport);
         peer.write_all(bytes).unwrap();
@@ -158,11 +149,12 @@ fn a_protocol_violation_is_told_with_what_it_was() {
 
 #[test]
 fn a_stream_that_ends_inside_a_message_is_a_protocol_violation() {
-    for transport in peers::MESSAGE_STREAMS {
+    for &transport in Transport::MESSAGE_STREAMS {
         let node = Node::new();
         let (endpoint, mut peer) = accepted(&node, transport, transport);
         let frame = peers::frame(transport, b"cut short");
         peer.write_all(&frame[..frame.len() - 1]).unwrap();
+        peer.finish().unwrap();
         drop(peer);
         let reason = node.disconnected(endpoint);
         assert!(matches!(reason, CloseReason::ProtocolViolation(_)), "{transport}: {reason:?}");
@@ -171,20 +163,17 @@ fn a_stream_that_ends_inside_a_message_is_a_protocol_violation() {
 
 #[test]
 fn a_message_that_is_too_large_is_told_with_both_sizes() {
-    let node = Node::new();
-    let too_large = CloseReason::MessageTooLarge { size: 1001, max: 1000 };
-
-    let config = FramedTcpListenConfig::default().with_max_message_size(1000);
-    let (endpoint, mut peer) = accepted(&node, Transport::FramedTcp, config);
-    peer.write_all(&peers::frame(Transport::FramedTcp, &[0; 1001])).unwrap();
-    assert_eq!(node.disconnected(endpoint), too_large);
-
-    let config = WsListenConfig::default().with_max_message_size(1000);
-    let (endpoint, mut peer) = accepted(&node, Transport::Ws, config);
-    peer.write_all(&peers::frame(Transport::Ws, &[0; 1001])).unwrap();
-    assert_eq!(node.disconnected(endpoint), too_large);
-    let (first, payload) = peers::read_ws_frame(&mut peer);
-    assert_eq!((first, &payload[..2]), (peers::CLOSE, &1009_u16.to_be_bytes()[..]));
+    for &transport in Transport::MESSAGE_STREAMS {
+        let node = Node::new();
+        let too_large = CloseReason::MessageTooLarge { size: 1001, max: 1000 };
+        let (endpoint, mut peer) = accepted(&node, transport, &*for_messages(transport, 1000));
+        peer.write_all(&peers::frame(transport, &[0; 1001])).unwrap();
+        assert_eq!(node.disconnected(endpoint), too_large, "{transport}");
+        if transport.plain() == Transport::Ws {
+            let (first, payload) = peers::read_ws_frame(&mut peer);
+            assert_eq!((first, &payload[..2]), (peers::CLOSE, &1009_u16.to_be_bytes()[..]));
+        }
+    }
 }
 
 #[test]
@@ -210,7 +199,7 @@ fn endpoints_of_a_stopped_node_are_told_as_such() {
         client.stop();
         let told = client.network().close_reason(endpoint);
         assert_eq!(told, Some(CloseReason::NodeStopped), "{transport}");
-        if transport == Transport::Ws {
+        if transport.plain() == Transport::Ws {
             let accepted = server.accepted();
             let expected = CloseReason::PeerClosedWith { code: 1001, text: String::new() };
             assert_eq!(server.disconnected(accepted), expected);
@@ -220,7 +209,7 @@ fn endpoints_of_a_stopped_node_are_told_as_such() {
 
 #[test]
 fn a_peer_that_does_not_read_ends_at_the_outbox_limit() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 let message = vec![0; 64 << 10];
@@ -232,7 +221,7 @@ fn a_peer_that_does_not_read_ends_at_the_outbox_limit() {
         });
         let limits = Limits::default().with_outbox_hard_limit(256 << 10);
         let addr = listen_with(&node, transport, limits);
-        let _peer = peers::open(transport, addr);
+        let _peer = peers::open_any(transport, addr);
         let endpoint = node.accepted();
         let reason = node.disconnected(endpoint);
         let CloseReason::OutboxLimit { queued } = reason else { panic!("{transport}: {reason:?}") };
@@ -280,31 +269,36 @@ fn a_server_that_closes_as_soon_as_it_accepts_refuses_the_handshake() {
 
 #[test]
 fn a_server_that_is_silent_ends_by_the_handshake_timeout() {
-    let silent = TcpListener::bind(support::ANY_PORT).unwrap();
-    let node = Node::new();
-    let limits = Limits::default().with_handshake_timeout(SHORT);
-    let start = Instant::now();
-    let addr = silent.local_addr().unwrap();
-    let endpoint = connect_with(&node, Transport::Ws, limits, addr);
-    assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
-    let took = start.elapsed();
-    assert!(took >= SHORT && took < SHORT + Duration::from_secs(1), "{took:?}");
+    for &transport in Transport::STREAMS.iter().filter(|one| one.has_handshake()) {
+        let silent = TcpListener::bind(support::ANY_PORT).unwrap();
+        let node = Node::new();
+        let limits = Limits::default().with_handshake_timeout(SHORT);
+        let start = Instant::now();
+        let addr = silent.local_addr().unwrap();
+        let endpoint = connect_with(&node, transport, limits, addr);
+        assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
+        let took = start.elapsed();
+        assert!(took >= SHORT && took < SHORT + Duration::from_secs(1), "{took:?}");
+    }
 }
 
 #[test]
 fn a_silent_client_is_disconnected_at_the_handshake_timeout_without_an_event() {
-    let node = Node::new();
-    let addr = listen_with(&node, Transport::Ws, Limits::default().with_handshake_timeout(SHORT));
-    let mut peer = peers::connect(addr);
-    let answer = String::from_utf8(peers::read_to_the_end(&mut peer)).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    node.assert_silent();
-    assert_eq!(node.network().stats().refused, 1);
+    for &transport in Transport::STREAMS.iter().filter(|one| one.has_handshake()) {
+        let node = Node::new();
+        let addr = listen_with(&node, transport, Limits::default().with_handshake_timeout(SHORT));
+        let mut peer = peers::connect(addr);
+        let answer = peers::read_to_the_end(&mut peer);
+        let is_http = answer.starts_with(b"HTTP/1.1 408 ");
+        assert!(is_http || transport.is_secure(), "{transport}: {answer:?}");
+        node.assert_silent();
+        assert_eq!(node.network().stats().refused, 1);
+    }
 }
 
 #[test]
 fn what_a_removed_endpoint_could_not_deliver_is_told_as_linger_timeout() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 // More than the kernel keeps for a peer that does not read.
@@ -315,7 +309,7 @@ fn what_a_removed_endpoint_could_not_deliver_is_told_as_linger_timeout() {
         });
         let addr = listen_with(&node, transport, Limits::default().with_linger(SHORT));
         let start = Instant::now();
-        let _peer = peers::open(transport, addr);
+        let _peer = peers::open_any(transport, addr);
         let endpoint = node.accepted();
         eventually("the linger time is over", || {
             node.network().close_reason(endpoint) == Some(CloseReason::LingerTimeout)
@@ -328,7 +322,7 @@ fn what_a_removed_endpoint_could_not_deliver_is_told_as_linger_timeout() {
 
 #[test]
 fn what_a_stopped_node_could_not_deliver_holds_it_up_for_the_linger_time_only() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let mut node = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 let message = vec![0; 32 << 20];
@@ -336,7 +330,7 @@ fn what_a_stopped_node_could_not_deliver_holds_it_up_for_the_linger_time_only() 
             }
         });
         let addr = listen_with(&node, transport, Limits::default().with_linger(SHORT));
-        let _peer = peers::open(transport, addr);
+        let _peer = peers::open_any(transport, addr);
         let endpoint = node.accepted();
         let network = node.network().clone();
         let start = Instant::now();
@@ -358,14 +352,14 @@ fn an_endpoint_that_is_over_tells_why_and_nothing_else_whatever_is_still_to_be_s
             sender.send((known, network.close_reason(endpoint))).unwrap();
         }
     });
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         for queued in [0, 16 << 20] {
-            let (endpoint, peer) = accepted(&node, transport, transport);
+            let (endpoint, mut peer) = accepted(&node, transport, transport);
             assert!(node.network().remote_addr(endpoint).is_some());
             if queued > 0 {
                 assert_eq!(node.network().send(endpoint, &vec![0; queued]), SendStatus::Sent);
             }
-            peer.shutdown(std::net::Shutdown::Write).unwrap();
+            peer.finish().unwrap();
             let reason = node.disconnected(endpoint);
             let (known, reason_inside) = told.recv_timeout(DEADLINE).unwrap();
             assert_eq!((known, reason_inside), ((None, None), Some(reason)), "{transport}");

@@ -11,19 +11,17 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::Listen;
-use polywire::adapters::framed_tcp::FramedTcpListenConfig;
 use polywire::adapters::tcp::{TcpKeepalive, TcpListenConfig};
-use polywire::adapters::ws::WsListenConfig;
-use polywire::network::{Limits, NetEvent, Transport};
+use polywire::network::{Limits, NetEvent};
 use socket2::{SockFilter, SockRef};
 
-use support::peers::{self, STREAMS};
-use support::{Node, eventually};
+use support::peers;
+use support::{Node, RawStream, Transport, eventually, listening_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 const T: Duration = Duration::from_secs(2);
@@ -72,11 +70,7 @@ impl Watch {
             ),
             _ => tcp,
         };
-        match transport {
-            Transport::Tcp => Box::new(tcp),
-            Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_tcp(tcp)),
-            _ => Box::new(WsListenConfig::default().with_tcp(tcp)),
-        }
+        listening_with(transport, tcp)
     }
 
     fn limit(self) -> Duration {
@@ -92,8 +86,8 @@ impl Watch {
 }
 
 /// A message of five bytes, whatever pings come before it, which are answered.
-fn hear(transport: Transport, peer: &mut TcpStream) -> Vec<u8> {
-    match transport {
+fn hear(transport: Transport, peer: &mut RawStream) -> Vec<u8> {
+    match transport.plain() {
         Transport::Tcp => peers::read_exactly(peer, HELLO.len()),
         Transport::FramedTcp => peers::read_message(transport, peer),
         _ => loop {
@@ -105,13 +99,13 @@ fn hear(transport: Transport, peer: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-fn echo(transport: Transport, peer: &mut TcpStream) {
+fn echo(transport: Transport, peer: &mut RawStream) {
     peer.write_all(&peers::frame(transport, HELLO)).unwrap();
     assert_eq!(hear(transport, peer), HELLO, "{transport}");
 }
 
-/// What a peer does that came back, until `end`: as little as keeps it.
-fn live(watch: Watch, transport: Transport, mut peer: TcpStream, end: Instant) {
+/// What a peer does that came back, until `end`: as little as keeps it. It is handed back alive.
+fn live(watch: Watch, transport: Transport, mut peer: RawStream, end: Instant) -> RawStream {
     heal(&peer);
     assert_eq!(hear(transport, &mut peer), ARE_YOU_THERE, "said while it was cut off");
     while Instant::now() < end {
@@ -129,6 +123,7 @@ fn live(watch: Watch, transport: Transport, mut peer: TcpStream, end: Instant) {
         }
     }
     echo(transport, &mut peer);
+    peer
 }
 
 /// When and why connections ended, by the address of their peer.
@@ -155,12 +150,13 @@ fn watching() -> (Node, Ends) {
 fn partition(watch: Watch, transport: Transport) {
     let (node, ends) = watching();
     let (_, addr) = node.listen(&*watch.listening(transport));
-    let mut peers: Vec<_> = (0..2 * PEERS).map(|_| peers::open(transport, addr)).collect();
+    let mut peers: Vec<_> = (0..2 * PEERS).map(|_| peers::open_any(transport, addr)).collect();
     let endpoints: Vec<_> = peers.iter().map(|_| node.accepted()).collect();
     peers.iter_mut().for_each(|peer| echo(transport, peer));
-    peers.iter().for_each(cut);
+    peers.iter().for_each(|peer| cut(peer));
     let start = Instant::now();
-    let (lost, healed) = peers.split_at(PEERS);
+    let healed = peers.split_off(PEERS);
+    let lost = peers;
     for endpoint in endpoints {
         // No probe is sent while a message is on its way, so the lost ones get none.
         if healed.iter().any(|peer| peer.local_addr().unwrap() == endpoint.addr()) {
@@ -171,12 +167,12 @@ fn partition(watch: Watch, transport: Transport) {
     thread::sleep(watch.limit() / 2);
     let end = start + 2 * watch.limit();
     let living: Vec<_> = healed
-        .iter()
-        .map(|peer| peer.try_clone().unwrap())
+        .into_iter()
         .map(|peer| thread::spawn(move || live(watch, transport, peer, end)))
         .collect();
     eventually("the lost ones end", || ends.lock().unwrap().len() >= PEERS);
-    living.into_iter().for_each(|living| living.join().expect("it came back and lives"));
+    let join = |living: JoinHandle<_>| living.join().expect("it came back and lives");
+    let _living: Vec<RawStream> = living.into_iter().map(join).collect();
 
     let ends = ends.lock().unwrap();
     assert_eq!(ends.len(), PEERS, "{transport}: those that came back live");
@@ -203,15 +199,15 @@ fn partition_each(watch: Watch, transports: &[Transport]) {
 
 #[test]
 fn peers_cut_off_end_at_the_idle_time() {
-    partition_each(Watch::Idle, &STREAMS);
+    partition_each(Watch::Idle, Transport::STREAMS);
 }
 
 #[test]
 fn peers_cut_off_end_without_answers_to_pings() {
-    partition_each(Watch::Heartbeat, &[Transport::Ws]);
+    partition_each(Watch::Heartbeat, &Transport::Ws.each_way().collect::<Vec<_>>());
 }
 
 #[test]
 fn peers_cut_off_end_by_keepalive() {
-    partition_each(Watch::Keepalive, &STREAMS);
+    partition_each(Watch::Keepalive, Transport::STREAMS);
 }

@@ -1,7 +1,6 @@
 //! How programs ask for TLS, and what they are told where they can't have it.
 #![cfg(feature = "__tls")]
 
-mod secure;
 mod support;
 
 use std::error::Error as _;
@@ -19,7 +18,7 @@ use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
 use polywire::network::{Transport, TransportConnect, TransportListen};
 use polywire_proxy_protocol::{IpNet, ProxyConnectConfig, ProxyHeader, ProxyListenConfig};
 
-use support::{ANY_PORT, Node, StoredNetEvent, peers};
+use support::{ANY_PORT, Node, StoredNetEvent, peers, secure};
 
 fn listening(transport: Transport) -> Box<dyn Listen> {
     let tls = secure::listen();

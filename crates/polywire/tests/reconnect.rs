@@ -10,14 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire::adapter::{Connect, Connection};
-use polywire::adapters::framed_tcp::FramedTcpConnectConfig;
-use polywire::adapters::tcp::TcpConnectConfig;
-use polywire::adapters::ws::WsConnectConfig;
-use polywire::network::{Endpoint, Limits, NetEvent, RemoteAddr, SendStatus, Transport};
+use polywire::network::{Endpoint, Limits, NetEvent, RemoteAddr, SendStatus};
 use polywire::{Backoff, CloseReason, Reconnecting};
 
-use support::peers::{self, STREAMS};
-use support::{DEADLINE, Node, StoredNetEvent, assert_free, eventually, in_time};
+use support::peers;
+use support::{
+    DEADLINE, Node, StoredNetEvent, Transport, assert_free, connecting, eventually, in_time,
+};
 
 fn quick() -> Backoff {
     Backoff::default()
@@ -49,7 +48,7 @@ fn await_connection(client: &Node, endpoint: Endpoint) {
 
 #[test]
 fn an_endpoint_outlives_ten_servers_and_each_gets_all_that_was_sent_to_it() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let mut server = Node::new();
         let (_, addr) = server.listen(transport);
         let client = Node::new();
@@ -97,7 +96,7 @@ fn waiting(transport: Transport) -> (Node, Endpoint) {
 
 #[test]
 fn sending_between_two_attempts_says_that_there_is_no_connection_now() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let (client, endpoint) = waiting(transport);
         let status = client.network().send(endpoint, b"hello");
         assert_eq!(status, SendStatus::ResourceNotAvailable, "{transport}");
@@ -107,7 +106,7 @@ fn sending_between_two_attempts_says_that_there_is_no_connection_now() {
 
 #[test]
 fn removing_it_while_it_waits_ends_it_silently() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let (client, endpoint) = waiting(transport);
         assert!(client.network().remove(endpoint.resource_id()));
         assert!(!client.network().remove(endpoint.resource_id()));
@@ -120,41 +119,44 @@ fn removing_it_while_it_waits_ends_it_silently() {
 
 #[test]
 fn removing_it_while_it_connects_again_ends_it_silently() {
-    let silent = peers::Unanswering::new();
-    let client = Node::new();
-    let limits = Limits::default().with_connect_timeout(Duration::from_millis(100));
-    let adapter = TcpConnectConfig::default().with_limits(limits);
-    let adapter = Reconnecting::new(adapter).with_backoff(quick());
-    let endpoint = client.connect(adapter, silent.addr);
-    assert!(matches!(client.next(), StoredNetEvent::Connected(e, false) if e == endpoint));
-    // It waits, or is at it again.
-    for _ in 0..2 {
+    for &transport in Transport::STREAMS {
+        let silent = peers::Unanswering::new();
+        let client = Node::new();
+        let limits = Limits::default().with_connect_timeout(Duration::from_millis(100));
+        let adapter = Reconnecting::new(Limited(transport, limits)).with_backoff(quick());
+        let endpoint = client.connect(adapter, silent.addr);
         assert!(matches!(client.next(), StoredNetEvent::Connected(e, false) if e == endpoint));
+        // It waits, or is at it again.
+        for _ in 0..2 {
+            assert!(matches!(client.next(), StoredNetEvent::Connected(e, false) if e == endpoint));
+        }
+        assert!(client.network().remove(endpoint.resource_id()));
+        eventually("it is forgotten", || client.network().stats().endpoints == 0);
+        client.assert_silent();
     }
-    assert!(client.network().remove(endpoint.resource_id()));
-    eventually("it is forgotten", || client.network().stats().endpoints == 0);
-    client.assert_silent();
 }
 
 #[test]
 fn a_node_stops_whether_it_waits_or_connects_again() {
-    let (mut client, _) = waiting(Transport::FramedTcp);
-    let start = Instant::now();
-    client.stop();
-    assert!(start.elapsed() < Duration::from_secs(2));
+    for transport in Transport::FramedTcp.each_way() {
+        let (mut client, _) = waiting(transport);
+        let start = Instant::now();
+        client.stop();
+        assert!(start.elapsed() < Duration::from_secs(2));
 
-    let silent = peers::Unanswering::new();
-    let mut client = Node::new();
-    client.connect(again(Transport::FramedTcp), silent.addr);
-    client.settle();
-    let start = Instant::now();
-    client.stop();
-    assert!(start.elapsed() < Duration::from_secs(2));
+        let silent = peers::Unanswering::new();
+        let mut client = Node::new();
+        client.connect(again(transport), silent.addr);
+        client.settle();
+        let start = Instant::now();
+        client.stop();
+        assert!(start.elapsed() < Duration::from_secs(2));
+    }
 }
 
 #[test]
 fn enough_failures_end_it_for_good() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let mut server = Node::new();
         let (_, addr) = server.listen(transport);
         let client = Node::new();
@@ -205,7 +207,7 @@ fn a_thread_that_waits_for_room_is_released_when_the_connection_ends() {
 #[test]
 fn a_first_attempt_that_somebody_waits_for_is_the_only_one_if_it_fails() {
     let (_socket, addr) = peers::refusing();
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let result = in_time(move || {
             let client = Node::new();
             let error = client.network().connect_sync(again(transport), addr).unwrap_err();
@@ -219,7 +221,7 @@ fn a_first_attempt_that_somebody_waits_for_is_the_only_one_if_it_fails() {
 
 #[test]
 fn a_connection_made_by_waiting_for_it_is_opened_again_as_well() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let mut server = Node::new();
         let (_, addr) = server.listen(transport);
         let client = Node::new();
@@ -238,19 +240,21 @@ fn a_connection_made_by_waiting_for_it_is_opened_again_as_well() {
 
 #[test]
 fn a_host_name_is_looked_up_again_without_holding_the_node_up() {
-    let mut server = Node::new();
-    let (_, addr) = server.listen(Transport::FramedTcp);
-    let client = Node::new();
-    let name = format!("localhost:{}", addr.port());
-    let (endpoint, _) = client.network().connect(again(Transport::FramedTcp), &*name).unwrap();
-    await_connection(&client, endpoint);
-    server.accepted();
-    server.stop();
-    assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e == endpoint));
-    assert_free(Transport::FramedTcp, addr);
-    let server = restart(Transport::FramedTcp, addr);
-    await_connection(&client, endpoint);
-    server.accepted();
+    for transport in Transport::FramedTcp.each_way() {
+        let mut server = Node::new();
+        let (_, addr) = server.listen(transport);
+        let client = Node::new();
+        let name = format!("localhost:{}", addr.port());
+        let (endpoint, _) = client.network().connect(again(transport), &*name).unwrap();
+        await_connection(&client, endpoint);
+        server.accepted();
+        server.stop();
+        assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e == endpoint));
+        assert_free(transport, addr);
+        let server = restart(transport, addr);
+        await_connection(&client, endpoint);
+        server.accepted();
+    }
 }
 
 /// Each attempt is made to the next of these addresses.
@@ -266,7 +270,7 @@ impl Connect for Moving {
 
 #[test]
 fn the_endpoint_names_the_address_that_it_is_connected_to_again() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let mut first = Node::new();
         let second = Node::new();
         let addrs = [first.listen(transport).1, second.listen(transport).1];
@@ -292,39 +296,35 @@ fn the_endpoint_names_the_address_that_it_is_connected_to_again() {
     }
 }
 
-fn again_with(transport: Transport, limits: Limits) -> Box<dyn Connect> {
-    match transport {
-        Transport::Tcp => {
-            let config = TcpConnectConfig::default().with_limits(limits);
-            Box::new(Reconnecting::new(config).with_backoff(quick()))
-        }
-        Transport::FramedTcp => {
-            let config = FramedTcpConnectConfig::default().with_limits(limits);
-            Box::new(Reconnecting::new(config).with_backoff(quick()))
-        }
-        _ => {
-            let config = WsConnectConfig::default().with_limits(limits);
-            Box::new(Reconnecting::new(config).with_backoff(quick()))
-        }
+/// A transport with limits.
+#[derive(Clone)]
+struct Limited(Transport, Limits);
+
+impl Connect for Limited {
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        connecting(self.0, self.1.clone()).connect(addr)
     }
 }
 
 #[test]
 fn a_peer_that_takes_nothing_ends_and_is_connected_to_again() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let server = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 handler.network().pause(endpoint.resource_id());
             }
         });
         let (_, addr) = server.listen(transport);
-        let limits = Limits::default().with_stall_timeout(Duration::from_millis(200));
+        let limits = Limits::default()
+            .with_stall_timeout(Duration::from_millis(200))
+            .with_linger(Duration::from_millis(200));
         let client = Node::with(|handler, event| {
             if let NetEvent::Connected(endpoint, true) = event {
                 handler.network().send(*endpoint, &vec![7; 16 << 20]);
             }
         });
-        let endpoint = client.connect(&*again_with(transport, limits), addr);
+        let again = Reconnecting::new(Limited(transport, limits)).with_backoff(quick());
+        let endpoint = client.connect(again, addr);
         await_connection(&client, endpoint);
         assert_eq!(client.disconnected(endpoint), CloseReason::Stalled, "{transport}");
         await_connection(&client, endpoint);

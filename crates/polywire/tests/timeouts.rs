@@ -7,37 +7,28 @@ mod alone;
 mod support;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
-use polywire::adapter::Listen;
-use polywire::adapters::framed_tcp::FramedTcpListenConfig;
-use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
-use polywire::adapters::ws::{WsConnectConfig, WsListenConfig};
-use polywire::network::{Endpoint, Limits, NetEvent, Transport};
+use polywire::adapters::tcp::TcpConnectConfig;
+use polywire::network::{Endpoint, Limits, NetEvent};
 
-use support::peers::{self, MESSAGE_STREAMS, STREAMS, Unanswering};
+use support::peers::{self, Unanswering};
 #[cfg(target_os = "linux")]
 use support::system;
-use support::{DEADLINE, Node, SLACK, StoredNetEvent, eventually};
+use support::{
+    DEADLINE, Node, RawStream, SLACK, StoredNetEvent, Transport, connecting, eventually, listening,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SHORT: Duration = Duration::from_millis(300);
 
-fn listening(transport: Transport, limits: Limits) -> Box<dyn Listen> {
-    match transport {
-        Transport::Tcp => Box::new(TcpListenConfig::default().with_limits(limits)),
-        Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_limits(limits)),
-        _ => Box::new(WsListenConfig::default().with_limits(limits)),
-    }
-}
-
-fn accepted(node: &Node, transport: Transport, limits: Limits) -> (Endpoint, TcpStream) {
+fn accepted(node: &Node, transport: Transport, limits: Limits) -> (Endpoint, RawStream) {
     let (_, addr) = node.listen(&*listening(transport, limits));
-    let peer = peers::open(transport, addr);
+    let peer = peers::open_any(transport, addr);
     (node.accepted(), peer)
 }
 
@@ -52,7 +43,7 @@ fn ends_after(node: &Node, time: Duration, (endpoint, reason): (Endpoint, CloseR
 }
 
 /// Whether the other side has ended the connection.
-fn has_ended(peer: &mut TcpStream) -> bool {
+fn has_ended(peer: &mut RawStream) -> bool {
     peer.set_nonblocking(true).unwrap();
     loop {
         match peer.read(&mut [0; 512]) {
@@ -64,12 +55,12 @@ fn has_ended(peer: &mut TcpStream) -> bool {
 }
 
 /// Sends an echo through, again and again until `over`, and tells the longest time it took.
-fn worst_echo(mut peer: TcpStream, over: &mpsc::Receiver<()>) -> Duration {
+fn worst_echo(transport: Transport, mut peer: RawStream, over: &mpsc::Receiver<()>) -> Duration {
     let mut worst = Duration::ZERO;
     while over.recv_timeout(Duration::from_millis(10)) == Err(mpsc::RecvTimeoutError::Timeout) {
         let start = Instant::now();
-        peer.write_all(&peers::frame(Transport::Ws, b"hello")).unwrap();
-        assert_eq!(peers::read_message(Transport::Ws, &mut peer), b"hello");
+        peer.write_all(&peers::frame(transport, b"hello")).unwrap();
+        assert_eq!(peers::read_message(transport, &mut peer), b"hello");
         worst = worst.max(start.elapsed());
     }
     worst
@@ -77,19 +68,28 @@ fn worst_echo(mut peer: TcpStream, over: &mpsc::Receiver<()>) -> Duration {
 
 #[test]
 fn silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
+    Transport::Ws.each_way().for_each(silent_and_dripping_handshakes_end);
+}
+
+fn silent_and_dripping_handshakes_end(transport: Transport) {
     const EACH: usize = 200;
     let node = Node::echo();
     let limits = Limits::default().with_handshake_timeout(SECOND);
-    let (_, addr) = node.listen(&*listening(Transport::Ws, limits));
-    let served = peers::open(Transport::Ws, addr);
+    let (_, addr) = node.listen(&*listening(transport, limits));
+    let served = peers::open_any(transport, addr);
     let (over, is_over) = mpsc::channel();
-    let served = thread::spawn(move || worst_echo(served, &is_over));
+    let served = thread::spawn(move || worst_echo(transport, served, &is_over));
 
     let first = Instant::now();
-    let mut silent: Vec<_> = (0..EACH).map(|_| peers::connect(addr)).collect();
-    let mut dripping: Vec<_> = (0..EACH).map(|_| peers::connect(addr)).collect();
+    let connect = |_| RawStream::plain(peers::connect(addr));
+    let mut silent: Vec<_> = (0..EACH).map(connect).collect();
+    let mut dripping: Vec<_> = (0..EACH).map(connect).collect();
     let last = Instant::now();
-    let mut drops = peers::UPGRADE.iter();
+    let first_words = match transport.is_secure() {
+        true => peers::begin(transport, dripping[0].try_clone().unwrap()).sealed(&[b""]),
+        false => peers::UPGRADE.to_vec(),
+    };
+    let mut drops = first_words.iter();
     while first.elapsed() < SECOND - SHORT {
         let byte = *drops.next().unwrap();
         dripping.iter_mut().for_each(|peer| peer.write_all(&[byte]).unwrap());
@@ -116,42 +116,46 @@ fn silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up() {
 #[cfg(target_os = "linux")]
 #[test]
 fn handshakes_that_wait_cost_nothing() {
-    const COUNT: usize = 400;
-    const LIMIT: Duration = Duration::from_secs(3);
-    let (tell, thread) = mpsc::channel();
-    let node = Node::with(move |_, _| tell.send(system::this_thread()).unwrap());
-    let limits = Limits::default().with_handshake_timeout(LIMIT);
-    let (_, addr) = node.listen(&*listening(Transport::Ws, limits));
-    let _served = peers::open(Transport::Ws, addr);
-    let thread = thread.recv_timeout(DEADLINE).unwrap();
+    for transport in Transport::Ws.each_way() {
+        const COUNT: usize = 400;
+        const LIMIT: Duration = Duration::from_secs(3);
+        let (tell, thread) = mpsc::channel();
+        let node = Node::with(move |_, _| tell.send(system::this_thread()).unwrap());
+        let limits = Limits::default().with_handshake_timeout(LIMIT);
+        let (_, addr) = node.listen(&*listening(transport, limits));
+        let _served = peers::open_any(transport, addr);
+        let thread = thread.recv_timeout(DEADLINE).unwrap();
 
-    let start = Instant::now();
-    let waiting: Vec<_> = (0..COUNT).map(|_| peers::connect(addr)).collect();
-    eventually("all are there", || node.network().stats().endpoints == 2 + COUNT);
-    let (ran, quiet) = (alone::ran(&thread), Instant::now());
-    // Not as long as it has to be on a machine that held this thread up.
-    thread::sleep((LIMIT - SHORT).saturating_sub(start.elapsed()));
-    let share = (alone::ran(&thread) - ran) as f64 / quiet.elapsed().as_nanos() as f64;
-    println!("measured: {COUNT} handshakes that wait take {:.3} % of a CPU", share * 100.0);
-    assert!(share < 0.01, "{:.1} % of a CPU", share * 100.0);
-    assert_eq!(node.network().stats().refused, 0, "their time is not over");
+        let start = Instant::now();
+        let waiting: Vec<_> = (0..COUNT).map(|_| peers::connect(addr)).collect();
+        eventually("all are there", || node.network().stats().endpoints == 2 + COUNT);
+        let (ran, quiet) = (alone::ran(&thread), Instant::now());
+        // Not as long as it has to be on a machine that held this thread up.
+        thread::sleep((LIMIT - SHORT).saturating_sub(start.elapsed()));
+        let share = (alone::ran(&thread) - ran) as f64 / quiet.elapsed().as_nanos() as f64;
+        println!("measured: {COUNT} handshakes that wait take {:.3} % of a CPU", share * 100.0);
+        assert!(share < 0.01, "{:.1} % of a CPU", share * 100.0);
+        assert_eq!(node.network().stats().refused, 0, "their time is not over");
 
-    eventually("all are refused", || node.network().stats().refused == COUNT as u64);
-    let took = start.elapsed();
-    assert!(took <= LIMIT + SECOND / 2 * SLACK.min(2), "{took:?}");
-    drop(waiting);
+        eventually("all are refused", || node.network().stats().refused == COUNT as u64);
+        let took = start.elapsed();
+        assert!(took <= LIMIT + SECOND / 2 * SLACK.min(2), "{took:?}");
+        drop(waiting);
+    }
 }
 
 #[test]
 fn a_handshake_that_the_server_does_not_answer_ends_in_time() {
-    let addr = peers::server(|mut stream| drop(peers::read_to_the_end(&mut stream)));
-    let node = Node::new();
-    let limits = Limits::default().with_handshake_timeout(SHORT);
-    let start = Instant::now();
-    let endpoint = node.connect(WsConnectConfig::default().with_limits(limits), addr);
-    assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
-    let took = start.elapsed();
-    assert!(took >= SHORT && took < SHORT + SECOND, "{took:?}");
+    for &transport in Transport::STREAMS.iter().filter(|one| one.has_handshake()) {
+        let addr = peers::server(|mut stream| drop(peers::read_to_the_end(&mut stream)));
+        let node = Node::new();
+        let limits = Limits::default().with_handshake_timeout(SHORT);
+        let start = Instant::now();
+        let endpoint = node.connect(&*connecting(transport, limits), addr);
+        assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
+        let took = start.elapsed();
+        assert!(took >= SHORT && took < SHORT + SECOND, "{took:?}");
+    }
 }
 
 #[test]
@@ -164,28 +168,50 @@ fn a_message_that_does_not_go_on_ends_the_connection() {
         // Between two fragments, with nothing of the next.
         (Transport::Ws, peers::ws_frame(0x02, b"first")),
     ];
-    for (transport, bytes) in begun {
-        let node = Node::new();
-        let limits = Limits::default()
-            .with_message_timeout(SHORT)
-            .with_idle_timeout(Duration::from_secs(3600));
-        let (endpoint, mut peer) = accepted(&node, transport, limits);
-        thread::sleep(SHORT); // Silence between messages is nobody's fault.
-        peer.write_all(&bytes).unwrap();
-        ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
-        assert_eq!(node.network().stats().ended.by_timeout, 1);
+    for (plain, bytes) in begun {
+        for transport in plain.each_way() {
+            let node = Node::new();
+            let limits = Limits::default()
+                .with_message_timeout(SHORT)
+                .with_idle_timeout(Duration::from_secs(3600));
+            let (endpoint, mut peer) = accepted(&node, transport, limits);
+            thread::sleep(SHORT); // Silence between messages is nobody's fault.
+            peer.write_all(&bytes).unwrap();
+            ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
+            assert_eq!(node.network().stats().ended.by_timeout, 1);
+        }
+    }
+}
+
+/// Nothing of the message can be read then.
+#[test]
+fn a_record_that_does_not_go_on_ends_the_connection() {
+    for &transport in Transport::MESSAGE_STREAMS.iter().filter(|one| one.is_secure()) {
+        for sent in [1, 5, 20] {
+            let node = Node::new();
+            let limits = Limits::default()
+                .with_message_timeout(SHORT)
+                .with_idle_timeout(Duration::from_secs(3600));
+            let (endpoint, mut peer) = accepted(&node, transport, limits);
+            let record = peer.sealed(&[&peers::frame(transport, b"hello")]);
+            (&*peer).write_all(&record[..sent]).unwrap();
+            ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
+        }
     }
 }
 
 #[test]
 fn a_message_that_goes_on_slowly_arrives_where_it_may() {
-    for transport in MESSAGE_STREAMS {
+    for &transport in Transport::MESSAGE_STREAMS {
         let node = Node::new();
-        let limits = Limits::default().with_message_timeout(2 * SHORT).with_min_message_rate(0);
+        let limits = Limits::default()
+            .with_message_timeout(2 * SHORT)
+            .with_min_message_rate(0)
+            .with_idle_timeout(2 * SHORT);
         let (_, mut peer) = accepted(&node, transport, limits);
-        let frame = peers::frame(transport, &[7; 9]);
-        for byte in &frame {
-            peer.write_all(&[*byte]).unwrap();
+        let bytes = peer.sealed(&[&peers::frame(transport, &[7; 9])]);
+        for piece in bytes.chunks(bytes.len().div_ceil(12)) {
+            (&*peer).write_all(piece).unwrap();
             thread::sleep(SHORT / 3);
         }
         assert_eq!(node.message().1, [7; 9], "{transport}");
@@ -194,7 +220,7 @@ fn a_message_that_goes_on_slowly_arrives_where_it_may() {
 
 #[test]
 fn a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::echo();
         let limits = Limits::default().with_idle_timeout(2 * SHORT);
         let (endpoint, mut peer) = accepted(&node, transport, limits);
@@ -210,7 +236,7 @@ fn a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
 
 #[test]
 fn what_this_side_sends_is_no_sign_of_the_peer() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let node = Node::new();
         let limits = Limits::default().with_idle_timeout(2 * SHORT);
         let (endpoint, _peer) = accepted(&node, transport, limits);
@@ -228,7 +254,7 @@ fn what_this_side_sends_is_no_sign_of_the_peer() {
 
 #[test]
 fn a_callback_that_takes_its_time_is_no_silence_of_the_peers() {
-    for transport in MESSAGE_STREAMS {
+    for &transport in Transport::MESSAGE_STREAMS {
         let node = Node::with(|_, event| {
             if matches!(event, NetEvent::Message(_, b"sleep")) {
                 thread::sleep(3 * SHORT);
@@ -236,7 +262,8 @@ fn a_callback_that_takes_its_time_is_no_silence_of_the_peers() {
         });
         let limits = Limits::default().with_idle_timeout(2 * SHORT);
         let (_, addr) = node.listen(&*listening(transport, limits));
-        let (mut first, mut second) = (peers::open(transport, addr), peers::open(transport, addr));
+        let (mut first, mut second) =
+            (peers::open_any(transport, addr), peers::open_any(transport, addr));
         node.accepted();
         node.accepted();
         first.write_all(&peers::frame(transport, b"sleep")).unwrap();
@@ -250,7 +277,7 @@ fn a_callback_that_takes_its_time_is_no_silence_of_the_peers() {
 }
 
 /// A WebSocket peer that answers so many pings, and then nothing any more.
-fn answer_pings(peer: &mut TcpStream, count: usize) {
+fn answer_pings(peer: &mut RawStream, count: usize) {
     for _ in 0..count {
         let (first, payload) = peers::read_ws_frame(peer);
         assert_eq!(first, 0x89, "a ping");
@@ -260,26 +287,30 @@ fn answer_pings(peer: &mut TcpStream, count: usize) {
 
 #[test]
 fn answers_to_pings_keep_a_silent_peer_and_it_ends_without_them() {
-    let node = Node::new();
-    let limits = Limits::default().with_heartbeat(SHORT / 2).with_idle_timeout(3 * SHORT);
-    let (endpoint, mut peer) = accepted(&node, Transport::Ws, limits);
-    let start = Instant::now();
-    answer_pings(&mut peer, 12);
-    assert!(start.elapsed() > 5 * SHORT, "the pings come once an interval");
-    assert_eq!(node.network().is_ready(endpoint.resource_id()), Some(true));
-    ends_after(&node, 3 * SHORT, (endpoint, CloseReason::IdleTimeout));
+    for transport in Transport::Ws.each_way() {
+        let node = Node::new();
+        let limits = Limits::default().with_heartbeat(SHORT / 2).with_idle_timeout(3 * SHORT);
+        let (endpoint, mut peer) = accepted(&node, transport, limits);
+        let start = Instant::now();
+        answer_pings(&mut peer, 12);
+        assert!(start.elapsed() > 5 * SHORT, "the pings come once an interval");
+        assert_eq!(node.network().is_ready(endpoint.resource_id()), Some(true));
+        ends_after(&node, 3 * SHORT, (endpoint, CloseReason::IdleTimeout));
+    }
 }
 
 #[test]
 fn two_nodes_keep_each_other_alive_by_pings() {
-    let (client, server) = (Node::new(), Node::new());
-    let limits = Limits::default().with_heartbeat(SHORT / 3).with_idle_timeout(2 * SHORT);
-    let (_, addr) = server.listen(&*listening(Transport::Ws, limits));
-    client.connect_ready(Transport::Ws, addr);
-    server.accepted();
-    thread::sleep(5 * SHORT);
-    client.assert_silent();
-    server.assert_silent();
+    for transport in Transport::Ws.each_way() {
+        let (client, server) = (Node::new(), Node::new());
+        let limits = Limits::default().with_heartbeat(SHORT / 3).with_idle_timeout(2 * SHORT);
+        let (_, addr) = server.listen(&*listening(transport, limits));
+        client.connect_ready(transport, addr);
+        server.accepted();
+        thread::sleep(5 * SHORT);
+        client.assert_silent();
+        server.assert_silent();
+    }
 }
 
 fn connect(node: &Node, limits: &Limits, addr: SocketAddr) -> Endpoint {
@@ -328,7 +359,7 @@ fn a_thousand_connects_end_once_each_whether_refused_or_not_answered() {
 #[test]
 fn stop_ends_a_connect_sync_inside_the_callback_at_once() {
     let black_hole = Unanswering::new();
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let (handler, listener) = polywire::node::split::<()>();
         let (tell, told) = mpsc::channel();
         let (inner, addr) = (handler.clone(), black_hole.addr);

@@ -136,9 +136,20 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         !matches!(self.phase(), Phase::Connecting | Phase::Accepted | Phase::Layering)
     }
 
-    /// Bytes kept of a message that is not whole, 1 at least.
+    /// Bytes kept of a message that is not whole, 1 at least, or of what the stream has to have whole.
     #[inline]
     fn half_received(&self) -> usize {
+        self.half_decoded() + self.half_read()
+    }
+
+    /// What the stream keeps of that.
+    #[inline(always)]
+    fn half_read(&self) -> usize {
+        if S::SHORT_READ_DRAINS { 0 } else { self.socket().map_or(0, S::half_read) }
+    }
+
+    #[inline]
+    fn half_decoded(&self) -> usize {
         let fragments = self.protocol.half_received().map_or(0, |bytes| bytes.max(1));
         fragments + self.transient.as_ref().map_or(0, |transient| transient.inbox.held())
     }
@@ -213,7 +224,9 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
         let guard = self.outbox.flush_guard();
+        let half_read = self.half_read();
         let read = self.read(io, sink);
+        io.budget = io.budget.saturating_sub(self.half_read().saturating_sub(half_read));
         io.half_received = self.half_received();
         self.tell_deadline(io);
         let received = match read {

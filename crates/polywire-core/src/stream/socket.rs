@@ -113,6 +113,15 @@ pub trait Stream: Send + Sync + 'static {
         false
     }
 
+    /// Where [`SHORT_READ_DRAINS`](Self::SHORT_READ_DRAINS) is false: bytes that the stream has taken of
+    /// something that it can't give before it is whole, as a record of TLS. They count as half received, so
+    /// that what does not go on ends by [`Limits::message_timeout`](crate::limits::Limits::message_timeout), and
+    /// more of them are a sign of life. Asked after each read, so it must be cheap. Default: 0.
+    #[inline(always)]
+    fn half_read(&self) -> usize {
+        0
+    }
+
     /// What is known of the stream as a value of that type, for
     /// [`info`](crate::network::NetworkController::info): a certificate, credentials. May be called on any
     /// thread. Default: nothing.

@@ -1,6 +1,7 @@
 //! What the contract tests share: nodes with a deadline, and one body run over many transports.
 #![allow(dead_code, unused_imports, missing_docs, unreachable_pub)]
 
+mod configured;
 mod raw;
 mod raw_stream;
 #[cfg(feature = "__tls")]
@@ -14,6 +15,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use configured::{
+    connecting, connecting_with, for_messages, listening, listening_with, secured,
+};
 pub use polywire::adapters::framed_tcp::{FramedTcpConnectConfig, FramedTcpListenConfig};
 pub use polywire::adapters::tcp::{TcpConnectConfig, TcpListenConfig};
 pub use polywire::adapters::udp::{UdpConnectConfig, UdpListenConfig};
@@ -123,47 +127,6 @@ pub fn eventually(awaited: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} for {awaited}");
         thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// The transport, listening with these limits for its connections.
-pub fn listening(transport: Transport, limits: Limits) -> Box<dyn Listen> {
-    listening_with(transport, TcpListenConfig::default().with_limits(limits))
-}
-
-/// The transport, listening over such sockets.
-pub fn listening_with(transport: Transport, tcp: TcpListenConfig) -> Box<dyn Listen> {
-    #[cfg(feature = "__tls")]
-    if transport.is_secure() {
-        return listening_with(transport.plain(), tcp.with_tls(secure::listen()));
-    }
-    match transport {
-        Transport::FramedTcp => Box::new(FramedTcpListenConfig::default().with_tcp(tcp)),
-        Transport::Udp => Box::new(UdpListenConfig::default()),
-        Transport::Ws => Box::new(WsListenConfig::default().with_tcp(tcp)),
-        _ => Box::new(tcp),
-    }
-}
-
-/// The transport, connecting with these limits.
-pub fn connecting(transport: Transport, limits: Limits) -> Box<dyn Connect> {
-    match transport {
-        Transport::Udp => Box::new(UdpConnectConfig::default().with_limits(limits)),
-        _ => connecting_with(transport, TcpConnectConfig::default().with_limits(limits)),
-    }
-}
-
-/// The transport, connecting by such sockets.
-pub fn connecting_with(transport: Transport, tcp: TcpConnectConfig) -> Box<dyn Connect> {
-    #[cfg(feature = "__tls")]
-    if transport.is_secure() {
-        return connecting_with(transport.plain(), tcp.with_tls(secure::connect()));
-    }
-    match transport {
-        Transport::FramedTcp => Box::new(FramedTcpConnectConfig::default().with_tcp(tcp)),
-        Transport::Udp => Box::new(UdpConnectConfig::default()),
-        Transport::Ws => Box::new(WsConnectConfig::default().with_tcp(tcp)),
-        _ => Box::new(tcp),
     }
 }
 

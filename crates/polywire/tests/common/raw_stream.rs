@@ -33,6 +33,22 @@ impl RawStream {
         Self { socket, tls: Some(Box::new(tls)) }
     }
 
+    /// What is to be written to the socket for these to be said, each in a record of its own.
+    pub fn sealed(&mut self, pieces: &[&[u8]]) -> Vec<u8> {
+        #[cfg(feature = "__tls")]
+        if let Some(tls) = &mut self.tls {
+            let mut records = Vec::new();
+            for piece in pieces {
+                tls.writer().write_all(piece).unwrap();
+                while tls.wants_write() {
+                    tls.write_tls(&mut records).unwrap();
+                }
+            }
+            return records;
+        }
+        pieces.concat()
+    }
+
     /// Ends the sending side, as the peer's protocol has it.
     pub fn finish(&mut self) -> io::Result<()> {
         #[cfg(feature = "__tls")]
@@ -56,6 +72,12 @@ fn client_config() -> Arc<rustls::ClientConfig> {
         Arc::new(config.with_root_certificates(roots).with_no_client_auth())
     };
     Arc::clone(CONFIG.get_or_init(make))
+}
+
+impl From<TcpStream> for RawStream {
+    fn from(socket: TcpStream) -> Self {
+        Self::plain(socket)
+    }
 }
 
 impl Read for RawStream {

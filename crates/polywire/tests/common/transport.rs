@@ -8,7 +8,9 @@ use polywire::adapter::{Connection, Listener};
 use polywire::network::{ParseTransportError, RemoteAddr, Transport as Library};
 use polywire_core::adapter::{Connect, Listen};
 
-use super::{Limits, connecting, listening};
+use polywire::Limits;
+
+use super::{connecting, listening};
 
 /// As the library's of the same name. One over TLS listens with a certificate and connects with its root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +41,32 @@ impl Transport {
         Self::Wss,
     ];
 
+    pub const STREAMS: &'static [Self] = &[
+        Self::Tcp,
+        Self::FramedTcp,
+        Self::Ws,
+        #[cfg(feature = "__tls")]
+        Self::TcpTls,
+        #[cfg(feature = "__tls")]
+        Self::FramedTcpTls,
+        #[cfg(feature = "__tls")]
+        Self::Wss,
+    ];
+
+    pub const MESSAGE_STREAMS: &'static [Self] = &[
+        Self::FramedTcp,
+        Self::Ws,
+        #[cfg(feature = "__tls")]
+        Self::FramedTcpTls,
+        #[cfg(feature = "__tls")]
+        Self::Wss,
+    ];
+
+    /// This one, which is in clear text, and the same over TLS.
+    pub fn each_way(self) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |one| one.plain() == self)
+    }
+
     pub fn library(self) -> Library {
         match self {
             Self::Tcp => Library::Tcp,
@@ -57,6 +85,11 @@ impl Transport {
     /// The same without TLS.
     pub fn plain(self) -> Self {
         self.library().plain().into()
+    }
+
+    /// Whether it has more to agree on than TCP has.
+    pub fn has_handshake(self) -> bool {
+        self.is_secure() || self == Self::Ws
     }
 
     pub fn is_secure(self) -> bool {

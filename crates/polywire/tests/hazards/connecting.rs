@@ -6,14 +6,13 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
-use polywire::adapters::framed_tcp::FramedTcpConnectConfig;
-use polywire::adapters::tcp::TcpConnectConfig;
-use polywire::adapters::ws::WsConnectConfig;
-use polywire::network::{Limits, NetEvent, SendStatus, Transport};
+use polywire::network::{Limits, NetEvent, SendStatus};
 use polywire::node;
 
-use crate::support::peers::{self, STREAMS, Unanswering};
-use crate::support::{ANY_PORT, DEADLINE, Handler, Node, StoredNetEvent, eventually};
+use crate::support::peers::{self, Unanswering};
+use crate::support::{
+    ANY_PORT, DEADLINE, Handler, Node, StoredNetEvent, Transport, connecting, eventually,
+};
 
 #[test]
 fn what_is_sent_while_connecting_is_queued_and_arrives() {
@@ -48,15 +47,7 @@ fn connect_sync_briefly(handler: &Handler, transport: Transport, addr: SocketAdd
     let limits = Limits::default().with_connect_timeout(SHORT).with_handshake_timeout(SHORT);
     let network = handler.network();
     let start = Instant::now();
-    let result = match transport {
-        Transport::Tcp => {
-            network.connect_sync(TcpConnectConfig::default().with_limits(limits), addr)
-        }
-        Transport::FramedTcp => {
-            network.connect_sync(FramedTcpConnectConfig::default().with_limits(limits), addr)
-        }
-        _ => network.connect_sync(WsConnectConfig::default().with_limits(limits), addr),
-    };
+    let result = network.connect_sync(&*connecting(transport, limits), addr);
     let error = result.expect_err("nobody answers");
     assert!(start.elapsed() < SHORT + Duration::from_secs(2), "{:?}", start.elapsed());
     assert!(error.to_string().contains(&addr.to_string()), "{error}");
@@ -94,7 +85,7 @@ fn in_every_place(check: impl Fn(&Handler) + Clone + Send + 'static) {
 fn connect_sync_to_nobody_tells_that_it_was_refused() {
     in_every_place(|handler| {
         let (_socket, addr) = peers::refusing();
-        for transport in STREAMS {
+        for &transport in Transport::STREAMS {
             let reason = connect_sync_briefly(handler, transport, addr);
             assert_eq!(reason, CloseReason::Refused, "{transport}");
         }
@@ -105,7 +96,7 @@ fn connect_sync_to_nobody_tells_that_it_was_refused() {
 fn connect_sync_without_an_answer_ends_by_the_connect_timeout() {
     let unanswering = Arc::new(Unanswering::new());
     in_every_place(move |handler| {
-        for transport in STREAMS {
+        for &transport in Transport::STREAMS {
             let start = Instant::now();
             let reason = connect_sync_briefly(handler, transport, unanswering.addr);
             assert_eq!(reason, CloseReason::ConnectTimeout, "{transport}");
@@ -119,8 +110,12 @@ fn connect_sync_to_a_server_that_does_not_shake_hands_tells_so() {
     in_every_place(|handler| {
         let silent = TcpListener::bind(ANY_PORT).unwrap();
         let addr = silent.local_addr().unwrap();
-        let reason = connect_sync_briefly(handler, Transport::Ws, addr);
-        assert_eq!(reason, CloseReason::HandshakeTimeout);
+        for &transport in Transport::STREAMS {
+            if transport.has_handshake() {
+                let reason = connect_sync_briefly(handler, transport, addr);
+                assert_eq!(reason, CloseReason::HandshakeTimeout, "{transport}");
+            }
+        }
 
         let rude = peers::server(|mut stream| {
             peers::read_head(&mut stream);
@@ -135,10 +130,11 @@ fn connect_sync_to_a_server_that_does_not_shake_hands_tells_so() {
 #[test]
 fn connect_sync_inside_the_callback_gives_an_endpoint_that_is_ready() {
     let server = Node::new();
-    let addrs = STREAMS.map(|transport| (transport, server.listen(transport).1));
+    let listen = |&transport: &Transport| (transport, server.listen(transport).1);
+    let addrs: Vec<_> = Transport::STREAMS.iter().map(listen).collect();
     let client = Node::with(move |handler, event| {
         let NetEvent::Message(..) = event else { return };
-        for (transport, addr) in addrs {
+        for &(transport, addr) in &addrs {
             let (endpoint, _) = handler.network().connect_sync(transport, addr).unwrap();
             assert_eq!(handler.network().is_ready(endpoint.resource_id()), Some(true));
             assert_eq!(handler.network().send(endpoint, b"hello"), SendStatus::Sent);
@@ -147,11 +143,11 @@ fn connect_sync_inside_the_callback_gives_an_endpoint_that_is_ready() {
     let (_, addr) = client.listen(Transport::Udp);
     UdpSocket::bind(ANY_PORT).unwrap().send_to(b"go", addr).unwrap();
     client.message();
-    for _ in STREAMS {
+    for _ in Transport::STREAMS {
         assert!(matches!(client.next(), StoredNetEvent::Connected(_, true)));
     }
     let mut messages = 0;
-    while messages < STREAMS.len() {
+    while messages < Transport::STREAMS.len() {
         if let StoredNetEvent::Message(_, message) = server.next() {
             assert_eq!(message, b"hello");
             messages += 1;

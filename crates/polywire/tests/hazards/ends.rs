@@ -4,25 +4,35 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
-use polywire::network::Transport;
+use polywire::network::Limits;
 use polywire::node;
 
 use crate::support::peers;
-use crate::support::{ANY_PORT, DEADLINE, Node, assert_free, eventually, in_time};
+use crate::support::{
+    ANY_PORT, DEADLINE, Node, Transport, assert_free, eventually, in_time, listening,
+};
 
 #[test]
 fn an_accepted_connection_whose_handshake_fails_is_counted_and_no_event() {
-    let node = Node::new();
-    let (_, addr) = node.listen(Transport::Ws);
-    let mut rude = peers::connect(addr);
-    rude.write_all(b"\x16\x03\x01 this is not HTTP").unwrap();
-    peers::read_to_the_end(&mut rude);
-    drop(peers::connect(addr));
-    peers::reset(peers::connect(addr));
-    eventually("all three are counted", || node.network().stats().refused == 3);
-    node.assert_silent();
-    eventually("nothing but the listener is left", || node.network().stats().endpoints == 1);
+    for &transport in Transport::STREAMS {
+        if !transport.has_handshake() {
+            continue;
+        }
+        let node = Node::new();
+        // The rude one does not answer the end.
+        let limits = Limits::default().with_linger(Duration::from_millis(100));
+        let (_, addr) = node.listen(&*listening(transport, limits));
+        let mut rude = peers::connect(addr);
+        rude.write_all(b"\x00\xFF this is neither HTTP nor TLS").unwrap();
+        peers::read_to_the_end(&mut rude);
+        drop(peers::connect(addr));
+        peers::reset(peers::connect(addr));
+        eventually("all three are counted", || node.network().stats().refused == 3);
+        node.assert_silent();
+        eventually("nothing but the listener is left", || node.network().stats().endpoints == 1);
+    }
 }
 
 #[test]
@@ -50,15 +60,15 @@ fn connecting_and_listening_beside_stop_leaves_nothing_open() {
 #[test]
 fn connecting_beside_stop_does_not_hold_it_up() {
     let server = Node::new();
-    let (_, addr) = server.listen(Transport::Tcp);
+    let addrs = Transport::Tcp.each_way().map(|transport| (transport, server.listen(transport).1));
     let plain = TcpListener::bind(ANY_PORT).unwrap();
-    for _ in 0..30 {
+    for (transport, addr) in addrs.flat_map(|addr| [addr; 30]) {
         let mut node = Node::new();
         // A peer that does not answer the end, so that the node waits for it a little.
         node.connect_ready(Transport::Tcp, plain.local_addr().unwrap());
         let _silent = plain.accept().unwrap();
         let network = node.network().clone();
-        let opener = thread::spawn(move || while network.connect(Transport::Tcp, addr).is_ok() {});
+        let opener = thread::spawn(move || while network.connect(transport, addr).is_ok() {});
         eventually("it connects", || node.network().stats().endpoints > 1);
         let network = node.network().clone();
         in_time(move || node.stop());

@@ -1,22 +1,21 @@
 //! Frames of several threads never mix.
 
 use std::io::BufReader;
-use std::net::TcpStream;
 use std::thread;
 
-use polywire::network::{SendStatus, Transport};
+use polywire::network::SendStatus;
 
-use crate::support::Node;
-use crate::support::peers::{self, MESSAGE_STREAMS};
+use crate::support::peers;
+use crate::support::{Node, RawStream, Transport};
 
 const FRAMES: usize = 20_000;
 const KINDS: [(u8, usize); 2] = [(b'A', 100), (b'B', 300)];
 
 /// Has two threads send to one endpoint at once and returns what a plain peer is to read.
-fn two_senders(transport: Transport) -> (Node, TcpStream) {
+fn two_senders(transport: Transport) -> (Node, RawStream) {
     let node = Node::new();
     let (_, addr) = node.listen(transport);
-    let peer = peers::open(transport, addr);
+    let peer = peers::open_any(transport, addr);
     let endpoint = node.accepted();
     for (byte, len) in KINDS {
         let handler = node.handler.clone();
@@ -47,17 +46,21 @@ fn concurrent_sends_arrive_as_whole_frames(transport: Transport) {
 
 #[test]
 fn concurrent_sends_never_interleave_framed_tcp_frames() {
-    concurrent_sends_arrive_as_whole_frames(Transport::FramedTcp);
+    Transport::FramedTcp.each_way().for_each(concurrent_sends_arrive_as_whole_frames);
 }
 
 #[test]
 fn concurrent_sends_never_interleave_ws_frames() {
-    concurrent_sends_arrive_as_whole_frames(Transport::Ws);
+    Transport::Ws.each_way().for_each(concurrent_sends_arrive_as_whole_frames);
 }
 
 #[test]
 fn concurrent_sends_never_interleave_tcp_messages() {
-    let (_node, mut peer) = two_senders(Transport::Tcp);
+    Transport::Tcp.each_way().for_each(concurrent_sends_arrive_as_whole_messages);
+}
+
+fn concurrent_sends_arrive_as_whole_messages(transport: Transport) {
+    let (_node, mut peer) = two_senders(transport);
     let bytes = peers::read_exactly(&mut peer, FRAMES * (100 + 300));
     let mut counts = [0; 2];
     for run in bytes.chunk_by(|a, b| a == b) {
@@ -71,7 +74,7 @@ fn concurrent_sends_never_interleave_tcp_messages() {
 
 #[test]
 fn concurrent_sends_of_a_client_arrive_as_whole_frames() {
-    for transport in MESSAGE_STREAMS {
+    for &transport in Transport::MESSAGE_STREAMS {
         let (client, server) = (Node::new(), Node::new());
         let (_, addr) = server.listen(transport);
         let endpoint = client.connect_ready(transport, addr);

@@ -1,17 +1,17 @@
 //! A panic of the callback ends the node, tells it and leaves nobody waiting.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
 
 use polywire::CloseReason;
-use polywire::network::{NetEvent, SendStatus, Transport};
+use polywire::network::{NetEvent, SendStatus};
 use polywire::node::{self, NodeEvent};
 
 use crate::support::peers::{self, Unanswering};
-use crate::support::{ANY_PORT, DEADLINE, assert_free, eventually, in_time};
+use crate::support::{ANY_PORT, DEADLINE, RawStream, Transport, assert_free, eventually, in_time};
 
 const PAYLOAD: &str = "the callback's own panic";
 
@@ -21,12 +21,12 @@ fn panic_quietly() -> ! {
 }
 
 /// Has something that was sent to `addr` begin the panic, and returns the peer's socket.
-fn provoke(transport: Transport, addr: SocketAddr) -> Option<TcpStream> {
+fn provoke(transport: Transport, addr: SocketAddr) -> Option<RawStream> {
     if transport == Transport::Udp {
         UdpSocket::bind(ANY_PORT).unwrap().send_to(b"x", addr).unwrap();
         return None;
     }
-    let mut peer = peers::open(transport, addr);
+    let mut peer = peers::open_any(transport, addr);
     peer.write_all(&peers::frame(transport, b"x")).unwrap();
     Some(peer)
 }
@@ -81,15 +81,19 @@ fn a_panic_in_the_callback_of_for_each_async_comes_out_of_wait() {
 
 #[test]
 fn a_panic_at_a_signal_releases_a_thread_that_waits_to_send() {
+    Transport::FramedTcp.each_way().for_each(panic_beside_a_thread_that_waits_to_send);
+}
+
+fn panic_beside_a_thread_that_waits_to_send(transport: Transport) {
     let (handler, listener) = node::split::<()>();
-    let (_, addr) = handler.network().listen(Transport::FramedTcp, ANY_PORT).unwrap();
-    let _peer = peers::open(Transport::FramedTcp, addr);
+    let (_, addr) = handler.network().listen(transport, ANY_PORT).unwrap();
     let (sender, accepted) = mpsc::channel();
     let mut task = listener.for_each_async(move |event| match event {
         NodeEvent::Network(NetEvent::Accepted(endpoint, _)) => sender.send(endpoint).unwrap(),
         NodeEvent::Network(_) => {}
         NodeEvent::Signal(()) => panic_quietly(),
     });
+    let _peer = peers::open_any(transport, addr);
     let endpoint = accepted.recv_timeout(DEADLINE).unwrap();
     let inner = handler.clone();
     let message = vec![0; 1 << 20];

@@ -5,16 +5,16 @@ use std::net::UdpSocket;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use polywire::network::{NetEvent, Transport};
+use polywire::network::NetEvent;
 
-use crate::support::peers::{self, STREAMS};
-use crate::support::{ANY_PORT, DEADLINE, Handler, Node, StoredNetEvent};
+use crate::support::peers;
+use crate::support::{ANY_PORT, DEADLINE, Handler, Node, StoredNetEvent, Transport};
 
 const QUEUED: usize = 1000;
 
 #[test]
 fn removing_at_the_first_of_many_queued_messages_is_followed_by_silence() {
-    for transport in STREAMS {
+    for &transport in Transport::STREAMS {
         let delivered = Arc::new(AtomicUsize::new(0));
         let (count, (written, all_written)) = (Arc::clone(&delivered), mpsc::channel());
         let node = Node::with(move |handler, event| match event {
@@ -27,7 +27,7 @@ fn removing_at_the_first_of_many_queued_messages_is_followed_by_silence() {
             _ => {}
         });
         let (_, addr) = node.listen(transport);
-        let mut peer = peers::open(transport, addr);
+        let mut peer = peers::open_any(transport, addr);
         peer.write_all(&peers::frame(transport, b"message").repeat(QUEUED)).unwrap();
         written.send(()).unwrap();
         let endpoint = node.accepted();

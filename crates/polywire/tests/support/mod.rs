@@ -1,8 +1,21 @@
 //! A node under test, and peers made of plain sockets.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, unused_imports, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "a test that needs `common` as well has these files twice"
+)]
 
+#[path = "../common/configured.rs"]
+mod configured;
 pub mod peers;
+#[path = "../common/raw_stream.rs"]
+mod raw_stream;
+#[cfg(feature = "__tls")]
+#[path = "../secure/mod.rs"]
+pub mod secure;
 pub mod system;
+#[path = "../common/transport.rs"]
+mod transport;
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,10 +23,15 @@ use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
 use polywire::adapter::{Connect, Listen};
-use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceId, Transport};
+use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceId};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
+pub use configured::{
+    connecting, connecting_with, for_messages, listening, listening_with, secured,
+};
 pub use polywire::node::StoredNetEvent;
+pub use raw_stream::RawStream;
+pub use transport::Transport;
 
 /// Within this, everything that must happen has happened.
 pub const DEADLINE: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 120 } else { 10 });
@@ -233,8 +251,8 @@ pub fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 
 /// Somebody else can listen on the address.
 #[track_caller]
-pub fn assert_free(transport: Transport, addr: SocketAddr) {
-    match transport {
+pub fn assert_free(transport: impl Into<Transport>, addr: SocketAddr) {
+    match transport.into() {
         Transport::Udp => drop(UdpSocket::bind(addr).expect("the port is free")),
         _ => drop(TcpListener::bind(addr).expect("the port is free")),
     }

@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use polywire::network::Transport;
+use polywire::network::Transport as Library;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::{ANY_PORT, DEADLINE};
+use super::{ANY_PORT, DEADLINE, RawStream, Transport};
 
 /// The request of RFC 6455 section 1.2.
 pub const UPGRADE: &[u8] = b"GET /chat HTTP/1.1\r\n\
@@ -22,8 +22,9 @@ pub const TEXT: u8 = 0x81;
 pub const BINARY: u8 = 0x82;
 pub const CLOSE: u8 = 0x88;
 
-pub const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
-pub const MESSAGE_STREAMS: [Transport; 2] = [Transport::FramedTcp, Transport::Ws];
+/// Those in clear text. Over TLS, too, they are [`Transport::STREAMS`] and so on.
+pub const STREAMS: [Library; 3] = [Library::Tcp, Library::FramedTcp, Library::Ws];
+pub const MESSAGE_STREAMS: [Library; 2] = [Library::FramedTcp, Library::Ws];
 
 /// A socket connected to `addr`, whose small writes leave at once.
 pub fn connect(addr: SocketAddr) -> TcpStream {
@@ -46,20 +47,47 @@ pub fn ready(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// As `connect`, with the handshake of the transport done.
-pub fn open(transport: Transport, addr: SocketAddr) -> TcpStream {
+/// As `connect`, with the handshake of the transport done, which is in clear text.
+pub fn open(transport: Library, addr: SocketAddr) -> TcpStream {
     let mut stream = connect(addr);
-    if transport == Transport::Ws {
-        stream.write_all(UPGRADE).unwrap();
-        let head = read_head(&mut stream);
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    }
+    upgrade(transport, &mut stream);
     stream
 }
 
+/// As `open`, over TLS if the transport is.
+pub fn open_any(transport: Transport, addr: SocketAddr) -> RawStream {
+    shake_hands(transport, connect(addr))
+}
+
+/// Does the handshakes of the transport on a socket that is connected.
+pub fn shake_hands(transport: Transport, socket: TcpStream) -> RawStream {
+    let mut stream = begin(transport, socket);
+    stream.flush().unwrap(); // The handshake of TLS, if there is one.
+    upgrade(transport.plain().library(), &mut stream);
+    stream
+}
+
+/// The socket, with nothing said yet.
+pub fn begin(transport: Transport, socket: TcpStream) -> RawStream {
+    #[cfg(feature = "__tls")]
+    if transport.is_secure() {
+        return RawStream::secure(socket);
+    }
+    _ = transport;
+    RawStream::plain(socket)
+}
+
+fn upgrade(transport: Library, stream: &mut (impl Read + Write)) {
+    if transport == Library::Ws {
+        stream.write_all(UPGRADE).unwrap();
+        let head = read_head(stream);
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    }
+}
+
 /// A message as a client of the transport writes it.
-pub fn frame(transport: Transport, message: &[u8]) -> Vec<u8> {
-    match transport {
+pub fn frame(transport: impl Into<Transport>, message: &[u8]) -> Vec<u8> {
+    match transport.into().plain() {
         Transport::FramedTcp => [&varint(message.len() as u64)[..], message].concat(),
         Transport::Ws => ws_frame(BINARY, message),
         _ => message.to_vec(),
@@ -119,8 +147,8 @@ pub fn read_ws_frame(stream: &mut impl Read) -> (u8, Vec<u8>) {
 }
 
 /// Reads a whole message of the transport.
-pub fn read_message(transport: Transport, stream: &mut impl Read) -> Vec<u8> {
-    match transport {
+pub fn read_message(transport: impl Into<Transport>, stream: &mut impl Read) -> Vec<u8> {
+    match transport.into().plain() {
         Transport::FramedTcp => {
             let mut len = 0;
             for shift in (0..).step_by(7) {
@@ -154,7 +182,7 @@ fn read_array<const LEN: usize>(stream: &mut impl Read) -> [u8; LEN] {
 }
 
 /// Reads until the stream is over, one way or the other.
-pub fn read_to_the_end(stream: &mut TcpStream) -> Vec<u8> {
+pub fn read_to_the_end(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("it does not end"),
@@ -163,8 +191,9 @@ pub fn read_to_the_end(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 /// Closes the socket by a reset.
-pub fn reset(stream: TcpStream) {
-    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+pub fn reset(stream: impl Into<RawStream>) {
+    let stream = stream.into();
+    SockRef::from(&*stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
 
@@ -203,7 +232,7 @@ impl Unanswering {
     }
 }
 
-/// A server of one connection, handled by `serve` on a thread of its own.
+/// A server of one connection, in clear text, handled by `serve` on a thread of its own.
 pub fn server(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).unwrap();
     let addr = listener.local_addr().unwrap();
