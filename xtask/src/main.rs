@@ -36,7 +36,8 @@ usage: cargo xtask COMMAND
   features                               every set of features of every published crate builds
   tidy                                   the rules of the house that no compiler knows
   consumers                              programs outside the workspace build, run and pass their tests
-  simulate [--seeds N] [--from S]        random worlds on every stream transport, in release
+  simulate [--seeds N] [--from S] [--plain]
+                                         random worlds on every stream transport, in release
   bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
                                          polywire beside its peers: tables, and charts with --out
   bench --tls-cases                      what tokio-rustls does in the cases of docs/tls_lifecycle.md

@@ -64,7 +64,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_drained_node_ends_when_a_slow_reader_has_it_all(transport) {
         let (handler, listener) = split();
         let peer = send_to_never_reader(&handler, transport, Limits::default());
@@ -87,7 +87,7 @@ over_transports! {
         assert_eq!(end.close_code, (transport.plain() == Transport::Ws).then_some(1001));
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_drained_node_ends_at_the_timeout_beside_one_that_never_reads(transport) {
         let _alone = alone();
         const TIMEOUT: Duration = Duration::from_millis(200);
@@ -109,7 +109,7 @@ over_transports! {
         drop(peer);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_drained_node_ends_in_time_though_floods_go_on(transport) {
         let _alone = alone();
         const TIMEOUT: Duration = Duration::from_millis(300);
@@ -136,7 +136,7 @@ over_transports! {
         drop(peer);
     }
 
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn a_node_with_nothing_to_send_is_drained_at_once_though_floods_go_on(transport) {
         let _alone = alone();
         let (handler, listener) = split();
@@ -156,7 +156,7 @@ over_transports! {
         assert!(took < LATE, "{took:?}");
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn what_is_sent_before_the_connection_is_ready_is_drained_too(transport) {
         let mut server = Watched::start();
         let (_, addr) = server.listen(transport);
@@ -169,7 +169,7 @@ over_transports! {
         assert_eq!(server.message(), (from, b"early".to_vec()));
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_stopped_node_lingers_for_one_that_never_reads_as_long_as_it_was_told_to(transport) {
         let _alone = alone();
         const LINGER: Duration = Duration::from_millis(200);
@@ -189,7 +189,7 @@ over_transports! {
         drop(peer);
     }
 
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn stop_by_eight_threads_at_once_and_twice_each_is_one_stop(transport) {
         for in_callback in [false, true] {
             let (handler, listener) = split();
@@ -224,7 +224,7 @@ over_transports! {
 
 #[cfg(target_os = "linux")]
 over_transports! {
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn stop_is_prompt_under_the_flood_of_fifty_clients(transport) {
         let _alone = alone();
         let times: Vec<_> = (0..RUNS).map(|_| stop_under_flood(transport)).collect();

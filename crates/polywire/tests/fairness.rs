@@ -161,7 +161,7 @@ fn answers_beside_a_flood(flooding: Transport, pinging: Transport) -> Vec<[Durat
 }
 
 common::over_transports! {
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn a_peer_that_floods_keeps_no_other_waiting(transport) {
         let _turn = take_turns();
         // Datagrams share a queue of the system's, in which a flood leaves no room for others'.

@@ -98,7 +98,7 @@ fn connect_to_silent(
 }
 
 over_transports! {
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn a_drop_that_removes_while_its_thread_panics_leaves_the_node_running(transport) {
         struct Guard(Handler, ResourceId);
         impl Drop for Guard {
@@ -125,7 +125,7 @@ over_transports! {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn what_was_sent_arrives_though_nobody_ever_runs_the_loop(transport) {
         let mut server = Watched::start();
         let (_, addr) = server.listen(transport);
@@ -138,7 +138,7 @@ over_transports! {
         assert_eq!(server.disconnected(), from);
     }
 
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn a_handle_goes_on_sending_after_its_listener_was_dropped(transport) {
         let mut server = Watched::start();
         let (_, addr) = server.listen(transport);
@@ -160,7 +160,7 @@ over_transports! {
     }
 
     // One message is more than all buffers between two ends hold.
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn what_the_system_does_not_take_at_once_is_written_though_nobody_runs_the_loop(transport) {
         for has_listener in [true, false] {
             let mut server = Watched::start();
@@ -183,7 +183,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn what_several_threads_send_is_written_though_nobody_runs_the_loop(transport) {
         let mut server = Watched::start();
         let (_, addr) = server.listen(transport);
@@ -206,7 +206,7 @@ over_transports! {
         sending.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_peer_that_reads_nothing_ends_where_nobody_will_ever_run_the_loop(transport) {
         let mut server = Watched::start();
         let (handler, listener) = split();
@@ -221,7 +221,7 @@ over_transports! {
         });
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_send_before_the_loop_runs_does_not_wait_for_a_peer_that_reads_nothing(transport) {
         let mut server = Watched::start();
         let (handler, listener) = split();
@@ -233,7 +233,7 @@ over_transports! {
         drop(listener);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_node_that_is_stopped_while_a_send_runs_its_loop_ends(transport) {
         let mut server = Watched::start();
         let (handler, listener) = split();
@@ -247,7 +247,7 @@ over_transports! {
         eventually("nothing is left", || handler.network().stats().endpoints == 0);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_connection_becomes_ready_while_it_is_asked_whether_it_is(transport) {
         let echo = Echo::start(transport);
         let (handler, _listener) = split();
@@ -259,7 +259,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_queue_of_events_ends_with_its_node(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();

@@ -198,7 +198,7 @@ over_transports! {
         task.wait();
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn timers_fire_on_time_beside_fifty_peers_that_send_in_bursts(transport) {
         const PEERS: usize = 50;
         const TICK: Duration = Duration::from_millis(10);

@@ -70,7 +70,7 @@ fn stop_all(talkers: Vec<Talker>) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn two_nodes_that_send_much_to_each_other_in_their_callbacks_get_it_all(transport) {
         let since = Instant::now();
         let (first, addr) = Talker::new(transport, |_, _| {});
@@ -82,7 +82,7 @@ over_transports! {
         stop_all(vec![first, second]);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn so_do_three_in_a_ring(transport) {
         let since = Instant::now();
         let mut last = None;
@@ -101,7 +101,7 @@ over_transports! {
         stop_all(talkers);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn so_does_one_that_is_connected_to_itself(transport) {
         let since = Instant::now();
         let (talker, _) = Talker::new(transport, |handler, addr| {
@@ -112,7 +112,7 @@ over_transports! {
     }
 
     // It could wait for ever: what is to take the bytes is the loop that would wait.
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn the_callback_never_waits_for_a_connection_whose_other_end_its_node_holds(transport) {
         let (handler, listener) = split();
         let (_, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
@@ -133,7 +133,7 @@ over_transports! {
         assert!(since.elapsed() < AT_ONCE, "after {:?}", since.elapsed());
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn one_send_holds_the_callback_up_for_five_seconds_at_most(transport) {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Wait).with_stall_timeout(DEADLINE);

@@ -78,7 +78,7 @@ over_transports! {
         }
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn the_accepted_one_that_goes_over_it_with_its_outbox_ends(transport) {
         let (handler, listener) = split();
         let network = handler.network();
@@ -112,7 +112,7 @@ over_transports! {
         assert_eq!(network.stats().queued_bytes, 0);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn long_messages_to_empty_outboxes_do_not_pass_it_either(transport) {
         let node = Node::new();
         bounded(&node, CEILING);
@@ -134,7 +134,7 @@ over_transports! {
         eventually("the end of all", || node.network().stats().queued_bytes == 0);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_thread_waits_for_the_room_that_others_take(transport) {
         let node = Node::new();
         bounded(&node, MIB);

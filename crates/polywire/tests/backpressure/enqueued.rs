@@ -22,7 +22,7 @@ fn a_node_whose_queue_nobody_takes_from_any_more_stops() {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_queue_that_nobody_takes_from_stays_small_and_loses_nothing(transport) {
         let (handler, listener) = split();
         handler.network().set_limits(&NodeLimits::default().with_max_enqueued(MAX));

@@ -125,7 +125,7 @@ fn assert_not_doubled(measure: impl Fn() -> [Duration; 2]) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_peer_that_never_reads_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
         on_one_cpu(|| assert_not_doubled(|| {
@@ -139,7 +139,7 @@ over_transports! {
         }));
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_peer_that_another_thread_waits_for_does_not_double_the_echo_times_of_others(transport) {
         let _turn = take_turns();
         let measure = |when_full| {

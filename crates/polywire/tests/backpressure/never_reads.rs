@@ -73,31 +73,31 @@ fn assert_ends_for_want_of_progress(outcome: &Outcome) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn an_accepted_connection_ends_at_the_hard_limit(transport) {
         let outcome = outcome(transport, Side::Accepted, WhenFull::Disconnect);
         assert_ends_at_the_limit(&outcome);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_connection_the_program_opened_ends_at_the_hard_limit_if_so_configured(transport) {
         let outcome = outcome(transport, Side::Connected, WhenFull::Disconnect);
         assert_ends_at_the_limit(&outcome);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_connection_the_program_opened_ends_after_the_stall_time(transport) {
         let outcome = outcome(transport, Side::Connected, WhenFull::Wait);
         assert_ends_for_want_of_progress(&outcome);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn an_accepted_connection_ends_after_the_stall_time_if_so_configured(transport) {
         let outcome = outcome(transport, Side::Accepted, WhenFull::Wait);
         assert_ends_for_want_of_progress(&outcome);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn one_that_is_removed_behind_its_limit_is_known_not_to_have_got_all(transport) {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Disconnect);
@@ -122,7 +122,7 @@ over_transports! {
         });
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn the_policy_of_each_side_is_known_where_none_was_configured(transport) {
         let (handler, listener) = split();
         let network = handler.network();
@@ -139,7 +139,7 @@ over_transports! {
         assert_eq!(network.limits(connected), None);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn one_message_longer_than_the_hard_limit_passes_an_empty_outbox(transport) {
         let limits = limits(WhenFull::Disconnect).with_outbox_hard_limit(1000);
         let (handler, listener) = split();

@@ -69,7 +69,7 @@ impl Scene {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn it_costs_nothing_and_comes_back_as_soon_as_there_is_room(transport) {
         let mut scene = Scene::new(transport, WhenFull::Disconnect);
         let before = cpu_time(&scene.thread);
@@ -92,7 +92,7 @@ over_transports! {
         scene.assert_returns(SendStatus::Sent, since);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn it_comes_back_when_the_endpoint_is_removed(transport) {
         let scene = Scene::new(transport, WhenFull::Wait);
         let since = Instant::now();
@@ -100,7 +100,7 @@ over_transports! {
         scene.assert_returns(SendStatus::ResourceNotFound, since);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn it_comes_back_when_the_peer_is_gone(transport) {
         let scene = Scene::new(transport, WhenFull::Disconnect);
         let Scene { node, endpoint, peer, statuses, .. } = scene;
@@ -112,7 +112,7 @@ over_transports! {
         assert_eq!(node.disconnected(endpoint), CloseReason::Reset);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn it_comes_back_when_the_node_is_stopped(transport) {
         let scene = Scene::new(transport, WhenFull::Disconnect);
         let since = Instant::now();
@@ -120,7 +120,7 @@ over_transports! {
         scene.assert_returns(SendStatus::ResourceNotFound, since);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn try_send_answers_full_within_a_millisecond_and_takes_nothing(transport) {
         let scene = Scene::new(transport, WhenFull::Disconnect);
         let network = scene.node.network();
@@ -141,7 +141,7 @@ over_transports! {
     }
 
     // The thread that is to make room may not even have begun.
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn it_waits_for_a_loop_that_was_only_just_started(transport) {
         const TIMES: usize = 200;
         let limits = limits(WhenFull::Disconnect).with_outbox_soft_mark(1 << 10);

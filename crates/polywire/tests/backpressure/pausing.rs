@@ -33,7 +33,7 @@ fn pausing_at(text: &'static [u8]) -> Node {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn nothing_comes_while_paused_the_peer_has_to_wait_and_all_comes_afterwards(transport) {
         let (node, peer) = (pausing(), Node::new());
         let (_, addr) = node.listen(transport);
@@ -107,7 +107,7 @@ over_transports! {
         assert_eq!(node.disconnected(endpoint), CloseReason::IdleTimeout);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn sending_goes_on_while_reading_is_paused(transport) {
         let node = pausing();
         let (_, addr) = node.listen(transport);
@@ -129,7 +129,7 @@ over_transports! {
         node.assert_silent();
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn the_end_of_a_paused_connection_is_told_behind_its_last_message(transport) {
         let node = pausing();
         let (_, addr) = node.listen(transport);
@@ -143,7 +143,7 @@ over_transports! {
         node.disconnected(endpoint);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_paused_connection_can_be_removed(transport) {
         let node = pausing();
         let (_, addr) = node.listen(transport);
@@ -158,7 +158,7 @@ over_transports! {
         node.assert_silent();
     }
 
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn a_node_with_everything_paused_stops_at_once(transport) {
         let mut node = Node::new();
         let (listener, addr) = node.listen(transport);

@@ -100,17 +100,17 @@ fn send_what_fits(handler: &Handler, endpoint: Endpoint, bytes: &Bytes, position
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_plain_loop_of_sends_runs_at_the_speed_of_the_peer(transport) {
         stream_in_a_plain_loop(transport, Side::Connected);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn so_it_does_on_an_accepted_connection_if_configured(transport) {
         stream_in_a_plain_loop(transport, Side::Accepted);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_program_that_only_tries_to_send_and_waits_for_its_signal_streams_in_order(transport) {
         let _busy = among_others();
         let (handler, listener) = split();

@@ -45,7 +45,7 @@ fn listen(handler: &Handler, transport: Transport) -> SocketAddr {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_callback_may_wait_for_a_channel_that_a_sending_thread_drains(transport) {
         let (handler, listener) = split();
         let peer = late_reader(transport, listen(&handler, transport));
@@ -74,7 +74,7 @@ over_transports! {
         task.wait();
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_callback_may_wait_for_a_lock_that_a_sending_thread_holds(transport) {
         let (handler, listener) = split();
         let peer = late_reader(transport, listen(&handler, transport));
@@ -99,7 +99,7 @@ over_transports! {
         task.wait();
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_sending_thread_goes_on_when_nobody_runs_the_loop_any_more(transport) {
         let (network, mut processor) = network::split();
         let listen = listening(transport, limits(WhenFull::Disconnect));
@@ -128,7 +128,7 @@ over_transports! {
         drop(processor);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_node_that_is_to_stop_when_drained_does_when_another_thread_has_written_all(transport) {
         let (handler, listener) = split();
         let peer = late_reader(transport, listen(&handler, transport));
@@ -152,7 +152,7 @@ over_transports! {
         peer.join().unwrap();
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_node_that_is_to_stop_when_drained_does_when_a_batch_has_left(transport) {
         let (handler, listener) = split();
         let addr = listen(&handler, transport);

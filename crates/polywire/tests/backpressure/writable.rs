@@ -42,7 +42,7 @@ fn fill(node: &Node, endpoint: Endpoint) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn the_signal_comes_once_and_not_before_there_is_room(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -62,7 +62,7 @@ over_transports! {
         assert!(reader.join().unwrap().payload.ends_with(b"more"));
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn every_request_gets_its_signal(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -77,7 +77,7 @@ over_transports! {
         assert!(signals.try_recv().is_err(), "a signal nobody asked for");
     }
 
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp udp ws | framed_tcp_tls]
     fn the_signal_comes_at_once_where_there_is_room(transport) {
         let node = Node::new();
         let (_, addr) = node.listen(transport);
@@ -87,7 +87,7 @@ over_transports! {
         signals.recv_timeout(DEADLINE).expect("the signal");
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn no_signal_comes_after_the_peer_has_gone(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -99,7 +99,7 @@ over_transports! {
         assert!(signals.try_recv().is_err(), "a signal of an endpoint that has ended");
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn no_signal_comes_after_remove_though_what_waited_still_goes_out(transport) {
         let (node, endpoint, peer) = full(transport);
         let (sender, signals) = mpsc::channel();
@@ -111,7 +111,7 @@ over_transports! {
         assert!(signals.try_recv().is_err(), "a signal of an endpoint that was removed");
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    [tcp framed_tcp ws | framed_tcp_tls]
     fn signals_are_no_busy_loop_while_the_node_as_a_whole_is_full(transport) {
         let node = Node::new();
         node.network().set_limits(&NodeLimits::default().with_max_buffered(2 << 20));
