@@ -65,6 +65,7 @@ impl Protocol for Framed {
         true
     }
 
+    #[inline(always)] // Into the reading of each message, over TCP and over a layer.
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],

@@ -91,6 +91,7 @@ impl Protocol for WsProtocol {
         false
     }
 
+    #[inline(always)] // Into the reading of each message, over TCP and over a layer.
     fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
