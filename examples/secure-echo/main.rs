@@ -51,7 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             handler.network().send(endpoint, data);
         }
         NetEvent::Connected(_, false) | NetEvent::Disconnected(_) => {
-            println!("no more: {:?}", handler.network().close_reason(client));
+            if let Some(reason) = handler.network().close_reason(client) {
+                println!("no more: {reason}");
+            }
             handler.stop();
         }
         _ => {}
@@ -65,7 +67,9 @@ fn serve(handler: &NodeHandler<()>, listener: NodeListener<()>) {
             handler.network().send(endpoint, data);
         }
         NetEvent::Disconnected(endpoint) => {
-            println!("{endpoint}: {:?}", handler.network().close_reason(endpoint));
+            if let Some(reason) = handler.network().close_reason(endpoint) {
+                println!("{endpoint}: {reason}");
+            }
         }
         _ => {}
     });

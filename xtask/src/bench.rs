@@ -1,8 +1,11 @@
 //! Measures polywire beside its peers: programs in processes of their own, in interleaved rounds.
 
+mod builds;
 mod charts;
 mod derive;
+mod losses;
 mod outcome;
+mod rate;
 pub(crate) mod readme;
 mod run;
 mod scenario;
@@ -18,11 +21,12 @@ use std::process::Command;
 use crate::Result;
 use crate::process::{cargo, execute, is_installed, root, target_dir};
 use outcome::Entry;
+use rate::Rates;
 use scenario::{Case, Scale, Scenario};
 use tools::Tools;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
+    "usage: cargo xtask bench [--quick] [--only SCENARIO | --all] [--rounds N] [--out FILE.md]
        cargo xtask bench --tls-cases";
 
 /// What is to be measured.
@@ -30,6 +34,8 @@ const USAGE: &str =
 struct Wanted<'a> {
     is_quick: bool,
     only: Option<&'a str>,
+    /// What is measured on request, too.
+    is_all: bool,
     rounds: Option<usize>,
     out: Option<PathBuf>,
 }
@@ -41,11 +47,15 @@ impl<'a> Wanted<'a> {
         while let Some(flag) = args.next() {
             match flag {
                 "--quick" => wanted.is_quick = true,
+                "--all" => wanted.is_all = true,
                 "--only" => wanted.only = Some(args.next().ok_or(USAGE)?),
                 "--rounds" => wanted.rounds = Some(args.next().ok_or(USAGE)?.parse()?),
                 "--out" => wanted.out = Some(root().join(args.next().ok_or(USAGE)?)),
                 _ => return Err(USAGE.into()),
             }
+        }
+        if wanted.is_all && wanted.only.is_some() {
+            return Err(USAGE.into());
         }
         if wanted.only.is_some() && wanted.out == Some(root().join(readme::REPORT)) {
             let report = readme::REPORT;
@@ -55,6 +65,10 @@ impl<'a> Wanted<'a> {
         }
         Ok(wanted)
     }
+
+    fn has_builds(&self) -> bool {
+        self.is_all || self.only == Some(builds::NAME)
+    }
 }
 
 /// Measures what `args` ask for, and prints the report.
@@ -62,45 +76,64 @@ pub(crate) fn run(args: &[String]) -> Result {
     if args == ["--tls-cases"] {
         return tls_cases();
     }
-    let Wanted { is_quick, only, rounds, out } = Wanted::parse(args)?;
-    let rounds = rounds.unwrap_or(if is_quick { 1 } else { 11 });
+    let wanted = Wanted::parse(args)?;
+    let (is_quick, out) = (wanted.is_quick, wanted.out.as_deref());
+    let rounds = wanted.rounds.unwrap_or(if is_quick { 1 } else { 11 });
     let has_zmq = has_compiler();
     let tools = Tools::new(build(has_zmq)?, has_zmq, is_quick);
     let scale = if is_quick { Scale::QUICK } else { Scale::FULL };
-    let scenarios = chosen(scale, &tools, only)?;
 
-    let mut report = table::preface(&tools, args, rounds, is_quick);
-    println!("{report}");
-    let mut failures = 0;
-    for scenario in &scenarios {
-        let text = if let Some(why) = scenario.obstacle(&tools) {
-            table::not_measured(scenario, why)
-        } else {
-            let measured = measure(scenario, &tools, rounds);
-            failures += measured.iter().flatten().filter(|entry| entry.has_broken()).count();
-            if let Some(out) = &out {
-                charts::draw(scenario, &measured, &tools, out)?;
-            }
-            table::scenario(scenario, &measured, out.is_some())
-        };
+    let preface = table::preface(&tools, args, rounds, is_quick);
+    println!("{preface}");
+    let mut sections = Vec::new();
+    let mut section = |text: String| {
         println!("{text}");
-        report.push('\n');
-        report.push_str(&text);
+        sections.push(text);
+    };
+    let mut all = Vec::new();
+    for scenario in chosen(scale, &tools, &wanted)? {
+        if let Some(why) = scenario.obstacle(&tools) {
+            section(table::not_measured(&scenario, why));
+            continue;
+        }
+        let measured = measure(&scenario, &tools, rounds);
+        if let Some(out) = out {
+            charts::draw(&scenario, &measured, &tools, out)?;
+        }
+        section(table::scenario(&scenario, &measured, out.is_some()));
+        all.push((scenario, measured));
+    }
+    if wanted.has_builds() {
+        section(builds::table()?);
+    }
+    let losses = losses::table(&all);
+    if !all.is_empty() {
+        println!("{losses}");
     }
     if let Some(path) = out {
-        fs::create_dir_all(path.parent().ok_or("a file to write to")?)?;
-        fs::write(&path, report)?;
-        if path == root().join(readme::REPORT) {
-            readme::renew()?;
+        sections.splice(0..0, [preface, losses]);
+        save(&sections.join("\n"), path)?;
+    }
+    check(&all)
+}
+
+/// Fails if a program did not do what it should.
+fn check(all: &[(Scenario, Vec<Vec<Entry>>)]) -> Result {
+    let entries = all.iter().flat_map(|(_, measured)| measured.iter().flatten());
+    match entries.filter(|entry| entry.has_broken()).count() {
+        0 => Ok(()),
+        count => {
+            let what = "programs did not do what they should, see the report";
+            Err(format!("bench: {count} {what}").into())
         }
     }
-    if failures > 0 {
-        return Err(format!(
-            "bench: {failures} programs did not do what they should, see the report"
-        )
-        .into());
-    }
-    Ok(())
+}
+
+/// Writes the report, and what the README shows of it.
+fn save(report: &str, path: &Path) -> Result {
+    fs::create_dir_all(path.parent().ok_or("a file to write to")?)?;
+    fs::write(path, report)?;
+    if path == root().join(readme::REPORT) { readme::renew() } else { Ok(()) }
 }
 
 /// Prints what tokio-rustls does in the cases of `docs/tls_lifecycle.md`: no figures, but what happens.
@@ -108,14 +141,21 @@ fn tls_cases() -> Result {
     execute(Command::new(build(false)?).args(["tls-cases", "tokio-rustls", "cases"]))
 }
 
-fn chosen(scale: Scale, tools: &Tools, only: Option<&str>) -> Result<Vec<Scenario>> {
+fn chosen(scale: Scale, tools: &Tools, wanted: &Wanted<'_>) -> Result<Vec<Scenario>> {
     let mut scenarios = scenarios::all(scale, tools);
-    if let Some(name) = only {
-        let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
-        scenarios.retain(|scenario| is_of(scenario.name, name));
-        if scenarios.is_empty() {
-            return Err(format!("--only takes one of: {}", names.join(", ")).into());
-        }
+    let Some(name) = wanted.only else {
+        let is_left_out = |name| !wanted.is_all && scenarios::ON_REQUEST.contains(&name);
+        scenarios.retain(|scenario| !is_left_out(scenario.name));
+        return Ok(scenarios);
+    };
+    let names: Vec<_> =
+        scenarios.iter().map(|scenario| scenario.name).chain([builds::NAME]).collect();
+    scenarios.retain(|scenario| {
+        let is_on_request = scenarios::ON_REQUEST.contains(&scenario.name);
+        scenario.name == name || is_of(scenario.name, name) && !is_on_request
+    });
+    if scenarios.is_empty() && name != builds::NAME {
+        return Err(format!("--only takes one of: {}", names.join(", ")).into());
     }
     Ok(scenarios)
 }
@@ -128,7 +168,9 @@ fn is_of(scenario: &str, name: &str) -> bool {
 
 /// Per case the entries of all its contestants, who take turns within a round, and at being first.
 fn measure(scenario: &Scenario, tools: &Tools, rounds: usize) -> Vec<Vec<Entry>> {
+    let mut rates = Rates::default();
     let of_case = |case: &Case| {
+        let case = &rates.set(scenario, case, tools);
         let new = |&contestant| Entry { contestant, outcomes: Vec::new() };
         let mut entries: Vec<_> = case.contestants.iter().map(new).collect();
         let count = entries.len();

@@ -3,21 +3,21 @@
 use std::time::Instant;
 
 use crate::process::{cargo, execute, is_installed};
-use crate::{Result, bench, consumers, features, instructions, interop, simulate, tidy};
+use crate::{
+    Result, autobahn, bench, consumers, features, instructions, interop, peers, simulate, tidy,
+};
 
 /// Tests of times, of what many threads do, and of what endpoints promise: with optimizations they find something else.
-const OPTIMIZED: [&str; 21] = [
+const OPTIMIZED: [&str; 19] = [
     "busy_poll",
     "churn",
     "contracts",
     "crowd",
     "descriptors",
-    "drain",
     "endings",
     "fairness",
     "hazards",
     "idle",
-    "idle_crowd",
     "latency",
     "reading_on",
     "readme",
@@ -43,15 +43,17 @@ pub(crate) fn run(skip_missing: bool) -> Result {
         let what = ["doc", "--workspace", "--no-deps", "--all-features"];
         execute(cargo(what).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    step("test", || execute(&mut cargo(["test", "--workspace", "--all-features"])))?;
+    step("test", || test(skip_missing))?;
     step("test, release", || {
         let mut command = cargo(["test", "--release", "--package", "polywire"]);
         execute(command.args(OPTIMIZED.iter().flat_map(|test| ["--test", test])))
     })?;
     step("cuts", || {
         let what = ["test", "--release", "--package", "polywire-framed-tcp"];
-        let tests = ["--package", "polywire-ws", "--test", "any_cut", "--test", "any_bytes"];
-        execute(cargo(what).args(tests))
+        let tests = ["any_cut", "any_bytes", "any_bytes_deflated"];
+        let mut command = cargo(what);
+        command.args(["--package", "polywire-ws", "--features", "polywire-ws/deflate"]);
+        execute(command.args(tests.iter().flat_map(|test| ["--test", test])))
     })?;
     step("simulate", || {
         simulate::run(&["simulate", "--seeds", "10000", "--plain"].map(String::from))
@@ -59,12 +61,25 @@ pub(crate) fn run(skip_missing: bool) -> Result {
     step("features", features::run)?;
     step("consumers", consumers::run)?;
     step("interop", || interop::run(false, skip_missing))?;
+    step("autobahn", || {
+        let quick = ["--quick"].into_iter().chain(skip_missing.then_some("--skip-missing"));
+        autobahn::run(&quick.map(String::from).collect::<Vec<_>>())
+    })?;
     step("instructions", || instructions::run(skip_missing))?;
     let quick = ["--quick", "--out", "target/bench/performance.md"].map(String::from);
     step("bench", || bench::run(&quick))?;
     step("deny", deny)?;
     println!("ci: all is well ({} s)", started.elapsed().as_secs());
     Ok(())
+}
+
+/// All tests; those of the examples with a browser are not to be skipped where there could be one.
+fn test(skip_missing: bool) -> Result {
+    let mut command = cargo(["test", "--workspace", "--all-features"]);
+    if peers::browser(skip_missing)? {
+        command.env("BROWSER_REQUIRED", "1");
+    }
+    execute(&mut command)
 }
 
 fn step(name: &str, work: impl FnOnce() -> Result) -> Result {

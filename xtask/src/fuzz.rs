@@ -1,14 +1,24 @@
 //! Feeds the protocols and the loop with what no peer and no program should do.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
-use crate::process::{cargo, execute, is_installed, root, target_dir};
+use crate::process::{execute, root, target_dir};
+use crate::tools;
 
-const TARGETS: &[&str] =
-    &["framed", "encoding", "ws_server", "ws_client", "proxy_header", "tls", "engine"];
+const TARGETS: &[&str] = &[
+    "framed",
+    "encoding",
+    "ws_server",
+    "ws_client",
+    "ws_talk",
+    "inflate",
+    "proxy_header",
+    "tls",
+    "engine",
+];
 const DEFAULT_SECONDS: u32 = 60;
 
 /// No input may cause one piece of memory of so many MiB: a length that is believed asks for more.
@@ -25,11 +35,11 @@ const OPTIONS: &[&str] = &[
 /// worth keeping is kept in `target/fuzz` for the next time.
 pub(crate) fn run(args: &[String]) -> Result {
     let (seconds, chosen) = parse(args)?;
-    let tools = cargo_fuzz()?;
+    let path = tools::path_with(tools::folder_of("cargo-fuzz")?)?;
     let mut rows = Vec::new();
     for target in TARGETS.iter().filter(|name| chosen.is_none_or(|chosen| chosen == **name)) {
         println!("fuzz: {target}, {seconds} s ...");
-        rows.push(fuzz(&tools, target, seconds)?);
+        rows.push(fuzz(&path, target, seconds)?);
     }
     println!("{:<12} {:>12} {:>10}", "target", "executions", "coverage");
     rows.iter().for_each(|row| println!("{row}"));
@@ -54,27 +64,12 @@ fn parse(args: &[String]) -> Result<(u32, Option<&str>)> {
     Ok((seconds, chosen))
 }
 
-/// The folder that has cargo-fuzz, installed there first if nobody else did.
-fn cargo_fuzz() -> Result<PathBuf> {
-    let tools = root().join("target/tools");
-    let bin = tools.join("bin");
-    if !is_installed("cargo-fuzz", "--version") && !bin.join("cargo-fuzz").exists() {
-        println!("fuzz: installing cargo-fuzz into {} ...", tools.display());
-        execute(cargo(["install", "cargo-fuzz", "--locked", "--root"]).arg(&tools)).map_err(
-            |error| format!("{error}\ninstall it yourself: cargo install cargo-fuzz --locked"),
-        )?;
-    }
-    Ok(bin)
-}
-
 /// Runs one target and returns its row of the table.
-fn fuzz(tools: &Path, target: &str, seconds: u32) -> Result<String> {
+fn fuzz(path: &OsStr, target: &str, seconds: u32) -> Result<String> {
     let work = target_dir().join("fuzz");
     let corpus = work.join("corpus").join(target);
     fs::create_dir_all(&corpus)?;
     let log = work.join(format!("{target}.log"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = std::iter::once(tools.to_owned()).chain(std::env::split_paths(&path));
     let mut command = Command::new("rustup");
     command
         .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", ".", "--target-dir"])
@@ -85,7 +80,7 @@ fn fuzz(tools: &Path, target: &str, seconds: u32) -> Result<String> {
         .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .args(OPTIONS)
-        .env("PATH", std::env::join_paths(paths)?)
+        .env("PATH", path)
         .env_remove("CARGO_TARGET_DIR")
         .current_dir(root().join("tests/fuzz"))
         .stderr(File::create(&log)?);

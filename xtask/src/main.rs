@@ -1,5 +1,7 @@
 //! The project's own chores: `cargo xtask COMMAND`.
 
+mod api;
+mod autobahn;
 mod bench;
 mod capture;
 mod ci;
@@ -14,12 +16,15 @@ mod interop;
 mod manifest;
 mod minimal_versions;
 mod models;
+mod package;
 mod peers;
 mod platforms;
 mod process;
 mod sanitize;
 mod simulate;
 mod tidy;
+mod toolchain;
+mod tools;
 mod torture;
 mod transfer;
 mod wine;
@@ -42,6 +47,8 @@ usage: cargo xtask COMMAND
                                          polywire beside its peers: tables, and charts with --out
   bench --tls-cases                      what tokio-rustls does in the cases of docs/tls_lifecycle.md
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
+  autobahn [--cases PATTERN] [--quick] [--update] [--skip-missing]
+                                         the Autobahn test suite, on our server and client, with and without TLS
   torture [--seconds N] [--seed S] [--only KIND] [--release]
                                          fault clients, beside healthy ones that must not notice
   instructions [--skip-missing]          what a message costs of the CPU, against limits
@@ -52,8 +59,11 @@ usage: cargo xtask COMMAND
   crowd [--connections N]                19,900 connections that come and go, in release
   models [--schedules N]                 what threads do to each other, in every order
   sanitize address|thread [OPTIONS]      the tests under a sanitizer; OPTIONS as cargo's
-  platforms                              compiles for Windows, macOS, FreeBSD, and with the oldest
-                                         Rust and the oldest dependencies
+  minimal-versions                       compiles with the oldest dependencies
+  platforms                              the same, and compiles for Windows, macOS, FreeBSD, and with the oldest
+                                         Rust
+  api [--update]                         the public interface of each crate is as docs/api says (nightly)
+  package                                the crates build, and the consumers run, from what is packed
   wine                                   runs tests of every transport as Windows programs
 
 --skip-missing skips tests whose third-party tools are not installed, instead of failing.";
@@ -70,6 +80,7 @@ fn main() -> ExitCode {
         Some("consumers") => consumers::run(),
         Some("simulate") => simulate::run(&args),
         Some("interop") => interop::run(has("--browser"), skip_missing),
+        Some("autobahn") => autobahn::run(&args[1..]),
         Some("torture") => torture::run(&args[1..]),
         Some("instructions") => instructions::run(skip_missing),
         Some("transfer") => transfer::run(&args[1..]),
@@ -78,6 +89,9 @@ fn main() -> ExitCode {
         Some("coverage") => coverage::run(),
         Some("crowd") => crowd::run(&args[1..]),
         Some("models") => models::run(&args[1..]),
+        Some("minimal-versions") => minimal_versions::run(),
+        Some("api") => api::run(has("--update")),
+        Some("package") => package::run(),
         Some("platforms") => platforms::run(),
         Some("wine") => wine::run(),
         Some("sanitize") => {

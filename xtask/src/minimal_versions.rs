@@ -9,7 +9,7 @@ use crate::process::{cargo, execute, root, target_dir};
 
 /// Checks the types of all published crates and their tests with the lowest version of each direct
 /// dependency.
-pub(crate) fn check() -> Result {
+pub(crate) fn run() -> Result {
     let dir = target_dir().join("minimal-versions");
     lay_out(&dir)?;
     let mut resolve = cargo(["-Zdirect-minimal-versions", "generate-lockfile", "--quiet"]);
@@ -18,7 +18,9 @@ pub(crate) fn check() -> Result {
     let what =
         ["check", "--quiet", "--locked", "--workspace", "--all-features", "--lib", "--tests"];
     let mut check = cargo(what);
-    execute(check.arg("--target-dir").arg(target_dir().join("platforms")).current_dir(&dir))
+    execute(check.arg("--target-dir").arg(target_dir().join("platforms")).current_dir(&dir))?;
+    println!("minimal-versions: the crates and their tests compile with the oldest dependencies");
+    Ok(())
 }
 
 /// A workspace of the published crates alone, with a `Cargo.lock` of its own. The others need newer

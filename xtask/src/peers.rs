@@ -31,20 +31,11 @@ pub(crate) struct Peers {
 pub(crate) fn install(browser: bool, skip_missing: bool) -> Result<Peers> {
     let dir = target_dir().join("peers");
     fs::create_dir_all(&dir)?;
-    let wanted = |name: &str, found: Result<PathBuf>| match found {
-        Ok(path) => Ok(Some(path)),
-        Err(error) if skip_missing => {
-            println!("interop: {name} is skipped: {error}");
-            Ok(None)
-        }
-        Err(error) => Err(format!(
-            "{name} can't be had: {error}\ninstall it, or pass --skip-missing to go on without"
-        )),
-    };
+    let wanted = |name: &str, found| wanted(name, found, skip_missing);
     Ok(Peers {
         socat: wanted("socat", debian_program("socat", "-V"))?,
         python: wanted("Python websockets", python_websockets(&dir))?,
-        node_modules: wanted("node ws", node_ws(&dir))?,
+        node_modules: wanted("node ws", node_ws())?,
         openssl: wanted("openssl", debian_program("openssl", "version"))?,
         curl: wanted("curl", debian_program("curl", "--version"))?,
         nginx: wanted("nginx", nginx_with_streams())?,
@@ -58,6 +49,31 @@ pub(crate) fn install(browser: bool, skip_missing: bool) -> Result<Peers> {
             false => None,
         },
     })
+}
+
+/// What was found, or nothing where that may be skipped.
+fn wanted(name: &str, found: Result<PathBuf>, skip_missing: bool) -> Result<Option<PathBuf>> {
+    match found {
+        Ok(path) => Ok(Some(path)),
+        Err(error) if skip_missing => {
+            println!("{name} is skipped: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(format!(
+            "{name} can't be had: {error}\ninstall it, or pass --skip-missing to go on without"
+        )
+        .into()),
+    }
+}
+
+/// Finds or installs the browser that the tests of the examples start. Whether there is one.
+pub(crate) fn browser(skip_missing: bool) -> Result<bool> {
+    // Debian's Chromium goes by the first name, and any of them will do.
+    const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+    if NAMES.iter().any(|name| is_installed(name, "--version")) {
+        return Ok(true);
+    }
+    Ok(wanted("chromium", debian_program("chromium", "--version"), skip_missing)?.is_some())
 }
 
 /// A program of the Debian package of the same name.
@@ -118,14 +134,31 @@ fn python_websockets(dir: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-fn node_ws(dir: &Path) -> Result<PathBuf> {
+/// The folder where node finds `ws`.
+pub(crate) fn node_ws() -> Result<PathBuf> {
+    let dir = target_dir().join("peers");
     let modules = dir.join("node_modules");
-    if !modules.join("ws").exists() {
-        let install = ["install", "--silent", "--no-save", "--prefix"];
-        execute(Command::new("npm").args(install).arg(dir).arg("ws@8"))?;
-    }
     if !is_installed("node", "--version") {
         return Err("node is not installed".into());
     }
+    if !modules.join("ws").exists() {
+        let install = ["install", "--silent", "--no-save", "--prefix"];
+        execute(Command::new("npm").args(install).arg(&dir).arg("ws@8"))?;
+    }
     Ok(modules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_had_fails_unless_it_may_be_skipped() {
+        let missing = || Err("not here".into());
+        let error = wanted("a peer", missing(), false).unwrap_err().to_string();
+        assert!(error.contains("not here") && error.contains("--skip-missing"), "{error}");
+        assert_eq!(wanted("a peer", missing(), true).unwrap(), None);
+        let found = || Ok(PathBuf::from("a"));
+        assert_eq!(wanted("a peer", found(), false).unwrap(), Some("a".into()));
+    }
 }

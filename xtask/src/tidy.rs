@@ -1,9 +1,12 @@
 //! The rules of the house that no compiler knows.
 
 mod arrows;
+mod interface;
 mod links;
 mod modules;
+mod publishing;
 mod sources;
+mod transports;
 mod uses;
 
 use std::fs;
@@ -21,8 +24,11 @@ pub(crate) fn run() -> Result {
     faults.extend(lint_faults(published.iter().chain(&unpublished)));
     faults.extend(sources::faults()?);
     faults.extend(modules::faults()?);
+    faults.extend(transports::faults(&published)?);
     faults.extend(missing_documents());
     faults.extend(links::faults()?);
+    faults.extend(publishing::faults()?);
+    faults.extend(interface::fault());
     faults.extend(bench::readme::fault()?);
     if faults.is_empty() {
         println!("tidy: {} crates keep the rules", published.len() + unpublished.len());

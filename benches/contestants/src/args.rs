@@ -50,7 +50,12 @@ impl Args {
     /// Without what it goes over.
     pub(crate) fn transport(&self) -> &str {
         let text = self.text("transport");
-        text.strip_suffix("+tls").unwrap_or(text)
+        text.split_once('+').map_or(text, |(transport, _)| transport)
+    }
+
+    /// Whether the transport goes over Unix sockets.
+    pub(crate) fn is_unix(&self) -> bool {
+        self.text("transport").ends_with("+unix")
     }
 
     /// Whether the transport goes over TLS.

@@ -3,8 +3,10 @@
 
 mod burst;
 mod client;
+mod deflate;
 mod echo;
 mod neighbours;
+mod open_loop;
 mod sink;
 mod stream;
 mod unread;
@@ -17,7 +19,10 @@ pub(crate) fn run(args: &Args) {
         "echo" => echo::run(args),
         "burst" => burst::run(args),
         "neighbours" => neighbours::run(args),
+        "open-loop" => open_loop::run(args),
         "chat" => echo::chat(args),
+        "deflate-echo" => deflate::echo(args),
+        "deflate-fan-out" => deflate::fan_out(args),
         "visits" => visits::run(args),
         "spread" => sink::run(args),
         "stream" => unread::run(),

@@ -4,6 +4,8 @@
 
 mod args;
 mod chart;
+mod inbox;
+mod json;
 mod load;
 mod message_io_node;
 mod mio_loop;
@@ -17,11 +19,13 @@ mod times;
 mod tls;
 mod tls_cases;
 mod tokio_programs;
+mod tokio_tuned;
 mod tungstenite_blocking;
 mod usage;
 mod wire;
 mod work;
 mod ws_handshake;
+mod yawc_server;
 #[cfg(feature = "zmq")]
 mod zmq_sockets;
 
@@ -34,14 +38,13 @@ fn main() {
         "chart" => chart::run(&args),
         "native" | "native-batch" | "native-rustls" => native::run(&args),
         "mio" => mio_loop::run(&args),
-        "polywire" | "polywire-batch" | "polywire-busy" | "polywire-load" | "polywire-tls"
-        | "polywire-two" => {
-            polywire_node::run(&args);
-        }
+        ours if ours.starts_with("polywire") => polywire_node::run(&args),
         "message-io" => message_io_node::run(&args),
         "tokio-rustls" if args.scenario == "tls-cases" => tls_cases::run(),
         "tokio" | "tokio-rustls" => tokio_programs::run(&args),
+        "tokio-tuned" | "tokio-channel" => tokio_tuned::run(&args),
         "tungstenite" => tungstenite_blocking::run(&args),
+        "yawc" => yawc_server::run(&args),
         "quinn-udp" => quinn::run(&args),
         #[cfg(feature = "zmq")]
         "zmq" => zmq_sockets::run(&args),

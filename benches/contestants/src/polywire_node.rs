@@ -11,15 +11,19 @@ use crate::args::{Args, LARGE_BUFFER};
 pub(crate) use polywire as library;
 
 mod alone;
+mod deflate;
 mod load;
 #[path = "node_programs/mod.rs"]
 mod node_programs;
 mod secure;
+mod unix;
 
 /// `polywire-batch`, `polywire-load` and `polywire-two` are programs of their own, `polywire-busy` is the
 /// same as all but polls busily.
 pub(crate) fn run(args: &Args) {
     match (args.contestant.as_str(), args.role.as_str()) {
+        _ if args.scenario == "deflate-echo" => deflate::echo(args),
+        _ if args.scenario == "deflate-fan-out" => deflate::fan_out(args),
         ("polywire-batch", "sender") => alone::send_batches(args),
         ("polywire-two", "server") => alone::echo_by_two_nodes(args),
         ("polywire-load", _) => load::run(args),
@@ -35,6 +39,9 @@ pub(crate) fn prepare(network: &NetworkController, args: &Args) {
 }
 
 pub(crate) fn listen(network: &NetworkController, args: &Args) -> io::Result<SocketAddr> {
+    if args.is_unix() {
+        return unix::listen(network, args);
+    }
     let (_, addr) = match args.has_tls() {
         true => secure::listen(network, args),
         false => network.listen(node_programs::transport(args), node_programs::ANY_PORT),
@@ -44,6 +51,7 @@ pub(crate) fn listen(network: &NetworkController, args: &Args) -> io::Result<Soc
 
 pub(crate) fn connect(network: &NetworkController, args: &Args) -> io::Result<Endpoint> {
     let (endpoint, _) = match args.has_tls() {
+        _ if args.is_unix() => unix::connect(network, args),
         true => secure::connect(network, args),
         false => network.connect(node_programs::transport(args), args.peer()),
     }?;

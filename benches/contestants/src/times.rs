@@ -24,11 +24,12 @@ impl Times {
 
     pub(crate) fn print(mut self, more: &str) {
         self.0.sort_unstable();
-        let at = |share: usize| {
+        let at = |thousandths: usize| {
             let last = self.0.len().saturating_sub(1);
-            self.0.get(last * share / 100).copied().unwrap_or(0)
+            self.0.get(last * thousandths / 1000).copied().unwrap_or(0)
         };
-        println!("result=1 count={} p50_ns={} p99_ns={} {more}", self.0.len(), at(50), at(99));
+        let (count, p50, p99, p999) = (self.0.len(), at(500), at(990), at(999));
+        println!("result=1 count={count} p50_ns={p50} p99_ns={p99} p999_ns={p999} {more}");
     }
 }
 

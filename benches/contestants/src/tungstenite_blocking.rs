@@ -49,12 +49,16 @@ fn echo() {
         let mut socket = accept(&listener);
         thread::spawn(move || {
             while let Ok(message) = socket.read() {
-                if !message.is_binary() || socket.send(message).is_err() {
+                if !is_data(&message) || socket.send(message).is_err() {
                     return;
                 }
             }
         });
     }
+}
+
+fn is_data(message: &Message) -> bool {
+    message.is_binary() || message.is_text()
 }
 
 fn exchange(args: &Args) {

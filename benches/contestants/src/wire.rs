@@ -10,9 +10,16 @@ pub(crate) enum Wire {
     /// Behind a length of 4 bytes, the highest first.
     U32,
     /// WebSocket as a server speaks: it unmasks and does not mask.
-    WsServer,
+    WsServer(Kind),
     /// WebSocket as a client speaks: it masks.
-    WsClient,
+    WsClient(Kind),
+}
+
+/// What a message of WebSocket is.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Text = 1,
+    Binary = 2,
 }
 
 /// Where the first message of some bytes lies.
@@ -30,21 +37,49 @@ impl Wire {
             "tcp" => Self::Sized(size),
             "framed" => Self::Varint,
             "framed-u32" => Self::U32,
-            "ws" => Self::WsServer,
+            "ws" => Self::WsServer(Kind::Binary),
+            "ws-text" => Self::WsServer(Kind::Text),
             _ => panic!("no such transport: {transport}"),
         }
     }
 
     pub(crate) fn client(transport: &str, size: usize) -> Self {
-        if transport == "ws" { Self::WsClient } else { Self::server(transport, size) }
+        match Self::server(transport, size) {
+            Self::WsServer(kind) => Self::WsClient(kind),
+            other => other,
+        }
     }
 
     pub(crate) fn is_ws(self) -> bool {
-        matches!(self, Self::WsServer | Self::WsClient)
+        matches!(self, Self::WsServer(_) | Self::WsClient(_))
+    }
+
+    /// Whether a frame has the kind that this side sends.
+    pub(crate) fn has_kind(self, frame: &[u8]) -> bool {
+        match self {
+            Self::WsServer(kind) | Self::WsClient(kind) => frame[0] & 0x0f == kind as u8,
+            _ => true,
+        }
+    }
+
+    /// Numbers a message, in digits if it is to be text.
+    pub(crate) fn number(self, message: &mut [u8], mut number: u64) {
+        if !matches!(self, Self::WsServer(Kind::Text) | Self::WsClient(Kind::Text)) {
+            return crate::numbered::number(message, number);
+        }
+        for digit in message.iter_mut().take(8) {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
     }
 
     /// Where the first message lies, once it is whole.
     pub(crate) fn find(self, bytes: &[u8]) -> Option<Frame> {
+        self.measure(bytes).filter(|frame| bytes.len() >= frame.end)
+    }
+
+    /// Where the first message lies or is going to, once its length is known.
+    pub(crate) fn measure(self, bytes: &[u8]) -> Option<Frame> {
         let (start, len, mask) = match self {
             Self::Sized(size) => (0, size, None),
             Self::U32 => {
@@ -55,10 +90,9 @@ impl Wire {
                 let (len, used) = varint(bytes)?;
                 (used, len, None)
             }
-            Self::WsServer | Self::WsClient => ws_header(bytes)?,
+            Self::WsServer(_) | Self::WsClient(_) => ws_header(bytes)?,
         };
-        let end = start + len;
-        (bytes.len() >= end).then_some(Frame { start, end, mask })
+        Some(Frame { start, end: start + len, mask })
     }
 
     /// Appends a message to `out`, framed.
@@ -74,9 +108,9 @@ impl Wire {
                 }
                 out.push(len as u8);
             }
-            Self::WsServer => push_ws_header(message.len(), 0, out),
-            Self::WsClient => {
-                push_ws_header(message.len(), 0x80, out);
+            Self::WsServer(kind) => push_ws_header(kind, message.len(), 0, out),
+            Self::WsClient(kind) => {
+                push_ws_header(kind, message.len(), 0x80, out);
                 out.extend_from_slice(&MASK);
                 return push_masked(message, MASK, out);
             }
@@ -86,13 +120,23 @@ impl Wire {
 }
 
 impl Frame {
-    /// The message, unmasked into `buffer` if it was masked.
-    pub(crate) fn message<'a>(&self, bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
-        let message = &bytes[self.start..self.end];
-        let Some(mask) = self.mask else { return message };
-        buffer.clear();
-        push_masked(message, mask, buffer);
-        buffer
+    /// The message, unmasked where it lies if it was masked.
+    pub(crate) fn message<'a>(&self, bytes: &'a mut [u8]) -> &'a [u8] {
+        let message = &mut bytes[self.start..self.end];
+        if let Some(mask) = self.mask {
+            let wide = widened(mask);
+            let (words, rest) = message.as_chunks_mut::<8>();
+            for word in words {
+                *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+            }
+            rest.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+        }
+        message
+    }
+
+    /// The same as it lies there: still masked, if it was.
+    pub(crate) fn raw<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.start..self.end]
     }
 }
 
@@ -107,7 +151,7 @@ fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// Binary messages in one frame each are all that the contestants send.
+/// Messages in one frame each are all that the contestants send.
 fn ws_header(bytes: &[u8]) -> Option<(usize, usize, Option<[u8; 4]>)> {
     let second = *bytes.get(1)?;
     let (mut start, len) = match second & 0x7f {
@@ -123,8 +167,8 @@ fn ws_header(bytes: &[u8]) -> Option<(usize, usize, Option<[u8; 4]>)> {
     Some((start, len, mask))
 }
 
-fn push_ws_header(len: usize, mask_bit: u8, out: &mut Vec<u8>) {
-    out.push(0x82);
+fn push_ws_header(kind: Kind, len: usize, mask_bit: u8, out: &mut Vec<u8>) {
+    out.push(0x80 | kind as u8);
     if len < 126 {
         out.push(mask_bit | len as u8);
     } else if let Ok(len) = u16::try_from(len) {
@@ -136,8 +180,12 @@ fn push_ws_header(len: usize, mask_bit: u8, out: &mut Vec<u8>) {
     }
 }
 
+fn widened([a, b, c, d]: [u8; 4]) -> u64 {
+    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+}
+
 fn push_masked(message: &[u8], mask: [u8; 4], out: &mut Vec<u8>) {
-    let wide = u64::from_ne_bytes([mask, mask].concat().try_into().expect("8 bytes"));
+    let wide = widened(mask);
     let (words, rest) = message.as_chunks::<8>();
     out.reserve(message.len());
     for word in words {

@@ -9,6 +9,9 @@
 //! [`Stream`](crate::stream::Stream) and a [`Protocol`](crate::stream::Protocol) to the
 //! [`Engine`](crate::stream::Engine), which is a [`Remote`].
 //!
+//! A transport of messages that keeps some of them, because its peer or the system is slow, keeps them in a
+//! [`MessageQueue`], which does all that its [`Sender`] has to.
+//!
 //! # Who does what
 //!
 //! The loop keeps the endpoints' ids and states, the events and their order, close reasons,
@@ -21,6 +24,7 @@ mod broadcast;
 mod connection;
 mod driver;
 mod listener;
+mod message_queue;
 mod outcome;
 mod registration;
 mod sender;
@@ -38,9 +42,10 @@ pub(crate) use connection::{Attempt, Reconnect};
 pub use connection::{Connection, Remote, Sink};
 pub use driver::Driver;
 pub use listener::{Accepted, Close, Listener, ListenerSink, Local};
+pub use message_queue::{MessageQueue, MessageStore, Messages, Written};
 pub use outcome::{Accepting, Closing, Flow, Opening, Received};
 pub(crate) use registration::Wishes;
-pub use registration::{Io, Registration};
+pub use registration::{Io, Registration, SharedRegistration};
 pub use sender::{Info, SendFlags, Sender};
 
 /// The tag of adapters that have no number of their own.
@@ -55,6 +60,12 @@ pub trait Connect {
         CUSTOM_TAG
     }
 
+    /// Whether [`connect`](Self::connect) to `addr` may wait, to look a host name up: then
+    /// [`Reconnecting`](crate::Reconnecting) calls it on a thread of its own. Default: if the address is text.
+    fn looks_up(&self, addr: &RemoteAddr) -> bool {
+        addr.is_string()
+    }
+
     /// Begins to connect to `addr` and returns without waiting for the peer.
     ///
     /// Called on the thread of the program's `connect`. Looking a host name up is the one thing
@@ -63,7 +74,11 @@ pub trait Connect {
     /// # Errors
     ///
     /// Told to the caller of `connect`, who then has no endpoint and gets no event. Say what to do
-    /// about it; use a [`CloseReason`](crate::CloseReason) where one fits.
+    /// about it. Return errors of the system as they are: the program gets one of the same kind, with the
+    /// [`CloseReason`](crate::CloseReason) that the [table](crate::CloseReason#impl-From<%26Error>-for-CloseReason)
+    /// gives it, which is `Refused` where nobody listens at the address. Make one of a `CloseReason` where another
+    /// fits better. An address or a configuration that is wrong is `InvalidInput` or `Unsupported`: these and
+    /// `Other` reach the program as they are, with the error inside.
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection>;
 }
 
@@ -102,6 +117,10 @@ pub trait Listen {
 impl<T: Connect + ?Sized> Connect for &T {
     fn tag(&self) -> u8 {
         (**self).tag()
+    }
+
+    fn looks_up(&self, addr: &RemoteAddr) -> bool {
+        (**self).looks_up(addr)
     }
 
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {

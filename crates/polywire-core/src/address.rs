@@ -65,11 +65,20 @@ impl RemoteAddr {
             Self::Socket(addr) => return Ok(vec![*addr]),
             Self::Str(text) => text,
         };
+        if text.contains("://") {
+            let text = format!(
+                "'{self}' is a URL, which `Transport::Ws` and `Transport::Wss` take: write host:port for this transport"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let well_formed = text
             .rsplit_once(':')
             .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !well_formed {
-            let text = format!("'{self}' is not an address: write it as host:port");
+            let port = text.rsplit_once(':').map(|(_, port)| port).unwrap_or_default();
+            let is_too_high = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            let why = if is_too_high { ", and the port is 1 to 65535" } else { "" };
+            let text = format!("'{self}' is not an address: write it as host:port{why}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let unresolved = |why: String| {
@@ -104,7 +113,8 @@ fn without_secrets(text: &str) -> (&str, &str) {
     let scheme = text.find("://").map_or(0, |at| at + "://".len());
     let (scheme, rest) = text.split_at(scheme);
     let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
-    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    // Nobody is named before an `@` at the beginning: that is a name itself, as abstract ones of Linux.
+    let host = authority.rfind('@').filter(|at| *at > 0).map_or(0, |at| at + 1);
     (scheme, &rest[host..])
 }
 
@@ -195,7 +205,13 @@ impl<T: ToRemoteAddr + ?Sized> ToRemoteAddr for &T {
     }
 }
 
+/// Told by errors. What was given can't be quoted: std's trait does not tell it.
+const HOW_TO_LISTEN: &str = "write it as host:port, without a scheme as ws:// and without a path; \
+                             0.0.0.0:port is all addresses, and the port at most 65535";
+
 /// What `listen` takes as an address: everything that is [`ToSocketAddrs`], or a [`Name`].
+///
+/// Windows takes text without a host, as `:80`, for the machine's own addresses; elsewhere it is an error.
 pub trait ToListenAddr {
     /// The addresses to listen on, tried in order until one succeeds.
     ///
@@ -216,15 +232,15 @@ impl<T: ToSocketAddrs + ?Sized> ToListenAddr for T {
             // std's own: it is not of that form.
             io::ErrorKind::InvalidInput => {
                 let text = format!(
-                    "what was given at {given} is no address to listen on ({error}): \
-                     write it as host:port"
+                    "what was given at {given} is no address to listen on ({error}): {HOW_TO_LISTEN}"
                 );
                 io::Error::new(io::ErrorKind::InvalidInput, text)
             }
             _ if CloseReason::of(&error).is_some() => error,
             _ => {
-                let text =
-                    format!("the host to listen on, given at {given}, can't be resolved: {error}");
+                let text = format!(
+                    "the host to listen on, given at {given}, can't be resolved ({error}): {HOW_TO_LISTEN}"
+                );
                 CloseReason::Unresolved(text.into()).into()
             }
         })?;
@@ -306,13 +322,47 @@ mod tests {
             let error = RemoteAddr::Str(text.into()).resolve().unwrap_err();
             assert!(error.to_string().contains("host:port"), "{text}: {error}");
         }
+        let error = RemoteAddr::Str("localhost:70000".into()).resolve().unwrap_err();
+        assert!(error.to_string().contains("the port is 1 to 65535"), "{error}");
+    }
+
+    #[test]
+    fn a_url_is_told_whom_it_is_for() {
+        for text in ["wss://localhost:3044", "wss://localhost/chat?token=secret"] {
+            let error = RemoteAddr::Str(text.into()).resolve().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            let text = error.to_string();
+            assert!(text.contains("`Transport::Wss`") && !text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_begins_with_an_at_sign_is_shown_whole_and_a_password_is_not() {
+        for (text, shown) in [
+            ("@name", "@name"),
+            ("ws://user:secret@host/", "ws://host/"),
+            ("user:secret@host:80", "host:80"),
+        ] {
+            assert_eq!(RemoteAddr::Str(text.into()).to_string(), shown);
+        }
     }
 
     #[test]
     fn what_can_t_be_listened_on_is_told_how_to_be_written() {
-        for text in ["127.0.0.1", "", "localhost:", "localhost:70000"] {
+        for text in [
+            "127.0.0.1",
+            "",
+            "localhost:",
+            "localhost:70000",
+            #[cfg(not(windows))]
+            ":4005",
+            "ws://0.0.0.0:4005",
+            "ws://0.0.0.0:4005/",
+        ] {
             let error = text.to_listen_addrs().unwrap_err();
-            assert!(error.to_string().contains("host:port"), "{text}: {error}");
+            for part in ["host:port, without a scheme", "0.0.0.0:port is", "at most 65535"] {
+                assert!(error.to_string().contains(part), "{text}: {error}");
+            }
         }
         let (error, line) = ("no-such-host.invalid:80".to_listen_addrs().unwrap_err(), line!());
         assert!(error.to_string().contains(&format!("address.rs:{line}")), "{error}");

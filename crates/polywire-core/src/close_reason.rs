@@ -1,6 +1,7 @@
 //! Why an endpoint ended.
 
 mod layer_error;
+mod refusal;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -8,6 +9,7 @@ use std::fmt;
 use std::io;
 
 pub use layer_error::LayerError;
+pub use refusal::Refusal;
 
 /// Text of a reason: borrowed where it is fixed, owned where it carries facts.
 pub type Text = Cow<'static, str>;
@@ -42,8 +44,12 @@ pub enum CloseReason {
     ConnectTimeout,
     /// The peer connected but did not finish its handshake in time.
     HandshakeTimeout,
-    /// The peer answered, but not with the handshake of this transport.
-    HandshakeRefused(Text),
+    /// The peer answered, but not with the handshake of this transport. What it said instead is the
+    /// [detail](Refusal::detail), in a type of the transport's own.
+    HandshakeRefused(Refusal),
+    /// The peer asked for something other than a connection, such as a page over HTTP, and was answered. That
+    /// is no failed handshake: a listener counts it in [`Stats::answered`](crate::network::Stats::answered).
+    Answered,
     /// The host name has no address.
     Unresolved(Text),
     /// The peer sent what its protocol does not allow.
@@ -80,6 +86,15 @@ pub enum CloseReason {
     /// The adapter broke a rule of its contract, which the text names with the adapter. A debug build
     /// panics there instead.
     AdapterFault(Text),
+    /// The connection was open for as long as its transport's configuration lets it be, and this side closed it.
+    MaxLifetime,
+    /// The program closed the connection with a code and a text (WebSocket, RFC 6455 section 7.4).
+    ClosedWith {
+        /// The program's code: 1000 for a normal end.
+        code: u16,
+        /// The program's text, often empty.
+        text: String,
+    },
     /// The program removed the endpoint.
     Removed,
     /// The node was stopped.
@@ -92,30 +107,65 @@ impl CloseReason {
     /// The reason inside an error of `connect` or `connect_sync`, if it has one.
     pub fn of(error: &io::Error) -> Option<&Self> {
         let inner = error.get_ref()?;
-        inner.downcast_ref().or_else(|| Some(&inner.downcast_ref::<At>()?.reason))
+        inner.downcast_ref().or_else(|| Some(&inner.downcast_ref::<Explained>()?.reason))
+    }
+
+    /// The reason of a connection that failed to open with `error`.
+    pub(crate) fn of_opening(error: &io::Error) -> Self {
+        let has_none = Self::of(error).is_none();
+        match Self::from(error) {
+            Self::TimedOut => Self::ConnectTimeout,
+            // Where an address is a path, nobody listens on one that is not there.
+            Self::Io(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) if has_none => {
+                Self::Refused
+            }
+            reason => reason,
+        }
+    }
+
+    /// The error of an adapter that could not begin to connect to `addr`, as the program gets it: of the same kind,
+    /// and with a reason. A mistake of the program's own has none, and keeps the type of error that says what it is.
+    pub(crate) fn explain_opening(error: io::Error, addr: &impl fmt::Display) -> io::Error {
+        let is_own_mistake = matches!(
+            error.kind(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::Other
+        );
+        if is_own_mistake || Self::of(&error).is_some() {
+            return error;
+        }
+        let text = match error.get_ref() {
+            Some(_) => error.to_string(), // The adapter's own words.
+            None => format!("can't connect to {addr}: {error}"),
+        };
+        io::Error::new(error.kind(), Explained { text, reason: Self::of_opening(&error) })
+    }
+
+    /// Whether the program or the node itself wanted it: what was sent is then still worth waiting for.
+    pub(crate) fn is_wanted(&self) -> bool {
+        matches!(self, Self::Removed | Self::NodeStopped | Self::ClosedWith { .. })
     }
 
     /// The error of a connection to `addr` that ended for this reason.
     pub(crate) fn at(self, addr: impl fmt::Display) -> io::Error {
         let kind = io::Error::from(self.clone()).kind();
-        io::Error::new(kind, At { addr: addr.to_string(), reason: self })
+        io::Error::new(kind, Explained { text: format!("{addr}: {self}"), reason: self })
     }
 }
 
-/// A reason, with the address of whom it was about.
+/// A reason, with a text that says more: the address of whom it was about.
 #[derive(Debug)]
-struct At {
-    addr: String,
+struct Explained {
+    text: String,
     reason: CloseReason,
 }
 
-impl fmt::Display for At {
+impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.addr, self.reason)
+        f.write_str(&self.text)
     }
 }
 
-impl Error for At {
+impl Error for Explained {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.reason)
     }
@@ -125,12 +175,7 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerClosed => f.write_str("the peer closed the connection"),
-            Self::PeerClosedWith { code, text } if text.is_empty() => {
-                write!(f, "the peer closed the connection with code {code}")
-            }
-            Self::PeerClosedWith { code, text } => {
-                write!(f, "the peer closed the connection with code {code}: {text}")
-            }
+            Self::PeerClosedWith { code, text } => write_closed_with(f, "peer", *code, text),
             Self::AbnormalClosure => f.write_str("the stream ended without a close frame"),
             Self::Reset => f.write_str("the connection was reset by the peer"),
             Self::TimedOut => f.write_str("the peer stopped responding"),
@@ -139,7 +184,8 @@ impl fmt::Display for CloseReason {
                 f.write_str("the peer did not answer within the connect timeout")
             }
             Self::HandshakeTimeout => f.write_str("the handshake was not finished in time"),
-            Self::HandshakeRefused(text) => write!(f, "the handshake was refused: {text}"),
+            Self::HandshakeRefused(refusal) => write!(f, "the handshake was refused: {refusal}"),
+            Self::Answered => f.write_str("the peer asked for no connection, and was answered"),
             Self::Unresolved(text) => f.write_str(text),
             Self::ProtocolViolation(text) => write!(f, "the peer violated the protocol: {text}"),
             Self::Layer(error) => fmt::Display::fmt(error, f),
@@ -160,11 +206,18 @@ impl fmt::Display for CloseReason {
             }
             Self::Panicked => f.write_str("the adapter or the program panicked in a send"),
             Self::AdapterFault(text) => write!(f, "the adapter is at fault: {text}"),
+            Self::MaxLifetime => f.write_str("the connection reached its maximum lifetime"),
+            Self::ClosedWith { code, text } => write_closed_with(f, "program", *code, text),
             Self::Removed => f.write_str("the program removed the endpoint"),
             Self::NodeStopped => f.write_str("the node was stopped"),
             Self::Io(_, text) => f.write_str(text),
         }
     }
+}
+
+fn write_closed_with(f: &mut fmt::Formatter<'_>, who: &str, code: u16, text: &str) -> fmt::Result {
+    let colon = if text.is_empty() { "" } else { ": " };
+    write!(f, "the {who} closed the connection with code {code}{colon}{text}")
 }
 
 impl Error for CloseReason {}
@@ -183,10 +236,17 @@ impl From<&io::Error> for CloseReason {
     /// | `ETIMEDOUT` | `TimedOut` | [`TimedOut`](Self::TimedOut) |
     /// | any other | any other | [`Io`](Self::Io) with the kind and the text |
     ///
-    /// While a connection is being opened the [`Engine`](crate::stream::Engine) makes
-    /// [`ConnectTimeout`](Self::ConnectTimeout) of `TimedOut`. `WouldBlock` and `Interrupted` end no
-    /// connection: do not ask for their reason. For the errors of accept(2) see
-    /// [`AcceptError`](crate::adapter::AcceptError).
+    /// While a connection is being opened two rows differ: for errors of
+    /// [`Connect::connect`](crate::adapter::Connect::connect), and of
+    /// [`Stream::establish`](crate::stream::Stream::establish) until the peer has answered.
+    ///
+    /// | error | kind | reason while connecting |
+    /// |---|---|---|
+    /// | `ETIMEDOUT` | `TimedOut` | [`ConnectTimeout`](Self::ConnectTimeout) |
+    /// | `ENOENT`, `ENOTDIR` | `NotFound`, `NotADirectory` | [`Refused`](Self::Refused): nobody listens at that path |
+    ///
+    /// `WouldBlock` and `Interrupted` end no connection: do not ask for their reason. For the errors of
+    /// accept(2) see [`AcceptError`](crate::adapter::AcceptError).
     fn from(error: &io::Error) -> Self {
         if let Some(reason) = Self::of(error) {
             return reason.clone();
@@ -209,7 +269,7 @@ impl From<CloseReason> for io::Error {
             | CloseReason::PeerClosedWith { .. }
             | CloseReason::AbnormalClosure => io::ErrorKind::UnexpectedEof,
             CloseReason::Reset => io::ErrorKind::ConnectionReset,
-            CloseReason::Refused | CloseReason::HandshakeRefused(_) => {
+            CloseReason::Refused | CloseReason::HandshakeRefused(_) | CloseReason::Answered => {
                 io::ErrorKind::ConnectionRefused
             }
             CloseReason::TimedOut
@@ -218,6 +278,7 @@ impl From<CloseReason> for io::Error {
             | CloseReason::Stalled
             | CloseReason::MessageTimeout
             | CloseReason::IdleTimeout
+            | CloseReason::MaxLifetime
             | CloseReason::LingerTimeout => io::ErrorKind::TimedOut,
             CloseReason::Unresolved(_) => io::ErrorKind::NotFound,
             CloseReason::ProtocolViolation(_)
@@ -225,7 +286,9 @@ impl From<CloseReason> for io::Error {
             | CloseReason::Layer(_) => io::ErrorKind::InvalidData,
             CloseReason::OutboxLimit { .. } | CloseReason::NodeMemory => io::ErrorKind::OutOfMemory,
             CloseReason::Panicked | CloseReason::AdapterFault(_) => io::ErrorKind::Other,
-            CloseReason::Removed | CloseReason::NodeStopped => io::ErrorKind::NotConnected,
+            CloseReason::ClosedWith { .. } | CloseReason::Removed | CloseReason::NodeStopped => {
+                io::ErrorKind::NotConnected
+            }
             CloseReason::Io(kind, _) => *kind,
         };
         Self::new(kind, reason)
@@ -270,4 +333,54 @@ mod tests {
             CloseReason::Io(io::ErrorKind::PermissionDenied, _)
         ));
     }
+
+    /// What the program gets: the kind, the text, the reason.
+    fn explained(error: io::Error) -> (io::ErrorKind, String, Option<CloseReason>) {
+        let error = CloseReason::explain_opening(error, &"/run/chat");
+        (error.kind(), error.to_string(), CloseReason::of(&error).cloned())
+    }
+
+    #[test]
+    fn an_error_of_connecting_keeps_its_kind_and_gets_a_reason() {
+        let cases = [
+            (io::ErrorKind::ConnectionRefused, CloseReason::Refused),
+            (io::ErrorKind::NotFound, CloseReason::Refused),
+            (io::ErrorKind::NotADirectory, CloseReason::Refused),
+            (io::ErrorKind::TimedOut, CloseReason::ConnectTimeout),
+            (io::ErrorKind::ConnectionReset, CloseReason::Reset),
+        ];
+        for (kind, reason) in cases {
+            let (told, text, found) = explained(kind.into());
+            assert_eq!((told, found), (kind, Some(reason)));
+            assert!(text.starts_with("can't connect to /run/chat: "), "{text}");
+        }
+        let (kind, text, reason) =
+            explained(io::Error::new(io::ErrorKind::PermissionDenied, "not for you"));
+        assert_eq!((kind, &*text), (io::ErrorKind::PermissionDenied, "not for you"));
+        assert_eq!(reason, Some(CloseReason::Io(kind, "not for you".into())));
+    }
+
+    #[test]
+    fn a_reason_of_the_adapters_own_and_a_mistake_of_the_program_stay_as_they_are() {
+        let own = CloseReason::Io(io::ErrorKind::NotFound, "no such device".into());
+        let (kind, text, reason) = explained(own.clone().into());
+        assert_eq!((kind, &*text), (io::ErrorKind::NotFound, "no such device"));
+        assert_eq!(reason, Some(own));
+        for kind in [io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported, io::ErrorKind::Other]
+        {
+            let error = CloseReason::explain_opening(io::Error::new(kind, Typed), &"/run/chat");
+            assert!(error.get_ref().is_some_and(|inner| inner.is::<Typed>()), "{kind:?}");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Typed;
+
+    impl fmt::Display for Typed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the configuration is wrong")
+        }
+    }
+
+    impl Error for Typed {}
 }

@@ -38,6 +38,7 @@ impl Counter {
         self.0.store(sum, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -51,6 +51,7 @@ use deadlines::Deadlines;
 use drivers::Drivers;
 use resource::Resource;
 
+pub(crate) use closing::ShutDown;
 pub(crate) use time_slice::TimeSlice;
 
 /// The least time from one call of an adapter's `expire` to the next.

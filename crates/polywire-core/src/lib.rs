@@ -1,8 +1,8 @@
 //! The event loop, endpoint registry and adapter contract of polywire.
 //!
 //! Most applications should depend on the facade crate `polywire`. Depend on this crate together
-//! with one adapter crate (`polywire-udp`, say) for the smallest tree, or alone to implement an
-//! adapter of your own: see [`adapter`].
+//! with one adapter crate for the smallest tree, or alone to implement an adapter of your own:
+//! see [`adapter`].
 //!
 //! # In scope
 //! * One loop on one thread that hands network events and signals to one callback: [`node`]
@@ -12,7 +12,7 @@
 //! * A queue of signals with priorities and timers, usable alone: [`events`]
 //!
 //! # Out of scope
-//! * Any concrete transport (`polywire-tcp`, `polywire-udp` ...)
+//! * Any concrete transport: each is a crate of its own
 //! * Serialization, encryption
 //!
 //! # Logs
@@ -28,6 +28,7 @@ mod budget;
 mod clock;
 mod close_reason;
 mod counter;
+mod dialers;
 pub mod endpoint;
 mod event_loop;
 pub mod events;
@@ -55,7 +56,7 @@ mod writer;
 
 /// The memory that [`send_owned`](network::NetworkController::send_owned) takes.
 pub use bytes;
-pub use close_reason::{CloseReason, LayerError, Text};
+pub use close_reason::{CloseReason, LayerError, Refusal, Text};
 pub use endpoint::{Endpoint, ResourceId, ResourceType};
 pub use limits::{Limits, NodeLimits, WhenFull};
 pub use message::{Message, MessageKind};
@@ -72,3 +73,7 @@ pub use mio;
 pub use notifier::Notifier;
 pub use readiness::Readiness;
 pub use reconnect::{Backoff, Reconnecting};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

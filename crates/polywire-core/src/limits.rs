@@ -42,6 +42,9 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// Time after `remove`, `stop` or the peer's end for what was accepted before to reach the
     /// peer. Default: 5 s. Zero throws it away at once.
+    ///
+    /// An answer in the place of a handshake, such as a page over HTTP, goes on after it as long as the peer takes
+    /// [`Self::min_message_rate`] of it in each [`Self::stall_timeout`], until the node stops.
     pub linger: Duration,
     /// Queued bytes above which `try_send` returns `Full`, and `send` from a thread other than the
     /// loop's waits. Default: 1 MiB.
@@ -71,8 +74,9 @@ pub struct Limits {
     /// any of what waits to be sent to it. Default: `None`, for ever. At its end: [`CloseReason::IdleTimeout`](crate::CloseReason).
     pub idle_timeout: Option<Duration>,
     /// Time without receiving anything after which the protocol asks the peer for a sign of life,
-    /// again and again (a WebSocket ping; protocols without such a thing do nothing). Default:
-    /// `None`, never. Use it with a longer [`Self::idle_timeout`].
+    /// again and again (a WebSocket ping; protocols without such a thing do nothing). Each connection is
+    /// asked up to a quarter earlier, by a part of its own, so that thousands accepted at once are not
+    /// asked at once. Default: `None`, never. Use it with a longer [`Self::idle_timeout`].
     pub heartbeat: Option<Duration>,
     /// Of a listener: connections it may have at a time; more are closed as they come. Default:
     /// no limit but the node's.
@@ -86,7 +90,7 @@ pub struct Limits {
     /// is closed once it is known. Default: no limit, for a proxy may stand for many.
     pub max_connections_per_ip: usize,
     /// Bytes the connection may read in one turn of the loop before others are served, while it is
-    /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 64 KiB however
+    /// the only one that is ready; of several, each has a share. Default: 1 MiB, and 256 KiB however
     /// many are ready; at least one read is always made. A message that a share ends in is read on, up
     /// to so many bytes more. A message counts as 256 bytes at least.
     pub read_budget: usize,

@@ -20,7 +20,7 @@ pub(crate) fn current_kind() -> MessageKind {
 }
 
 /// What kind of message it is, for the transports that tell kinds apart: WebSocket sends text and binary
-/// messages (RFC 6455 section 5.6), and any kind that is not text as binary. Others send what they are given and deliver [`BINARY`](Self::BINARY).
+/// messages (RFC 6455 section 5.6) and kinds of its own, and any other kind as binary. Others send what they are given and deliver [`BINARY`](Self::BINARY).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MessageKind(u8);
 

@@ -90,8 +90,9 @@ pub struct NetworkController {
 impl NetworkController {
     /// Says something to the adapter of a connection or a listener itself: to answer a handshake, to close with
     /// a code, to ask for a sign of life. `value` is of a type that the adapter's documentation names; the
-    /// adapter drops others. Plain TCP, framed TCP, UDP and WebSocket understand none. It is said on the loop's
-    /// thread, in the order of the calls; while a [`Reconnecting`](crate::Reconnecting) connection waits for its next
+    /// adapter drops others. WebSocket understands `Close` and `Ping`, and as the later answer to a
+    /// request `Accept`, `Response` and `Answer`; plain TCP, framed TCP and UDP understand
+    /// none. It is said on the loop's thread, in the order of the calls; while a [`Reconnecting`](crate::Reconnecting) connection waits for its next
     /// attempt it is dropped. Returns whether there is such a resource.
     ///
     /// ```

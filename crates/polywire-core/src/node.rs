@@ -24,6 +24,7 @@ mod backlog;
 mod event;
 mod run;
 mod task;
+mod turns;
 
 use std::fmt;
 use std::io;
@@ -40,6 +41,8 @@ use backlog::Backlog;
 pub use crate::net_event::StoredNetEvent;
 pub use event::{NodeEvent, StoredNodeEvent};
 pub use task::NodeTask;
+#[allow(unused_imports, reason = "used by the seam")]
+pub(crate) use turns::Turns;
 
 /// When a program that wants to send looks again whether the node as a whole has room.
 const ROOM_CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -343,6 +346,14 @@ impl<S: Send + 'static> NodeListener<S> {
             sender.0.send(event);
         });
         (task, receiver)
+    }
+}
+
+#[allow(dead_code, reason = "called by the seam")]
+impl<S: Send + 'static> NodeListener<S> {
+    /// The node, to be turned together with others.
+    pub(crate) fn into_turns<F: FnMut(NodeEvent<'_, S>)>(self, event_callback: F) -> Turns<S, F> {
+        Turns::new(self.shared, self.processor, self.signals, event_callback)
     }
 }
 

@@ -3,8 +3,10 @@
 mod notifications;
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -49,6 +51,16 @@ impl Notifier {
         later.push(self.id);
         self.notifications.mark_pending();
         waker.ring_unless_busy()
+    }
+
+    /// Has another thread run `job`, which may wait for long, as to look a name up does. There are a few
+    /// threads for all connections of a node.
+    ///
+    /// # Errors
+    ///
+    /// If the system can't start a thread; `job` is dropped then.
+    pub(crate) fn run_elsewhere(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.notifications.dialers.run(job)
     }
 
     /// What was left to the loop for a moment is enough to be written now.
@@ -141,6 +153,16 @@ impl Notifier {
         if let Some(node) = self.notifications.node.0.get() {
             node.make_room(more);
         }
+    }
+
+    /// The time: the node's, as [`Io::now`](crate::adapter::Io::now).
+    pub fn now(&self) -> Instant {
+        self.clock().now()
+    }
+
+    /// Whether `other` is of the same node: one thread drives both, and neither goes on while the other waits.
+    pub fn is_of_node_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.notifications, &other.notifications)
     }
 
     pub(crate) fn clock(&self) -> &Clock {

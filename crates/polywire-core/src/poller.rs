@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::endpoint::ResourceId;
 use crate::readiness::Readiness;
-use crate::waker::LoopWaker;
+use crate::waker::{AnyWaker, LoopWaker};
 
 use calls::Events;
 use precise_wait::PreciseWait;
@@ -69,7 +69,10 @@ impl MioPoller {
         let poll = mio::Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE_TOKEN)?;
         let precise_wait = PreciseWait::default();
-        Ok((Self { poll, events: Events::new(), precise_wait }, LoopWaker::new(Some(waker))))
+        Ok((
+            Self { poll, events: Events::new(), precise_wait },
+            LoopWaker::new(Some(AnyWaker::Mio(waker))),
+        ))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Connections that are opened again when they end: opt-in, per connect.
 
 use std::any::TypeId;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +29,8 @@ pub struct Backoff {
     pub max_delay: Duration,
     /// By how much of itself a delay may be shorter or longer, 0 to 1. Default: 0.5.
     pub jitter: f64,
-    /// Failures in a row after which the endpoint ends for good. Default: `None`, never.
+    /// Failures in a row after which the endpoint ends for good: attempts that fail, the first one included, and
+    /// connections that end before [`min_lifetime`](Self::min_lifetime). Default: `None`, never.
     pub max_failures: Option<u32>,
     /// How long a connection has to live to be a success, after which delays begin anew; one that ends
     /// sooner counts as a failure, as of a server that accepts and closes. Default: 10 s.
@@ -85,20 +85,16 @@ impl Backoff {
         self
     }
 
-    /// The delay after so many failures in a row; `None` if that is enough.
-    fn delay(&self, failures: u32) -> Option<Duration> {
-        if self.max_failures.is_some_and(|max| failures >= max) {
-            return None;
-        }
+    /// The delay after so many others in a row; `random` is any number.
+    fn delay(&self, delays: u32, random: u64) -> Duration {
         let doubled =
-            self.first_delay.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
+            self.first_delay.saturating_mul(1_u32.checked_shl(delays).unwrap_or(u32::MAX));
         let delay = doubled.min(self.max_delay);
-        // Every hasher of std is seeded at random.
-        let random = RandomState::new().hash_one(failures) as f64 / u64::MAX as f64;
+        let random = random as f64 / u64::MAX as f64;
         let jitter = if self.jitter.is_nan() { 0.0 } else { self.jitter.clamp(0.0, 1.0) };
         let factor = 1.0 + jitter * (2.0 * random - 1.0);
         // A delay that is too long to be told is one without an end.
-        Some(Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(Duration::MAX))
+        Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(Duration::MAX)
     }
 }
 
@@ -139,6 +135,10 @@ impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
         self.adapter.tag()
     }
 
+    fn looks_up(&self, addr: &RemoteAddr) -> bool {
+        self.adapter.looks_up(addr)
+    }
+
     /// The first attempt: its immediate errors are told to the caller, and are not tried again.
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         let mut connection = self.adapter.connect(addr)?;
@@ -146,8 +146,9 @@ impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
         connection.reconnect = Some(Box::new(Attempts {
             backoff: self.backoff.clone(),
             failures: 0,
+            delays: 0,
             ready_at: None,
-            may_block: addr.is_string(),
+            may_block: self.adapter.looks_up(&addr),
             attempt: Arc::new(move || adapter.connect(&addr)),
             relay: Arc::new(Relay::to(connection.remote.sender())),
         }));
@@ -158,7 +159,10 @@ impl<A: Connect + Clone + Send + Sync + 'static> Connect for Reconnecting<A> {
 /// The attempts of one endpoint.
 struct Attempts {
     backoff: Backoff,
+    /// In a row.
     failures: u32,
+    /// In a row: one more than failures where the first was for a connection that had lived long enough.
+    delays: u32,
     /// When the connection that is there became ready.
     ready_at: Option<Instant>,
     may_block: bool,
@@ -179,14 +183,19 @@ impl Reconnect for Attempts {
         self.ready_at = Some(now);
     }
 
-    fn next_delay(&mut self, now: Instant) -> Option<Duration> {
+    fn next_delay(&mut self, now: Instant, random: u64) -> Option<Duration> {
         let lived = self.ready_at.take().map(|ready_at| now.saturating_duration_since(ready_at));
         if lived.is_some_and(|lived| lived >= self.backoff.min_lifetime) {
-            self.failures = 0;
+            (self.failures, self.delays) = (0, 0);
+        } else {
+            self.failures = self.failures.saturating_add(1);
         }
-        let delay = self.backoff.delay(self.failures);
-        self.failures = self.failures.saturating_add(1);
-        delay
+        if self.backoff.max_failures.is_some_and(|max| self.failures >= max) {
+            return None;
+        }
+        let delay = self.backoff.delay(self.delays, random);
+        self.delays = self.delays.saturating_add(1);
+        Some(delay)
     }
 
     fn attempt(&self) -> Attempt {
@@ -284,22 +293,48 @@ impl Sender for Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
-    #[test]
-    fn delays_double_up_to_the_cap_and_end_with_the_last_failure() {
+    fn attempts(max_failures: u32) -> Attempts {
         let backoff = Backoff::default()
             .with_first_delay(Duration::from_secs(1))
             .with_max_delay(Duration::from_secs(5))
             .with_jitter(0.0)
-            .with_max_failures(5);
-        let delays: Vec<_> = (0..).map_while(|failures| backoff.delay(failures)).collect();
-        assert_eq!(delays, [1, 2, 4, 5, 5].map(Duration::from_secs));
+            .with_max_failures(max_failures);
+        let attempt: Attempt = Arc::new(|| Err(io::ErrorKind::Unsupported.into()));
+        let relay = Arc::new(Relay(ArcSwapOption::empty()));
+        let (failures, delays, ready_at, may_block) = (0, 0, None, false);
+        Attempts { backoff, failures, delays, ready_at, may_block, attempt, relay }
+    }
+
+    fn delays(attempts: &mut Attempts, now: Instant) -> Vec<Duration> {
+        std::iter::from_fn(|| attempts.next_delay(now, 7)).take(100).collect()
+    }
+
+    #[test]
+    fn delays_double_up_to_the_cap_and_end_with_the_last_failure() {
+        let now = Instant::now();
+        assert_eq!(delays(&mut attempts(6), now), [1, 2, 4, 5, 5].map(Duration::from_secs));
+        // The first attempt counts as well.
+        assert_eq!(delays(&mut attempts(1), now), []);
+        assert_eq!(delays(&mut attempts(0), now), []);
+    }
+
+    #[test]
+    fn a_connection_that_lived_long_enough_is_no_failure() {
+        let (now, mut attempts) = (Instant::now(), attempts(2));
+        attempts.note_ready(now);
+        let end = now + attempts.backoff.min_lifetime;
+        assert_eq!(delays(&mut attempts, end), [1, 2].map(Duration::from_secs));
+        attempts.note_ready(end);
+        assert_eq!(delays(&mut attempts, end + Duration::from_secs(1)), []);
     }
 
     #[test]
     fn jitter_stays_within_its_range_and_varies() {
         let backoff = Backoff::default().with_jitter(0.5).with_first_delay(Duration::from_secs(2));
-        let delays: Vec<_> = (0..100).filter_map(|_| backoff.delay(0)).collect();
+        let delays: Vec<_> =
+            (0..100).map(|_| backoff.delay(0, Clock::default().random())).collect();
         let range = Duration::from_secs(1)..=Duration::from_secs(3);
         assert!(delays.iter().all(|delay| range.contains(delay)));
         assert!(delays.iter().any(|delay| *delay != delays[0]));
@@ -311,21 +346,21 @@ mod tests {
             let mut backoff = Backoff::default().with_first_delay(Duration::MAX);
             backoff.max_delay = Duration::MAX;
             backoff.jitter = jitter; // Set by hand, past the bounds of `with_jitter`.
-            for failures in [0, 31, 32, u32::MAX] {
-                assert!(backoff.delay(failures).is_some());
+            for delays in [0, 31, 32, u32::MAX] {
+                let _ = backoff.delay(delays, u64::MAX);
             }
-            assert!(backoff.with_jitter(jitter).delay(0).is_some());
+            let _ = backoff.with_jitter(jitter).delay(0, 7);
         }
         let second = Duration::from_secs(1);
         let backoff = Backoff { jitter: f64::NAN, ..Backoff::default().with_first_delay(second) };
-        assert_eq!(backoff.delay(0), Some(second));
+        assert_eq!(backoff.delay(0, 7), second);
     }
 
     #[test]
-    fn no_number_of_failures_and_no_delay_overflows() {
+    fn no_number_of_delays_and_no_delay_overflows() {
         let backoff = Backoff::default().with_first_delay(Duration::MAX).with_jitter(0.0);
-        for failures in [0, 31, 32, 64, u32::MAX] {
-            assert_eq!(backoff.delay(failures), Some(backoff.max_delay));
+        for delays in [0, 31, 32, 64, u32::MAX] {
+            assert_eq!(backoff.delay(delays, 7), backoff.max_delay);
         }
     }
 }

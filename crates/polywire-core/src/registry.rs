@@ -76,6 +76,13 @@ impl Registry {
         entry.as_ref().filter(|entry| entry.id == id).map(|entry| look(entry))
     }
 
+    /// As [`with_taker`](Self::with_taker), for any entry.
+    #[inline(never)] // For the same reason.
+    fn with_any_taker<R>(&self, endpoint: &Endpoint, look: impl FnOnce(&Entry) -> R) -> Option<R> {
+        let look = |entry: &Entry| self.takes(entry, endpoint).then(|| look(entry));
+        self.with_any(endpoint.resource_id(), look).flatten()
+    }
+
     /// Frees the slot of an entry. Only the loop calls this, once for an id.
     pub(crate) fn remove(&self, id: ResourceId) {
         let Some(slot) = self.slot(id) else { return };

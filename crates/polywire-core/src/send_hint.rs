@@ -147,6 +147,7 @@ pub(crate) fn is_flushed_next(outbox: usize) -> bool {
 }
 
 impl Drop for FlushGuard {
+    #[inline]
     fn drop(&mut self) {
         FLUSHED_NEXT.with(|next| next.set(self.0));
     }

@@ -1,7 +1,6 @@
 //! What the loop and the handles of a node share.
 
 mod close_reasons;
-mod dialers;
 mod kept_events;
 pub(crate) mod stats;
 mod stopping;
@@ -24,7 +23,6 @@ use crate::limits::NodeLimits;
 use crate::notifier::{self, Notifications};
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::shared::close_reasons::CloseReasons;
-use crate::shared::dialers::Dialers;
 use crate::shared::kept_events::KeptEvents;
 use crate::shared::stats::Counters;
 use crate::shared::warnings::Warnings;
@@ -112,7 +110,6 @@ pub(crate) struct Shared {
     /// The loop is gone for good. Under a lock, for whoever was too late with a command must see it, unless
     /// the loop, which looks once more behind it, sees the command.
     ended: Mutex<bool>,
-    pub(crate) dialers: Arc<Dialers>,
     /// Of connections that are driven alone, by a `connect_sync` inside the callback.
     alone: Mutex<Vec<Arc<Notifications>>>,
     /// Of listeners that any thread can close.
@@ -138,7 +135,6 @@ impl Shared {
             draining: Mutex::new(None),
             clock,
             ended: Mutex::new(false),
-            dialers: Arc::default(),
             alone: Mutex::default(),
             closers: Mutex::default(),
             failure: OnceLock::new(),

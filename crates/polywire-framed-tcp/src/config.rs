@@ -15,6 +15,7 @@ macro_rules! setters {
 
         #[doc = concat!("Sets [`", stringify!($tcp), "::tls`](polywire_tcp::", stringify!($tcp), "::tls).")]
         #[cfg(feature = "__tls")]
+        #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "tls-ring"))))]
         #[must_use]
         pub fn with_tls(mut self, tls: polywire_tls::$tls) -> Self {
             self.tcp = self.tcp.with_tls(tls);

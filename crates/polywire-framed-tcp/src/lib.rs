@@ -29,10 +29,13 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "__tls"))))]
+
 mod config;
 pub mod encoding;
 mod length;
 mod protocol;
+mod tls;
 
 use std::io;
 
@@ -112,6 +115,10 @@ impl ListenOver for FramedTcpListenConfig {
         listen_over(&self.tcp, addr, layer, move |_| Framed::new(max_message_size))
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use polywire_core::stream::{Context, Decoded, Encoder, Frame, Item, Protocol};
 use polywire_core::{CloseReason, Message};
 
 use crate::length::{MAX_ENCODED_SIZE, read_size, write_size};
+use crate::tls;
 
 /// Bytes a message may have unless the configuration says otherwise: 64 MiB.
 pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 64 << 20;
@@ -15,16 +16,24 @@ const MAX_ENCODABLE_BYTES: usize = isize::MAX as usize - MAX_ENCODED_SIZE;
 ///
 /// Lengths that are not written in the shortest way, or do not fit in 64 bits, are a
 /// [`CloseReason::ProtocolViolation`]; a length above the maximum is a
-/// [`CloseReason::MessageTooLarge`] as soon as the prefix is there, whatever follows it.
+/// [`CloseReason::MessageTooLarge`] as soon as the prefix is there, whatever follows it. A connection that begins with
+/// the first message of TLS is a [`CloseReason::ProtocolViolation`] that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framed {
     max_message_size: usize,
+    /// How long messages may be that are not looked at: as above, once the first one is known not to be TLS.
+    trusted_size: usize,
 }
+
+/// No message has come.
+const FRESH: usize = 0;
+/// The same, and all that came is an alert of TLS. A message behind such a beginning is longer than this.
+const ALERTED: usize = 1;
 
 impl Framed {
     /// Frames of at most `max_message_size` bytes, in both directions.
     pub fn new(max_message_size: usize) -> Self {
-        Self { max_message_size: max_message_size.min(MAX_ENCODABLE_BYTES) }
+        Self { max_message_size: max_message_size.min(MAX_ENCODABLE_BYTES), trusted_size: FRESH }
     }
 
     /// Finds the frame at the front of `input`.
@@ -44,6 +53,21 @@ impl Framed {
             Some(message) => Ok(Decoded { consumed: end, item: Item::Message(message.into()) }),
             None => incomplete(end),
         }
+    }
+
+    /// The same for the first message, which shows whether the peer speaks TLS.
+    #[cold]
+    fn first_frame<'a>(&mut self, input: &'a [u8]) -> Result<Decoded<'a>, CloseReason> {
+        if tls::is_hello(input) {
+            return Err(CloseReason::ProtocolViolation(tls::CLIENT.into()));
+        }
+        let decoded = self.frame(input)?;
+        self.trusted_size = match decoded.item {
+            Item::Incomplete { .. } if tls::is_alert(input) => ALERTED,
+            Item::Incomplete { .. } => FRESH,
+            _ => self.max_message_size,
+        };
+        Ok(decoded)
     }
 }
 
@@ -71,7 +95,20 @@ impl Protocol for Framed {
         input: &'a mut [u8],
         _: &mut Context<'_>,
     ) -> Result<Decoded<'a>, CloseReason> {
+        if self.trusted_size < self.max_message_size {
+            return self.first_frame(input);
+        }
         self.frame(input)
+    }
+
+    fn end_of_stream(&mut self, left: usize) -> CloseReason {
+        match left {
+            0 => CloseReason::PeerClosed,
+            _ if self.trusted_size == ALERTED && self.max_message_size > ALERTED => {
+                CloseReason::ProtocolViolation(tls::SERVER.into())
+            }
+            _ => CloseReason::ProtocolViolation("the stream ended inside a message".into()),
+        }
     }
 }
 
@@ -194,6 +231,42 @@ mod tests {
             let result = Framed::default().frame(input);
             assert!(matches!(result, Err(CloseReason::ProtocolViolation(_))), "{result:?}");
         }
+    }
+
+    fn decode<'a>(framed: &'a mut Framed, input: &'a mut [u8]) -> Result<usize, CloseReason> {
+        framed.decode(input, &mut Context::new(&mut Vec::new())).map(|decoded| decoded.consumed)
+    }
+
+    /// A ClientHello up to its random bytes, of 512 bytes in all.
+    const HELLO: [u8; 11] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3];
+
+    #[test]
+    fn a_client_that_speaks_tls_is_told_as_such() {
+        let expected = Err(CloseReason::ProtocolViolation(tls::CLIENT.into()));
+        let mut hello = [&HELLO[..], &[7; 100]].concat();
+        assert_eq!(decode(&mut Framed::default(), &mut hello), expected);
+        assert_eq!(decode(&mut Framed::new(10), &mut hello), expected);
+        // Later it is a message like any other.
+        let mut framed = Framed::default();
+        assert_eq!(decode(&mut framed, &mut b"\x02hi".to_vec()), Ok(3));
+        assert_eq!(decode(&mut framed, &mut hello), Ok(23));
+        // And so is one of 22 bytes that only looks a little like it.
+        hello[8] = 0xFB;
+        assert_eq!(decode(&mut Framed::default(), &mut hello), Ok(23));
+    }
+
+    #[test]
+    fn a_server_that_answers_by_an_alert_of_tls_is_told_as_such() {
+        let mut alert = [0x15, 3, 3, 0, 2, 2, 50];
+        let mut framed = Framed::default();
+        assert_eq!(decode(&mut framed, &mut alert), Ok(0));
+        let expected = CloseReason::ProtocolViolation(tls::SERVER.into());
+        assert_eq!(framed.end_of_stream(alert.len()), expected);
+        // What goes on is a message that begins so.
+        let mut longer = [&alert[..], &[7; 15]].concat();
+        assert_eq!(decode(&mut framed, &mut longer), Ok(22));
+        assert_eq!(decode(&mut framed, &mut alert), Ok(0));
+        assert_ne!(framed.end_of_stream(alert.len()), expected);
     }
 
     #[test]

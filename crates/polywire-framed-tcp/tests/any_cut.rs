@@ -87,7 +87,7 @@ fn garbage() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// With those of the WebSocket, 100,000 in release.
-const CASES: u32 = if cfg!(debug_assertions) { 2000 } else { 20_000 };
+const CASES: u32 = if cfg!(debug_assertions) { 500 } else { 20_000 };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]

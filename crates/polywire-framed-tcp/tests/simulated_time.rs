@@ -11,6 +11,8 @@ use polywire_core::{CloseReason, Endpoint, Limits, Message, ResourceId};
 use polywire_framed_tcp::Framed;
 use polywire_testkit::{Faults, SimNode, World};
 
+#[path = "simulated_time/heartbeats.rs"]
+mod heartbeats;
 #[path = "simulated_time/protocol_deadlines.rs"]
 mod protocol_deadlines;
 #[path = "simulated_time/reconnecting.rs"]
@@ -337,34 +339,6 @@ fn what_is_removed_as_its_connect_times_out_still_has_its_linger_time() {
     world.advance(TICK);
     client.processor.process_poll_event(Some(Duration::ZERO), |_| panic!("it was removed"));
     assert_eq!(client.network.close_reason(removed), Some(CloseReason::LingerTimeout));
-}
-
-#[test]
-fn signs_of_life_are_asked_for_at_each_interval_of_silence() {
-    let world = World::new(1, Faults::default());
-    let mut server = Node::new(&world);
-    let mute = Mute { open: true, ..Mute::default() };
-    let heartbeats = Arc::clone(&mute.heartbeats);
-    let limits = Limits::default()
-        .with_heartbeat(Duration::from_secs(4))
-        .with_idle_timeout(Duration::from_secs(10));
-    let listen = server.adapters.listen_by(move || mute.clone(), limits);
-    server.network.listen(listen, (Ipv4Addr::LOCALHOST, PORT)).unwrap();
-    server.assert_silent();
-    let mut client = Node::new(&world);
-    client.connect(Limits::default(), PORT);
-    client.assert_silent();
-    let StoredNetEvent::Accepted(accepted, _) = server.turn_for_one() else { panic!() };
-    for expected in [1, 2] {
-        world.advance(Duration::from_secs(4) - TICK);
-        server.assert_silent();
-        assert_eq!(heartbeats.load(Ordering::Relaxed), expected - 1);
-        world.advance(TICK);
-        server.assert_silent();
-        assert_eq!(heartbeats.load(Ordering::Relaxed), expected);
-    }
-    let end = (accepted, CloseReason::IdleTimeout);
-    ends_exactly_after(&world, &mut server, Duration::from_secs(2), end);
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use polywire_core::CloseReason;
-use polywire_core::adapter::{Info, Registration};
-use polywire_core::stream::{Establishing, Stream};
+use polywire_core::adapter::Info;
+use polywire_core::stream::{Establishing, PassThrough, Stream};
 
 use crate::error::ProxyHeaderError;
 use crate::header::{Parsed, ProxyHeader};
@@ -83,17 +83,17 @@ fn refused(error: ProxyHeaderError) -> io::Error {
     CloseReason::from(error).into()
 }
 
-impl<S: Stream> Stream for ProxiedStream<S> {
-    const SHORT_READ_DRAINS: bool = S::SHORT_READ_DRAINS;
-    const SHORT_WRITE_FILLS: bool = S::SHORT_WRITE_FILLS;
+impl<S: Stream> PassThrough for ProxiedStream<S> {
+    type Under = S;
+
     const NAMES_PEER: bool = true;
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.stream.register(registration)
+    fn under(&self) -> &S {
+        &self.stream
     }
 
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.stream.deregister(registration)
+    fn under_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
@@ -116,35 +116,6 @@ impl<S: Stream> Stream for ProxiedStream<S> {
         Ok(Establishing::Established)
     }
 
-    #[inline(always)]
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
-    }
-
-    #[inline(always)]
-    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(buffers)
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.stream.flush()
-    }
-
-    #[inline(always)]
-    fn wants_write(&self) -> bool {
-        self.stream.wants_write()
-    }
-
-    #[inline(always)]
-    fn drained_by(&self, len: usize, room: usize) -> bool {
-        self.stream.drained_by(len, room)
-    }
-
-    #[inline(always)]
-    fn half_read(&self) -> usize {
-        self.stream.half_read()
-    }
-
     fn info(&self, type_id: TypeId) -> Option<Info> {
         if type_id == TypeId::of::<ProxyInfo>() {
             return Some(Arc::<ProxyInfo>::clone(self.info.get()?));
@@ -152,18 +123,15 @@ impl<S: Stream> Stream for ProxiedStream<S> {
         self.stream.info(type_id)
     }
 
-    fn local_addr(&self) -> Option<SocketAddr> {
-        self.stream.local_addr()
+    fn facts(&self) -> Vec<Info> {
+        let own = PassThrough::info(self, TypeId::of::<ProxyInfo>());
+        self.stream.facts().into_iter().chain(own).collect()
     }
 
     /// The client, once the header has named one; the proxy if it speaks for itself.
     fn peer_addr(&self) -> Option<SocketAddr> {
         let info = self.info.get()?;
         info.header.source().and_then(|source| source.socket_addr()).or(self.proxy)
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        self.stream.shutdown_write()
     }
 }
 

@@ -1,14 +1,12 @@
 //! A connecting stream that begins with a header.
 
-use std::any::TypeId;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use polywire_core::adapter::{Accepted, Info, Registration};
+use polywire_core::adapter::Accepted;
 use polywire_core::address::RemoteAddr;
-use polywire_core::stream::{Establishing, Layer, Stream};
+use polywire_core::stream::{Establishing, Layer, PassThrough, Stream};
 
 use crate::connect_config::ProxyConnectConfig;
 
@@ -66,17 +64,15 @@ impl<S: Stream> AnnouncingStream<S> {
     }
 }
 
-impl<S: Stream> Stream for AnnouncingStream<S> {
-    const SHORT_READ_DRAINS: bool = S::SHORT_READ_DRAINS;
-    const SHORT_WRITE_FILLS: bool = S::SHORT_WRITE_FILLS;
-    const NAMES_PEER: bool = S::NAMES_PEER;
+impl<S: Stream> PassThrough for AnnouncingStream<S> {
+    type Under = S;
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.stream.register(registration)
+    fn under(&self) -> &S {
+        &self.stream
     }
 
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.stream.deregister(registration)
+    fn under_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
@@ -97,51 +93,6 @@ impl<S: Stream> Stream for AnnouncingStream<S> {
         }
         *guard = None;
         Ok(Establishing::Established)
-    }
-
-    #[inline(always)]
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
-    }
-
-    #[inline(always)]
-    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(buffers)
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.stream.flush()
-    }
-
-    #[inline(always)]
-    fn wants_write(&self) -> bool {
-        self.stream.wants_write()
-    }
-
-    #[inline(always)]
-    fn drained_by(&self, len: usize, room: usize) -> bool {
-        self.stream.drained_by(len, room)
-    }
-
-    #[inline(always)]
-    fn half_read(&self) -> usize {
-        self.stream.half_read()
-    }
-
-    fn info(&self, type_id: TypeId) -> Option<Info> {
-        self.stream.info(type_id)
-    }
-
-    fn local_addr(&self) -> Option<SocketAddr> {
-        self.stream.local_addr()
-    }
-
-    fn peer_addr(&self) -> Option<SocketAddr> {
-        self.stream.peer_addr()
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        self.stream.shutdown_write()
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use polywire_core::address::RemoteAddr;
+use polywire_core::node::StoredNetEvent;
 use polywire_core::{Endpoint, Limits};
 use polywire_proxy_protocol::{IpNet, ProxyHeader, ProxyInfo, ProxyListenConfig, ProxyVersion};
 
@@ -259,6 +260,26 @@ fn limits_for_each_address_count_the_client() {
         eventually("its place is free", || server.network().stats().endpoints < stats.endpoints);
         speak(&undecided[1], "192.0.2.1:4");
         assert_eq!(server.accepted().addr().to_string(), "192.0.2.1:4");
+    }
+}
+
+#[test]
+fn every_event_of_a_connection_names_the_client() {
+    for kind in KINDS {
+        let server = Node::new();
+        let addr = server.listen(Over::new(kind, localhost()));
+        let mut proxy = proxy_to(addr);
+        proxy.write_all(&[bytes(&header(), ProxyVersion::V2), first_words(kind)].concat()).unwrap();
+        let of_the_client = |event| match event {
+            StoredNetEvent::Accepted(endpoint, _)
+            | StoredNetEvent::Message(endpoint, _)
+            | StoredNetEvent::Disconnected(endpoint) => assert_eq!(endpoint.addr(), client()),
+            StoredNetEvent::Connected(..) => panic!("{event:?}"),
+        };
+        of_the_client(server.next());
+        of_the_client(server.next());
+        drop(proxy);
+        of_the_client(server.next());
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use support::{Kind, Node, Over, localhost};
+use support::{Kind, Node, Over, eventually, localhost};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -44,7 +44,7 @@ impl Subscriber for Collector {
 
 #[track_caller]
 fn assert_logged(parts: &[&str]) {
-    let lines = LINES.lock().unwrap();
+    let lines = LINES.lock().unwrap().clone();
     let is_there = lines.iter().any(|line| parts.iter().all(|part| line.contains(part)));
     assert!(is_there, "no {parts:?} in {lines:#?}");
 }
@@ -56,6 +56,7 @@ fn the_log_names_the_client() {
     let mut listen = Over::new(Kind::Framed, localhost());
     listen.limits = Limits::default().with_max_connections_per_ip(1);
     let addr = server.listen(listen);
+    let ws = server.listen(Over::new(Kind::Ws, localhost()));
     let header = |client: &str| {
         ProxyHeader::new(client.parse().unwrap(), addr).encode(ProxyVersion::V2).unwrap()
     };
@@ -73,6 +74,13 @@ fn the_log_names_the_client() {
     drop(proxy);
     server.next();
     assert_logged(&["DEBUG", "connection ended", "peer=192.0.2.1:7"]);
+
+    let mut broken = TcpStream::connect(ws).unwrap();
+    broken.write_all(&[header("192.0.2.1:9"), b"GET".to_vec()].concat()).unwrap();
+    drop(broken);
+    eventually("it is refused", || server.network().stats().refused == 1);
+    server.assert_silent();
+    assert_logged(&["DEBUG", "handshake failed", "peer=192.0.2.1:9"]);
 
     let mut stranger = TcpStream::connect(addr).unwrap();
     stranger.write_all(b"GET / HTTP/1.1").unwrap();

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mio::net::TcpStream;
 use polywire_core::adapter::Connection;
 use polywire_core::address::RemoteAddr;
-use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
+use polywire_core::stream::{Dialed, Engine, Layer, NoLayer, Protocol};
 use socket2::SockRef;
 
 use crate::connect_config::TcpConnectConfig;
@@ -59,9 +59,26 @@ fn connect_layered<L: Layer<TcpSocket>, P: Protocol>(
     layer: L,
     protocol: P,
 ) -> io::Result<Connection> {
+    let dialed = dial_over(config, addr, layer)?;
+    let (peer, local) = dialed.ends();
+    let engine = Engine::dialed(dialed, protocol, config.limits.clone());
+    Ok(Connection::new(engine.with_received(&config.received), peer, local))
+}
+
+/// Begins to connect as [`connect_over`] does, for an [`Engine`] that the caller makes. TLS of the configuration does
+/// not count: it is a layer as any other.
+///
+/// # Errors
+///
+/// As for [`connect_over`].
+pub fn dial_over<L: Layer<TcpSocket>>(
+    config: &TcpConnectConfig,
+    addr: &RemoteAddr,
+    layer: L,
+) -> io::Result<Dialed<L::Stream>> {
     check_received::<L>(config)?;
     if let Some(adopted) = &config.adopted {
-        return adopt(config, adopted.take()?, addr, layer, protocol);
+        return adopt(config, adopted.take()?, addr, layer);
     }
     let mut addrs = candidates(config, addr)?.into_iter();
     let (stream, peer) = begin_first(config, &mut addrs)?;
@@ -70,11 +87,9 @@ fn connect_layered<L: Layer<TcpSocket>, P: Protocol>(
 
     let (config, addr) = (config.clone(), addr.clone());
     let stream = layer.connect(TcpSocket::new(stream), &addr)?;
-    let limits = config.limits.clone();
     let mut begin_next = move |peer| layer.connect(TcpSocket::new(begin(&config, peer)?), &addr);
-    let engine = Engine::connecting(stream, protocol, limits)
-        .with_fallback(move || addrs.next().map(&mut begin_next));
-    Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
+    let dialed = Dialed::new(stream, RemoteAddr::Socket(peer), RemoteAddr::Socket(local));
+    Ok(dialed.with_fallback(move || addrs.next().map(&mut begin_next)))
 }
 
 /// What was read before must have been read of a stream that is given, and be for the protocol.
@@ -92,20 +107,17 @@ fn check_received<L: 'static>(config: &TcpConnectConfig) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
-/// A connection of a stream that somebody else has opened.
-fn adopt<L: Layer<TcpSocket>, P: Protocol>(
+/// A stream that somebody else has opened.
+fn adopt<L: Layer<TcpSocket>>(
     config: &TcpConnectConfig,
     stream: std::net::TcpStream,
     addr: &RemoteAddr,
     layer: L,
-    protocol: P,
-) -> io::Result<Connection> {
+) -> io::Result<Dialed<L::Stream>> {
     config.socket.apply(&SockRef::from(&stream))?;
     let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
     let stream = layer.connect(TcpSocket::from_std(stream)?, addr)?;
-    let engine =
-        Engine::connecting(stream, protocol, config.limits.clone()).with_received(&config.received);
-    Ok(Connection::new(engine, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
+    Ok(Dialed::new(stream, RemoteAddr::Socket(peer), RemoteAddr::Socket(local)))
 }
 
 /// The addresses to try: those that the source address can reach.

@@ -28,6 +28,7 @@ pub struct TcpConnectConfig {
     pub limits: Limits,
     /// TLS over the connection. Default: none, so what is sent can be read and changed on its way.
     #[cfg(feature = "__tls")]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "tls-ring"))))]
     pub tls: Option<polywire_tls::TlsConnectConfig>,
     pub(crate) adopted: Option<Adopted<TcpStream>>,
     pub(crate) received: Vec<u8>,
@@ -74,6 +75,7 @@ impl TcpConnectConfig {
 
     /// Sets [`Self::tls`]: the connection is encrypted, and who answers has proven who it is.
     #[cfg(feature = "__tls")]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "tls-ring"))))]
     #[must_use]
     pub fn with_tls(mut self, tls: polywire_tls::TlsConnectConfig) -> Self {
         self.tls = Some(tls);

@@ -31,6 +31,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "__tls"))))]
+
 mod connect;
 mod connect_config;
 mod keepalive;
@@ -47,7 +49,7 @@ use polywire_core::adapter::{Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::Layer;
 
-pub use connect::{connect_over, connect_stream};
+pub use connect::{connect_over, connect_stream, dial_over};
 pub use connect_config::TcpConnectConfig;
 pub use keepalive::TcpKeepalive;
 pub use listen::{listen_over, listen_stream};
@@ -123,3 +125,7 @@ impl ListenOver for TcpListenConfig {
         listen_over(self, addr, layer, |_| Raw)
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

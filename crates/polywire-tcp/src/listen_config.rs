@@ -39,6 +39,7 @@ pub struct TcpListenConfig {
     pub limits: Limits,
     /// TLS over each accepted connection. Default: none, so what is sent can be read and changed on its way.
     #[cfg(feature = "__tls")]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "tls-ring"))))]
     pub tls: Option<polywire_tls::TlsListenConfig>,
     pub(crate) adopted: Option<Adopted<TcpListener>>,
 }
@@ -108,6 +109,7 @@ impl TcpListenConfig {
 
     /// Sets [`Self::tls`]: each connection is encrypted, and whoever connects in clear text is refused.
     #[cfg(feature = "__tls")]
+    #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "tls-ring"))))]
     #[must_use]
     pub fn with_tls(mut self, tls: polywire_tls::TlsListenConfig) -> Self {
         self.tls = Some(tls);

@@ -17,14 +17,14 @@ fn no_error_of_any_call_panics_hangs_or_leaks() {
 
 #[test]
 fn what_is_removed_or_paused_is_named_by_no_event() {
-    for_each_seed(300, |seed| {
+    for_each_seed(100, |seed| {
         removal_world(&wire(), seed);
     });
 }
 
 #[test]
 fn the_contracts_hold_whatever_happens_in_a_random_world() {
-    for_each_seed(300, |seed| {
+    for_each_seed(100, |seed| {
         random_world(&wire(), seed);
     });
 }

@@ -1,4 +1,14 @@
-//! A seeded world of fake sockets and time that drives the real loop, engine and protocols.
+//! Tests for adapters: what holds one to its contract, and a simulated world.
+//!
+//! # In scope
+//! * [`mod@conformance`]: one macro call holds an adapter, a protocol or a stream to all that polywire promises of it
+//! * [`World`], a seeded world of fake sockets and time that drives the real loop, engine and protocols
+//!
+//! # Out of scope
+//! * Peers that speak a transport by hand: whoever writes one knows best what its bytes are
+//! * How fast an adapter is
+//!
+//! # The simulated world
 //!
 //! A [`World`] holds nodes whose poller, clock and stream sockets it fakes. Everything that varies
 //! in the real world is drawn from the seed: how much a read or a write takes, when readiness is
@@ -13,6 +23,7 @@
 mod adapter;
 mod calls;
 mod chaos;
+pub mod conformance;
 mod errno;
 mod faults;
 mod host;
@@ -36,3 +47,7 @@ pub use seeds::{Seeds, for_each_seed};
 pub use stream::SimStream;
 pub use wire::Wire;
 pub use world::{SimNode, World};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

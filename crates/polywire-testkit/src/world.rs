@@ -32,7 +32,7 @@ impl World {
         Self {
             state: Arc::new(Mutex::new(State::new(seed, faults))),
             meanwhile: Arc::default(),
-            clock: ManualClock::default(),
+            clock: ManualClock::new(seed),
         }
     }
 

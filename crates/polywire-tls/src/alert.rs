@@ -13,6 +13,8 @@ impl TlsAlert {
     pub const HANDSHAKE_FAILURE: Self = Self(40);
     /// `bad_certificate`.
     pub const BAD_CERTIFICATE: Self = Self(42);
+    /// `unsupported_certificate`: not for this use.
+    pub const UNSUPPORTED_CERTIFICATE: Self = Self(43);
     /// `certificate_revoked`.
     pub const CERTIFICATE_REVOKED: Self = Self(44);
     /// `certificate_expired`.
@@ -21,6 +23,10 @@ impl TlsAlert {
     pub const CERTIFICATE_UNKNOWN: Self = Self(46);
     /// `unknown_ca`.
     pub const UNKNOWN_CA: Self = Self(48);
+    /// `access_denied`: what it was shown is good, and it does not want this side.
+    pub const ACCESS_DENIED: Self = Self(49);
+    /// `decrypt_error`: a signature does not fit.
+    pub const DECRYPT_ERROR: Self = Self(51);
     /// `protocol_version`.
     pub const PROTOCOL_VERSION: Self = Self(70);
     /// `unrecognized_name`.
@@ -39,13 +45,25 @@ impl TlsAlert {
             Self::BAD_CERTIFICATE => {
                 "it does not accept this side's certificate, or not for this name"
             }
+            Self::UNSUPPORTED_CERTIFICATE => {
+                "this side's certificate is not for this use: see its extendedKeyUsage and basicConstraints"
+            }
             Self::CERTIFICATE_REVOKED => "this side's certificate is revoked: get another one",
             Self::CERTIFICATE_EXPIRED => {
                 "this side's certificate is expired or not valid yet: renew it, or check the clocks"
             }
-            Self::CERTIFICATE_UNKNOWN => "it does not accept this side's certificate",
+            Self::CERTIFICATE_UNKNOWN => {
+                "it does not accept this side's certificate: it may not know the authority, or have pinned another key"
+            }
             Self::UNKNOWN_CA => {
-                "it does not trust the authority that signed this side's certificate"
+                "it does not trust the authority that signed this side's certificate: give it that authority"
+            }
+            Self::ACCESS_DENIED => {
+                "it does not want this side, or not for the name that it was asked for"
+            }
+            Self::DECRYPT_ERROR => {
+                "a signature of this side's does not fit: the peer trusts another authority of the same name as the one \
+                 that signed this side's certificate, or the certificate and its key do not belong together"
             }
             Self::PROTOCOL_VERSION => "it speaks no version of TLS that is allowed here",
             Self::UNRECOGNIZED_NAME => "it has no certificate for the name that it was asked for",

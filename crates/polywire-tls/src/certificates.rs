@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use crate::config_error::TlsConfigError;
+use crate::pem;
 
 /// X.509 certificates, one or several: of certification authorities to trust, or a chain.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,7 +20,8 @@ impl TlsCertificates {
     ///
     /// [`Malformed`](TlsConfigError::Malformed) if it holds none, or one that is not PEM.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, TlsConfigError> {
-        Self::of(CertificateDer::pem_slice_iter(pem.as_ref()).collect())
+        let parsed = CertificateDer::pem_slice_iter(pem.as_ref()).collect();
+        some("a PEM certificate", pem.as_ref(), parsed).map(Self)
     }
 
     /// The same of a file.
@@ -28,7 +30,8 @@ impl TlsCertificates {
     ///
     /// As [`from_pem`](Self::from_pem), and [`File`](TlsConfigError::File) if it can't be read.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, TlsConfigError> {
-        Self::from_pem(read(path.as_ref())?)
+        let path = path.as_ref();
+        Self::from_pem(read(path)?).map_err(|error| error.in_file(path))
     }
 
     /// Certificates in DER, each of them one item. Whether they are well-formed shows when they are used.
@@ -39,16 +42,6 @@ impl TlsCertificates {
     /// Each in DER.
     pub fn iter_der(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|certificate| &certificate[..])
-    }
-
-    fn of(
-        parsed: Result<Vec<CertificateDer<'static>>, pem::Error>,
-    ) -> Result<Self, TlsConfigError> {
-        let some = parsed.map_err(|error| TlsConfigError::malformed("a PEM certificate", error))?;
-        if some.is_empty() {
-            return Err(TlsConfigError::malformed("a PEM certificate", "it holds none"));
-        }
-        Ok(Self(some))
     }
 }
 
@@ -73,14 +66,8 @@ impl TlsRevocations {
     ///
     /// [`Malformed`](TlsConfigError::Malformed) if it holds none, or one that is not PEM.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, TlsConfigError> {
-        let parsed: Result<Vec<_>, _> =
-            CertificateRevocationListDer::pem_slice_iter(pem.as_ref()).collect();
-        let some =
-            parsed.map_err(|error| TlsConfigError::malformed("a PEM revocation list", error))?;
-        if some.is_empty() {
-            return Err(TlsConfigError::malformed("a PEM revocation list", "it holds none"));
-        }
-        Ok(Self(some))
+        let parsed = CertificateRevocationListDer::pem_slice_iter(pem.as_ref()).collect();
+        some("a PEM revocation list", pem.as_ref(), parsed).map(Self)
     }
 
     /// The same of a file.
@@ -89,10 +76,11 @@ impl TlsRevocations {
     ///
     /// As [`from_pem`](Self::from_pem), and [`File`](TlsConfigError::File) if it can't be read.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, TlsConfigError> {
-        Self::from_pem(read(path.as_ref())?)
+        let path = path.as_ref();
+        Self::from_pem(read(path)?).map_err(|error| error.in_file(path))
     }
 
-    /// Lists in DER, each of them one item.
+    /// Lists in DER, each of them one item. None at all is an error of the configuration that they are given to.
     pub fn from_der<D: Into<Vec<u8>>>(lists: impl IntoIterator<Item = D>) -> Self {
         Self(lists.into_iter().map(|der| der.into().into()).collect())
     }
@@ -102,6 +90,19 @@ impl fmt::Debug for TlsRevocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TlsRevocations({})", self.0.len())
     }
+}
+
+/// What `pem` holds, one at least.
+fn some<T>(
+    what: &'static str,
+    pem: &[u8],
+    parsed: Result<Vec<T>, Error>,
+) -> Result<Vec<T>, TlsConfigError> {
+    let parsed = parsed.and_then(|some| match some.is_empty() {
+        true => Err(Error::NoItemsFound),
+        false => Ok(some),
+    });
+    parsed.map_err(|error| pem::refused(what, pem, &error))
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TlsConfigError> {

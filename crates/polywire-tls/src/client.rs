@@ -9,12 +9,13 @@ use rustls::{ClientConfig, KeyLogFile, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 use crate::certificates::{TlsCertificates, TlsRevocations};
+use crate::chain::Chain;
 use crate::config_error::TlsConfigError;
 use crate::identity::TlsIdentity;
 use crate::pin::TlsPin;
 use crate::pinned::Pinned;
 use crate::provider::{TlsProvider, provider};
-use crate::roots::{protocol_versions, root_store};
+use crate::roots::{alpn_protocols, protocol_versions, revocation_lists, root_store};
 use crate::version::TlsVersion;
 
 /// What the program has set.
@@ -61,7 +62,7 @@ impl Settings {
                 builder.with_client_cert_resolver(Arc::new(resolver))
             }
         };
-        config.alpn_protocols.clone_from(&self.alpn);
+        config.alpn_protocols = alpn_protocols(&self.alpn)?;
         if self.forgets_sessions {
             config.resumption = Resumption::disabled();
         }
@@ -87,15 +88,15 @@ impl Settings {
             return Ok(Arc::new(Pinned { pins: self.pins.clone(), provider }));
         }
         if self.system_roots || !has_roots {
-            return self.system_verifier(chosen, provider);
+            return Ok(Arc::new(Chain(self.system_verifier(chosen, provider)?)));
         }
         let roots = Arc::new(self.root_store()?);
-        let lists = self.revocations.iter().flat_map(|lists| lists.0.clone());
+        let lists = revocation_lists(&self.revocations)?;
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
             .with_crls(lists)
             .build()
             .map_err(|error| TlsConfigError::malformed("a set of roots and lists", error))?;
-        Ok(verifier)
+        Ok(Arc::new(Chain::<dyn ServerCertVerifier>(verifier)))
     }
 
     fn system_verifier(

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 pub enum TlsConfigError {
     /// A file can't be read: its path, and what the system says.
     File(PathBuf, Cow<'static, str>),
-    /// Something is no certificate, key, list or pin, or there is none in it: what it was to be, and why it is not.
+    /// Something is no certificate, key, list or pin, or there is none in it: what it was to be, and why it is not,
+    /// behind the name of the file if it was read of one.
     Malformed(&'static str, Cow<'static, str>),
     /// The private key is not that of the certificate.
     WrongKey,
@@ -31,6 +32,16 @@ impl TlsConfigError {
 
     pub(crate) fn malformed(what: &'static str, why: impl fmt::Display) -> Self {
         Self::Malformed(what, why.to_string().into())
+    }
+
+    /// The same, of that file.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Malformed(what, why) => {
+                Self::Malformed(what, format!("{}: {why}", path.display()).into())
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn settings(text: impl Into<Cow<'static, str>>) -> Self {

@@ -121,7 +121,8 @@ impl TlsConnectConfig {
     }
 
     /// The protocols to offer (ALPN, RFC 7301), the preferred one first: `"http/1.1"`, or a name of your own. The
-    /// server chooses; see [`TlsInfo::alpn`](crate::TlsInfo::alpn). Default: none.
+    /// server chooses; see [`TlsInfo::alpn`](crate::TlsInfo::alpn). Each has 1 to 255 bytes, and all together with a byte
+    /// more for each 16 KiB at most; anything else is an error of `connect`. Default: none.
     #[must_use]
     pub fn with_alpn<P: Into<Vec<u8>>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.set(|settings| settings.alpn = protocols.into_iter().map(Into::into).collect())

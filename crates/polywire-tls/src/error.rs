@@ -21,7 +21,7 @@ pub enum TlsError {
     WrongName {
         /// The name of the server, as it was asked for.
         expected: String,
-        /// The names in its certificate, as rustls writes them.
+        /// The names in its certificate: `localhost`, `127.0.0.1`. Empty if it has no subjectAltName.
         presented: Vec<String>,
     },
     /// The peer's certificate, or one of its chain, is not valid any more.
@@ -81,6 +81,11 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::WrongName { expected, presented } if presented.is_empty() => write!(
+                f,
+                "the server's certificate is not for {expected}, as it names nobody: make one with a subjectAltName; \
+                 the CN does not count"
+            ),
             Self::WrongName { expected, presented } => write!(
                 f,
                 "the server's certificate is not for {expected}, but for {}: connect by one of these names, or say \
@@ -90,7 +95,8 @@ impl fmt::Display for TlsError {
             Self::BadCertificate(why) => write!(f, "the peer's certificate is not accepted: {why}"),
             Self::PinMismatch { presented } => write!(
                 f,
-                "the peer has another key than those pinned: its pin is {presented}; if it is right, pin it"
+                "the peer has another key than those pinned: it has a new key, or somebody stands in between; its pin is \
+                 {presented}, to be pinned if you know from elsewhere that it is right"
             ),
             Self::NoCommonCipher(what) => {
                 write!(f, "the peer and this side have nothing in common: {what}")
@@ -114,8 +120,9 @@ impl TlsError {
     fn text(&self) -> &'static str {
         match self {
             Self::UnknownIssuer => {
-                "the peer's certificate is not signed by an authority that is trusted here: add that with \
-                 `with_roots` (of servers) or `with_client_roots` (of clients), or pin a self-signed one with `with_pin`"
+                "the peer's certificate is not signed by an authority that is trusted here (one of the same name with \
+                 another key is another one): add it with `with_roots` (of servers) or `with_client_roots` (of clients), or pin a \
+                 self-signed one with `with_pin`"
             }
             Self::Expired => "the peer's certificate is expired: the peer has to renew it",
             Self::NotYetValid => {
@@ -125,7 +132,10 @@ impl TlsError {
             Self::RevocationUnknown => {
                 "no revocation list covers the peer's certificate: give the list of its authority, too"
             }
-            Self::NoClientCertificate => "the client showed no certificate, which is demanded here",
+            Self::NoClientCertificate => {
+                "the client showed no certificate, which is demanded here: give it one with \
+                 `TlsConnectConfig::with_identity`, or let it in with `with_clients_unknown`"
+            }
             Self::NoCertificateForName => {
                 "there is no certificate for the name that the client asked for"
             }
@@ -138,7 +148,8 @@ impl TlsError {
                  this, allow that with `without_close_notify`"
             }
             Self::ClosedDuringHandshake => {
-                "the peer closed the connection during the TLS handshake"
+                "the peer closed the connection during the TLS handshake: is it a port for TLS? does a proxy's PROXY header \
+                 have to come first?"
             }
             Self::NotTls => {
                 "the peer does not speak TLS: check the port, and whether it expects clear text"

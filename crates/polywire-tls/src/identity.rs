@@ -8,8 +8,10 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
 
+use crate::certificate_error::describe_own;
 use crate::certificates::{TlsCertificates, read};
 use crate::config_error::TlsConfigError;
+use crate::pem;
 use crate::provider::TlsProvider;
 
 /// By what this side shows who it is: a certificate, those that lead from it to a certification authority, and
@@ -36,8 +38,7 @@ impl TlsIdentity {
         chain: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Result<Self, TlsConfigError> {
-        let key = PrivateKeyDer::from_pem_slice(key.as_ref())
-            .map_err(|error| TlsConfigError::malformed("a PEM private key", error))?;
+        let key = key_of(key.as_ref())?;
         Ok(Self::new(TlsCertificates::from_pem(chain)?, key))
     }
 
@@ -50,7 +51,9 @@ impl TlsIdentity {
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
     ) -> Result<Self, TlsConfigError> {
-        Self::from_pem(read(chain.as_ref())?, read(key.as_ref())?)
+        let (chain, path) = (TlsCertificates::from_pem_file(chain)?, key.as_ref());
+        let key = key_of(&read(path)?).map_err(|error| error.in_file(path))?;
+        Ok(Self::new(chain, key))
     }
 
     /// A chain, and its key in DER: PKCS #8, PKCS #1 or SEC 1.
@@ -89,11 +92,16 @@ impl TlsIdentity {
         let read = CertifiedKey::from_der(chain.0.clone(), key.clone_key(), &provider.crypto());
         let read = Arc::new(read.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => TlsConfigError::WrongKey,
-            error => TlsConfigError::malformed("a certificate with its key", error),
+            error => TlsConfigError::malformed("a certificate with its key", describe_own(&error)),
         })?);
         certified.push((provider, Arc::clone(&read)));
         Ok(read)
     }
+}
+
+fn key_of(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
+    let refused = |error| pem::refused("a PEM private key", pem, &error);
+    PrivateKeyDer::from_pem_slice(pem).map_err(refused)
 }
 
 impl fmt::Debug for TlsIdentity {

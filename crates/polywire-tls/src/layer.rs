@@ -27,7 +27,8 @@ impl<S: Stream> Layer<S> for TlsConnectConfig {
         let name = match self.server_name() {
             Some(name) => server_name(name),
             None => match addr {
-                RemoteAddr::Socket(addr) => Ok(ServerName::from(addr.ip())),
+                // One mapped into IPv6 leads to the IPv4 address, for which the certificate is.
+                RemoteAddr::Socket(addr) => Ok(ServerName::from(addr.ip().to_canonical())),
                 RemoteAddr::Str(text) => server_name(host_of(text)),
             },
         }?;

@@ -22,18 +22,24 @@
 //! Whoever sends seals what leaves, a whole flush in one record; the loop opens what arrives. Both share the keys
 //! for a moment of work in memory, and no lock is held during a system call of the other direction.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod alert;
+mod certificate_error;
 mod certificates;
+mod chain;
 mod client;
 mod config_error;
 mod connect_config;
 mod cut;
 mod error;
+mod fruitless;
 mod identity;
 mod incoming;
 mod info;
 mod layer;
 mod listen_config;
+mod pem;
 mod pending;
 mod pin;
 mod pinned;

@@ -75,7 +75,8 @@ impl TlsListenConfig {
         self.set(|settings| settings.resolver = Some(Arc::new(resolver)))
     }
 
-    /// Demands a certificate of each client that one of these certification authorities signed.
+    /// Demands a certificate of each client that one of these certification authorities signed. Clients are told the names
+    /// of these, unless they are more than 32 KiB together.
     ///
     /// Over TLS 1.3 a client is done with its handshake before the server has looked at its certificate. One that is
     /// refused is told so by `Connected(_, true)` and then `Disconnected`, with the server's alert as its reason.
@@ -119,7 +120,8 @@ impl TlsListenConfig {
     }
 
     /// The protocols to choose from (ALPN, RFC 7301), the preferred one first. A client that offers others only is
-    /// refused; one that offers none is not. Default: none.
+    /// refused; one that offers none is not. As long as those of
+    /// [`TlsConnectConfig::with_alpn`](crate::TlsConnectConfig::with_alpn) may be. Default: none.
     #[must_use]
     pub fn with_alpn<P: Into<Vec<u8>>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.set(|settings| settings.alpn = protocols.into_iter().map(Into::into).collect())
@@ -162,27 +164,62 @@ impl TlsListenConfig {
     /// From any thread: connections accepted from now on are served by `new`, those that live or shake hands go on
     /// with what they have. All of `new` counts, not only its certificate.
     ///
-    /// Where client certificates count, no session of before is resumed afterwards.
+    /// Where client certificates count, no session of before is resumed afterwards. One that ends the check of them, as
+    /// it has neither client roots nor pins, is logged at `warn`. For a certificate that was renewed,
+    /// [`reload_identity`](Self::reload_identity) can't forget anything.
     ///
     /// # Errors
     ///
     /// What is wrong with `new`; then nothing has changed.
+    pub fn reload(&self, new: &Self) -> Result<(), TlsConfigError> {
+        self.replace(|_| Ok(new.settings.clone()))
+    }
+
+    /// Puts this certificate and its key in the place of those that are shown, here and in all clones, and changes
+    /// nothing else: for a certificate that was renewed. The rest is as for [`reload`](Self::reload).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the identity, or [`Settings`](TlsConfigError::Settings) if there is not exactly one to be
+    /// replaced: listeners with several certificates, or with none but a resolver, take `reload`. Then nothing has changed.
     ///
     /// ```no_run
     /// use polywire_tls::{TlsIdentity, TlsListenConfig};
     ///
-    /// let read = || TlsIdentity::from_pem_files("cert.pem", "key.pem").map(TlsListenConfig::new);
-    /// let tls = read()?;
+    /// let read = || TlsIdentity::from_pem_files("cert.pem", "key.pem");
+    /// let tls = TlsListenConfig::new(read()?);
     /// let handle = tls.clone(); // `tls` goes to a listener.
     /// // When the certificate was renewed:
-    /// if let Err(error) = read().and_then(|new| handle.reload(&new)) {
+    /// if let Err(error) = read().and_then(|new| handle.reload_identity(new)) {
     ///     eprintln!("the old certificate stays: {error}");
     /// }
     /// # Ok::<(), polywire_tls::TlsConfigError>(())
     /// ```
-    pub fn reload(&self, new: &Self) -> Result<(), TlsConfigError> {
-        self.current.store(Some(Arc::new(new.settings.build()?)));
-        Ok(())
+    pub fn reload_identity(&self, identity: TlsIdentity) -> Result<(), TlsConfigError> {
+        self.replace(|current| current.with_only(identity.clone()))
+    }
+
+    /// Builds what `change` makes of the settings in force, and puts it in their place.
+    fn replace(
+        &self,
+        change: impl Fn(&Settings) -> Result<Settings, TlsConfigError>,
+    ) -> Result<(), TlsConfigError> {
+        loop {
+            let before = self.current.load_full();
+            let settings = before.as_ref().map_or(&self.settings, |server| &server.settings);
+            let new = Arc::new(change(settings)?.build()?);
+            let ends_check = settings.checks_clients() && !new.settings.checks_clients();
+            let found = self.current.compare_and_swap(&before, Some(new));
+            // Another thread may have come in between, and what it has set must not be lost.
+            if found.as_ref().map(Arc::as_ptr) == before.as_ref().map(Arc::as_ptr) {
+                if ends_check {
+                    tracing::warn!(
+                        "a reload ends the check of client certificates, as it brings neither client roots nor pins"
+                    );
+                }
+                return Ok(());
+            }
+        }
     }
 
     pub(crate) fn server(&self) -> Result<Arc<Server>, TlsConfigError> {

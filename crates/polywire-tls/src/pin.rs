@@ -7,6 +7,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 
+use crate::certificate_error::describe_own;
 use crate::certificates::TlsCertificates;
 use crate::config_error::TlsConfigError;
 use crate::provider::{provider, sha256};
@@ -37,7 +38,7 @@ impl TlsPin {
     pub fn of_certificate(certificates: &TlsCertificates) -> Result<Self, TlsConfigError> {
         let malformed = |why: &dyn fmt::Display| TlsConfigError::malformed("a certificate", why);
         let first = certificates.0.first().ok_or_else(|| malformed(&"there is none"))?;
-        Self::of(first, &provider(None)?.crypto()).map_err(|error| malformed(&error))
+        Self::of(first, &provider(None)?.crypto()).map_err(|error| malformed(&describe_own(&error)))
     }
 
     pub(crate) fn of(

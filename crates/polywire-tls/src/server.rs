@@ -9,15 +9,20 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{KeyLogFile, ServerConfig};
 
 use crate::certificates::{TlsCertificates, TlsRevocations};
+use crate::chain::Chain;
 use crate::config_error::TlsConfigError;
 use crate::identity::TlsIdentity;
 use crate::pin::TlsPin;
 use crate::pinned::Pinned;
 use crate::provider::{TlsProvider, provider};
 use crate::resolver::{Hook, Resolver};
-use crate::roots::{protocol_versions, root_store};
+use crate::roots::{alpn_protocols, protocol_versions, revocation_lists, root_store};
 use crate::tickets;
 use crate::version::TlsVersion;
+
+/// Bytes of the names of authorities that clients are told, at most. More would not fit into one message with the
+/// rest: then they are told none, and show the certificate that they have.
+const MAX_HINT_BYTES: usize = 32 << 10;
 
 /// What the program has set.
 #[derive(Clone, Default)]
@@ -41,6 +46,8 @@ pub(crate) struct Settings {
 /// What all connections of a configuration share, until it is reloaded.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// What it was made of.
+    pub(crate) settings: Settings,
     pub(crate) config: Arc<ServerConfig>,
     /// Checks the certificate of a client whose session is resumed, as rustls does not.
     pub(crate) verifier: Option<Arc<dyn ClientCertVerifier>>,
@@ -60,7 +67,7 @@ impl Settings {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::new(self.resolver(chosen)?));
-        config.alpn_protocols.clone_from(&self.alpn);
+        config.alpn_protocols = alpn_protocols(&self.alpn)?;
         // A cache of sessions helps one listener of one program; tickets need none.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         self.set_tickets(&mut config, chosen, verifier.is_some())?;
@@ -68,7 +75,25 @@ impl Settings {
             config.key_log = Arc::new(KeyLogFile::new());
         }
         let needs_close_notify = !self.ends_without_close_notify;
-        Ok(Server { config: Arc::new(config), verifier, needs_close_notify })
+        let settings = self.clone();
+        Ok(Server { settings, config: Arc::new(config), verifier, needs_close_notify })
+    }
+
+    /// The same with another certificate.
+    pub(crate) fn with_only(&self, identity: TlsIdentity) -> Result<Self, TlsConfigError> {
+        if let [_] = self.identities[..] {
+            return Ok(Self { identities: vec![identity], ..self.clone() });
+        }
+        let text = format!(
+            "`reload_identity` replaces the one certificate of a listener, and this has {}: give all of them to `reload`",
+            self.identities.len()
+        );
+        Err(TlsConfigError::settings(text))
+    }
+
+    /// Whether certificates of clients count.
+    pub(crate) fn checks_clients(&self) -> bool {
+        !(self.client_roots.is_empty() && self.client_pins.is_empty())
     }
 
     fn set_tickets(
@@ -134,17 +159,21 @@ impl Settings {
             return Ok(None);
         }
         let roots = Arc::new(root_store(&self.client_roots)?);
-        let lists = self.client_revocations.iter().flat_map(|lists| lists.0.clone());
+        let hint_bytes: usize = roots.subjects().iter().map(|name| 2 + name.as_ref().len()).sum();
+        let lists = revocation_lists(&self.client_revocations)?;
         let provider = Arc::clone(provider);
         let mut builder =
             WebPkiClientVerifier::builder_with_provider(roots, provider).with_crls(lists);
+        if hint_bytes > MAX_HINT_BYTES {
+            builder = builder.clear_root_hint_subjects();
+        }
         if self.admits_unknown_clients {
             builder = builder.allow_unauthenticated();
         }
         let verifier = builder
             .build()
             .map_err(|error| TlsConfigError::malformed("a set of roots and lists", error))?;
-        Ok(Some(verifier))
+        Ok(Some(Arc::new(Chain(verifier))))
     }
 }
 

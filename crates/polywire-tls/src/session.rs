@@ -9,6 +9,7 @@ use rustls::{Connection, HandshakeKind, ProtocolVersion};
 
 use crate::cut::Cut;
 use crate::error::TlsError;
+use crate::fruitless::Fruitless;
 use crate::info::TlsInfo;
 use crate::translate::translate;
 use crate::version::TlsVersion;
@@ -26,6 +27,9 @@ const MAX_SLICES: usize = 64;
 /// Perhaps some plaintext: to take it tells.
 const UNKNOWN: usize = usize::MAX;
 
+/// What a peer is told off for.
+pub(crate) const FRUITLESS: &str = "it sends nothing but records without anything in them";
+
 /// The state of a connection, without any I/O.
 pub(crate) struct Session {
     connection: Connection,
@@ -38,6 +42,10 @@ pub(crate) struct Session {
     held_back: usize,
     /// The record that the input was cut in.
     cut: Cut,
+    /// Those before it.
+    fruitless: Fruitless,
+    /// Tickets that came so far.
+    tickets: u32,
 }
 
 /// What came of opening.
@@ -86,6 +94,8 @@ impl Session {
             failure: None,
             held_back: 0,
             cut: Cut::default(),
+            fruitless: Fruitless::default(),
+            tickets: 0,
         }
     }
 
@@ -111,9 +121,9 @@ impl Session {
         self.plain > 0 || self.is_over()
     }
 
-    /// Bytes taken of a record that is not whole yet.
+    /// Bytes taken of a record, or of a long message in several, that is not whole yet.
     pub(crate) fn half_read(&self) -> usize {
-        if self.is_over() { 0 } else { self.cut.len }
+        if self.is_over() { 0 } else { self.cut.len + self.fruitless.half_read() }
     }
 
     /// Whether no more input is looked at.
@@ -156,9 +166,11 @@ impl Session {
 
     /// Has rustls look at some of `input`.
     fn feed(&mut self, input: &mut &[u8]) -> Result<(), TlsError> {
-        let before = *input;
+        let (before, begun) = (*input, self.cut.len);
         let read = self.connection.read_tls(input);
-        self.cut.pass(&before[..before.len() - input.len()]);
+        let passed = &before[..before.len() - input.len()];
+        self.cut.pass(passed);
+        let whole = begun + passed.len() - self.cut.len;
         match read {
             Ok(0) => return Err(self.fail(TlsError::BadRecord("it is too long".into()))),
             Ok(_) => {}
@@ -170,7 +182,12 @@ impl Session {
                 self.hold_tickets_back(was_handshaking, state.tls_bytes_to_write());
                 self.plain = state.plaintext_bytes_to_read();
                 self.has_peer_closed = state.peer_has_closed();
-                Ok(())
+                let brought_something = was_handshaking || self.plain > 0 || self.has_new_ticket();
+                self.fruitless.pass(whole, brought_something);
+                match self.fruitless.is_too_much() {
+                    true => Err(self.refuse(TlsError::Misbehaved(FRUITLESS.into()))),
+                    false => Ok(()),
+                }
             }
             Err(error) => {
                 self.plain = UNKNOWN; // What was good before.
@@ -179,6 +196,13 @@ impl Session {
                 Err(self.fail(translate(error, is_first)))
             }
         }
+    }
+
+    /// Whether a ticket has come since this was asked last.
+    fn has_new_ticket(&mut self) -> bool {
+        let Connection::Client(client) = &self.connection else { return false };
+        let before = std::mem::replace(&mut self.tickets, client.tls13_tickets_received());
+        before != self.tickets
     }
 
     /// There are so many bytes to be written. Once the handshake of TLS 1.3 is done a server's are tickets.
@@ -273,6 +297,10 @@ impl Session {
         Some(TlsInfo {
             version: TlsVersion::of(self.connection.protocol_version()?)?,
             cipher_suite: format!("{:?}", suite.suite()),
+            key_exchange: self
+                .connection
+                .negotiated_key_exchange_group()
+                .map(|group| format!("{:?}", group.name())),
             alpn: self.connection.alpn_protocol().map(Into::into),
             server_name,
             peer_certificates: self.peer_certificates().iter().map(|der| der.to_vec()).collect(),

@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use polywire_core::CloseReason;
 use polywire_core::adapter::{Info, Registration};
 use polywire_core::stream::{Establishing, Stream};
 use rustls::pki_types::UnixTime;
@@ -17,7 +18,7 @@ use crate::error::TlsError;
 use crate::incoming::{Found, Incoming};
 use crate::info::TlsInfo;
 use crate::server::Server;
-use crate::session::{Opened, Session, would_block};
+use crate::session::{FRUITLESS, Opened, Session, would_block};
 use crate::shared_session::SharedSession;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
@@ -140,6 +141,8 @@ impl<S: Stream> TlsStream<S> {
     }
 }
 
+// A method that is added to `Stream` is not to be forgotten here.
+#[deny(clippy::missing_trait_methods)]
 impl<S: Stream> Stream for TlsStream<S> {
     const NAMES_PEER: bool = S::NAMES_PEER;
 
@@ -176,6 +179,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         }
     }
 
+    fn timed_out(&self) -> Option<CloseReason> {
+        self.stream.timed_out()
+    }
+
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -208,8 +215,7 @@ impl<S: Stream> Stream for TlsStream<S> {
                 Found::End => return Ok(0),
             }
             if useless > MAX_USELESS_BYTES {
-                let text = "it sends nothing but records without anything in them";
-                return Err(self.fail(&mut incoming, TlsError::Misbehaved(text.into())));
+                return Err(self.fail(&mut incoming, TlsError::Misbehaved(FRUITLESS.into())));
             }
         }
     }
@@ -247,6 +253,11 @@ impl<S: Stream> Stream for TlsStream<S> {
         };
         let info = self.session.look(|session| session.info(verified_name))?;
         Some(Arc::new(info))
+    }
+
+    fn facts(&self) -> Vec<Info> {
+        let own = self.info(TypeId::of::<TlsInfo>());
+        self.stream.facts().into_iter().chain(own).collect()
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {

@@ -81,6 +81,17 @@ fn ip_addresses_are_names_too() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // Elsewhere a socket of IPv6 may lead to such addresses alone.
+fn an_address_mapped_into_ipv6_is_named_as_the_one_that_it_leads_to() {
+    let both = Both::new();
+    let (server, client) = (Node::new(), Node::new());
+    let addr = server.listen(Over::framed(both.listen));
+    let mapped = format!("[::ffff:127.0.0.1]:{}", addr.port());
+    let endpoint = client.connect(Over::framed(both.connect), mapped);
+    assert_eq!(client.info(endpoint).verified_name.as_deref(), Some("127.0.0.1"));
+}
+
+#[test]
 fn what_is_no_name_is_refused_before_a_byte_is_sent() {
     let client = Node::new();
     let connect = Over::framed(TlsConnectConfig::default().with_server_name("not a name"));

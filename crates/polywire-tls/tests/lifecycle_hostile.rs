@@ -5,7 +5,9 @@ mod support;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
+use polywire_core::{CloseReason, Limits};
 use polywire_tls::{TlsError, TlsVersion};
 
 use support::certificates::Both;
@@ -131,6 +133,63 @@ fn a_flood_of_tickets_ends_the_connection() {
     assert!(is_it, "{error:?}");
 }
 
+/// A ticket of that length (RFC 8446 section 4.6.1).
+fn long_ticket(len: u16) -> Vec<u8> {
+    let body = [&[0, 0, 0x1c, 0, 0, 0, 0, 0, 1, 7][..], &len.to_be_bytes()].concat();
+    let body = [body, vec![9; len.into()], vec![0, 0]].concat();
+    [&[4][..], &(body.len() as u32).to_be_bytes()[1..], &body].concat()
+}
+
+#[test]
+fn a_ticket_too_long_for_a_hello_ends_the_connection_and_is_never_offered() {
+    let both = Both::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let client = Node::new();
+    let connect = Over::new(Kind::Tcp, both.connect.with_alpn([vec![b'a'; 255]]));
+    let shake_hands = || {
+        let endpoint = client.begin(connect.clone(), addr);
+        let mut peer = Peer::server(&both.issued, &listener);
+        peer.shake_hands().unwrap();
+        client.next();
+        (endpoint, Sealer::new(peer))
+    };
+    for (len, is_honest) in [(20_000, true), (65_300, false)] {
+        let (endpoint, mut peer) = shake_hands();
+        for piece in long_ticket(len).chunks(1 << 14) {
+            peer.send(HANDSHAKE, piece);
+        }
+        peer.send(DATA, b"behind it");
+        if is_honest {
+            assert_eq!(client.message(), b"behind it");
+            drop(peer);
+            client.disconnected(endpoint);
+        } else {
+            let error = tls_error(&client.disconnected(endpoint));
+            assert!(matches!(error, TlsError::Misbehaved(_)), "{error:?}");
+        }
+    }
+    shake_hands();
+}
+
+#[test]
+fn a_handshake_message_that_does_not_go_on_counts_as_half_received() {
+    let both = Both::new();
+    let server = Node::echo();
+    let limits = Limits::default().with_message_timeout(Duration::from_millis(200));
+    let addr = server.listen(Over::new(Kind::Tcp, both.listen.clone()).limited(limits));
+    let mut peer = Peer::client(&both.authority, addr);
+    peer.shake_hands().unwrap();
+    let accepted = server.accepted();
+    let mut peer = Sealer::new(peer);
+    // A key update that is said to have 32,000 bytes.
+    let begin = [&[24, 0, 0x7d, 0][..], &[0; 20_000]].concat();
+    for piece in begin.chunks(10_000) {
+        peer.send(HANDSHAKE, piece);
+    }
+    assert_eq!(server.disconnected(accepted), CloseReason::MessageTimeout);
+}
+
 #[test]
 fn a_flood_of_warnings_ends_the_handshake() {
     let both = Both::new();
@@ -204,7 +263,7 @@ fn a_thousand_half_open_handshakes_do_not_stand_in_the_way_of_honest_ones() {
 fn what_a_peer_that_does_not_read_is_owed_is_bounded() {
     let both = Both::new();
     let server = Node::echo();
-    let limits = polywire_core::Limits::default().with_outbox_hard_limit(1 << 20);
+    let limits = Limits::default().with_outbox_hard_limit(1 << 20);
     let addr = server.listen(Over::new(Kind::Tcp, both.listen.clone()).limited(limits));
     let mut peer = Peer::client(&both.authority, addr);
     peer.shake_hands().unwrap();
@@ -225,7 +284,7 @@ fn what_a_peer_that_does_not_read_is_owed_is_bounded() {
         }
         server.next();
     };
-    assert!(matches!(reason, polywire_core::CloseReason::OutboxLimit { .. }), "{reason:?}");
+    assert!(matches!(reason, CloseReason::OutboxLimit { .. }), "{reason:?}");
     assert_serves(&both, addr);
 }
 

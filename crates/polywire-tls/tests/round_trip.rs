@@ -57,6 +57,11 @@ fn each_provider_speaks_each_version() {
             let (ours, theirs) = (client.info(endpoint), server.info(server.accepted()));
             assert_eq!((ours.version, theirs.version), (version, version));
             assert_eq!(ours.cipher_suite, theirs.cipher_suite);
+            assert_eq!(ours.key_exchange, theirs.key_exchange);
+            #[cfg(feature = "aws-lc-rs")]
+            if (provider, version) == (TlsProvider::AwsLcRs, TlsVersion::Tls13) {
+                assert_eq!(ours.key_exchange.as_deref(), Some("X25519MLKEM768"));
+            }
             assert_eq!(ours.verified_name.as_deref(), Some("127.0.0.1"));
             assert_eq!(ours.peer_certificates, [both.issued.der()]);
             assert!(theirs.peer_certificates.is_empty() && theirs.verified_name.is_none());

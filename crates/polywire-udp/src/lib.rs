@@ -134,3 +134,7 @@ fn first_success<T>(
 fn explain(error: &io::Error, doing: impl Display) -> io::Error {
     io::Error::new(error.kind(), format!("{doing}: {error}"))
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,7 @@
 use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
 use polywire_core::adapter::Sender;
 use polywire_core::network::SendStatus;
 use socket2::SockRef;

@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use polywire_core::adapter::{MessageStore, Written};
+
 use crate::MAX_LOCAL_PAYLOAD_LEN;
 use crate::sending::{EMSGSIZE, try_hard};
 
@@ -69,32 +71,10 @@ pub(crate) struct BatchQueue {
     queued: usize,
 }
 
-/// How a write of batches ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// Datagrams that the system refused.
-    pub(crate) dropped: usize,
-    /// The system has no room for the rest.
-    pub(crate) is_full: bool,
-}
-
 impl BatchQueue {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
+    /// Batches that wait.
+    pub(crate) fn batches(&self) -> usize {
         self.batches.len()
-    }
-
-    /// Datagrams that wait.
-    pub(crate) fn datagrams(&self) -> usize {
-        self.batches.iter().map(SegmentBatch::left).sum()
-    }
-
-    /// Bytes that they hold.
-    pub(crate) fn queued(&self) -> usize {
-        self.queued
     }
 
     /// Puts a datagram behind what waits for the same address. Returns whether it would be of no use
@@ -121,12 +101,6 @@ impl BatchQueue {
         !batch.takes(batch.len, segmentation)
     }
 
-    /// Puts `later` behind these.
-    pub(crate) fn append(&mut self, mut later: Self) {
-        self.batches.append(&mut later.batches);
-        self.queued += later.queued;
-    }
-
     /// Writes by `write`, which makes one system call for one datagram, or for several of the length
     /// it is told, until all is written or the system is full.
     pub(crate) fn write(
@@ -144,6 +118,27 @@ impl BatchQueue {
             self.batches.pop_front();
         }
         Written { dropped, is_full: false }
+    }
+}
+
+impl MessageStore for BatchQueue {
+    fn len(&self) -> usize {
+        self.batches.iter().map(SegmentBatch::left).sum()
+    }
+
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.queued
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    fn append(&mut self, mut later: Self) {
+        self.batches.append(&mut later.batches);
+        self.queued += later.queued;
     }
 }
 

@@ -35,20 +35,30 @@ impl OpCode {
     }
 }
 
+/// The bit of a frame's first byte that ends its message.
+pub(crate) const FIN: u8 = 0x80;
+
+/// The bits of a frame's first byte that extensions give a meaning.
+pub(crate) const RESERVED: u8 = 0x70;
+/// The one that says that the message is compressed: RSV1 (RFC 7692 section 6).
+pub(crate) const COMPRESSED: u8 = 0x40;
+
 /// Bytes that the header of a frame has at most.
 pub(crate) const MAX_HEADER_BYTES: usize = 14;
 
-/// The header of an unfragmented frame to be sent, in `bytes`.
-#[inline(never)] // Of short ones it is put together where it is needed.
+/// Bytes of a payload at most whose length is told by the second byte of the frame.
+const MAX_SHORT: usize = 125;
+
+/// The header of a frame to be sent whose first byte is `first`, in `bytes`.
 pub(crate) fn header(
-    opcode: OpCode,
+    first: u8,
     payload: usize,
     mask: Option<[u8; 4]>,
     bytes: &mut [u8; MAX_HEADER_BYTES],
 ) -> &[u8] {
-    bytes[0] = 0x80 | opcode as u8;
+    bytes[0] = first;
     let mut size = match payload {
-        0..=125 => {
+        0..=MAX_SHORT => {
             bytes[1] = payload as u8;
             2
         }
@@ -72,25 +82,30 @@ pub(crate) fn header(
 }
 
 /// Puts an unfragmented frame together, masked if `role` is the one that masks.
-#[inline(always)]
 pub(crate) fn write<'m>(role: Role, opcode: OpCode, payload: &'m [u8], frame: &mut impl Frame<'m>) {
-    match (role.mask_key(), payload.len()) {
-        // As most are: a header of a known size is copied faster.
-        (None, len @ 0..=125) => {
-            frame.put(&[0x80 | opcode as u8, len as u8]);
-            frame.put_message(payload);
-        }
-        (Some(key @ [a, b, c, d]), len @ 0..=125) => {
-            frame.put(&[0x80 | opcode as u8, 0x80 | len as u8, a, b, c, d]);
-            frame.put_changed(payload, |copy| mask::apply(copy, key));
-        }
-        (key, len) => {
-            frame.put(header(opcode, len, key, &mut [0; MAX_HEADER_BYTES]));
-            match key {
-                None => frame.put_message(payload),
-                Some(key) => frame.put_changed(payload, |copy| mask::apply(copy, key)),
-            }
-        }
+    write_with(role, FIN | opcode as u8, payload, frame);
+}
+
+/// The same of any frame, whose first byte is `first`.
+#[inline(always)]
+pub(crate) fn write_with<'m>(role: Role, first: u8, payload: &'m [u8], frame: &mut impl Frame<'m>) {
+    // As most of a server are: a header of a known size is copied faster.
+    if role == Role::Server && payload.len() <= MAX_SHORT {
+        frame.put(&[first, payload.len() as u8]);
+        frame.put_message(payload);
+    } else {
+        write_any(role, first, payload, frame);
+    }
+}
+
+#[cold] // For the compiler to make the other way the straight one.
+#[inline(never)]
+fn write_any<'m>(role: Role, first: u8, payload: &'m [u8], frame: &mut impl Frame<'m>) {
+    let key = role.mask_key();
+    frame.put(header(first, payload.len(), key, &mut [0; MAX_HEADER_BYTES]));
+    match key {
+        None => frame.put_message(payload),
+        Some(key) => frame.put_changed(payload, |copy| mask::apply(copy, key)),
     }
 }
 
@@ -104,9 +119,9 @@ mod tests {
         write(Role::Server, OpCode::Text, b"Hello", &mut out);
         assert_eq!(out, [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
         let mut bytes = [0; MAX_HEADER_BYTES];
-        let long = header(OpCode::Binary, 256, None, &mut bytes);
+        let long = header(0x82, 256, None, &mut bytes);
         assert_eq!(long, [0x82, 0x7e, 0x01, 0x00]);
-        let longer = header(OpCode::Binary, 65_536, None, &mut bytes);
+        let longer = header(0x82, 65_536, None, &mut bytes);
         assert_eq!(longer, [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 }

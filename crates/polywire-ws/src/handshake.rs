@@ -1,7 +1,7 @@
 //! The opening handshake (RFC 6455 section 4): an HTTP/1.1 request and its answer.
 
 pub(crate) mod client;
-mod head;
+pub(crate) mod head;
 pub(crate) mod server;
 
 use std::io;
@@ -9,23 +9,14 @@ use std::io;
 use http::HeaderMap;
 use http::header::AsHeaderName;
 use polywire_core::CloseReason;
-use tungstenite::Error;
 
 /// Why a handshake failed.
 fn refused(text: impl Into<String>) -> CloseReason {
     CloseReason::HandshakeRefused(text.into().into())
 }
 
-/// What tungstenite found wrong, without its own name for the class of error.
-fn describe(error: &Error) -> String {
-    match error {
-        Error::Protocol(error) => error.to_string(),
-        error => error.to_string(),
-    }
-}
-
 /// The elements of a header that is a list, over all its lines (RFC 9110 section 5.6.1).
-fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
+pub(crate) fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|element| !element.is_empty())
 }

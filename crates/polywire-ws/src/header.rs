@@ -1,7 +1,7 @@
 //! Headers of frames as they are read (RFC 6455 section 5.2).
 
 use crate::close::{End, violation};
-use crate::frame::OpCode;
+use crate::frame::{COMPRESSED, OpCode, RESERVED};
 use crate::role::Role;
 
 /// The header of a frame that was received.
@@ -9,6 +9,8 @@ use crate::role::Role;
 pub(crate) struct Header {
     /// Whether this is the last frame of its message.
     pub(crate) fin: bool,
+    /// Whether it is the first frame of a compressed message.
+    pub(crate) is_compressed: bool,
     pub(crate) opcode: OpCode,
     pub(crate) mask: Option<[u8; 4]>,
     /// Bytes of payload that the peer notifies.
@@ -21,10 +23,16 @@ impl Header {
     /// The header at the front of `input`, or `None` if it is not whole yet.
     ///
     /// Everything that a header alone can do wrong is refused here, before a payload is awaited.
+    /// `may_be_compressed` tells whether the connection has agreed to that.
     #[inline] // Into the decoding of each frame.
-    pub(crate) fn parse(input: &[u8], role: Role) -> Result<Option<Self>, End> {
+    pub(crate) fn parse(
+        input: &[u8],
+        role: Role,
+        may_be_compressed: impl FnOnce() -> bool,
+    ) -> Result<Option<Self>, End> {
         let [first, second, rest @ ..] = input else { return Ok(None) };
-        if first & 0x70 != 0 {
+        let is_compressed = first & RESERVED != 0;
+        if is_compressed && (first & RESERVED != COMPRESSED || !may_be_compressed()) {
             return Err(violation("reserved bits are set"));
         }
         let fin = first & 0x80 != 0;
@@ -35,6 +43,9 @@ impl Header {
                 Role::Server => "a client's frame is not masked",
                 Role::Client => "a server's frame is masked",
             }));
+        }
+        if is_compressed && !matches!(opcode, OpCode::Text | OpCode::Binary) {
+            return Err(violation("a frame that begins no message is marked as compressed"));
         }
         if opcode.is_control() && !fin {
             return Err(violation("a control frame is fragmented"));
@@ -48,7 +59,7 @@ impl Header {
             (true, Some((key, rest))) => (Some(*key), rest),
             (true, None) => return Ok(None),
         };
-        Ok(Some(Self { fin, opcode, mask, payload, size: input.len() - rest.len() }))
+        Ok(Some(Self { fin, is_compressed, opcode, mask, payload, size: input.len() - rest.len() }))
     }
 }
 
@@ -84,12 +95,12 @@ mod tests {
         for payload in [0, 1, 125, 126, 65_535, 65_536, 1 << 30] {
             for (mask, reader) in [(None, Role::Client), (Some([1, 2, 3, 4]), Role::Server)] {
                 let mut bytes = [0; MAX_HEADER_BYTES];
-                let bytes = header(OpCode::Binary, payload, mask, &mut bytes);
-                let parsed = Header::parse(bytes, reader).unwrap().unwrap();
+                let bytes = header(0x82, payload, mask, &mut bytes);
+                let parsed = Header::parse(bytes, reader, || false).unwrap().unwrap();
                 assert_eq!((parsed.payload, parsed.mask), (payload as u64, mask));
                 assert_eq!(parsed.size, bytes.len());
                 for cut in 0..bytes.len() {
-                    assert_eq!(Header::parse(&bytes[..cut], reader), Ok(None));
+                    assert_eq!(Header::parse(&bytes[..cut], reader, || false), Ok(None));
                 }
             }
         }

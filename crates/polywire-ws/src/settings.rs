@@ -1,5 +1,9 @@
 //! What both configurations have in common.
 
+use std::io;
+use std::time::Duration;
+
+use crate::deflate::Deflate;
 use crate::role::Role;
 
 /// The part of a configuration that a connection keeps, shared by all connections of a listener.
@@ -10,6 +14,19 @@ pub(crate) struct Settings {
     pub(crate) max_frame_size: usize,
     pub(crate) max_fragments: usize,
     pub(crate) text: bool,
+    /// The code of the Close frame when the node stops.
+    pub(crate) stop_code: u16,
+    pub(crate) fragments: bool,
+    pub(crate) max_lifetime: Option<Duration>,
+    pub(crate) deflate: Option<Deflate>,
+    /// Whether something is kept of each connection.
+    pub(crate) keeps_facts: bool,
+    /// Messages shorter than this are refused for their kind alone: the one look at what is sent that most
+    /// connections need.
+    pub(crate) plain_below: usize,
+    /// Bytes that a message in one frame may have, which is taken without a further look while nothing else is
+    /// under way.
+    pub(crate) max_whole: usize,
 }
 
 /// The setters that both configurations have, and their [`Settings`].
@@ -22,6 +39,7 @@ macro_rules! shared_methods {
 
         #[doc = concat!("Sets [`", stringify!($tcp), "::tls`](polywire_tcp::", stringify!($tcp), "::tls).")]
         #[cfg(feature = "__tls")]
+        #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "tls-ring"))))]
         #[must_use]
         pub fn with_tls(mut self, tls: polywire_tls::$tls) -> Self {
             self.tcp = self.tcp.with_tls(tls);
@@ -63,6 +81,36 @@ macro_rules! shared_methods {
             self
         }
 
+        /// Sets [`Self::fragments`].
+        #[must_use]
+        pub fn with_fragments(mut self, fragments: bool) -> Self {
+            self.fragments = fragments;
+            self
+        }
+
+        /// Sets [`Self::max_lifetime`].
+        #[must_use]
+        pub fn with_max_lifetime(mut self, lifetime: std::time::Duration) -> Self {
+            self.max_lifetime = Some(lifetime);
+            self
+        }
+
+        /// Pings a peer after each `interval` in which nothing was received of it (one that sends is not pinged), and ends the connection with
+        /// [`CloseReason::IdleTimeout`](polywire_core::CloseReason) when nothing comes for twice as long.
+        ///
+        /// It sets [`heartbeat`](polywire_core::Limits::heartbeat) of the limits, and
+        /// [`idle_timeout`](polywire_core::Limits::idle_timeout) where that is not set: call it behind
+        /// [`with_limits`](Self::with_limits) and [`with_tcp`](Self::with_tcp). Each connection is
+        /// pinged up to a quarter earlier, so that thousands accepted at once are not pinged at once.
+        /// [`RoundTrip`](crate::RoundTrip) tells how long the last answer took.
+        #[must_use]
+        pub fn with_ping_interval(mut self, interval: std::time::Duration) -> Self {
+            let limits = &mut self.tcp.limits;
+            limits.heartbeat = Some(interval);
+            limits.idle_timeout = limits.idle_timeout.or(interval.checked_mul(2));
+            self
+        }
+
         /// Adds to [`Self::subprotocols`].
         #[must_use]
         pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
@@ -84,6 +132,38 @@ macro_rules! shared_methods {
             self
         }
 
+        /// Sets [`Self::deflate`].
+        #[cfg(feature = "deflate")]
+        #[must_use]
+        pub fn with_deflate(mut self, deflate: $crate::Deflate) -> Self {
+            self.deflate = Some(deflate);
+            self
+        }
+
+        #[cfg(feature = "deflate")]
+        fn deflate_settings(&self) -> Option<$crate::deflate::Deflate> {
+            self.deflate
+        }
+
+        #[cfg(not(feature = "deflate"))]
+        fn deflate_settings(&self) -> Option<$crate::deflate::Deflate> {
+            None
+        }
+
+        /// Refuses what no connection can be like.
+        fn check_shared(&self) -> std::io::Result<()> {
+            if self.max_message_size == 0 {
+                return Err($crate::settings::nothing_fits());
+            }
+            if let Some(deflate) = self.deflate_settings() {
+                if self.fragments {
+                    return Err($crate::settings::deflated_fragments());
+                }
+                deflate.check()?;
+            }
+            self.subprotocols.iter().try_for_each(|name| check_token(name))
+        }
+
         pub(crate) fn settings(&self) -> $crate::settings::Settings {
             $crate::settings::Settings {
                 role: $role,
@@ -91,13 +171,41 @@ macro_rules! shared_methods {
                 max_frame_size: self.max_frame_size,
                 max_fragments: self.max_fragments,
                 text: self.text,
+                stop_code: $crate::settings::GOING_AWAY,
+                fragments: self.fragments,
+                max_lifetime: self.max_lifetime,
+                deflate: self.deflate_settings(),
+                keeps_facts: self.keeps_facts() || self.deflate_settings().is_some(),
+                plain_below: match self.fragments {
+                    true => 0,
+                    false => self.max_message_size.saturating_add(1),
+                },
+                max_whole: match self.max_fragments {
+                    0 => 0,
+                    _ => self.max_message_size.min(self.max_frame_size),
+                },
             }
         }
     };
 }
 pub(crate) use shared_methods;
 
+/// `max_message_size` is 0.
+pub(crate) fn nothing_fits() -> io::Error {
+    let text = "max_message_size is 0, and no message is that short: set it to what yours need";
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// Messages are to be compressed, and to go in pieces.
+pub(crate) fn deflated_fragments() -> io::Error {
+    let text = "with_fragments and with_deflate do not go together: leave one out, or use two \
+                listeners (a client: two connections)";
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
 pub(crate) const MAX_MESSAGE_SIZE: usize = 64 << 20;
 pub(crate) const MAX_FRAME_SIZE: usize = 64 << 20;
 pub(crate) const MAX_FRAGMENTS: usize = 1 << 17;
 pub(crate) const MAX_HANDSHAKE_SIZE: usize = 16 << 10;
+/// Close code of a server that goes away (RFC 6455 section 7.4.1).
+pub(crate) const GOING_AWAY: u16 = 1001;

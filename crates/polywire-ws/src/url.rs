@@ -1,8 +1,11 @@
 //! Addresses of WebSocket servers (RFC 6455 section 3).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::Uri;
 use http::uri::Authority;
@@ -18,7 +21,7 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    fn default_port(self) -> u16 {
+    pub(crate) fn default_port(self) -> u16 {
         match self {
             Self::Ws => 80,
             Self::Wss => 443,
@@ -32,7 +35,9 @@ pub struct WsUrl {
     /// `None` where none was written.
     scheme: Option<Scheme>,
     addr: RemoteAddr,
+    /// As the peer is to see it: an IPv6 address in brackets, without its zone.
     host: String,
+    port: u16,
     path: String,
 }
 
@@ -56,8 +61,11 @@ impl WsUrl {
             RemoteAddr::Socket(addr) => Ok(Self {
                 scheme: None,
                 addr: RemoteAddr::Socket(*addr),
-                // Without the scope of an IPv6 address, which means nothing to the peer.
-                host: SocketAddr::new(addr.ip(), addr.port()).to_string(),
+                host: match addr.ip() {
+                    IpAddr::V4(ip) => ip.to_string(),
+                    IpAddr::V6(ip) => format!("[{ip}]"),
+                },
+                port: addr.port(),
                 path: "/".into(),
             }),
             RemoteAddr::Str(text) => parse(text),
@@ -69,9 +77,49 @@ impl WsUrl {
         &self.addr
     }
 
-    /// The value of the `Host` header.
-    pub(crate) fn host(&self) -> &str {
-        &self.host
+    /// The value of the `Host` header: without the port if that is the default (RFC 6455 section 4.1).
+    pub(crate) fn host_header(&self, scheme: Scheme) -> String {
+        match self.port == scheme.default_port() {
+            true => self.host.clone(),
+            false => self.authority(),
+        }
+    }
+
+    /// Host and port.
+    pub(crate) fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Whether both are on one server, for browsers (RFC 6454 section 5), where both are of one scheme.
+    pub(crate) fn is_on_host_of(&self, other: &Self) -> bool {
+        self.server_key() == other.server_key()
+    }
+
+    /// What host and port are compared by: an IPv4 address mapped into IPv6 is that address.
+    pub(crate) fn server_key(&self) -> String {
+        // By its address: a zone is not in `host`, and leads elsewhere.
+        match &self.addr {
+            RemoteAddr::Socket(addr) if addr.ip().to_canonical().is_ipv4() => {
+                SocketAddr::new(addr.ip().to_canonical(), addr.port()).to_string()
+            }
+            addr => addr.to_string().to_ascii_lowercase(),
+        }
+    }
+
+    /// The same server by that scheme, with another path and query.
+    pub(crate) fn with_path(&self, scheme: Scheme, path: String) -> Self {
+        Self { scheme: Some(scheme), path, ..self.clone() }
+    }
+
+    /// The text of the server's address, of which [`parse`](Self::parse) makes the same server.
+    pub(crate) fn server(&self, scheme: Scheme) -> RemoteAddr {
+        let scheme = if scheme == Scheme::Wss { "wss" } else { "ws" };
+        let server = match self.addr.string().rsplit_once(':') {
+            // With a zone by its name, which the resolver wants without brackets.
+            Some((host, port)) if host.contains(':') => format!("[{host}]:{port}"),
+            _ => self.addr.to_string(),
+        };
+        RemoteAddr::Str(format!("{scheme}://{}/", server.replace('%', "%25")))
     }
 
     /// As it was written.
@@ -82,7 +130,7 @@ impl WsUrl {
     /// A `ws` URL where the configuration asks for TLS.
     #[cfg(feature = "__tls")]
     pub(crate) fn in_clear_text(&self) -> io::Error {
-        let host = &self.host;
+        let host = self.authority();
         let text = format!(
             "'ws://{host}' means clear text, and the configuration asks for TLS: nothing was sent; use wss://"
         );
@@ -92,7 +140,7 @@ impl WsUrl {
     /// A `wss` URL where there is no TLS.
     #[cfg(not(feature = "__tls"))]
     pub(crate) fn without_tls(&self) -> io::Error {
-        let host = &self.host;
+        let host = self.authority();
         let text = format!(
             "'wss://{host}' needs TLS, which this build does not have: nothing was sent; turn on the \
              feature `tls`, or use ws:// where clear text will do"
@@ -116,10 +164,20 @@ fn parse(text: &str) -> io::Result<WsUrl> {
     }
     let (bare, zone) = without_zone(text);
     let Some((scheme, _)) = bare.split_once("://") else {
+        match bare.split_once('/') {
+            Some(("" | "ws:" | "wss:", _)) => {
+                return Err(malformed(text, "it has no ws:// and host"));
+            }
+            Some(_) => return Err(malformed(text, "what has a path begins with ws://")),
+            None => {}
+        }
+        check_port(text, &bare)?;
         let authority = bare.parse().map_err(|error| malformed(text, error))?;
         return build((text, &zone), &authority, "/", None);
     };
+    let authority = &bare[scheme.len() + "://".len()..];
     let scheme = scheme_of(text, scheme)?;
+    check_port(text, authority.split(['/', '?']).next().unwrap_or_default())?;
     let uri: Uri = bare.parse().map_err(|error| malformed(text, error))?;
     let Some(authority) = uri.authority() else { return Err(malformed(text, "it has no host")) };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -142,10 +200,27 @@ fn without_zone(text: &str) -> (String, String) {
     (format!("{}{}", &text[..percent], &text[close..]), zone.into())
 }
 
+/// Refuses what is no port of a host, which a parser of URLs says less well.
+fn check_port(text: &str, authority: &str) -> io::Result<()> {
+    match authority.rsplit_once(':') {
+        Some(("", _)) => Err(malformed(text, "it has no host before the port")),
+        Some((_, port)) if is_number(port) && port.parse::<u16>().is_err() => {
+            Err(malformed(text, "the port is 1 to 65535"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn scheme_of(text: &str, scheme: &str) -> io::Result<Scheme> {
     match scheme.to_ascii_lowercase().as_str() {
         "ws" => Ok(Scheme::Ws),
         "wss" => Ok(Scheme::Wss),
+        "http" => Err(malformed(text, "write ws:// for http://")),
+        "https" => Err(malformed(text, "write wss:// for https://")),
         _ => Err(malformed(text, format!("the scheme '{scheme}' is neither ws nor wss"))),
     }
 }
@@ -177,7 +252,7 @@ fn build(
         addr => addr,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
-    Ok(WsUrl { scheme, addr, host: written, path: format!("{slash}{path}") })
+    Ok(WsUrl { scheme, addr, host: host.into(), port, path: format!("{slash}{path}") })
 }
 
 fn malformed(text: &str, why: impl Display) -> io::Error {
@@ -186,127 +261,4 @@ fn malformed(text: &str, why: impl Display) -> io::Error {
         RemoteAddr::Str(text.into())
     );
     io::Error::new(io::ErrorKind::InvalidInput, text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> io::Result<(String, String, String)> {
-        let url = WsUrl::parse(&text.to_remote_addr().unwrap())?;
-        Ok((url.addr.to_string(), url.host, url.path))
-    }
-
-    #[test]
-    fn an_address_gives_host_port_and_path() {
-        for (text, addr, host, path) in [
-            ("ws://example.org", "example.org:80", "example.org", "/"),
-            ("WS://example.org:81/chat?a=b", "example.org:81", "example.org:81", "/chat?a=b"),
-            ("ws://example.org?a=b", "example.org:80", "example.org", "/?a=b"),
-            ("ws://127.0.0.1:3042/x", "127.0.0.1:3042", "127.0.0.1:3042", "/x"),
-            ("ws://[::1]:81/", "[::1]:81", "[::1]:81", "/"),
-            ("ws://[::1]", "[::1]:80", "[::1]", "/"),
-            ("127.0.0.1:3042", "127.0.0.1:3042", "127.0.0.1:3042", "/"),
-            ("[::1]:3042", "[::1]:3042", "[::1]:3042", "/"),
-            ("localhost:3042", "localhost:3042", "localhost:3042", "/"),
-        ] {
-            let expected = (addr.into(), host.into(), path.into());
-            assert_eq!(parsed(text).unwrap(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_ip_address_needs_no_look_up() {
-        let url = WsUrl::parse(&RemoteAddr::Str("ws://[::1]:81/".into())).unwrap();
-        assert!(url.remote_addr().is_socket_addr());
-    }
-
-    #[test]
-    fn secure_addresses_have_a_port_of_their_own() {
-        let url = |text: &str| WsUrl::parse(&text.to_remote_addr().unwrap()).unwrap();
-        let secure = url("WSS://example.org/a?b");
-        assert_eq!(secure.scheme(), Some(Scheme::Wss));
-        assert_eq!(secure.remote_addr().to_string(), "example.org:443");
-        assert_eq!((secure.host(), secure.path()), ("example.org", "/a?b"));
-        assert_eq!(url("ws://example.org").scheme(), Some(Scheme::Ws));
-        assert_eq!(url("example.org:80").scheme(), None);
-    }
-
-    #[test]
-    fn no_error_tells_a_query_or_who_asks() {
-        for text in [
-            "wss://h:x/?token=secret",
-            "wss://secret@h/",
-            "ws://user:secret@h:80/path?token=secret",
-            "user:secret@h:80",
-            "http://h/?secret",
-            "ws://h/#secret",
-            "ws://h:70000/?a=/secret@",
-            "ws://h/a b?secret",
-        ] {
-            let error = parsed(text).unwrap_err().to_string();
-            assert!(!error.contains("secret"), "{error}");
-            assert!(error.contains("h"), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_zone_of_an_ipv6_address_is_this_side_s_alone() {
-        let url = |text: &str| WsUrl::parse(&text.to_remote_addr().unwrap()).unwrap();
-        for text in ["ws://[fe80::1%3]:81/", "ws://[fe80::1%253]:81/", "[fe80::1%3]:81"] {
-            let url = url(text);
-            assert_eq!(url.host(), "[fe80::1]:81", "{text}");
-            let RemoteAddr::Socket(SocketAddr::V6(addr)) = url.remote_addr() else {
-                panic!("{text}")
-            };
-            assert_eq!(addr.scope_id(), 3, "{text}");
-        }
-        for text in ["ws://[fe80::1%lo]:81/", "ws://[fe80::1%25lo]:81/"] {
-            let url = url(text);
-            assert_eq!((url.host(), url.path()), ("[fe80::1]:81", "/"));
-            #[cfg(target_os = "linux")]
-            {
-                let addrs = url.remote_addr().resolve().unwrap();
-                assert!(
-                    matches!(addrs[0], SocketAddr::V6(addr) if addr.scope_id() == 1),
-                    "{addrs:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_is_an_error_that_says_how_to_write_one() {
-        for text in [
-            "",
-            "not a url",
-            "localhost",
-            "localhost:",
-            ":80",
-            "localhost:70000",
-            "://x",
-            "http://example.org/",
-            "ftp://x",
-            "ws://",
-            "ws:///path",
-            "ws://:80/",
-            "ws://h:70000/",
-            "ws://h:/",
-            "ws://user@h/",
-            "ws://user:pw@h:80/",
-            "user@h:80",
-            "ws://h/#fragment",
-            "ws://h/a b",
-            "ws://h/a\r\nX: y",
-            "ws://h\0/",
-            "ws://[::1/",
-            "ws://[::1]x:80/",
-            "ws://größe/",
-            "host:80/path",
-        ] {
-            let error = parsed(text).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{text}");
-            assert!(error.to_string().contains("ws://host"), "{text}: {error}");
-        }
-    }
 }

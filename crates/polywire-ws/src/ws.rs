@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use polywire_core::adapter::{Connect, Connection, Listen, Listener};
+use polywire_core::adapter::{Accepted, Connect, Connection, Listen, Listener};
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::{Layer, NoLayer};
 use polywire_tcp::{
@@ -13,6 +13,7 @@ use polywire_tcp::{
 use crate::connect_config::WsConnectConfig;
 use crate::listen_config::WsListenConfig;
 use crate::protocol::WsProtocol;
+use crate::route::Route;
 use crate::url::{Scheme, WsUrl};
 
 /// The number of this transport in [`ResourceId`](polywire_core::endpoint::ResourceId)s.
@@ -63,6 +64,10 @@ impl ConnectOver for WsConnectConfig {
         let url = WsUrl::parse(addr)?;
         let protocol = WsProtocol::client(&url, self)?;
         let tcp = self.tcp_for(&url)?;
+        if self.http_proxy.is_some() || self.max_redirects > 0 {
+            let is_secure = self.scheme_of(&url) == Scheme::Wss;
+            return Route::new(self, layer)?.connect(&url, is_secure, protocol);
+        }
         connect_over(&tcp, url.remote_addr(), layer, protocol)
     }
 }
@@ -104,7 +109,8 @@ impl ListenOver for WsListenConfig {
         addr: &RemoteAddr,
         layer: L,
     ) -> io::Result<Listener> {
-        listen_over(&self.tcp, addr, layer, WsProtocol::servers(self)?)
+        let make = WsProtocol::servers(self)?;
+        listen_over(&self.tcp, addr, layer, move |_: &Accepted| make())
     }
 }
 

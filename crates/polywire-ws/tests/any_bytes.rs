@@ -2,8 +2,12 @@
 
 mod common;
 
-use common::{Peer, REQUEST, raw};
-use polywire_ws::{WsConnectConfig, WsListenConfig};
+use common::{Peer, REQUEST, raw, undated};
+use polywire_core::MessageKind;
+use polywire_ws::{
+    BINARY_START, CONTINUATION, CONTINUATION_END, Response, TEXT_START, WsConnectConfig,
+    WsListenConfig, WsRequest,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -51,8 +55,32 @@ fn cuts() -> impl Strategy<Value = Vec<usize>> {
     vec(1..60_usize, 1..20)
 }
 
+/// Whether it is text, and what it says.
+type Whole = (bool, Vec<u8>);
+
+/// The messages that the pieces make which came, and what is open.
+fn put_together(peer: &Peer) -> (Vec<Whole>, Option<Whole>) {
+    let (mut messages, mut open) = (Vec::new(), None::<Whole>);
+    for (&kind, piece) in peer.kinds.iter().zip(&peer.messages) {
+        let is_text = kind == MessageKind::TEXT || kind == TEXT_START;
+        match (kind, &mut open) {
+            (MessageKind::TEXT | MessageKind::BINARY, None) => {
+                messages.push((is_text, piece.clone()));
+            }
+            (TEXT_START | BINARY_START, None) => open = Some((is_text, piece.clone())),
+            (CONTINUATION, Some((_, bytes))) => bytes.extend(piece),
+            (CONTINUATION_END, Some((_, bytes))) => {
+                bytes.extend(piece);
+                messages.extend(open.take());
+            }
+            other => panic!("{other:?} is out of order"),
+        }
+    }
+    (messages, open)
+}
+
 /// With those of framed TCP, 100,000 in release.
-const CASES: u32 = if cfg!(debug_assertions) { 2000 } else { 10_000 };
+const CASES: u32 = if cfg!(debug_assertions) { 500 } else { 10_000 };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
@@ -91,6 +119,54 @@ proptest! {
     }
 
     #[test]
+    fn messages_in_pieces_are_the_same_however_they_are_cut(
+        messages in vec(message(), 0..5),
+        cuts in cuts(),
+        max in 1..400_usize,
+    ) {
+        for masked in [true, false] {
+            let mut peer = match masked {
+                true => {
+                    let config = WsListenConfig::default().with_fragments(true);
+                    Peer::open_server(&config.with_max_message_size(max))
+                }
+                false => {
+                    let config = WsConnectConfig::default().with_fragments(true);
+                    Peer::open_client(&config.with_max_message_size(max))
+                }
+            };
+            let stream: Vec<u8> = messages
+                .iter()
+                .flat_map(|(text, fragments, ping)| frames(*text, fragments, *ping, masked))
+                .collect();
+            peer.feed_cut(&stream, &cuts);
+            prop_assert_eq!(&peer.end, &None);
+            let expected: Vec<_> =
+                messages.iter().map(|(text, fragments, _)| (*text, fragments.concat())).collect();
+            prop_assert_eq!(put_together(&peer), (expected, None));
+        }
+    }
+
+    #[test]
+    fn any_bytes_have_one_meaning_in_pieces_as_well(bytes in noise(), cuts in cuts()) {
+        let config = WsListenConfig::default().with_fragments(true).with_max_message_size(100);
+        let (mut whole, mut cut) = (Peer::open_server(&config), Peer::open_server(&config));
+        whole.feed(&bytes);
+        cut.feed_cut(&bytes, &cuts);
+        prop_assert_eq!(&whole.end, &cut.end);
+        prop_assert_eq!(&whole.out, &cut.out);
+        prop_assert!(cut.messages.iter().all(|piece| piece.len() <= 100));
+        let (messages, open) = put_together(&whole);
+        let (cut_messages, cut_open) = put_together(&cut);
+        prop_assert_eq!(messages, cut_messages);
+        // How much of a text is seen before the end is found in it depends on the cuts.
+        if whole.end.is_none() {
+            prop_assert_eq!(open, cut_open);
+            prop_assert_eq!(whole.feed_end(), cut.feed_end());
+        }
+    }
+
+    #[test]
     fn any_request_has_one_meaning_however_it_is_cut(
         at in 0..REQUEST.len(),
         byte in any::<u8>(),
@@ -98,13 +174,15 @@ proptest! {
     ) {
         let mut request = REQUEST.to_vec();
         request[at] = byte;
-        let config = WsListenConfig::default();
-        let (mut whole, mut cut) = (Peer::server(&config), Peer::server(&config));
-        whole.feed(&request);
-        cut.feed_cut(&request, &cuts);
-        prop_assert_eq!(whole.ready, cut.ready);
-        prop_assert_eq!(&whole.end, &cut.end);
-        prop_assert_eq!(&whole.out, &cut.out);
+        let page = |_: &WsRequest| Response::text(200, "page");
+        for config in [WsListenConfig::default(), WsListenConfig::default().with_on_request(page)] {
+            let (mut whole, mut cut) = (Peer::server(&config), Peer::server(&config));
+            whole.feed(&request);
+            cut.feed_cut(&request, &cuts);
+            prop_assert_eq!(whole.ready, cut.ready);
+            prop_assert_eq!(&whole.end, &cut.end);
+            prop_assert_eq!(undated(&whole.out), undated(&cut.out));
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn client_refusal(config: &WsConnectConfig, answer: &str) -> String {
     let answer = answer.replace("{accept}", &accept_for(&client));
     client.feed(answer.as_bytes());
     match client.end {
-        Some(CloseReason::HandshakeRefused(text)) => text.into_owned(),
+        Some(CloseReason::HandshakeRefused(refusal)) => refusal.text().into(),
         end => panic!("{answer}: {end:?}"),
     }
 }
@@ -123,7 +123,7 @@ fn a_long_head_is_refused_at_the_limit() {
     }
     assert!(server.text_out().starts_with("HTTP/1.1 431 "));
     let many = [&b"GET / HTTP/1.1\r\n"[..], &b"A: b\r\n".repeat(1000), b"\r\n"].concat();
-    assert!(refusal(&many).starts_with("HTTP/1.1 400 "));
+    assert!(refusal(&many).starts_with("HTTP/1.1 431 "));
 }
 
 #[test]
@@ -171,11 +171,14 @@ fn headers_and_subprotocols_reach_the_server_and_one_is_chosen() {
 #[test]
 fn the_end_of_the_stream_during_the_handshake_refuses_it() {
     let mut client = Peer::client("ws://example.org/", &WsConnectConfig::default());
-    let expected = CloseReason::HandshakeRefused("closed during the handshake".into());
-    assert_eq!(client.feed_end(), expected);
+    let refused = |text: &'static str| CloseReason::HandshakeRefused(text.into());
+    let hint = "closed during the handshake: does it expect wss://?";
+    assert_eq!(client.feed_end(), refused(hint));
     let mut server = server();
     server.feed(b"GET / HT");
-    assert_eq!(server.feed_end(), expected);
+    assert_eq!(server.feed_end(), refused("closed during the handshake"));
+    let mut secure = Peer::client("wss://example.org/", &WsConnectConfig::default());
+    assert_eq!(secure.feed_end(), refused("closed during the handshake"));
 }
 
 #[test]
@@ -198,4 +201,15 @@ fn unmasked_frames_right_behind_the_request_are_refused_after_it() {
     server.feed(&[REQUEST, &raw(0x82, b"x", false)].concat());
     assert!(server.ready);
     assert!(matches!(server.end, Some(CloseReason::ProtocolViolation(_))));
+}
+
+#[test]
+fn tls_where_none_is_spoken_is_told_as_such() {
+    let answer = refusal(&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]);
+    assert!(answer.contains("looks like TLS") && answer.contains("`ws://`"), "{answer}");
+    let mut client = Peer::client("ws://example.org/", &WsConnectConfig::default());
+    client.feed(&[0x15, 3, 3, 0, 2, 2, 50]);
+    let expected =
+        CloseReason::HandshakeRefused("the peer answers in TLS: connect to `wss://`".into());
+    assert_eq!(client.end, Some(expected));
 }

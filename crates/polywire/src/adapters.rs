@@ -1,5 +1,12 @@
 //! The transports that come along, each with its configuration. Any other adapter crate's values
 //! work in the same places.
+//!
+//! | feature, on by default | brings |
+//! |---|---|
+//! | `tcp` | TCP byte streams, and `framed-tcp` |
+//! | `framed-tcp` | messages over TCP, each behind its length |
+//! | `udp` | UDP datagrams: unicast, multicast, broadcast |
+//! | `ws`, `websocket` | WebSocket |
 
 /// Length-prefixed messages over TCP.
 #[cfg(feature = "framed-tcp")]

@@ -7,9 +7,13 @@
 //! | [close reasons](close_reasons) | to know why a connection ended, and what to do then |
 //! | [other ways to run it](ways_to_run) | for a thread, a queue, a game loop, connections that come back |
 //! | [writing an adapter](writing_an_adapter) | where a transport is missing |
+//! | [WebSocket server](websocket_server) | to serve browsers: requests, pages, origins, closes, compression |
+//! | [WebSocket client](websocket_client) | to speak to a WebSocket API: headers, redirects, proxies, refusals |
 //! | [going secure](going_secure) | to speak TLS: certificates, browsers, reload |
 //! | [behind a proxy](behind_a_proxy) | where nginx, HAProxy or a load balancer stands in front |
 //! | [running in production](production) | before strangers connect: limits, logs, numbers |
+//! | [performance] | where much is sent, or an answer must come fast |
+//! | [test your program](test_your_program) | to test a program without sockets, in virtual time, on a bad network |
 //! | [coming from message-io](from_message_io) | with a program that runs on message-io |
 
 // The pages define their links at their end, for those who read them as files. Of two definitions the first one
@@ -48,6 +52,35 @@ pub mod ways_to_run {}
 #[doc = include_str!("../docs/guide/writing_an_adapter.md")]
 pub mod writing_an_adapter {}
 
+#[doc = "[`Routes`]: crate::adapters::ws::Routes"]
+#[doc = "[`Response`]: crate::adapters::ws::Response"]
+#[doc = "[`WsRequest`]: crate::adapters::ws::WsRequest"]
+#[doc = "[`Answer::Later`]: crate::adapters::ws::Answer::Later"]
+#[doc = "[`TEXT_START`]: crate::adapters::ws::TEXT_START"]
+#[doc = "[`BINARY_START`]: crate::adapters::ws::BINARY_START"]
+#[doc = "[`CONTINUATION`]: crate::adapters::ws::CONTINUATION"]
+#[doc = "[`CONTINUATION_END`]: crate::adapters::ws::CONTINUATION_END"]
+#[doc = "[`Limits`]: crate::Limits"]
+#[doc = "[configuring]: crate::guide::configuring"]
+#[doc = "[back-pressure]: crate::guide::back_pressure"]
+#[doc = "[running in production]: crate::guide::production"]
+#[doc = "[other end]: crate::guide::websocket_client"]
+#[doc = "[behind a proxy]: crate::guide::behind_a_proxy"]
+#[cfg_attr(feature = "__tls", doc = "[going secure]: crate::guide::going_secure")]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/websocket_server.md")]
+pub mod websocket_server {}
+
+#[doc = "[`Reconnecting`]: crate::Reconnecting"]
+#[doc = "[`CloseReason::HandshakeRefused`]: crate::CloseReason::HandshakeRefused"]
+#[doc = "[`WsRefusal`]: crate::adapters::ws::WsRefusal"]
+#[doc = "[back-pressure]: crate::guide::back_pressure"]
+#[doc = "[other end]: crate::guide::websocket_server"]
+#[cfg_attr(feature = "__tls", doc = "[going secure]: crate::guide::going_secure")]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/websocket_client.md")]
+pub mod websocket_client {}
+
 #[doc = "[limits]: crate::guide::configuring"]
 #[doc = "[log]: crate::guide::production"]
 #[doc = "[behind a proxy]: crate::guide::behind_a_proxy"]
@@ -58,6 +91,7 @@ pub mod writing_an_adapter {}
 pub mod going_secure {}
 
 #[doc = include_str!("../docs/guide/behind_a_proxy.md")]
+#[cfg(any(feature = "__tls", not(doctest)))] // One of its programs needs TLS.
 pub mod behind_a_proxy {}
 
 #[doc = "[back-pressure]: crate::guide::back_pressure"]
@@ -66,6 +100,18 @@ pub mod behind_a_proxy {}
 #[doc = ""]
 #[doc = include_str!("../docs/guide/production.md")]
 pub mod production {}
+
+#[doc = "[back-pressure]: crate::guide::back_pressure"]
+#[doc = "[behind a proxy]: crate::guide::behind_a_proxy"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/performance.md")]
+pub mod performance {}
+
+#[doc = "[`Limits`]: crate::Limits"]
+#[doc = "[`when_full`]: crate::Limits::when_full"]
+#[doc = ""]
+#[doc = include_str!("../docs/guide/test_your_program.md")]
+pub mod test_your_program {}
 
 #[doc = "[configuring]: crate::guide::configuring"]
 #[doc = "[writing an adapter]: crate::guide::writing_an_adapter"]

@@ -30,26 +30,26 @@
 //!
 //! # Features
 //!
-//! | feature | brings | default |
-//! |---|---|---|
-//! | `tcp` | TCP byte streams, and `framed-tcp` | yes |
-//! | `framed-tcp` | messages over TCP, each behind its length | yes |
-//! | `udp` | UDP datagrams: unicast, multicast, broadcast | yes |
-//! | `ws`, `websocket` | WebSocket | yes |
-//! | `tls` | TLS on every stream transport, and so `wss`, by aws-lc-rs | no |
-//! | `tls-ring` | the same by ring, which is lighter to build | no |
-//! | `serde` | `Serialize` and `Deserialize` for [`Transport`] and [`RemoteAddr`] | no |
-//! | `log` | what polywire traces, to the `log` crate | no |
-//! | `full` | all of them | no |
+//! Each transport is a feature, and all are on by default: see [`adapters`]. Beside them there are, off by default:
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `tls` | TLS on every stream transport, and so `wss`, by aws-lc-rs |
+//! | `tls-ring` | the same by ring, which is lighter to build |
+//! | `webpki-roots` | beside `tls`: Mozilla's certification authorities, for systems without any |
+//! | `deflate` | compressed WebSocket messages (permessage-deflate) |
+//! | `serde` | `Serialize` and `Deserialize` for [`Transport`] and [`RemoteAddr`] |
+//! | `log` | what polywire traces, to the `log` crate |
+//! | `full` | all of them, and all transports |
 //!
 //! Features only add.
 //!
 //! # Logs and numbers
 //!
 //! polywire writes [tracing] events. Their targets are module paths, so a filter by crate selects a part:
-//! `polywire_core` (nodes, connections, limits), `polywire_tcp` (accepting), `polywire_udp`, `polywire_ws`
-//! (handshakes). `warn` is for limits that were reached, `debug` for each step in the life of a connection;
-//! nothing is written for each message. The feature `log` forwards all of it to the `log` crate.
+//! `polywire_core` (nodes, connections, limits), and the crate of each transport (accepting, handshakes). `warn` is
+//! for limits that were reached, `debug` for each step in the life of a connection; nothing is written for each
+//! message. The feature `log` forwards all of it to the `log` crate.
 //! [`stats`](network::NetworkController::stats) counts connections, messages, bytes and rejections.
 //!
 //! [tracing]: https://docs.rs/tracing
@@ -63,16 +63,7 @@
     doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter, TLS, proxies,",
     doc = "running in production, coming from message-io: see [`guide`]."
 )]
-#![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(
-    not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
-    allow(
-        unreachable_code,
-        unreachable_patterns,
-        unused_variables,
-        reason = "without a transport the enums that list them are empty"
-    )
-)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "__tls"))))]
 
 pub mod adapters;
 #[cfg(all(feature = "tcp", feature = "udp", feature = "ws"))]
@@ -82,8 +73,8 @@ pub mod util;
 
 #[doc(inline)]
 pub use polywire_core::{
-    Backoff, CloseReason, Limits, Message, MessageKind, NodeLimits, Reconnecting, WhenFull,
-    adapter, address, events, node, stream,
+    Backoff, CloseReason, Limits, Message, MessageKind, NodeLimits, Reconnecting, Refusal,
+    WhenFull, adapter, address, events, node, stream,
 };
 
 #[cfg(all(doctest, feature = "tcp", feature = "udp", feature = "ws"))]

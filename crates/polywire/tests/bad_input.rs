@@ -97,8 +97,8 @@ fn a_server_that_speaks_something_else_fails_that_connection_only() {
         });
         let endpoint = node.connect(Transport::Ws, other);
         let reason = node.not_connected(endpoint);
-        let CloseReason::HandshakeRefused(text) = &reason else { panic!("{reason:?}") };
-        assert!(text.contains("HTTP"), "{text}");
+        let CloseReason::HandshakeRefused(refusal) = &reason else { panic!("{reason:?}") };
+        assert!(refusal.text().contains("HTTP"), "{refusal}");
     }
     node.network().send(healthy, b"still there?");
     assert_eq!(node.message(), (healthy, b"still there?".into()));

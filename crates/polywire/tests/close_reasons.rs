@@ -12,7 +12,8 @@ use polywire::network::{Endpoint, Limits, NetEvent, SendStatus, TransportConnect
 
 use support::peers::{self, Unanswering};
 use support::{
-    DEADLINE, Node, RawStream, Transport, connecting, eventually, for_messages, in_time, listening,
+    DEADLINE, Node, RawStream, Transport, at_once, connecting, eventually, for_messages, in_time,
+    listening,
 };
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -101,7 +102,7 @@ fn a_refused_connection_is_told_as_such() {
 #[test]
 fn a_connect_without_an_answer_is_told_at_its_timeout() {
     let unanswering = Unanswering::new();
-    for &transport in Transport::STREAMS {
+    at_once(Transport::STREAMS, |&transport| {
         let node = Node::new();
         let limits = Limits::default().with_connect_timeout(SHORT);
         let start = Instant::now();
@@ -109,7 +110,7 @@ fn a_connect_without_an_answer_is_told_at_its_timeout() {
         assert_eq!(node.not_connected(endpoint), CloseReason::ConnectTimeout, "{transport}");
         let took = start.elapsed();
         assert!(took >= SHORT && took < SHORT + Duration::from_secs(1), "{took:?}");
-    }
+    });
 }
 
 #[test]
@@ -250,8 +251,8 @@ fn a_server_that_is_no_websocket_server_refuses_the_handshake() {
         });
         let endpoint = node.connect(Transport::Ws, addr);
         let reason = node.not_connected(endpoint);
-        let CloseReason::HandshakeRefused(text) = &reason else { panic!("{word}: {reason:?}") };
-        assert!(text.contains(word), "{text}");
+        let CloseReason::HandshakeRefused(refusal) = &reason else { panic!("{word}: {reason:?}") };
+        assert!(refusal.text().contains(word), "{refusal}");
     }
 }
 
@@ -269,7 +270,7 @@ fn a_server_that_closes_as_soon_as_it_accepts_refuses_the_handshake() {
 
 #[test]
 fn a_server_that_is_silent_ends_by_the_handshake_timeout() {
-    for &transport in Transport::STREAMS.iter().filter(|one| one.has_handshake()) {
+    at_once(Transport::STREAMS.iter().filter(|one| one.has_handshake()), |&transport| {
         let silent = TcpListener::bind(support::ANY_PORT).unwrap();
         let node = Node::new();
         let limits = Limits::default().with_handshake_timeout(SHORT);
@@ -279,12 +280,12 @@ fn a_server_that_is_silent_ends_by_the_handshake_timeout() {
         assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
         let took = start.elapsed();
         assert!(took >= SHORT && took < SHORT + Duration::from_secs(1), "{took:?}");
-    }
+    });
 }
 
 #[test]
 fn a_silent_client_is_disconnected_at_the_handshake_timeout_without_an_event() {
-    for &transport in Transport::STREAMS.iter().filter(|one| one.has_handshake()) {
+    at_once(Transport::STREAMS.iter().filter(|one| one.has_handshake()), |&transport| {
         let node = Node::new();
         let addr = listen_with(&node, transport, Limits::default().with_handshake_timeout(SHORT));
         let mut peer = peers::connect(addr);
@@ -293,12 +294,12 @@ fn a_silent_client_is_disconnected_at_the_handshake_timeout_without_an_event() {
         assert!(is_http || transport.is_secure(), "{transport}: {answer:?}");
         node.assert_silent();
         assert_eq!(node.network().stats().refused, 1);
-    }
+    });
 }
 
 #[test]
 fn what_a_removed_endpoint_could_not_deliver_is_told_as_linger_timeout() {
-    for &transport in Transport::STREAMS {
+    at_once(Transport::STREAMS, |&transport| {
         let node = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 // More than the kernel keeps for a peer that does not read.
@@ -317,12 +318,12 @@ fn what_a_removed_endpoint_could_not_deliver_is_told_as_linger_timeout() {
         assert!(start.elapsed() >= SHORT);
         node.assert_silent();
         eventually("it is gone", || node.network().stats().endpoints == 1);
-    }
+    });
 }
 
 #[test]
 fn what_a_stopped_node_could_not_deliver_holds_it_up_for_the_linger_time_only() {
-    for &transport in Transport::STREAMS {
+    at_once(Transport::STREAMS, |&transport| {
         let mut node = Node::with(|handler, event| {
             if let NetEvent::Accepted(endpoint, _) = event {
                 let message = vec![0; 32 << 20];
@@ -339,7 +340,7 @@ fn what_a_stopped_node_could_not_deliver_holds_it_up_for_the_linger_time_only() 
         assert!(took >= SHORT && took < SHORT + Duration::from_secs(1), "{took:?}");
         let told = network.close_reason(endpoint);
         assert_eq!(told, Some(CloseReason::LingerTimeout), "{transport}");
-    }
+    });
 }
 
 #[test]

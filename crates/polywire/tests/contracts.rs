@@ -1,5 +1,6 @@
-//! What every endpoint and every node promises, whatever the transport: one body a contract, run
-//! over all transports that it applies to. `docs/contracts.md` numbers them E1 to E10.
+//! What every endpoint and every node promises, where it takes a peer that speaks the transport by hand to see it: one body a
+//! contract, run over all transports that it applies to. What nodes see of each other is in `conformance`.
+//! `docs/contracts.md` numbers the promises E1 to E10.
 
 mod common;
 
@@ -13,8 +14,6 @@ mod connected;
 mod delivery;
 #[path = "contracts/disconnected.rs"]
 mod disconnected;
-#[path = "contracts/one_callback.rs"]
-mod one_callback;
 #[path = "contracts/order.rs"]
 mod order;
 #[path = "contracts/peers.rs"]

@@ -9,7 +9,7 @@ mod answered_later;
 mod begotten;
 #[path = "extending/by_hand.rs"]
 mod by_hand;
-#[path = "extending/cipher.rs"]
+#[path = "../../../tests/consumers/third-party/tests/conformance/cipher.rs"]
 mod cipher;
 #[path = "extending/deadlines.rs"]
 mod deadlines;

@@ -143,7 +143,7 @@ fn flood_with_signals(node: &Answering, over: &AtomicBool) {
 /// A hundred peers that ping ten times a second each, beside one that floods.
 fn answers_beside_a_flood(flooding: Transport, pinging: Transport) -> Vec<[Duration; 2]> {
     const PEERS: usize = 100;
-    const LENGTH: Duration = Duration::from_secs(2);
+    const LENGTH: Duration = Duration::from_secs(if cfg!(debug_assertions) { 1 } else { 2 });
     let node = Answering::start();
     let addr = node.listen(pinging);
     let flooded = if flooding == pinging { addr } else { node.listen(flooding) };

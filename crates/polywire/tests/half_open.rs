@@ -198,13 +198,12 @@ fn partition_each(watch: Watch, transports: &[Transport]) {
 }
 
 #[test]
-fn peers_cut_off_end_at_the_idle_time() {
-    partition_each(Watch::Idle, Transport::STREAMS);
-}
-
-#[test]
-fn peers_cut_off_end_without_answers_to_pings() {
-    partition_each(Watch::Heartbeat, &Transport::Ws.each_way().collect::<Vec<_>>());
+fn peers_cut_off_end_at_the_idle_time_and_without_answers_to_pings() {
+    thread::scope(|scope| {
+        scope.spawn(|| partition_each(Watch::Idle, Transport::STREAMS));
+        let web_sockets: Vec<_> = Transport::Ws.each_way().collect();
+        scope.spawn(move || partition_each(Watch::Heartbeat, &web_sockets));
+    });
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod ends;
 mod interleaving;
 #[path = "hazards/panics.rs"]
 mod panics;
+#[path = "hazards/plain_errors.rs"]
+mod plain_errors;
 #[path = "hazards/removal.rs"]
 mod removal;
 #[path = "hazards/segments.rs"]

@@ -13,7 +13,7 @@ use polywire::node::{self, NodeEvent};
 use support::system::{descriptors, fall_asleep, this_thread, threads, voluntary_switches};
 use support::{ANY_PORT, DEADLINE};
 
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 5 });
 
 #[test]
 fn an_idle_node_never_wakes_and_has_no_thread_and_few_descriptors() {

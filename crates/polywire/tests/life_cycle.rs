@@ -82,6 +82,11 @@ fn an_early_return_beside_a_task_that_stops_on_drop_ends_the_node() {
     });
 }
 
+/// Those of connections that leave what a peer does not take.
+fn brief() -> Limits {
+    Limits::default().with_linger(Duration::from_millis(10))
+}
+
 /// Connects to a server that reads nothing.
 fn connect_to_silent(
     server: &mut Watched,
@@ -206,6 +211,25 @@ over_transports! {
         sending.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
+    // The last of it is taken by a layer before the system has room for it.
+    [tcp framed_tcp ws | framed_tcp_tls]
+    fn the_end_of_what_is_sent_is_written_though_nobody_runs_the_loop(transport) {
+        let mut server = Watched::start();
+        let (listen, connect) = narrow(transport, Limits::default());
+        let (_, addr) = server.handler.network().listen(&*listen, LOCALHOST).unwrap();
+        let (handler, _listener) = split();
+        let (endpoint, _) = handler.network().connect_sync(&*connect, addr).unwrap();
+        server.accepted();
+        let message = vec![7; 100 << 10];
+        for _ in 0..100 {
+            assert_eq!(handler.network().send(endpoint, &message), SendStatus::Sent);
+            let mut left = message.len();
+            while left > 0 {
+                left -= server.message().1.len();
+            }
+        }
+    }
+
     [tcp framed_tcp ws | framed_tcp_tls]
     fn a_peer_that_reads_nothing_ends_where_nobody_will_ever_run_the_loop(transport) {
         let mut server = Watched::start();
@@ -222,23 +246,11 @@ over_transports! {
     }
 
     [tcp framed_tcp ws | framed_tcp_tls]
-    fn a_send_before_the_loop_runs_does_not_wait_for_a_peer_that_reads_nothing(transport) {
-        let mut server = Watched::start();
-        let (handler, listener) = split();
-        let endpoint = connect_to_silent(&mut server, &handler, transport, Limits::default());
-        let since = Instant::now();
-        assert_eq!(handler.network().send(endpoint, &vec![7; MUCH]), SendStatus::Sent);
-        assert!(since.elapsed() < SOON);
-        assert_eq!(handler.network().close_reason(endpoint), None);
-        drop(listener);
-    }
-
-    [tcp framed_tcp ws | framed_tcp_tls]
     fn a_node_that_is_stopped_while_a_send_runs_its_loop_ends(transport) {
         let mut server = Watched::start();
         let (handler, listener) = split();
         drop(listener);
-        let endpoint = connect_to_silent(&mut server, &handler, transport, Limits::default());
+        let endpoint = connect_to_silent(&mut server, &handler, transport, brief());
         let network = handler.network().clone();
         let sender = thread::spawn(move || network.send(endpoint, &vec![7; MUCH]));
         eventually("it waits", || handler.network().stats().queued_bytes > 0);
@@ -277,4 +289,44 @@ over_transports! {
         assert_eq!(heard, [b"the last"]);
         assert!(!handler.is_running());
     }
+}
+
+#[test]
+fn little_that_a_peer_does_not_read_holds_no_send_where_nobody_will_ever_run_the_loop() {
+    let check = |&transport: &Transport| little_that_is_not_read_holds_no_send(transport);
+    in_time(move || at_once(Transport::STREAMS, check));
+}
+
+fn little_that_is_not_read_holds_no_send(transport: Transport) {
+    let mut server = Watched::start();
+    let limits = brief().with_stall_timeout(Duration::from_millis(50));
+    let (listen, connect) = narrow(transport, limits);
+    let (_, addr) = server.handler.network().listen(&*listen, LOCALHOST).unwrap();
+    let (handler, listener) = split();
+    drop(listener);
+    let (endpoint, _) = handler.network().connect_sync(&*connect, addr).unwrap();
+    let peer = server.accepted().resource_id();
+    server.handler.network().pause(peer);
+    in_time(move || {
+        assert_eq!(handler.network().send(endpoint, &vec![7; 512 << 10]), SendStatus::Sent);
+        assert!(handler.network().stats().queued_bytes > 0);
+        assert_eq!(handler.network().close_reason(endpoint), None);
+    });
+}
+
+#[test]
+fn a_send_before_the_loop_runs_does_not_wait_for_a_peer_that_reads_nothing() {
+    let check = |&transport: &Transport| a_send_before_the_loop_runs_does_not_wait(transport);
+    in_time(move || at_once(Transport::STREAMS, check));
+}
+
+fn a_send_before_the_loop_runs_does_not_wait(transport: Transport) {
+    let mut server = Watched::start();
+    let (handler, listener) = split();
+    let endpoint = connect_to_silent(&mut server, &handler, transport, brief());
+    let since = Instant::now();
+    assert_eq!(handler.network().send(endpoint, &vec![7; MUCH]), SendStatus::Sent);
+    assert!(since.elapsed() < SOON);
+    assert_eq!(handler.network().close_reason(endpoint), None);
+    drop(listener);
 }

@@ -187,3 +187,50 @@ fn who_a_certificate_does_not_name_is_refused_on_both_sides() {
         server.assert_silent();
     }
 }
+
+/// Clear text to a port of TLS.
+#[test]
+fn a_client_that_forgot_tls_is_told_so() {
+    let (server, client) = (Node::new(), Node::new());
+    let (_, addr) = server.listen(&*listening(Transport::FramedTcpTls));
+    let endpoint = client.connect_ready(Transport::FramedTcp, addr);
+    client.network().send(endpoint, b"Hello server!");
+    let text = client.disconnected(endpoint).to_string();
+    assert!(text.contains("looks like TLS") && text.contains("`with_tls`"), "{text}");
+
+    let (_, addr) = server.listen(&*listening(Transport::Wss));
+    let endpoint = client.connect(Transport::Ws, addr);
+    let text = client.not_connected(endpoint).to_string();
+    assert!(text.contains("TLS") && text.contains("`wss://`"), "{text}");
+    server.assert_silent();
+}
+
+/// TLS to a port of clear text.
+#[test]
+fn a_server_that_is_spoken_to_in_tls_says_so() {
+    let (server, client) = (Node::new(), Node::new());
+    let (_, addr) = server.listen(Transport::FramedTcp);
+    client.connect(&*connecting(Transport::FramedTcpTls, secure::connect()), addr);
+    let endpoint = server.accepted();
+    let text = server.disconnected(endpoint).to_string();
+    assert!(text.contains("looks like TLS") && text.contains("`with_tls`"), "{text}");
+}
+
+#[test]
+fn a_url_for_a_transport_without_urls_is_told_whom_it_is_for() {
+    let node = Node::new();
+    let error = node.network().connect(Transport::FramedTcpTls, "wss://localhost:3044");
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("`Transport::Wss`") && text.contains("host:port"), "{text}");
+}
+
+#[test]
+#[cfg(feature = "webpki-roots")]
+fn the_authorities_that_are_compiled_in_sign_nothing_of_ours() {
+    let (server, client) = (Node::new(), Node::new());
+    let (_, addr) = server.listen(&*listening(Transport::FramedTcpTls));
+    let bundled = connecting(Transport::FramedTcpTls, TlsConnectConfig::new().with_bundled_roots());
+    let endpoint = client.connect(&*bundled, addr);
+    let reason = client.not_connected(endpoint);
+    assert_eq!(TlsError::of(&reason), Some(&TlsError::UnknownIssuer), "{reason}");
+}

@@ -157,7 +157,8 @@ fn answers_to_datagrams_that_waited_all_leave_in_order_to_one_peer_and_to_many()
             }
         }
         assert_eq!(node.network().stats().dropped_datagrams, 0);
-        assert_eq!(node.network().stats().queued_bytes, 0);
+        // Who writes them gives back their room behind the system call that they leave with.
+        eventually("nothing waits", || node.network().stats().queued_bytes == 0);
     }
 }
 

@@ -161,10 +161,11 @@ fn answer_len(transport: Transport, len: usize) -> usize {
 
 /// Heartbeats of WebSocket, before an answer, where it took a while to get here.
 fn skip_pings(peer: &mut RawPeer) {
-    const PING: [u8; 2] = [0x89, 0];
+    const PING: u8 = 0x89;
     let mut start = [0; 2];
-    while peer.stream.peek(&mut start).is_ok_and(|len| len == 2) && start == PING {
-        peer.stream.read_exact(&mut start).unwrap();
+    while peer.stream.peek(&mut start).is_ok_and(|len| len == 2) && start[0] == PING {
+        let mut ping = vec![0; 2 + usize::from(start[1])];
+        peer.stream.read_exact(&mut ping).unwrap();
     }
 }
 

@@ -28,7 +28,7 @@ use support::peers::{self, STREAMS};
 use support::system::{descriptors, this_thread, threads};
 use support::{ANY_PORT, DEADLINE, SLACK, eventually, median};
 
-const PEERS: usize = if cfg!(debug_assertions) { 300 } else { 1000 };
+const PEERS: usize = if cfg!(debug_assertions) { 150 } else { 1000 };
 /// Times each way is gone, of which the middle one counts.
 const RUNS: usize = 3;
 const AT_ONCE: Duration = Duration::from_millis(10);

@@ -20,7 +20,8 @@ use support::peers::{self, Unanswering};
 #[cfg(target_os = "linux")]
 use support::system;
 use support::{
-    DEADLINE, Node, RawStream, SLACK, StoredNetEvent, Transport, connecting, eventually, listening,
+    DEADLINE, Node, RawStream, SLACK, StoredNetEvent, Transport, at_once, connecting, eventually,
+    listening, median,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -101,7 +102,7 @@ fn silent_and_dripping_handshakes_end(transport: Transport) {
     }
     eventually("all are refused", || node.network().stats().refused == 2 * EACH as u64);
     let took = last.elapsed();
-    assert!(took <= SECOND + SECOND / 2 * SLACK.min(2), "{took:?}");
+    assert!(took <= SECOND + SECOND / 2 * SLACK.min(4), "{took:?}");
     for peer in silent.iter_mut().chain(&mut dripping) {
         eventually("its end comes", || has_ended(peer));
     }
@@ -116,7 +117,7 @@ fn silent_and_dripping_handshakes_end(transport: Transport) {
 #[cfg(target_os = "linux")]
 #[test]
 fn handshakes_that_wait_cost_nothing() {
-    for transport in Transport::Ws.each_way() {
+    at_once(Transport::Ws.each_way(), |transport| {
         const COUNT: usize = 400;
         const LIMIT: Duration = Duration::from_secs(3);
         let (tell, thread) = mpsc::channel();
@@ -141,12 +142,12 @@ fn handshakes_that_wait_cost_nothing() {
         let took = start.elapsed();
         assert!(took <= LIMIT + SECOND / 2 * SLACK.min(2), "{took:?}");
         drop(waiting);
-    }
+    });
 }
 
 #[test]
 fn a_handshake_that_the_server_does_not_answer_ends_in_time() {
-    for &transport in Transport::STREAMS.iter().filter(|one| one.has_handshake()) {
+    at_once(Transport::STREAMS.iter().filter(|one| one.has_handshake()), |&transport| {
         let addr = peers::server(|mut stream| drop(peers::read_to_the_end(&mut stream)));
         let node = Node::new();
         let limits = Limits::default().with_handshake_timeout(SHORT);
@@ -155,7 +156,7 @@ fn a_handshake_that_the_server_does_not_answer_ends_in_time() {
         assert_eq!(node.not_connected(endpoint), CloseReason::HandshakeTimeout);
         let took = start.elapsed();
         assert!(took >= SHORT && took < SHORT + SECOND, "{took:?}");
-    }
+    });
 }
 
 #[test]
@@ -168,25 +169,26 @@ fn a_message_that_does_not_go_on_ends_the_connection() {
         // Between two fragments, with nothing of the next.
         (Transport::Ws, peers::ws_frame(0x02, b"first")),
     ];
-    for (plain, bytes) in begun {
-        for transport in plain.each_way() {
-            let node = Node::new();
-            let limits = Limits::default()
-                .with_message_timeout(SHORT)
-                .with_idle_timeout(Duration::from_secs(3600));
-            let (endpoint, mut peer) = accepted(&node, transport, limits);
-            thread::sleep(SHORT); // Silence between messages is nobody's fault.
-            peer.write_all(&bytes).unwrap();
-            ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
-            assert_eq!(node.network().stats().ended.by_timeout, 1);
-        }
-    }
+    let cases = begun.into_iter().flat_map(|(plain, bytes)| {
+        plain.each_way().map(move |transport| (transport, bytes.clone()))
+    });
+    at_once(cases, |(transport, bytes)| {
+        let node = Node::new();
+        let limits = Limits::default()
+            .with_message_timeout(SHORT)
+            .with_idle_timeout(Duration::from_secs(3600));
+        let (endpoint, mut peer) = accepted(&node, transport, limits);
+        thread::sleep(SHORT); // Silence between messages is nobody's fault.
+        peer.write_all(&bytes).unwrap();
+        ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
+        assert_eq!(node.network().stats().ended.by_timeout, 1);
+    });
 }
 
 /// Nothing of the message can be read then.
 #[test]
 fn a_record_that_does_not_go_on_ends_the_connection() {
-    for &transport in Transport::MESSAGE_STREAMS.iter().filter(|one| one.is_secure()) {
+    at_once(Transport::MESSAGE_STREAMS.iter().filter(|one| one.is_secure()), |&transport| {
         for sent in [1, 5, 20] {
             let node = Node::new();
             let limits = Limits::default()
@@ -197,12 +199,12 @@ fn a_record_that_does_not_go_on_ends_the_connection() {
             (&*peer).write_all(&record[..sent]).unwrap();
             ends_after(&node, SHORT, (endpoint, CloseReason::MessageTimeout));
         }
-    }
+    });
 }
 
 #[test]
 fn a_message_that_goes_on_slowly_arrives_where_it_may() {
-    for &transport in Transport::MESSAGE_STREAMS {
+    at_once(Transport::MESSAGE_STREAMS, |&transport| {
         let node = Node::new();
         let limits = Limits::default()
             .with_message_timeout(2 * SHORT)
@@ -215,12 +217,12 @@ fn a_message_that_goes_on_slowly_arrives_where_it_may() {
             thread::sleep(SHORT / 3);
         }
         assert_eq!(node.message().1, [7; 9], "{transport}");
-    }
+    });
 }
 
 #[test]
 fn a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
-    for &transport in Transport::STREAMS {
+    at_once(Transport::STREAMS, |&transport| {
         let node = Node::echo();
         let limits = Limits::default().with_idle_timeout(2 * SHORT);
         let (endpoint, mut peer) = accepted(&node, transport, limits);
@@ -231,12 +233,12 @@ fn a_peer_that_is_silent_for_the_idle_time_ends_and_one_that_speaks_does_not() {
         }
         ends_after(&node, 2 * SHORT, (endpoint, CloseReason::IdleTimeout));
         eventually("the peer is told", || has_ended(&mut peer));
-    }
+    });
 }
 
 #[test]
 fn what_this_side_sends_is_no_sign_of_the_peer() {
-    for &transport in Transport::STREAMS {
+    at_once(Transport::STREAMS, |&transport| {
         let node = Node::new();
         let limits = Limits::default().with_idle_timeout(2 * SHORT);
         let (endpoint, _peer) = accepted(&node, transport, limits);
@@ -249,12 +251,12 @@ fn what_this_side_sends_is_no_sign_of_the_peer() {
         });
         ends_after(&node, 2 * SHORT, (endpoint, CloseReason::IdleTimeout));
         sender.join().unwrap();
-    }
+    });
 }
 
 #[test]
 fn a_callback_that_takes_its_time_is_no_silence_of_the_peers() {
-    for &transport in Transport::MESSAGE_STREAMS {
+    at_once(Transport::MESSAGE_STREAMS, |&transport| {
         let node = Node::with(|_, event| {
             if matches!(event, NetEvent::Message(_, b"sleep")) {
                 thread::sleep(3 * SHORT);
@@ -273,7 +275,7 @@ fn a_callback_that_takes_its_time_is_no_silence_of_the_peers() {
         assert_eq!(node.message().1, b"sleep");
         assert_eq!(node.message().1, b"alive");
         assert_eq!(node.message().1, b"alive");
-    }
+    });
 }
 
 /// A WebSocket peer that answers so many pings, and then nothing any more.
@@ -287,7 +289,7 @@ fn answer_pings(peer: &mut RawStream, count: usize) {
 
 #[test]
 fn answers_to_pings_keep_a_silent_peer_and_it_ends_without_them() {
-    for transport in Transport::Ws.each_way() {
+    at_once(Transport::Ws.each_way(), |transport| {
         let node = Node::new();
         let limits = Limits::default().with_heartbeat(SHORT / 2).with_idle_timeout(3 * SHORT);
         let (endpoint, mut peer) = accepted(&node, transport, limits);
@@ -296,12 +298,12 @@ fn answers_to_pings_keep_a_silent_peer_and_it_ends_without_them() {
         assert!(start.elapsed() > 5 * SHORT, "the pings come once an interval");
         assert_eq!(node.network().is_ready(endpoint.resource_id()), Some(true));
         ends_after(&node, 3 * SHORT, (endpoint, CloseReason::IdleTimeout));
-    }
+    });
 }
 
 #[test]
 fn two_nodes_keep_each_other_alive_by_pings() {
-    for transport in Transport::Ws.each_way() {
+    at_once(Transport::Ws.each_way(), |transport| {
         let (client, server) = (Node::new(), Node::new());
         let limits = Limits::default().with_heartbeat(SHORT / 3).with_idle_timeout(2 * SHORT);
         let (_, addr) = server.listen(&*listening(transport, limits));
@@ -310,7 +312,7 @@ fn two_nodes_keep_each_other_alive_by_pings() {
         thread::sleep(5 * SHORT);
         client.assert_silent();
         server.assert_silent();
-    }
+    });
 }
 
 fn connect(node: &Node, limits: &Limits, addr: SocketAddr) -> Endpoint {
@@ -360,23 +362,30 @@ fn a_thousand_connects_end_once_each_whether_refused_or_not_answered() {
 fn stop_ends_a_connect_sync_inside_the_callback_at_once() {
     let black_hole = Unanswering::new();
     for &transport in Transport::STREAMS {
-        let (handler, listener) = polywire::node::split::<()>();
-        let (tell, told) = mpsc::channel();
-        let (inner, addr) = (handler.clone(), black_hole.addr);
-        let mut task = listener.for_each_async(move |_| {
-            tell.send(None).unwrap();
-            let result = inner.network().connect_sync(transport, addr);
-            tell.send(Some((Instant::now(), result.unwrap_err()))).unwrap();
-        });
-        handler.signals().send(());
-        told.recv_timeout(DEADLINE).unwrap();
-        thread::sleep(SHORT / 3); // It waits for an answer by now.
-        let stopped = Instant::now();
-        handler.stop();
-        let (ended, error) = told.recv_timeout(DEADLINE).unwrap().unwrap();
-        task.wait();
-        let took = ended - stopped;
-        assert!(took < SLACK * Duration::from_millis(10), "{took:?}");
-        assert_eq!(CloseReason::from(&error), CloseReason::NodeStopped);
+        // One of them may be held up by whatever else the machine does.
+        let times = [(); 3].map(|()| stop_inside_connect_sync(transport, black_hole.addr));
+        let took = median(times.into());
+        assert!(took < SLACK * Duration::from_millis(10), "{transport}: {times:?}");
     }
+}
+
+/// How long a `connect_sync` goes on after its node was stopped.
+fn stop_inside_connect_sync(transport: Transport, addr: SocketAddr) -> Duration {
+    let (handler, listener) = polywire::node::split::<()>();
+    let (tell, told) = mpsc::channel();
+    let inner = handler.clone();
+    let mut task = listener.for_each_async(move |_| {
+        tell.send(None).unwrap();
+        let result = inner.network().connect_sync(transport, addr);
+        tell.send(Some((Instant::now(), result.unwrap_err()))).unwrap();
+    });
+    handler.signals().send(());
+    told.recv_timeout(DEADLINE).unwrap();
+    thread::sleep(SHORT / 3); // It waits for an answer by now.
+    let stopped = Instant::now();
+    handler.stop();
+    let (ended, error) = told.recv_timeout(DEADLINE).unwrap().unwrap();
+    task.wait();
+    assert_eq!(CloseReason::from(&error), CloseReason::NodeStopped);
+    ended - stopped
 }

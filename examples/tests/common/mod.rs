@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::env;
-use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -23,10 +23,16 @@ pub(crate) struct Example {
 
 impl Example {
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
+        Self::start_in(Path::new("."), name, args)
+    }
+
+    /// The same, in that folder.
+    pub(crate) fn start_in(folder: &Path, name: &str, args: &[&str]) -> Self {
         let path = path(name);
         let mut child = Command::new(&path)
             .args(args)
-            .stdin(Stdio::null())
+            .current_dir(folder)
+            .stdin(Stdio::piped()) // Open until it is dropped, so no end of input.
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -50,6 +56,12 @@ impl Example {
                 Err(_) => panic!("no line with '{text}', but:\n{}", self.output.join("\n")),
             }
         }
+    }
+
+    /// Types a line for the program to read.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let mut input = self.child.stdin.as_ref().unwrap();
+        writeln!(input, "{line}").unwrap();
     }
 
     /// Waits until the program has ended by itself, and returns its exit code.

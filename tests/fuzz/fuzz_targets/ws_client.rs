@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use polywire_fuzz::peer::{Peer, agree, ws_client, ws_server};
 use polywire_fuzz::{is_masked, parts, pieces};
-use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol};
+use polywire_ws::{Deflate, WsConnectConfig, WsListenConfig, WsProtocol};
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, cuts, bytes)) = parts(data) else { return };
@@ -17,7 +17,15 @@ fuzz_target!(|data: &[u8]| {
             .with_max_fragments(4)
             .with_max_handshake_size(400),
     };
+    let config = match choice & 24 {
+        0 => config.with_fragments(choice >> 5 & 1 == 1),
+        8 => config.with_deflate(Deflate::default()),
+        _ => config.with_deflate(Deflate::dedicated(9 + (choice >> 5) % 7)),
+    };
     let (mut whole, mut cut) = (ws_client(&config), ws_client(&config));
+    whole.inflates = config.deflate.is_some();
+    cut.inflates = whole.inflates;
+    (whole.in_pieces, cut.in_pieces) = (config.fragments, config.fragments);
     match choice & 3 {
         0 => agree((&mut whole, &mut cut), bytes, pieces(bytes, &cuts)),
         1 => {
@@ -45,7 +53,8 @@ fuzz_target!(|data: &[u8]| {
 
 /// What a server answers this client, with `inserted` behind the first line.
 fn answer(client: &Peer<WsProtocol>, inserted: &[u8]) -> Vec<u8> {
-    let mut server = ws_server(&WsListenConfig::default());
+    let config = WsListenConfig::default().with_deflate(Deflate::dedicated(15));
+    let mut server = ws_server(&config);
     server.feed(&client.out);
     let line = server.out.windows(2).position(|end| end == b"\r\n").expect("a first line") + 2;
     [&server.out[..line], inserted, &server.out[line..]].concat()

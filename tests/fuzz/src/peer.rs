@@ -1,10 +1,13 @@
 //! One end of a connection without a socket, driven as the engine drives a protocol.
 
-use polywire_core::CloseReason;
+use polywire_core::{CloseReason, MessageKind};
 use polywire_core::address::ToRemoteAddr;
 use polywire_core::stream::{Context, Item, Protocol};
 use polywire_framed_tcp::Framed;
-use polywire_ws::{WsConnectConfig, WsListenConfig, WsProtocol, WsUrl};
+use polywire_ws::{
+    BINARY_START, CONTINUATION, CONTINUATION_END, TEXT_START, WsConnectConfig, WsListenConfig,
+    WsProtocol, WsUrl,
+};
 
 /// A protocol, what it was fed and what it made of it.
 pub struct Peer<P: Protocol> {
@@ -17,15 +20,37 @@ pub struct Peer<P: Protocol> {
     pub out: Vec<u8>,
     pub ready: bool,
     pub messages: Vec<Vec<u8>>,
+    pub kinds: Vec<MessageKind>,
     pub end: Option<CloseReason>,
+    /// Whether a byte may become many: as many as DEFLATE makes of it, and an inflater.
+    pub inflates: bool,
+    /// Whether messages are handed out in pieces, which are cut where the stream is.
+    pub in_pieces: bool,
 }
+
+/// The most that DEFLATE makes of a byte.
+const MAX_RATIO: usize = 1032;
+/// What an inflater takes, with something to spare.
+const INFLATER_BYTES: usize = 64 << 10;
 
 impl<P: Protocol> Peer<P> {
     pub fn new(mut protocol: P) -> Self {
         let (encoder, mut out) = (protocol.encoder(), Vec::new());
         let ready = protocol.open(&mut Context::new(&mut out));
-        let (input, messages) = (Vec::new(), Vec::new());
-        Self { protocol, encoder, input, needed: 0, fed: 0, out, ready, messages, end: None }
+        Self {
+            protocol,
+            encoder,
+            input: Vec::new(),
+            needed: 0,
+            fed: 0,
+            out,
+            ready,
+            messages: Vec::new(),
+            kinds: Vec::new(),
+            end: None,
+            inflates: false,
+            in_pieces: false,
+        }
     }
 
     /// One read. Asserts what [`Protocol::decode`] promises of each step.
@@ -46,7 +71,8 @@ impl<P: Protocol> Peer<P> {
         }
         self.input.drain(..at);
         let kept = self.protocol.half_received().unwrap_or(0);
-        assert!(kept <= self.fed, "{kept} bytes kept of {}", self.fed);
+        let most = if self.inflates { self.fed * MAX_RATIO + INFLATER_BYTES } else { self.fed };
+        assert!(kept <= most, "{kept} bytes kept of {}", self.fed);
     }
 
     /// Decodes one thing at `at` and returns its length, 0 if it is not whole.
@@ -65,6 +91,7 @@ impl<P: Protocol> Peer<P> {
             Item::Message(message) => {
                 assert!(consumed > 0 && self.ready, "a message before the handshake");
                 self.messages.push(message.bytes.to_vec());
+                self.kinds.push(message.kind);
                 self.protocol.delivered();
             }
         }
@@ -93,14 +120,70 @@ pub fn agree<'a, P: Protocol>(
     whole.feed(bytes);
     pieces.for_each(|piece| cut.feed(piece));
     assert_eq!(whole.ready, cut.ready);
-    assert_eq!(whole.messages, cut.messages);
     assert_eq!(whole.end, cut.end);
+    if whole.in_pieces {
+        assert!(joined(whole).agrees(&joined(cut), whole.end.is_some()));
+    } else {
+        assert_eq!((&whole.messages, &whole.kinds), (&cut.messages, &cut.kinds));
+    }
     // Not the bytes: a client's masks are random.
     assert_eq!(whole.out.len(), cut.out.len());
     if whole.end.is_none() {
         assert_eq!(whole.kept(), cut.kept());
         assert_eq!(whole.end_of_stream(), cut.end_of_stream());
     }
+}
+
+/// Messages, whatever pieces they came in: whether it is text, its bytes, and whether the last of them came.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Joined(pub Vec<(bool, Vec<u8>, bool)>);
+
+impl Joined {
+    /// Adds a message or a piece of one. Asserts that it may come now.
+    pub fn push(&mut self, kind: MessageKind, bytes: &[u8]) {
+        let open = self.0.last_mut().filter(|(.., is_whole)| !is_whole);
+        match (kind, open) {
+            (CONTINUATION | CONTINUATION_END, Some((_, message, is_whole))) => {
+                message.extend_from_slice(bytes);
+                *is_whole = kind == CONTINUATION_END;
+            }
+            (MessageKind::TEXT | MessageKind::BINARY | TEXT_START | BINARY_START, None) => {
+                let is_text = matches!(kind, MessageKind::TEXT | TEXT_START);
+                let is_whole = matches!(kind, MessageKind::TEXT | MessageKind::BINARY);
+                self.0.push((is_text, bytes.to_vec(), is_whole));
+            }
+            (kind, open) => panic!("{kind:?} while {open:?} is open"),
+        }
+        if let Some((true, text, true)) = self.0.last() {
+            assert!(std::str::from_utf8(text).is_ok());
+        }
+    }
+
+    /// Whether these are the same; or, at the end of a connection for what a long piece holds, the front of
+    /// `other`, which had that in shorter ones.
+    fn agrees(&self, other: &Self, has_ended: bool) -> bool {
+        let Some(((text, bytes, is_whole), rest)) = self.0.split_last() else {
+            return other.0.is_empty() || (has_ended && matches!(other.0[..], [(.., false)]));
+        };
+        let is_front = other.0.starts_with(rest) && {
+            let others = &other.0[rest.len()..];
+            let is_same = others.first() == self.0.last();
+            let goes_on = others.first().is_some_and(|(other_text, other_bytes, _)| {
+                text == other_text && !is_whole && other_bytes.starts_with(bytes)
+            });
+            (is_same && matches!(others[1..], [] | [(.., false)])) || (goes_on && others.len() == 1)
+        };
+        self == other || (has_ended && is_front)
+    }
+}
+
+/// What came, whatever pieces it came in.
+pub fn joined<P: Protocol>(peer: &Peer<P>) -> Joined {
+    let mut joined = Joined::default();
+    for (kind, message) in peer.kinds.iter().zip(&peer.messages) {
+        joined.push(*kind, message);
+    }
+    joined
 }
 
 /// A server that has seen nothing yet.

@@ -9,14 +9,16 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{env, fs, process};
 
-use polywire::adapters::ws::WsListenConfig;
+use polywire::adapters::ws::{Deflate, WsListenConfig};
 use polywire::network::{NetEvent, Transport};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
 use crate::certificates::Certificates;
+use crate::controls::ClosingServer;
 use crate::ours::EchoServer;
 use crate::peer::Peer;
 use crate::report::Report;
+use crate::site::Site;
 use crate::{Result, expect};
 
 /// A browser takes its time to start.
@@ -43,6 +45,22 @@ pub fn run(report: &mut Report, chromium: &OsStr, certificates: &Certificates) {
         let echo = EchoServer::start(Transport::Ws)?;
         let found = visit(chromium, "ends", &format!("ws://{}/", echo.addr), None)?;
         expect("client 1000 true, server 1000 true", &found)
+    });
+    report.check("Chromium", "server", "deflate, all as sent", || {
+        let deflate = Deflate::dedicated(15).with_threshold(0);
+        let echo = EchoServer::listen(WsListenConfig::default().with_deflate(deflate))?;
+        let found = visit(chromium, "deflate", &format!("ws://{}/", echo.addr), None)?;
+        expect("permessage-deflate; client_max_window_bits=15, all as sent", &found)
+    });
+    report.check("Chromium", "server", "another origin is refused", || {
+        let site = Site::start()?;
+        let found = visit(chromium, "ends", &format!("ws://{}/chat", site.addr), None)?;
+        expect("failed: no connection", &found)
+    });
+    report.check("Chromium", "server", "subprotocol, close codes", || {
+        let server = ClosingServer::start()?;
+        let found = visit(chromium, "codes", &format!("ws://{}/", server.addr), None)?;
+        expect("chat.v2, 4001 grüezi true, 4002  true", &found)
     });
     if let Some(certutil) = env::var_os("PEER_CERTUTIL") {
         for (what, root, expected) in [
@@ -155,14 +173,14 @@ fn response(body: &str) -> String {
     )
 }
 
-/// Undoes `encodeURIComponent` of ASCII text.
+/// Undoes `encodeURIComponent`.
 fn decoded(component: &str) -> String {
     let mut parts = component.split('%');
-    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
         let (code, rest) = part.split_at_checked(2).unwrap_or_default();
-        text.push(u8::from_str_radix(code, 16).map_or('?', char::from));
-        text.push_str(rest);
+        bytes.push(u8::from_str_radix(code, 16).unwrap_or(b'?'));
+        bytes.extend_from_slice(rest.as_bytes());
     }
-    text
+    String::from_utf8_lossy(&bytes).into_owned()
 }

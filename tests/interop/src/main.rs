@@ -6,13 +6,19 @@
 
 mod browser;
 mod certificates;
+mod controls;
 mod curl;
+mod deflate;
+mod http_proxies;
 mod openssl;
 mod ours;
 mod peer;
 mod proxies;
 mod report;
+mod requests;
+mod site;
 mod socat;
+mod streaming;
 mod theirs;
 mod tls_script;
 mod websocket;
@@ -53,14 +59,22 @@ fn run(certificates: &Certificates) -> ExitCode {
         if let Some(program) = env::var_os(language.variable()) {
             websocket::run(&mut report, language, &program, certificates);
             tls_script::run(&mut report, language, &program, certificates);
+            requests::run(&mut report, language, &program);
+            controls::run(&mut report, language, &program);
+            deflate::run(&mut report, language, &program);
         }
     }
+    if let Some(python) = env::var_os(Language::Python.variable()) {
+        streaming::run(&mut report, Language::Python, &python);
+    }
     type Run = fn(&mut Report, &OsStr, &Certificates);
-    let others: [(&str, Run); 5] = [
+    let others: [(&str, Run); 7] = [
         ("PEER_OPENSSL", openssl::run),
         ("PEER_CURL", curl::run),
         ("PEER_NGINX", proxies::nginx),
+        ("PEER_NGINX", http_proxies::nginx),
         ("PEER_HAPROXY", proxies::haproxy),
+        ("PEER_HAPROXY", http_proxies::haproxy),
         ("PEER_CHROMIUM", browser::run),
     ];
     for (variable, run) in others {

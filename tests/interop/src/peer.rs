@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::{DEADLINE, Result};
 
+const LONG_DEADLINE: Duration = Duration::from_secs(120);
+
 /// A program that prints lines. It is killed when this is dropped.
 pub struct Peer {
     child: Child,
@@ -32,8 +34,17 @@ impl Peer {
 
     /// What stands behind `words` in the next line that has them.
     pub fn wait_for(&self, words: &str) -> Result<String> {
+        self.wait_as_long(words, DEADLINE)
+    }
+
+    /// The same of a program that works for long.
+    pub fn wait_for_long(&self, words: &str) -> Result<String> {
+        self.wait_as_long(words, LONG_DEADLINE)
+    }
+
+    fn wait_as_long(&self, words: &str, time: Duration) -> Result<String> {
         loop {
-            let line = self.lines.recv_timeout(DEADLINE).map_err(|_| format!("no '{words}'"))?;
+            let line = self.lines.recv_timeout(time).map_err(|_| format!("no '{words}'"))?;
             if let Some((_, rest)) = line.split_once(words) {
                 return Ok(rest.trim().to_owned());
             }

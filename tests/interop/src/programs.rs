@@ -95,7 +95,8 @@ impl Client {
     pub fn echo(&mut self, message: &[u8]) -> Result {
         let status = self.handler.network().send(self.server, message);
         if status != SendStatus::Sent {
-            return Err(format!("{} bytes were not sent: {status:?}", message.len()).into());
+            let (len, why) = (message.len(), reason_of(&self.handler, self.server));
+            return Err(format!("{len} bytes were not sent: {status:?}, {why:?}").into());
         }
         let mut echo = self.next_message()?;
         while self.transport == Transport::Tcp && echo.len() < message.len() {

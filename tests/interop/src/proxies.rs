@@ -73,7 +73,7 @@ pub fn haproxy(report: &mut Report, haproxy: &OsStr, certificates: &Certificates
     }
 }
 
-fn started(command: &mut Command, at: SocketAddr) -> Result<Peer> {
+pub fn started(command: &mut Command, at: SocketAddr) -> Result<Peer> {
     let mut proxy = Peer::start(command.stderr(Stdio::null()))?;
     proxy.wait_until_listening(at)?;
     Ok(proxy)

@@ -37,7 +37,7 @@ impl Language {
         }
     }
 
-    fn peer(self) -> &'static str {
+    pub fn peer(self) -> &'static str {
         match self {
             Self::Python => "Python websockets",
             Self::Node => "Node ws",

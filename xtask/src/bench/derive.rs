@@ -26,10 +26,13 @@ pub(crate) fn derive(values: &mut Values, case: &Case) {
     quotient("mib_per_s", "receiver_received", "receiver_time_ns", 1e9 * size / f64::from(1 << 20));
     quotient("sender_us", "cpu_ns", "sent", 1e-3);
     quotient("receiver_us", "receiver_cpu_ns", "receiver_received", 1e-3);
+    quotient("wire_bytes", "bytes", "messages", 1.0);
+    quotient("flood_mib_per_s", "flooded", "time_ns", 1e9 / f64::from(1 << 20));
     quotient("each_us", "cpu_ns", "count", 1e-3);
     for (name, from, factor) in [
         ("p50_us", "p50_ns", 1e-3),
         ("p99_us", "p99_ns", 1e-3),
+        ("p999_us", "p999_ns", 1e-3),
         ("p50_ms", "p50_ns", 1e-6),
         ("left_mib", "left_kib", 1.0 / 1024.0),
         ("bytes_each", "held_kib", 1024.0 / conns),

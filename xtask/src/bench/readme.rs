@@ -12,10 +12,10 @@ const BEGIN: &str =
     "<!-- From docs/performance.md, by `cargo xtask bench --out docs/performance.md`. -->\n";
 const END: &str = "<!-- End. -->\n";
 
-const COLUMNS: [&str; 5] = ["polywire", "native", "mio", "message-io", "tokio"];
+const COLUMNS: [&str; 6] = ["polywire", "native", "mio", "message-io", "tokio", "tokio-tuned"];
 
 /// One or two of what each scenario is about, won or lost.
-const ROWS: [(&str, &str); 15] = [
+const ROWS: [(&str, &str); 19] = [
     ("latency", "framed, p50 in µs"),
     ("latency", "udp, p50 in µs"),
     ("bulk", "framed, MiB/s"),
@@ -26,6 +26,10 @@ const ROWS: [(&str, &str); 15] = [
     ("echo", "framed C=100 D=16, messages/s"),
     ("echo", "framed C=100 D=16, server's CPU in µs a message"),
     ("echo", "ws C=100 D=16, server's CPU in µs a message"),
+    ("echo", "framed 5120 B C=100 D=16, server's CPU in µs a message"),
+    ("league", "C=512 D=16, messages/s"),
+    ("open-loop", "framed C=100, 80 %, p99 in µs"),
+    ("mixed", "framed, floods: 8, p99 in µs"),
     ("fan-out", "64 bytes to 1000, p50 in ms"),
     ("idle", "framed, 10000 connections, bytes of RSS each"),
     ("calls", "framed C=100 D=16, calls a message"),
@@ -104,8 +108,8 @@ mod tests {
     fn a_row_is_found_in_its_scenario_and_put_in_order() {
         let report = "# It\n\nwhen\n\nwhere\n\n## echo\n\n| | mio | polywire |\n|---|---|---|\n\
                       | fast, x/s | 1 | 2 |\n\n## stop\n\n| | polywire |\n|---|\n| fast, x/s | 3 |\n";
-        assert_eq!(row(report, "echo", "fast, x/s"), Some(["2", "", "1", "", ""]));
-        assert_eq!(row(report, "stop", "fast, x/s"), Some(["3", "", "", "", ""]));
+        assert_eq!(row(report, "echo", "fast, x/s"), Some(["2", "", "1", "", "", ""]));
+        assert_eq!(row(report, "stop", "fast, x/s"), Some(["3", "", "", "", "", ""]));
         assert_eq!(row(report, "echo", "slow"), None);
     }
 }

@@ -127,9 +127,10 @@ impl Process {
             words.extend(["strace", "-c", "-f", "-o"].map(String::from));
             words.push(path.display().to_string());
         }
-        words.push(tools.contestants.display().to_string());
+        words.extend(tools.program(&args[1]));
         words.extend_from_slice(args);
         let mut command = Command::new(&words[0]);
+        command.envs(tools.node_modules.iter().map(|path| ("NODE_PATH", path)));
         command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;

@@ -92,6 +92,8 @@ pub(crate) struct Case {
     /// Known beforehand, and used with what is measured.
     pub(crate) size: u64,
     pub(crate) conns: u64,
+    /// Where all contestants get the same load: the part of what polywire can do at most.
+    pub(crate) share: Option<f64>,
 }
 
 /// What a process of a case is to do.
@@ -147,11 +149,19 @@ impl Role {
             (transport, _) => transport,
         };
         let has_tls = contestant.ends_with("-tls") || contestant.ends_with("-rustls");
-        let over = if has_tls { "+tls" } else { "" };
+        let over = match has_tls {
+            _ if contestant.ends_with("-unix") => "+unix",
+            true => "+tls",
+            false => "",
+        };
         let mut words = vec![self.program.to_owned(), who.to_owned(), self.role.to_owned()];
         words.push(format!("transport={transport}{over}"));
         words.extend(self.args.split_whitespace().map(String::from));
         words
+    }
+
+    pub(crate) fn transport(&self) -> &'static str {
+        self.transport
     }
 
     /// Whether it waits to be told when to begin.
@@ -178,6 +188,7 @@ pub(super) fn case(
         placement: Placement::Free,
         size: 64,
         conns: 1,
+        share: None,
     }
 }
 

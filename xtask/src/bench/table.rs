@@ -43,34 +43,43 @@ pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: b
     if !tools.has_zmq {
         text.push_str("A C++ compiler is missing: libzmq takes no part.\n\n");
     }
+    if tools.node_modules.is_none() {
+        text.push_str("`node` or its package `ws` is missing: node-ws takes no part.\n\n");
+    }
     text.push_str(CAVEATS);
     text
 }
 
 const CAVEATS: &str = "\
 Every answer is compared; in one-way streams the order, the count, the length and the front of every \
-message. A contestant's server and client are the same library, but for `echo`, `fan-out`, `idle`, \
-`calls` and `visits` and their like over TLS, where one load generator, a loop on mio, serves all, and \
-`unread`, where nothing is received. CPU is the system's account of the process.
+message. A contestant's server and client are the same library, but for `echo`, `open-loop`, `mixed`, \
+`league`, `fan-out`, `idle`, `calls` and `visits` and their like over TLS or with compression, where one load \
+generator, a loop on mio, serves all, and `unread`, where nothing is received. CPU is the system's account of the process.
 
 Not apples to apples:
 
 * `native` is blocking sockets of std, a thread per connection: it can't serve thousands, and needs a \
   system call less per message than any event loop.
-* `mio` is a loop of some 300 lines without limits, timeouts, back-pressure or sends from other threads.
+* `mio` is a loop by hand of some 400 lines that is to be as fast as one can write it: connections share what \
+  they read 256 KiB into, all answers to a read leave in one write, a long message is read to where it \
+  stays, and an idle connection owns nothing. It is without limits, timeouts, back-pressure or sends from \
+  other threads.
 * message-io leaves Nagle's algorithm on, which its interface can't turn off; the others set \
   `TCP_NODELAY`.
 * tokio frames with four bytes of length, zmq with two, the others with a varint. tokio runs on one \
-  thread.
-* WebSocket of `native`, `mio` and the load generator knows no fragments, no text, no pings, and masks \
-  with a constant.
+  thread, with the codec of tokio-util and with tokio-tungstenite; it answers by `feed`, and by `flush` once \
+  nothing more has come.
+* tokio-tuned does on tokio what `mio` does, and lacks what `mio` lacks: it reads by `poll_read` into a \
+  buffer of the thread, decodes by hand, and answers a read by one `try_write`.
+* WebSocket of `native`, `mio`, tokio-tuned and the load generator knows no fragments and no pings, does not \
+  look whether text is UTF-8, and masks with a constant.
 * The timers of `native` are times alone: they bring nothing, and can't be cancelled.
 * TLS is rustls with aws-lc-rs for all, TLS 1.3 with AES-256-GCM, and one certificate (ECDSA on P-256). \
   tokio-rustls is given polywire's tickets instead of its cache of sessions.
 * zmq sends and receives on threads of its own. It and polywire gather what a thread sends; \
   message-io, tungstenite and `native` write each message.
 
-Where polywire is behind, and why:
+Why polywire is behind, where it is known:
 
 * `latency` and `alone`: a loop learns by epoll_wait(2) what a thread of `native` learns from its read. \
   Then polywire looks for signals, commands and timers, at limits and whether the endpoint lives, and \
@@ -82,6 +91,8 @@ Where polywire is behind, and why:
   of a descriptor an atomic one. The first is in the `mio` column of `unread`, too. What is left there \
   is to find the endpoint, to keep others from closing its socket meanwhile, and to count. `datagrams` \
   adds the receiver, which is woken the more often the sooner it has taken what came: that scatters.
+* `echo` with 16 short messages under way: they share a read and a write, so what is left of each is to find \
+  its endpoint and to put a frame into an outbox behind a lock, where a loop by hand appends to a buffer.
 * `fan-out` and many connections: each has an entry, an outbox and a record where the loop by hand has \
   one, and all are out of the cache by the time the system has sent to the others.
 ";
@@ -192,7 +203,7 @@ fn remarks(text: &mut String, case: &Case, entries: &[Entry]) {
 }
 
 /// Three digits that count.
-fn shown(value: f64) -> String {
+pub(super) fn shown(value: f64) -> String {
     match value.abs() {
         size if size >= 1e6 => format!("{:.2} M", value / 1e6),
         size if size >= 1e4 => format!("{:.1} k", value / 1e3),

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::process::is_installed;
+use crate::peers;
+use crate::process::{is_installed, root};
 
 /// The programs that a run may need.
 pub(crate) struct Tools {
@@ -13,6 +14,8 @@ pub(crate) struct Tools {
     pub(crate) cpus: Option<[String; 2]>,
     pub(crate) has_strace: bool,
     pub(crate) has_zmq: bool,
+    /// A folder where node finds `ws`, if it can be had.
+    pub(crate) node_modules: Option<PathBuf>,
     /// A process that says nothing for so long has failed.
     pub(crate) patience: Duration,
 }
@@ -26,7 +29,19 @@ impl Tools {
             cpus,
             has_strace: is_installed("strace", "--version"),
             has_zmq,
+            node_modules: peers::node_ws().ok(),
             patience,
+        }
+    }
+
+    /// The program that is or has the contestant.
+    pub(crate) fn program(&self, contestant: &str) -> Vec<String> {
+        match contestant {
+            "node-ws" => {
+                let script = root().join("benches/contestants/node_ws.js");
+                vec!["node".to_owned(), script.display().to_string()]
+            }
+            _ => vec![self.contestants.display().to_string()],
         }
     }
 }

@@ -11,15 +11,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("polywire-udp", &["polywire-core"]),
     ("polywire-framed-tcp", &["polywire-core", "polywire-tcp", "polywire-tls"]),
     ("polywire-ws", &["polywire-core", "polywire-tcp", "polywire-tls"]),
+    ("polywire-unix", &["polywire-core", "polywire-framed-tcp", "polywire-tcp", "polywire-ws"]),
 ];
 
 /// Layers, which know the core alone, and what their tests put them under.
-const LAYERS: &[&str] = &["polywire-proxy-protocol", "polywire-tls"];
+pub(super) const LAYERS: &[&str] = &["polywire-proxy-protocol", "polywire-tls"];
 const OVER_LAYERS: &[&str] = &["polywire-tcp", "polywire-framed-tcp", "polywire-ws"];
 
 const ADAPTER: &[&str] = &["polywire-core"];
-const CORE: &str = "polywire-core";
-const FACADE: &str = "polywire";
+pub(super) const CORE: &str = "polywire-core";
+pub(super) const FACADE: &str = "polywire";
 /// Tests may depend on it, but for those of the core: it is built on that.
 const TESTKIT: &str = "polywire-testkit";
 

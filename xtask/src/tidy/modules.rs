@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
         "clock",
         "close_reason",
         "counter",
+        "dialers",
         "endpoint",
         "events",
         "limits",

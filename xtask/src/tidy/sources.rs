@@ -17,7 +17,7 @@ const TRANSPORT_FEATURES: &[&str] = &["tcp", "framed-tcp", "udp", "ws", "websock
 /// Every source file that breaks a rule.
 pub(crate) fn faults() -> Result<Vec<String>> {
     let mut faults = Vec::new();
-    for folder in ["crates", "examples", "benches", "tests", "xtask"] {
+    for folder in ["crates", "examples", "benches", "templates", "tests", "xtask"] {
         for path in rust_files(&root().join(folder))? {
             let text = fs::read_to_string(&path)?;
             let shown = path.strip_prefix(root()).unwrap_or(&path);

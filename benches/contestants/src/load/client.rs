@@ -7,7 +7,6 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use super::stream::Stream;
-use crate::numbered::number;
 use crate::tls;
 use crate::wire::Wire;
 use crate::ws_handshake;
@@ -70,17 +69,18 @@ pub(super) fn connect(peer: SocketAddr, shared: &Shared) -> Stream<TcpStream> {
 
 /// Has the first message answered, and returns whether the answer was right.
 pub(super) fn exchange(stream: &mut Stream<TcpStream>, shared: &mut Shared) -> bool {
-    number(&mut shared.message, 0);
+    shared.wire.number(&mut shared.message, 0);
     shared.out.clear();
     shared.wire.push(&shared.message, &mut shared.out);
     stream.write_all(&shared.out).expect("the server reads");
     let (mut filled, mut used, mut answers) = (0, 0, 0);
     loop {
         while let Some(frame) = shared.wire.find(&shared.buffer[used..filled]) {
-            let answer = frame.message(&shared.buffer[used..filled], &mut shared.out);
+            let bytes = &mut shared.buffer[used..filled];
+            let is_right = shared.wire.has_kind(bytes) && frame.message(bytes) == shared.message;
             answers += 1;
-            if answer != shared.message || answers == shared.replies {
-                return answer == shared.message;
+            if !is_right || answers == shared.replies {
+                return is_right;
             }
             used += frame.end;
         }
@@ -105,7 +105,7 @@ impl Client {
     pub(super) fn send(&mut self, count: u64, shared: &mut Shared) {
         shared.out.clear();
         for _ in 0..count {
-            number(&mut shared.message, self.sent);
+            shared.wire.number(&mut shared.message, self.sent);
             self.sent += 1;
             shared.wire.push(&shared.message, &mut shared.out);
         }
@@ -122,9 +122,10 @@ impl Client {
     /// Goes on with what a write has not taken.
     pub(super) fn flush(&mut self) {
         if !self.unsent.is_empty() {
-            let unsent = std::mem::take(&mut self.unsent);
+            let mut unsent = std::mem::take(&mut self.unsent);
             let written = self.write(&unsent, usize::MAX);
-            self.unsent = unsent[written..].to_vec();
+            unsent.drain(..written);
+            self.unsent = unsent;
         }
     }
 
@@ -148,18 +149,19 @@ impl Client {
     /// Reads all there is and compares the answers. Returns how many came.
     pub(super) fn read(&mut self, shared: &mut Shared) -> u64 {
         let before = self.answered;
-        loop {
-            let len = match self.stream.read(&mut shared.buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                result => result.expect("the server answers"),
-            };
-            assert_ne!(len, 0, "the server lives");
-            self.take(len, shared);
-            if self.stream.is_drained() {
-                break;
-            }
-        }
+        while self.read_once(shared) {}
         self.answered - before
+    }
+
+    /// The same, but reads once. Returns whether there may be more.
+    pub(super) fn read_once(&mut self, shared: &mut Shared) -> bool {
+        let len = match self.stream.read(&mut shared.buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            result => result.expect("the server answers"),
+        };
+        assert_ne!(len, 0, "the server lives");
+        self.take(len, shared);
+        !self.stream.is_drained()
     }
 
     fn take(&mut self, len: usize, shared: &mut Shared) {
@@ -168,13 +170,13 @@ impl Client {
         if has_part {
             self.part.extend_from_slice(&buffer[..len]);
         }
-        let bytes = if has_part { self.part.as_slice() } else { &buffer[..len] };
+        let bytes = if has_part { self.part.as_mut_slice() } else { &mut buffer[..len] };
         let mut used = 0;
-        let mut unmasked = Vec::new();
         while let Some(frame) = wire.find(&bytes[used..]) {
-            number(message, self.answered / *replies);
-            let answer = frame.message(&bytes[used..], &mut unmasked);
-            self.wrong += u64::from(answer != message.as_slice());
+            wire.number(message, self.answered / *replies);
+            let bytes = &mut bytes[used..];
+            let is_right = wire.has_kind(bytes) && frame.message(bytes) == message.as_slice();
+            self.wrong += u64::from(!is_right);
             self.answered += 1;
             used += frame.end;
         }

@@ -10,6 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 use super::client::{bind, connect_to, drain};
 use super::conn::Conn;
 use crate::args::Args;
+use crate::inbox::Buffers;
 use crate::times::RoundTrips;
 use crate::wire::Wire;
 use crate::ws_handshake;
@@ -30,7 +31,7 @@ pub(super) fn run(args: &Args) {
     let registry = poll.registry();
     registry.register(&mut receiver.stream, Token(0), Interest::READABLE).expect("registers");
     let mut events = Events::with_capacity(16);
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffers = Buffers::new();
     let wire_of_receiver = Wire::server(args.transport(), args.size());
     let mut trips = RoundTrips::new(args);
     let mut out = Vec::new();
@@ -40,9 +41,10 @@ pub(super) fn run(args: &Args) {
         wire.push(trips.next(), &mut out);
         sender.write_all(&out).expect("writes");
         poll.poll(&mut events, None).expect("polls");
-        let lives = receiver.read(wire_of_receiver, &mut buffer, false, |message, _| {
-            goes_on = trips.answered(message);
-        });
+        let lives =
+            receiver.serve(wire_of_receiver, &mut buffers, poll.registry(), false, |message, _| {
+                goes_on = trips.answered(message);
+            });
         assert!(lives.expect("reads"), "the peer lives");
     }
     trips.print();

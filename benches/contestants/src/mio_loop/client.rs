@@ -10,6 +10,7 @@ use socket2::SockRef;
 
 use super::conn::Conn;
 use crate::args::{Args, LARGE_BUFFER};
+use crate::inbox::Buffers;
 use crate::numbered::{Checker, Source};
 use crate::times::RoundTrips;
 use crate::usage;
@@ -26,14 +27,16 @@ pub(super) fn run(args: &Args) {
     let mut conn = Conn::new(stream, Token(0), true);
     let mut trips = RoundTrips::new(args);
     let mut events = Events::with_capacity(16);
-    let mut buffer = vec![0; 256 << 10];
-    wire.push(trips.next(), conn.out());
-    conn.write(poll.registry()).expect("writes");
+    let mut buffers = Buffers::new();
+    let mut first = Vec::new();
+    wire.push(trips.next(), &mut first);
+    conn.send(&first, poll.registry()).expect("writes");
     let mut goes_on = true;
     let mut answer = Vec::new();
     while goes_on {
         poll.poll(&mut events, None).expect("polls");
-        let lives = conn.read(wire, &mut buffer, false, |part, out| {
+        conn.flush(poll.registry()).expect("writes");
+        let lives = conn.serve(wire, &mut buffers, poll.registry(), false, |part, out| {
             answer.extend_from_slice(part);
             if answer.len() < args.size() {
                 return; // A piece of a message without a frame.
@@ -45,7 +48,6 @@ pub(super) fn run(args: &Args) {
             }
         });
         assert!(lives.expect("reads"), "the server lives");
-        conn.write(poll.registry()).expect("writes");
     }
     trips.print();
 }

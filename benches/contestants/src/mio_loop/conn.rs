@@ -1,98 +1,116 @@
 //! One connection: its socket, the front of a message cut by a read, what waits to be written.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read as _, Write};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use crate::inbox::{Buffers, Inbox, Read};
 use crate::wire::Wire;
 use crate::ws_handshake;
 
 pub(super) struct Conn {
     pub(super) stream: TcpStream,
     token: Token,
-    part: Vec<u8>,
-    out: Vec<u8>,
-    is_open: bool,
+    inbox: Inbox,
+    /// What the system has not taken.
+    unsent: Vec<u8>,
+    /// What has come of the handshake, until it is over.
+    head: Option<Vec<u8>>,
     waits_for_room: bool,
 }
 
 impl Conn {
     /// `is_open` is false for one that has to shake hands first.
     pub(super) fn new(stream: TcpStream, token: Token, is_open: bool) -> Self {
-        Self { stream, token, part: Vec::new(), out: Vec::new(), is_open, waits_for_room: false }
+        let head = (!is_open).then(Vec::new);
+        Self {
+            stream,
+            token,
+            inbox: Inbox::default(),
+            unsent: Vec::new(),
+            head,
+            waits_for_room: false,
+        }
     }
 
-    /// Reads all there is and hands the messages out, with where answers are to be put. Returns
-    /// whether the peer is still there.
-    pub(super) fn read(
+    /// Reads all there is, hands the messages out, with where answers are to be put, and writes all
+    /// answers to a read at once. Returns whether the peer is still there.
+    pub(super) fn serve(
         &mut self,
         wire: Wire,
-        buffer: &mut [u8],
+        buffers: &mut Buffers,
+        registry: &Registry,
         peer_has_closed: bool,
         mut each: impl FnMut(&[u8], &mut Vec<u8>),
     ) -> io::Result<bool> {
         loop {
-            let len = match self.stream.read(buffer) {
-                Ok(0) => return Ok(false),
-                Ok(len) => len,
+            let read = match self.read(wire, buffers, &mut each) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
-                Err(error) => return Err(error),
+                read => read?,
             };
-            self.take(wire, &buffer[..len], &mut each);
-            // A short read has drained the socket.
-            if len < buffer.len() && !peer_has_closed {
-                return Ok(true);
+            if !buffers.out.is_empty() {
+                let sent = self.send(&buffers.out, registry);
+                buffers.out.clear();
+                sent?;
+            }
+            match read {
+                Read::Closed => return Ok(false),
+                // A short read has drained the socket.
+                Read::Short if !peer_has_closed => return Ok(true),
+                _ => {}
             }
         }
     }
 
-    fn take(&mut self, wire: Wire, bytes: &[u8], each: &mut impl FnMut(&[u8], &mut Vec<u8>)) {
-        if !self.is_open {
-            self.part.extend_from_slice(bytes);
-            if let Some(answer) = ws_handshake::answer(&self.part) {
-                self.out = answer;
-                self.is_open = true;
-                self.part = Vec::new();
+    fn read(
+        &mut self,
+        wire: Wire,
+        buffers: &mut Buffers,
+        each: impl FnMut(&[u8], &mut Vec<u8>),
+    ) -> io::Result<Read> {
+        let Self { stream, inbox, head, .. } = self;
+        if let Some(request) = head {
+            let bytes = buffers.read_plain(|buffer| stream.read(buffer))?;
+            request.extend_from_slice(bytes);
+            let is_closed = bytes.is_empty();
+            if let Some(answer) = ws_handshake::answer(request) {
+                buffers.out = answer;
+                *head = None;
             }
-            return;
+            return Ok(if is_closed { Read::Closed } else { Read::Short });
         }
-        if let Wire::Sized(_) = wire {
-            return each(bytes, &mut self.out);
-        }
-        if self.part.is_empty() {
-            let used = messages(wire, bytes, &mut self.out, each);
-            self.part.extend_from_slice(&bytes[used..]);
-            return;
-        }
-        self.part.extend_from_slice(bytes);
-        let used = messages(wire, &self.part, &mut self.out, each);
-        self.part.drain(..used);
-        if self.part.is_empty() {
-            self.part = Vec::new();
-        }
+        let read = |places: &mut [io::IoSliceMut<'_>]| match places {
+            [place] => stream.read(place),
+            places => stream.read_vectored(places),
+        };
+        inbox.read(wire, buffers, read, each)
     }
 
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
-        &mut self.out
-    }
-
-    /// Writes what waits, as far as there is room, and asks to be told of room only if not.
-    pub(super) fn write(&mut self, registry: &Registry) -> io::Result<()> {
+    /// Writes `bytes` behind what waits, as far as there is room, and keeps the rest.
+    pub(super) fn send(&mut self, bytes: &[u8], registry: &Registry) -> io::Result<()> {
         let mut written = 0;
-        while written < self.out.len() {
-            match self.stream.write(&self.out[written..]) {
-                Ok(len) => written += len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
+        if self.unsent.is_empty() {
+            written = write(&mut self.stream, bytes)?;
         }
-        if written == self.out.len() {
-            self.out = Vec::new(); // A thousand idle connections keep no buffer.
+        self.unsent.extend_from_slice(&bytes[written..]);
+        self.watch(registry)
+    }
+
+    /// Goes on with what waits.
+    pub(super) fn flush(&mut self, registry: &Registry) -> io::Result<()> {
+        let written = write(&mut self.stream, &self.unsent)?;
+        if written == self.unsent.len() {
+            self.unsent = Vec::new(); // An idle connection owns nothing.
         } else {
-            self.out.drain(..written);
+            self.unsent.drain(..written);
         }
-        let waits = !self.out.is_empty();
+        self.watch(registry)
+    }
+
+    /// Asks to be told of room only if something waits.
+    fn watch(&mut self, registry: &Registry) -> io::Result<()> {
+        let waits = !self.unsent.is_empty();
         if waits != self.waits_for_room {
             self.waits_for_room = waits;
             let both = Interest::READABLE | Interest::WRITABLE;
@@ -103,18 +121,15 @@ impl Conn {
     }
 }
 
-/// Hands out the whole messages and returns the bytes they took.
-fn messages(
-    wire: Wire,
-    bytes: &[u8],
-    out: &mut Vec<u8>,
-    each: &mut impl FnMut(&[u8], &mut Vec<u8>),
-) -> usize {
-    let mut used = 0;
-    let mut unmasked = Vec::new();
-    while let Some(frame) = wire.find(&bytes[used..]) {
-        each(frame.message(&bytes[used..], &mut unmasked), out);
-        used += frame.end;
+/// How much of `bytes` there was room for.
+fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match stream.write(&bytes[written..]) {
+            Ok(len) => written += len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
     }
-    used
+    Ok(written)
 }

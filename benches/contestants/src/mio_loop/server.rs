@@ -7,6 +7,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::conn::Conn;
 use crate::args::Args;
+use crate::inbox::Buffers;
 use crate::numbered::Checker;
 use crate::usage;
 use crate::wire::Wire;
@@ -33,7 +34,7 @@ struct Server {
     replies: u64,
     work: Option<Work>,
     service: Service,
-    buffer: Vec<u8>,
+    buffers: Buffers,
     checker: Checker,
     is_over: bool,
 }
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args, service: Service) {
         replies: args.replies(),
         work: Work::new(args),
         service,
-        buffer: vec![0; 256 << 10],
+        buffers: Buffers::new(),
         checker: Checker::new(args.size()),
         is_over: false,
     };
@@ -105,29 +106,34 @@ impl Server {
 
     /// Reads and answers; returns whether the connection lives on.
     fn serve(&mut self, index: usize, is_readable: bool, is_closed: bool) -> io::Result<bool> {
-        let Self { conns, wire, service, buffer, checker, is_over, poll, replies, work, .. } = self;
+        let Self { conns, wire, service, buffers, checker, is_over, poll, replies, work, .. } =
+            self;
         let Some(conn) = &mut conns[index] else { return Ok(false) };
         let mut told = Vec::new();
         let mut lives = true;
+        conn.flush(poll.registry())?;
         if is_readable {
-            lives = conn.read(*wire, buffer, is_closed, |message, out| match service {
-                Service::Echo => {
-                    work.iter().for_each(|work| work.work_for(message));
-                    (0..*replies).for_each(|_| wire.push(message, out));
-                }
-                Service::Chat => (0..*replies).for_each(|_| wire.push(message, &mut told)),
-                Service::Check => {
-                    let is_stream = matches!(wire, Wire::Sized(_));
-                    *is_over |=
-                        if is_stream { checker.bytes(message) } else { checker.message(message) };
-                }
-            })?;
+            let registry = poll.registry();
+            lives =
+                conn.serve(*wire, buffers, registry, is_closed, |message, out| match service {
+                    Service::Echo => {
+                        work.iter().for_each(|work| work.work_for(message));
+                        (0..*replies).for_each(|_| wire.push(message, out));
+                    }
+                    Service::Chat => (0..*replies).for_each(|_| wire.push(message, &mut told)),
+                    Service::Check => {
+                        let is_stream = matches!(wire, Wire::Sized(_));
+                        *is_over |= if is_stream {
+                            checker.bytes(message)
+                        } else {
+                            checker.message(message)
+                        };
+                    }
+                })?;
         }
-        conn.write(poll.registry())?;
         if !told.is_empty() {
             for conn in conns.iter_mut().flatten() {
-                conn.out().extend_from_slice(&told);
-                let _ = conn.write(poll.registry()); // Its own event tells of its end.
+                let _ = conn.send(&told, poll.registry()); // Its own event tells of its end.
             }
         }
         Ok(lives)

@@ -19,12 +19,11 @@ struct Messages {
     wire: Wire,
     buffer: Vec<u8>,
     filled: usize,
-    unmasked: Vec<u8>,
 }
 
 impl Messages {
     fn new(stream: TcpStream, wire: Wire) -> Self {
-        Self { stream, wire, buffer: vec![0; 256 << 10], filled: 0, unmasked: Vec::new() }
+        Self { stream, wire, buffer: vec![0; 256 << 10], filled: 0 }
     }
 
     fn send(&mut self, message: &[u8], out: &mut Vec<u8>) {
@@ -37,10 +36,10 @@ impl Messages {
     fn read(&mut self, mut each: impl FnMut(&[u8])) -> bool {
         let Ok(len @ 1..) = self.stream.read(&mut self.buffer[self.filled..]) else { return false };
         self.filled += len;
-        let bytes = &self.buffer[..self.filled];
+        let bytes = &mut self.buffer[..self.filled];
         let mut used = 0;
         while let Some(frame) = self.wire.find(&bytes[used..]) {
-            each(frame.message(&bytes[used..], &mut self.unmasked));
+            each(frame.message(&mut bytes[used..]));
             used += frame.end;
         }
         self.buffer.copy_within(used..self.filled, 0);

@@ -39,7 +39,7 @@ pub(super) fn receive(args: &Args) {
             filled += opened;
             // Behind each record, so that little is left to be moved.
             while let Some(frame) = wire.find(&plain[..filled]) {
-                is_over |= checker.message(frame.message(&plain[..filled], &mut Vec::new()));
+                is_over |= checker.message(frame.message(&mut plain[..filled]));
                 plain.copy_within(frame.end..filled, 0);
                 filled -= frame.end;
             }

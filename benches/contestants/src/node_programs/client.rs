@@ -2,14 +2,14 @@
 
 use super::library::network::NetEvent;
 use super::library::node;
-use super::{prepare, transport};
+use super::{connect, prepare};
 use crate::args::Args;
 use crate::times::RoundTrips;
 
 pub(super) fn run(args: &Args) {
     let (handler, listener) = node::split::<()>();
     prepare(handler.network(), args);
-    handler.network().connect(transport(args), args.peer()).expect("the server listens");
+    connect(handler.network(), args).expect("the server listens");
     let mut trips = RoundTrips::new(args);
     // A stream without messages, and a library that cuts them, may give them in pieces.
     let mut answer = Vec::new();

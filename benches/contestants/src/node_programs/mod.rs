@@ -40,7 +40,7 @@ pub(crate) fn transport(args: &Args) -> Transport {
         "tcp" => Transport::Tcp,
         "framed" => Transport::FramedTcp,
         "udp" => Transport::Udp,
-        "ws" => Transport::Ws,
+        "ws" | "ws-text" => Transport::Ws,
         other => panic!("no such transport: {other}"),
     }
 }

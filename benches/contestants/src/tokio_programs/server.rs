@@ -1,8 +1,9 @@
 //! Servers: one that answers with the same, one that tells everybody.
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::UdpSocket;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::broadcast;
+use tokio_tungstenite::accept_async;
 use tokio_util::bytes::Bytes;
 
 use super::streams::{Acceptor, framed, listen};
@@ -23,18 +24,52 @@ pub(super) async fn echo(args: &Args) {
     let acceptor = Acceptor::new(args);
     loop {
         let (stream, _) = listener.accept().await.expect("accepts");
+        if args.transport() == "ws-text" {
+            tokio::spawn(echo_text(stream));
+            continue;
+        }
         let (acceptor, replies) = (acceptor.clone(), args.replies());
         tokio::spawn(async move {
             let Some(mut conn) = acceptor.accept(stream).await else { return };
-            while let Some(message) = conn.receive().await {
+            let mut next = conn.receive().await;
+            while let Some(message) = next {
                 work.iter().for_each(|work| work.work_for(&message));
                 for _ in 1..replies {
                     conn.feed(message.clone()).await;
                 }
-                conn.send(message).await;
+                conn.feed(message).await;
+                // What came along with it is answered along with it.
+                next = match conn.receive().now_or_never() {
+                    Some(next) => next,
+                    None => {
+                        conn.flush().await;
+                        conn.receive().await
+                    }
+                };
             }
             conn.close().await;
         });
+    }
+}
+
+/// Gives each message back as it came, so that its text is not looked at again.
+async fn echo_text(stream: TcpStream) {
+    stream.set_nodelay(true).expect("sets an option");
+    let Ok(mut socket) = accept_async(stream).await else { return };
+    let mut next = socket.next().await;
+    while let Some(Ok(message)) = next {
+        if socket.feed(message).await.is_err() {
+            return;
+        }
+        next = match socket.next().now_or_never() {
+            Some(next) => next,
+            None => {
+                if socket.flush().await.is_err() {
+                    return;
+                }
+                socket.next().await
+            }
+        };
     }
 }
 
@@ -76,8 +111,14 @@ pub(super) async fn chat(args: &Args) {
                         (0..replies).for_each(|_| drop(say.send(message.clone())));
                     }
                     message = heard.recv() => {
-                        let message = message.expect("nobody is left behind");
-                        if framed.send(message).await.is_err() {
+                        let mut next = Ok(message.expect("nobody is left behind"));
+                        while let Ok(message) = next {
+                            if framed.feed(message).await.is_err() {
+                                return;
+                            }
+                            next = heard.try_recv();
+                        }
+                        if SinkExt::<Bytes>::flush(&mut framed).await.is_err() {
                             return;
                         }
                     }

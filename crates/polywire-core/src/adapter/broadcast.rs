@@ -7,15 +7,19 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::message::Message;
+use crate::send_status::SendStatus;
 
 /// A message on its way to many endpoints, framed once for all that frame alike: what
 /// [`send_to_each`](crate::network::NetworkController::send_to_each) gives to each
 /// [`Sender`](crate::adapter::Sender).
 pub struct Broadcast<'a> {
     message: Message<'a>,
-    /// The frames made so far: of which encoder, by which framing.
-    frames: RefCell<Vec<(TypeId, u64, Bytes)>>,
+    /// Those made so far.
+    frames: RefCell<Vec<SharedFrame>>,
 }
+
+/// The frame that encoders of that type make by that framing, or what they have against the message.
+struct SharedFrame(TypeId, u64, Result<Bytes, SendStatus>);
 
 impl<'a> Broadcast<'a> {
     /// `message`, of which no frame was made yet.
@@ -30,16 +34,23 @@ impl<'a> Broadcast<'a> {
 
     /// The frame of the message as encoders of the type `E` make it that have the number `framing`: made by
     /// `encode` if it is the first. Cloning it copies nothing.
-    pub fn frame<E: 'static>(&self, framing: u64, encode: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    ///
+    /// # Errors
+    ///
+    /// What `encode` has against the message, which is then against it for all others of that framing.
+    pub fn frame<E: 'static>(
+        &self,
+        framing: u64,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), SendStatus>,
+    ) -> Result<Bytes, SendStatus> {
         let key = (TypeId::of::<E>(), framing);
-        let is_it = |frame: &&(TypeId, u64, Bytes)| (frame.0, frame.1) == key;
+        let is_it = |frame: &&SharedFrame| (frame.0, frame.1) == key;
         if let Some(frame) = self.frames.borrow().iter().find(is_it) {
             return frame.2.clone();
         }
         let mut frame = Vec::with_capacity(self.message.bytes.len() + 16);
-        encode(&mut frame);
-        let frame = Bytes::from(frame);
-        self.frames.borrow_mut().push((key.0, key.1, frame.clone()));
+        let frame = encode(&mut frame).map(|()| Bytes::from(frame));
+        self.frames.borrow_mut().push(SharedFrame(key.0, key.1, frame.clone()));
         frame
     }
 }

@@ -60,8 +60,8 @@ pub(crate) trait Reconnect: Send {
     fn note_ready(&mut self, now: Instant);
 
     /// The delay before the next attempt, after an attempt that failed or a connection that ended;
-    /// `None` if there is to be none.
-    fn next_delay(&mut self, now: Instant) -> Option<Duration>;
+    /// `None` if there is to be none. `random` is any number.
+    fn next_delay(&mut self, now: Instant, random: u64) -> Option<Duration>;
 
     /// What makes an attempt.
     fn attempt(&self) -> Attempt;
@@ -137,6 +137,12 @@ pub trait Remote: Send {
     fn next_address(&mut self, io: &mut Io<'_>) -> bool {
         let _ = io;
         false
+    }
+
+    /// [`Limits::handshake_timeout`] is over: the endpoint fails with the reason that this returns. Default:
+    /// [`CloseReason::HandshakeTimeout`]; give another one only if it tells more.
+    fn timed_out(&mut self) -> CloseReason {
+        CloseReason::HandshakeTimeout
     }
 
     /// Reads what is there and hands each whole message to `sink`.

@@ -96,7 +96,7 @@ pub struct Registration<'a> {
 }
 
 impl<'a> Registration<'a> {
-    /// Registers a mio source.
+    /// Registers a mio source. A connection may have several: each of them wakes it, and is read until `WouldBlock`.
     ///
     /// # Errors
     ///
@@ -132,6 +132,17 @@ impl<'a> Registration<'a> {
         self.registry()?.deregister(source)
     }
 
+    /// The same tie, to be kept: for a source that says on any thread what it is polled for, such as one that asks for
+    /// room only while it is full.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` under a poller that is not mio's; those of [`mio::Registry::try_clone`] at the first call of a node.
+    pub fn shared(&self) -> io::Result<SharedRegistration> {
+        let registry = self.notifications.shared_registry(self.registry()?)?;
+        Ok(SharedRegistration { registry, token: mio::Token(token_of(self.id)) })
+    }
+
     pub(crate) fn clock(&self) -> &'a Clock {
         self.notifications.clock()
     }
@@ -155,5 +166,35 @@ impl<'a> Registration<'a> {
 impl fmt::Debug for Registration<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registration").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Ties a registered source to its loop, as a [`Registration`], and may be kept and used on any thread.
+///
+/// All of a node share one descriptor. Good until the source is deregistered.
+#[derive(Clone)]
+pub struct SharedRegistration {
+    registry: Arc<mio::Registry>,
+    token: mio::Token,
+}
+
+impl SharedRegistration {
+    /// As [`Registration::reregister`], from any thread, also while the loop sleeps.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Registration::register`].
+    pub fn reregister(
+        &self,
+        source: &mut (impl mio::event::Source + ?Sized),
+        interest: mio::Interest,
+    ) -> io::Result<()> {
+        self.registry.reregister(source, self.token, interest)
+    }
+}
+
+impl fmt::Debug for SharedRegistration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRegistration").field("token", &self.token.0).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,10 @@
 //! Connections on which nothing moves that should: silent ones, messages that do not go on, and peers
 //! that take nothing of what waits for them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
 use crate::limits::Limits;
 
 /// Looks during a stall timeout: a stall is seen so much of it late at most.
@@ -42,6 +43,12 @@ pub(super) struct Read {
     pub(super) bytes: usize,
     /// Whether it ended messages.
     pub(super) has_messages: bool,
+}
+
+impl Taken {
+    pub(super) fn bytes(self) -> u64 {
+        self.bytes
+    }
 }
 
 impl Activity {
@@ -118,13 +125,19 @@ impl Activity {
         }
     }
 
+    /// Whether the peer is to be asked for a sign of life.
+    pub(super) fn is_to_be_asked(&self, limits: &Limits, id: ResourceId, now: Instant) -> bool {
+        let unasked = now.saturating_duration_since(self.last_received.max(self.last_ping));
+        heartbeat_of(limits, id).is_some_and(|heartbeat| unasked >= heartbeat)
+    }
+
     /// When it is to be looked at next.
-    pub(super) fn due(&self, limits: &Limits) -> Option<Instant> {
+    pub(super) fn due(&self, limits: &Limits, id: ResourceId) -> Option<Instant> {
         let message = self.message.map(|message| message.since.min(self.last_received));
         let times = [
             (message, Some(limits.message_timeout)),
             (Some(self.last_received), limits.idle_timeout),
-            (Some(self.last_received.max(self.last_ping)), limits.heartbeat),
+            (Some(self.last_received.max(self.last_ping)), heartbeat_of(limits, id)),
             (
                 self.outbox.map(|taken| taken.seen),
                 Some(limits.stall_timeout / CHECKS_PER_STALL_TIMEOUT),
@@ -134,10 +147,18 @@ impl Activity {
     }
 }
 
+/// The time without a sign of life after which that connection's peer is asked for one: up to a quarter less
+/// than [`Limits::heartbeat`], each connection by a part of its own. So thousands that were accepted at once
+/// are not asked at once.
+fn heartbeat_of(limits: &Limits, id: ResourceId) -> Option<Duration> {
+    let heartbeat = limits.heartbeat?;
+    // Multiples of the golden ratio, without their whole part, lie as evenly as any number of them can.
+    let part = (id.slot() as u32).wrapping_mul(0x9e37_79b9);
+    Some(heartbeat - (heartbeat / 4).mul_f64(f64::from(part) / f64::from(u32::MAX)))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(30);

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread_local;
 
+use crate::adapter::Remote;
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 
@@ -48,6 +49,11 @@ pub(crate) fn blame<R>(culprit: Culprit, run: impl FnOnce() -> R) -> R {
 /// the endpoint.
 pub(crate) fn call_adapter<R>(name: &str, call: impl FnOnce() -> R) -> Result<R, CloseReason> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| reason_of(name, &*panic))
+}
+
+/// What an adapter says of a handshake that took too long.
+pub(crate) fn why_timed_out(remote: &mut dyn Remote) -> CloseReason {
+    call_adapter(remote.type_name(), || remote.timed_out()).unwrap_or_else(|reason| reason)
 }
 
 #[cold]

@@ -1,6 +1,6 @@
 //! How connections and the loop itself come to their end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::adapter::{Closing, Wishes};
 use crate::close_reason::CloseReason;
@@ -17,6 +17,13 @@ use crate::shared::warnings::Warning;
 /// How long a stopped node waits for the peers' own end once all it had to say is written. A peer
 /// that is about to close does within this; one that is not must not hold the program up.
 const PEER_CLOSE_WAIT: Duration = Duration::from_millis(3);
+
+/// How far the end of a loop is.
+#[derive(Debug)]
+pub(crate) struct ShutDown {
+    /// When peers have had their time, once all is written.
+    over: Option<Instant>,
+}
 
 impl EventLoop {
     /// A connection that was ready is over.
@@ -41,8 +48,10 @@ impl EventLoop {
         }
         self.shared.reasons.replace(entry.id, reason.clone());
         self.shared.counters.count_end(&reason);
+        // Before it is closed: then the registry forgets an address that came up since.
+        let endpoint = self.shared.registry.endpoint(&entry);
         self.close(resource, reason);
-        self.tell(NetEvent::Disconnected(self.shared.registry.endpoint(&entry)), callback);
+        self.tell(NetEvent::Disconnected(endpoint), callback);
     }
 
     /// Ends what was given up because the node is full.
@@ -133,7 +142,7 @@ impl EventLoop {
         let closing = closed.close(&mut io, reason);
         self.wishes = Wishes::default(); // It is called at each readiness, and at no other time.
         *flushing = closing == Closing::Flushing;
-        let is_wanted = matches!(reason, CloseReason::Removed | CloseReason::NodeStopped);
+        let is_wanted = reason.is_wanted();
         match closing {
             Closing::Failed(failure) if is_wanted => self.lose(resource, failure),
             Closing::Flushing if limits.linger.is_zero() && is_wanted => {
@@ -161,19 +170,8 @@ impl EventLoop {
     /// Closes every resource: first gracefully, at most for their linger times, then anyway. No event
     /// is delivered any more.
     pub(crate) fn shut_down(&mut self) {
-        self.drain_commands_holding();
-        self.holding = true;
-        self.stop_all();
-        let mut deadline = None;
-        while self.live().next().is_some() {
-            let now = self.shared.clock.now();
-            if self.live().all(|it| it.is_written() || self.drivers.are_used(it.entry.id)) {
-                let over = *deadline.get_or_insert(now + PEER_CLOSE_WAIT);
-                if now >= over {
-                    break;
-                }
-            }
-            let next_look = deadline.unwrap_or(now + PEER_CLOSE_WAIT);
+        let mut end = self.begin_shutting_down();
+        while let Some(next_look) = self.next_look(&mut end) {
             if self.turn_unheard(&|| Wait::Until(next_look)).is_err() {
                 break;
             }
@@ -183,6 +181,43 @@ impl EventLoop {
             self.stop_all();
         }
         self.close_all();
+    }
+
+    pub(crate) fn begin_shutting_down(&mut self) -> ShutDown {
+        self.drain_commands_holding();
+        self.holding = true;
+        self.stop_all();
+        ShutDown { over: None }
+    }
+
+    /// When to look again whether all is closed; `None` once that is so, or has had its time.
+    fn next_look(&self, end: &mut ShutDown) -> Option<Instant> {
+        self.live().next()?;
+        let now = self.shared.clock.now();
+        if self.live().all(|it| it.is_written() || self.drivers.are_used(it.entry.id)) {
+            let over = *end.over.get_or_insert(now + PEER_CLOSE_WAIT);
+            if now >= over {
+                return None;
+            }
+        }
+        Some(end.over.unwrap_or(now + PEER_CLOSE_WAIT))
+    }
+
+    /// Goes on to close every resource, for a loop that is turned together with others. Returns when the next call
+    /// is due at the latest; `None` once all is closed.
+    #[allow(dead_code, reason = "called by the seam")]
+    pub(crate) fn go_on_shutting_down(&mut self, end: &mut ShutDown) -> Option<Instant> {
+        let next_look = match self.turn_unheard(&|| Wait::No) {
+            Ok(()) => {
+                self.stop_all();
+                self.next_look(end)
+            }
+            Err(_) => None,
+        };
+        if next_look.is_none() {
+            self.close_all();
+        }
+        next_look
     }
 
     /// Begins the end of every resource whose end has not begun. A driver reads on for those that have it,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::adapter::Opening;
 use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
 use crate::event_loop::activity::Read;
 use crate::event_loop::blame::call_adapter;
 use crate::event_loop::faults::checked_reason;
@@ -13,7 +14,7 @@ use crate::event_loop::resource::{Origin, Resource, Stage};
 use crate::event_loop::{Callback, EventLoop};
 use crate::net_event::NetEvent;
 use crate::readiness::Readiness;
-use crate::registry::{self, SharedEntry};
+use crate::registry::{self, Entry, SharedEntry};
 
 impl EventLoop {
     /// Takes a new connection into the loop.
@@ -151,6 +152,11 @@ impl EventLoop {
             self.shared.reasons.replace(entry.id, reason.clone());
         }
         let origin = resource.take_origin(&self.admissions);
+        if let Origin::Accepted(listener) = origin {
+            self.count_failed(&entry, listener, &reason); // Before the peer sees its answer.
+        }
+        // Before it is closed: then the registry forgets an address that came up since.
+        let endpoint = self.shared.registry.endpoint(&entry);
         self.close(resource, reason.clone());
         if let Origin::Connected(_) = origin {
             tracing::debug!(endpoint = %entry.id, peer = %entry.profile, %reason, "connect failed");
@@ -160,15 +166,21 @@ impl EventLoop {
                 outcome.set(Err(reason));
             }
             Origin::Connected(None) if was_known => {
-                let endpoint = self.shared.registry.endpoint(&entry);
                 self.tell(NetEvent::Connected(endpoint, false), callback);
             }
-            Origin::Connected(None) => {}
-            Origin::Accepted(listener) => {
-                self.shared.counters.refused.add_alone(1);
-                let peer = self.shared.registry.remote_addr(&entry);
-                tracing::debug!(%listener, %peer, %reason, "handshake failed");
-            }
+            Origin::Connected(None) | Origin::Accepted(_) => {}
+        }
+    }
+
+    /// A connection that a listener took did not come to be.
+    fn count_failed(&self, entry: &Entry, listener: ResourceId, reason: &CloseReason) {
+        let peer = self.shared.registry.remote_addr(entry);
+        if *reason == CloseReason::Answered {
+            self.shared.counters.answered.add_alone(1);
+            tracing::debug!(%listener, %peer, "answered what was no handshake");
+        } else {
+            self.shared.counters.refused.add_alone(1);
+            tracing::debug!(%listener, %peer, %reason, "handshake failed");
         }
     }
 }

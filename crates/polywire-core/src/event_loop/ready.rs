@@ -8,8 +8,8 @@ use crate::event_loop::{Callback, EventHandler, EventLoop, TURN_READ_BUDGET, fin
 use crate::poller::token_of;
 use crate::readiness::Readiness;
 
-/// The least that a connection may take in a turn.
-const MIN_SHARE_BYTES: usize = 64 << 10;
+/// The least that a connection may take in a turn, which is bounded in time as well: as much as one read takes.
+const MIN_SHARE_BYTES: usize = 256 << 10;
 
 impl EventLoop {
     /// Has a resource read again, which may have more or not.

@@ -24,12 +24,15 @@ impl EventLoop {
         callback: Callback<'_>,
     ) -> Option<Resource> {
         let failed = matches!(resource.stage, Stage::Opening { .. } | Stage::Waiting);
-        // Whoever waits for the first attempt is told how it went, and that is all.
-        let is_final =
-            resource.is_awaited() || self.shared.is_stopping() || resource.entry.is_over();
-        let now = self.shared.clock.now();
+        // Whoever waits for the first attempt is told how it went, and that is all. What the program closed
+        // it does not want again.
+        let is_final = resource.is_awaited()
+            || self.shared.is_stopping()
+            || resource.entry.is_over()
+            || reason.is_wanted();
+        let clock = &self.shared.clock;
         let delay = match resource.reconnect() {
-            Some(reconnect) if !is_final => reconnect.next_delay(now),
+            Some(reconnect) if !is_final => reconnect.next_delay(clock.now(), clock.random()),
             _ => None,
         };
         let Some(delay) = delay else { return Some(resource) };
@@ -73,7 +76,7 @@ impl EventLoop {
         }
         self.put_back(resource);
         let shared = Arc::downgrade(&self.shared);
-        let started = self.shared.dialers.run(move || {
+        let started = self.shared.notifications.dialers.run(move || {
             // The node may be gone by now, and nobody needs an address.
             if shared.upgrade().is_some_and(|shared| !shared.is_stopping()) {
                 let connection = attempt();
@@ -112,7 +115,7 @@ impl EventLoop {
                 self.start(resource, callback);
                 self.release_driver(before.as_ref());
             }
-            Err(error) => self.fail(resource, (&error).into(), callback),
+            Err(error) => self.fail(resource, CloseReason::of_opening(&error), callback),
         }
     }
 }

@@ -315,6 +315,13 @@ impl Resource {
         Some((closed, flushing, reason.as_deref()?))
     }
 
+    /// Whether it ended before it was ready, by an answer of its protocol.
+    pub(super) fn is_answered(&self) -> bool {
+        let reason = self.transient.as_ref().and_then(|transient| transient.reason.as_deref());
+        matches!(self.stage, Stage::Closing { was_ready: false, .. })
+            && matches!(reason, Some(CloseReason::Answered | CloseReason::HandshakeRefused(_)))
+    }
+
     /// The name of its adapter's type.
     pub(super) fn type_name(&mut self) -> &'static str {
         match &self.remote {

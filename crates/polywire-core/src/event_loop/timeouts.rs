@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
-use crate::event_loop::blame::call_adapter;
+use crate::event_loop::blame::{call_adapter, why_timed_out};
 use crate::event_loop::lending::lend_to_write;
 use crate::event_loop::resource::{Resource, Stage};
 use crate::event_loop::{ALARM_PAUSE, Callback, EventLoop};
@@ -81,7 +81,11 @@ impl EventLoop {
                 self.lose(resource, CloseReason::LingerTimeout);
             }
             Stage::Opening { handshaking: true, .. } => {
-                self.fail(resource, CloseReason::HandshakeTimeout, callback);
+                let reason = match &mut resource.remote {
+                    Some(remote) => why_timed_out(&mut **remote),
+                    None => CloseReason::HandshakeTimeout,
+                };
+                self.fail(resource, reason, callback);
             }
             Stage::Opening { .. } => {
                 if self.turn_to_next_address(&mut resource) {
@@ -90,9 +94,7 @@ impl EventLoop {
                     self.fail(resource, CloseReason::ConnectTimeout, callback);
                 }
             }
-            Stage::Closing { flushing: true, .. } => {
-                self.lose(resource, CloseReason::LingerTimeout);
-            }
+            Stage::Closing { flushing: true, .. } => self.flush_late(resource),
             Stage::Closing { .. } => self.forget(resource),
             Stage::Waiting => self.reconnect(resource, callback),
             Stage::Ready => self.check_activity(resource, late, callback),
@@ -154,6 +156,7 @@ impl EventLoop {
     }
 
     /// When the next resource must be looked at whatever the poller says.
+    #[inline]
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
         let resources = &self.resources;
         self.deadlines.next(|at, id| is_armed(resources, at, id))

@@ -112,12 +112,27 @@ impl EventLoop {
     }
 
     /// How long to wait. Whatever happens after this has looked wakes the poller.
+    #[inline(always)]
     fn timeout(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
         self.shared.waker.fall_asleep(self.coalescing.end().is_some());
         self.timeout_awake(wait)
     }
 
+    /// How long there is nothing to do unless the waker is rung, which from now on tells: for a loop that is turned
+    /// together with others, rather than to wait.
+    #[allow(dead_code, reason = "called by the seam")]
+    pub(crate) fn rest(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
+        self.timeout(wait)
+    }
+
+    /// Reads into `buffer` from now on. Returns what it read into so far.
+    #[allow(dead_code, reason = "called by the seam")]
+    pub(crate) fn replace_buffer(&mut self, buffer: Box<[u8]>) -> Box<[u8]> {
+        std::mem::replace(&mut self.buffer, buffer)
+    }
+
     /// How long there is nothing to do but for the poller, as far as is known by now.
+    #[inline(always)]
     fn timeout_awake(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
         if !self.ready.is_empty() || self.shared.has_pending() || self.must_stop() {
             return Some(Duration::ZERO);

@@ -82,20 +82,42 @@ impl EventLoop {
         }
     }
 
+    /// The time of a connection that still writes behind its end is over.
+    pub(super) fn flush_late(&mut self, mut resource: Resource) {
+        if !self.lets_go_on(&mut resource) {
+            return self.lose(resource, CloseReason::LingerTimeout);
+        }
+        let patience = resource.entry.limits().stall_timeout;
+        self.arm(&mut resource, patience);
+        self.put_back(resource);
+    }
+
+    /// Whether a peer that was answered in the place of a handshake has more time to read, now that its linger
+    /// time is over: so it does as long as it takes something in each stall timeout, which is how rarely much
+    /// of what the system keeps for it may move. A node that stops does not stay for it.
+    fn lets_go_on(&self, resource: &mut Resource) -> bool {
+        if !resource.is_answered() || self.shared.is_stopping() {
+            return false;
+        }
+        let Some(taken) = resource.taken() else { return false };
+        let limits = Arc::clone(resource.entry.limits());
+        let now = self.shared.clock.now();
+        let activity = resource.transient_mut().activity.get_or_insert_with(|| Activity::new(now));
+        let least = limits.min_message_rate as f64 * limits.stall_timeout.as_secs_f64();
+        let took = activity.outbox.map(|before| taken - before.bytes());
+        activity.watch_outbox(taken, now);
+        took.is_none_or(|took| took > 0 && took as f64 >= least)
+    }
+
     /// Asks a peer for a sign of life that has given none for so long, if that is wanted.
     fn send_heartbeat(&mut self, resource: &mut Resource) -> Result<(), CloseReason> {
-        let heartbeat = resource.entry.limits().heartbeat;
-        let (Some(heartbeat), Some(mut activity)) = (heartbeat, resource.activity().copied())
-        else {
-            return Ok(());
-        };
-        let now = self.shared.clock.now();
-        let unasked = now.saturating_duration_since(activity.last_received.max(activity.last_ping));
-        if unasked >= heartbeat {
+        let Some(mut activity) = resource.activity().copied() else { return Ok(()) };
+        let (now, id) = (self.shared.clock.now(), resource.entry.id);
+        if activity.is_to_be_asked(resource.entry.limits(), id, now) {
             activity.last_ping = now;
             resource.transient_mut().activity = Some(activity);
             let parts = (&mut *self.buffer, &mut self.wishes, &self.poller, &*self.shared);
-            let mut io = lend_to_write(parts, resource.entry.id);
+            let mut io = lend_to_write(parts, id);
             if let Some(remote) = &mut resource.remote {
                 let sent = call_adapter(remote.type_name(), || remote.heartbeat(&mut io));
                 self.fulfil(resource);
@@ -108,8 +130,8 @@ impl EventLoop {
     /// Sees to it that the connection is looked at in time. What is to be seen sooner than so far moves
     /// its deadline.
     fn arm_watch(&mut self, resource: &mut Resource, now: Instant) {
-        let limits = Arc::clone(resource.entry.limits());
-        let Some(due) = resource.activity().and_then(|activity| activity.due(&limits)) else {
+        let (limits, id) = (Arc::clone(resource.entry.limits()), resource.entry.id);
+        let Some(due) = resource.activity().and_then(|activity| activity.due(&limits, id)) else {
             return;
         };
         if resource.deadline().is_none_or(|armed| due < armed) {
@@ -121,6 +143,7 @@ impl EventLoop {
 }
 
 impl Resource {
+    #[inline]
     fn is_inside_message(&self) -> bool {
         matches!(self.stage, Stage::Ready) && self.entry.half_received() > 0
     }

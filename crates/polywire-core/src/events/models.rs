@@ -32,7 +32,7 @@ fn a_receiver_never_sleeps_over_what_was_sent() {
 #[test]
 fn a_receiver_asleep_is_woken_by_a_timer_that_is_due_before_all_others() {
     loom::model(|| {
-        let (sender, mut receiver) = build(None, Clock::manual());
+        let (sender, mut receiver) = build(None, Clock::manual(0));
         sender.send_with_timer("late", Duration::from_secs(60));
         let setting = thread::spawn(move || {
             sender.send_with_timer("due", Duration::ZERO);
@@ -46,7 +46,7 @@ fn a_receiver_asleep_is_woken_by_a_timer_that_is_due_before_all_others() {
 fn nothing_stays_in_a_queue_whose_receiver_goes() {
     loom::model(|| {
         let event = Arc::new(());
-        let (sender, receiver) = build(None, Clock::manual());
+        let (sender, receiver) = build(None, Clock::manual(0));
         let sending: Vec<_> = (0..2)
             .map(|number| {
                 let (sender, event) = (sender.clone(), Arc::clone(&event));
@@ -68,7 +68,7 @@ fn nothing_stays_in_a_queue_whose_receiver_goes() {
 #[test]
 fn a_timer_fires_or_is_cancelled_and_no_other_is_touched() {
     loom::model(|| {
-        let start = Clock::manual().now();
+        let start = Clock::manual(0).now();
         let timers = Arc::new(SharedTimers::new(start));
         let (id, _) = timers.schedule(Some(start), "it");
         let cancelling = {

@@ -168,7 +168,7 @@ fn what_is_sent_to_nobody_is_dropped_even_if_dropping_sends() {
 
 #[test]
 fn a_loop_is_woken_for_all_but_timers_behind_the_earliest() {
-    let clock = Clock::manual();
+    let clock = Clock::manual(0);
     let waker = Arc::new(LoopWaker::new(None));
     let (sender, mut receiver) = split_with(Arc::clone(&waker), clock.clone());
     let wakes = |send: &dyn Fn()| {
@@ -198,7 +198,7 @@ fn a_loop_is_woken_for_all_but_timers_behind_the_earliest() {
 #[test]
 fn a_hundred_thousand_timers_of_exactly_one_instant_fire_in_order_and_not_before() {
     const TIMERS: u32 = 100_000;
-    let clock = Clock::manual();
+    let clock = Clock::manual(0);
     let (sender, mut receiver) = build(None, clock.clone());
     let ids: Vec<_> = (0..TIMERS).map(|number| sender.send_with_timer(number, MINUTE)).collect();
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());

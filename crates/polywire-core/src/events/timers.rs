@@ -209,6 +209,7 @@ impl<E> SharedTimers<E> {
     }
 
     /// When the earliest timer is due.
+    #[inline]
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self.next_nanos.load(Ordering::Acquire) {
             NEVER => None,

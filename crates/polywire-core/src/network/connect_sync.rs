@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::adapter::{Io, Opening, Registration, Remote, Wishes};
 use crate::clock::Clock;
 use crate::close_reason::CloseReason;
-use crate::event_loop::blame::call_adapter;
+use crate::event_loop::blame::{call_adapter, why_timed_out};
 use crate::event_loop::{ALARM_PAUSE, earlier};
 use crate::network::loop_slot::{Acquired, LoopSlot};
 use crate::network::processor::borrow;
@@ -109,7 +109,8 @@ fn drive_alone(
     }
     let (poller, waker) = MioPoller::new().map_err(failed)?;
     let mut poller = AnyPoller::Mio(poller);
-    let notifications = Arc::new(Notifications::new(Arc::new(waker), Clock::default()));
+    let notifications = Notifications::new(Arc::new(waker), Clock::default());
+    let notifications = Arc::new(notifications.with_dialers(&shared.notifications.dialers));
     notifications.set_running(true);
     let (mut buffer, mut wishes) = (vec![0; BUFFER_BYTES], Wishes::default());
     remote
@@ -184,8 +185,7 @@ fn open(
                 deadline = Instant::now().checked_add(entry.limits().connect_timeout);
                 continue;
             }
-            let (connect, handshake) = (CloseReason::ConnectTimeout, CloseReason::HandshakeTimeout);
-            return Err(if handshaking { handshake } else { connect });
+            return Err(why_late(remote, handshaking));
         }
         let alarm = wishes.deadline.flatten().map(|alarm| alarm.max(next_alarm));
         if alarm.is_some_and(|alarm| alarm <= now) {
@@ -199,5 +199,13 @@ fn open(
         notifications
             .wait_for_news(poller, &mut polled, left)
             .map_err(|e| CloseReason::from(&e))?;
+    }
+}
+
+/// The reason of a connection that is out of time.
+fn why_late(remote: &mut dyn Remote, handshaking: bool) -> CloseReason {
+    match handshaking {
+        true => why_timed_out(remote),
+        false => CloseReason::ConnectTimeout,
     }
 }

@@ -189,6 +189,20 @@ impl<'a> Runner<'a> {
         self.event_loop.as_mut().expect("taken only by drop and end")
     }
 
+    /// The loop, which the current thread goes on to hold: it is neither put back nor ended.
+    #[allow(dead_code, reason = "called by the seam")]
+    pub(crate) fn keep(mut self) -> Option<Box<EventLoop>> {
+        let event_loop = self.event_loop.take();
+        std::mem::forget(self);
+        event_loop
+    }
+
+    /// Ends a loop whose resources are closed.
+    #[allow(dead_code, reason = "called by the seam")]
+    pub(crate) fn end_closed(mut self) {
+        drop(self.event_loop.take());
+    }
+
     /// Ends the loop for good, within its linger time.
     pub(crate) fn end(mut self) {
         if let Some(mut event_loop) = self.event_loop.take() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::adapter::{Connect, Connection, Listen, Listener, Sender};
 use crate::address::{RemoteAddr, ToListenAddr, ToRemoteAddr};
+use crate::close_reason::CloseReason;
 use crate::endpoint::{Endpoint, ResourceId, ResourceType};
 use crate::network::{NetworkController, connect_sync};
 use crate::notifier::Notifier;
@@ -37,12 +38,12 @@ impl NetworkController {
     ///
     /// # Errors
     ///
-    /// No endpoint came to be and no event will: the address is malformed or does not resolve
-    /// ([`CloseReason::of`] tells [`CloseReason::Unresolved`]), the system has no descriptor, port
-    /// or route, the adapter refuses its own configuration, or the node has stopped.
+    /// No endpoint came to be and no event will: the address is malformed or does not resolve, nobody
+    /// listens at a path, the system has no descriptor, port or route, the adapter refuses its own
+    /// configuration, or the node has stopped. [`CloseReason::of`] gives the typed reason, such as
+    /// [`CloseReason::Unresolved`] and [`CloseReason::Refused`]. A malformed address and a wrong
+    /// configuration have none: their kind is `InvalidInput` or `Unsupported`.
     ///
-    /// [`CloseReason::Unresolved`]: crate::close_reason::CloseReason::Unresolved
-    /// [`CloseReason::of`]: crate::close_reason::CloseReason::of
     /// [`NetEvent::Connected`]: crate::net_event::NetEvent::Connected
     pub fn connect(
         &self,
@@ -109,7 +110,6 @@ impl NetworkController {
     /// among them. No event tells of that endpoint then. [`CloseReason::of`] gives the typed
     /// reason.
     ///
-    /// [`CloseReason::of`]: crate::close_reason::CloseReason::of
     /// [`Limits::connect_timeout`]: crate::limits::Limits::connect_timeout
     /// [`Limits::handshake_timeout`]: crate::limits::Limits::handshake_timeout
     pub fn connect_sync(
@@ -223,7 +223,8 @@ impl NetworkController {
         if self.shared.is_stopping() {
             return Err(Shared::stopped_error());
         }
-        let Connection { remote, peer, local, reconnect, driver } = adapter.connect(addr)?;
+        let Connection { remote, peer, local, reconnect, driver } =
+            adapter.connect(addr).map_err(|error| CloseReason::explain_opening(error, addr))?;
         let sender: Arc<dyn Sender> = match &reconnect {
             Some(reconnect) => reconnect.sender(),
             None => remote.sender(),

@@ -49,7 +49,7 @@ impl Side {
 
 /// The side that connected, and the one that accepted. `idle` runs whenever a loop waits.
 pub(super) fn connected(idle: fn()) -> (Side, Side) {
-    let (system, clock) = (System::default(), Clock::manual());
+    let (system, clock) = (System::default(), Clock::manual(0));
     let network = |number| {
         let (system, clock) = (system.clone(), clock.clone());
         let poller = FakePoller { system, node: number, clock: clock.clone(), idle };

@@ -117,6 +117,12 @@ impl NetworkProcessor {
         }
     }
 
+    /// What the handles share with it.
+    #[allow(dead_code, reason = "called by the seam")]
+    pub(crate) fn slot(&self) -> &Arc<LoopSlot> {
+        &self.slot
+    }
+
     /// Takes the loop to run it; a `connect_sync` on another thread that does hands it over. `None`
     /// if it ended.
     pub(crate) fn enter(&self) -> Option<Runner<'_>> {
@@ -186,18 +192,12 @@ pub(crate) fn execute_where_nobody_runs(slot: &LoopSlot) {
 }
 
 /// Writes what the system did not take at once of a message to that endpoint, as the program does not run
-/// the loop. Gives up when the program comes to run it, and while it may, when the peer takes nothing.
+/// the loop. Gives up when the program comes to run it, and when the peer takes nothing for so long.
 #[cold]
 pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
-    // Bytes that the system took so far, while something waits.
-    let taken = || {
-        slot.shared.registry.with(id, |entry| {
-            let sender = entry.sender.as_ref().filter(|_| entry.state() == EntryState::Ready)?;
-            (sender.queued() > 0).then(|| sender.taken())
-        })
-    };
-    let is_done = || taken().flatten().is_none() || slot.shared.notifications.has_runner();
-    let mut before = taken();
+    let is_done = || bytes_taken(slot, id).is_none() || slot.shared.notifications.has_runner();
+    let mut before = bytes_taken(slot, id);
+    let mut since = Instant::now();
     // What is run when there is room may send, on the thread that has the loop.
     while !is_done() && !slot.shared.notifications.runs_here() {
         let until = Instant::now().checked_add(MAX_SEND_WAIT);
@@ -211,10 +211,31 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
             Acquired::Happened | Acquired::Ended => return,
             Acquired::TimedOut => {}
         }
-        let now = taken();
-        if now == before && !slot.shared.notifications.is_abandoned() {
+        let now = bytes_taken(slot, id);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        } else if !slot.shared.notifications.is_abandoned() || is_given_up(slot, id, since) {
             return;
         }
-        before = now;
     }
+}
+
+/// Bytes that the system took so far for an endpoint that is ready, while something waits.
+fn bytes_taken(slot: &LoopSlot, id: ResourceId) -> Option<u64> {
+    let taken = slot.shared.registry.with(id, |entry| {
+        let sender = entry.sender.as_ref().filter(|_| entry.state() == EntryState::Ready)?;
+        sender.taken()
+    });
+    taken.flatten()
+}
+
+/// Whether a peer that has taken nothing since has had its time. The loop ends the connection where more than
+/// the soft mark waits; less is left to wait.
+fn is_given_up(slot: &LoopSlot, id: ResourceId, since: Instant) -> bool {
+    let is_given_up = slot.shared.registry.with(id, |entry| {
+        let queued = entry.sender.as_ref().map_or(0, |sender| sender.queued());
+        let limits = entry.limits();
+        queued <= limits.outbox_soft_mark && since.elapsed() >= limits.stall_timeout
+    });
+    is_given_up.unwrap_or(true)
 }

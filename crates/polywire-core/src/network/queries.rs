@@ -62,8 +62,8 @@ impl NetworkController {
 
     /// What is known of an endpoint as a value of the type `T`, which its transport's documentation names:
     /// a request, a certificate, credentials. `None` if the transport knows no such thing, or not yet, and
-    /// once the endpoint is over, inside its `Disconnected` as well. Plain TCP, framed TCP, UDP and WebSocket
-    /// know nothing of this kind.
+    /// once the endpoint is over, inside its `Disconnected` as well. WebSocket knows a `RoundTrip`, and the request
+    /// where its listener has a hook for requests; plain TCP, framed TCP and UDP know nothing of this kind.
     ///
     /// ```
     /// use polywire_core::Endpoint;
@@ -183,6 +183,7 @@ impl NetworkController {
             queued_bytes: registry.ids().into_iter().filter_map(queued).flatten().sum(),
             half_received_bytes: self.shared.notifications.budget().half_received(),
             refused: counters.refused.get(),
+            answered: counters.answered.get(),
             turned_away: counters.turned_away.get(),
             ended: counters.ended(),
             accept_exhausted: counters.accept_exhausted.get(),

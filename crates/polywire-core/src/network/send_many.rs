@@ -42,7 +42,7 @@ impl NetworkController {
     ) -> SentMany {
         let registry = &self.shared.registry;
         let send = |entry: &Entry| {
-            let sender = entry.sender.as_deref().filter(|_| registry.takes(entry, &endpoint))?;
+            let sender = entry.sender.as_deref()?;
             let is_left_to_loop = is_left_to_loop(self.shared.notifications.runs_here());
             let mut batch = Batch { network: self, sender, is_left_to_loop, taken: 0, bytes: 0 };
             let hint = match is_left_to_loop {
@@ -61,7 +61,7 @@ impl NetworkController {
             }
             Some(SentMany { taken: batch.taken, status: SendStatus::Sent })
         };
-        let sent = registry.with(endpoint.resource_id(), send);
+        let sent = registry.with_taker(&endpoint, send);
         self.write_unless_loop_does(endpoint);
         let nobody = SentMany { taken: 0, status: SendStatus::ResourceNotFound };
         sent.flatten().unwrap_or(nobody)

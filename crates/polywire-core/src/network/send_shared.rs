@@ -50,7 +50,7 @@ impl NetworkController {
         let broadcast = Broadcast::new(Message::new(message, kind));
         let mut sent = SentToEach::default();
         for endpoint in endpoints {
-            let status = self.give(endpoint, message, false, |entry| {
+            let status = self.give(&endpoint, message, false, |entry| {
                 Some(entry.sender.as_ref()?.send_shared(&endpoint, &broadcast))
             });
             match status {
@@ -74,7 +74,7 @@ impl NetworkController {
     /// }
     /// ```
     pub fn send_owned(&self, endpoint: Endpoint, message: &Bytes) -> SendStatus {
-        self.give(endpoint, message, true, |entry: &Entry| {
+        self.give(&endpoint, message, true, |entry: &Entry| {
             let kind = entry.answer_kind(message);
             Some(entry.sender.as_ref()?.send_owned(&endpoint, message, kind))
         })

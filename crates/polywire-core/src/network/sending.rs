@@ -61,7 +61,7 @@ impl NetworkController {
     /// ```
     #[inline]
     pub fn send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
-        self.give(endpoint, message, true, |entry| {
+        self.give(&endpoint, message, true, |entry| {
             let sender = entry.sender.as_ref()?;
             let flags = SendFlags::new(entry.answer_kind(message), current_hint());
             Some(sender.send(&endpoint, message, flags))
@@ -85,7 +85,7 @@ impl NetworkController {
     /// }
     /// ```
     pub fn try_send(&self, endpoint: Endpoint, message: &[u8]) -> SendStatus {
-        self.give(endpoint, message, false, |entry| {
+        self.give(&endpoint, message, false, |entry| {
             let sender = entry.sender.as_ref()?;
             let flags = SendFlags::new(entry.answer_kind(message), current_hint());
             Some(sender.try_send(&endpoint, message, flags))
@@ -93,8 +93,9 @@ impl NetworkController {
     }
 
     /// As [`send`](Self::send), as a message of that kind: text or binary, for the transports that tell them
-    /// apart. Plain `send` answers in the kind that the peer sent last (as text only what is UTF-8), and
-    /// before that leaves the choice to the transport, which is binary as a rule.
+    /// apart. Plain `send` answers in the kind that the peer sent last (as text only what is UTF-8); before
+    /// that, and behind a kind of the transport's own, it leaves the choice to the transport, which is binary as
+    /// a rule.
     ///
     /// [`SendStatus::InvalidMessage`] for text that is not UTF-8, where the transport requires that.
     ///
@@ -107,7 +108,7 @@ impl NetworkController {
     /// }
     /// ```
     pub fn send_as(&self, endpoint: Endpoint, kind: MessageKind, message: &[u8]) -> SendStatus {
-        self.give(endpoint, message, true, |entry| {
+        self.give(&endpoint, message, true, |entry| {
             let sender = entry.sender.as_ref()?;
             Some(sender.send(&endpoint, message, SendFlags::new(kind, current_hint())))
         })
@@ -157,19 +158,16 @@ impl NetworkController {
     #[inline(always)]
     pub(super) fn give(
         &self,
-        endpoint: Endpoint,
+        endpoint: &Endpoint,
         message: &[u8],
         may_wait: bool,
         send: impl FnOnce(&Entry) -> Option<SendStatus>,
     ) -> SendStatus {
-        let send = |entry: &Entry| {
-            if self.shared.registry.takes(entry, &endpoint) { send(entry) } else { None }
-        };
-        let status = self.shared.registry.with(endpoint.resource_id(), send).flatten();
+        let status = self.shared.registry.with_taker(endpoint, send).flatten();
         if status == Some(SendStatus::Sent) {
             let runs_here = self.shared.count_sent(1, message.len());
             if may_wait && !runs_here {
-                self.write_unless_loop_does(endpoint);
+                self.write_unless_loop_does(*endpoint);
             }
         }
         status.unwrap_or(SendStatus::ResourceNotFound)

@@ -37,22 +37,29 @@ pub(super) fn run<S: Send + 'static>(
         callback: event_callback,
     };
 
-    let wait = || {
-        let signals = signals.borrow();
-        if !signals.is_empty() {
-            return Wait::No;
-        }
-        let drained = shared.stop_if_drained();
-        if shared.is_stopping() {
-            return Wait::No;
-        }
-        let deadline = earlier(signals.next_deadline(), drained);
-        deadline.map_or(Wait::Forever, Wait::Until)
-    };
+    let wait = || next_of_program(shared, &signals);
     runner.event_loop().outlive_adapters(&mut program, |event_loop, program| {
         turn_until_stopped(event_loop, program, &wait);
     });
     runner.end();
+}
+
+/// When signals or the end of the node want a turn, whatever the network does.
+#[inline]
+pub(super) fn next_of_program<S: Send + 'static>(
+    shared: &Shared,
+    signals: &RefCell<EventReceiver<S>>,
+) -> Wait {
+    let signals = signals.borrow();
+    if !signals.is_empty() {
+        return Wait::No;
+    }
+    let drained = shared.stop_if_drained();
+    if shared.is_stopping() {
+        return Wait::No;
+    }
+    let deadline = earlier(signals.next_deadline(), drained);
+    deadline.map_or(Wait::Forever, Wait::Until)
 }
 
 #[inline(never)] // What a closure shares with its surroundings would cost each turn.
@@ -63,8 +70,8 @@ fn turn_until_stopped<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)>(
 ) {
     let shared = program.shared;
     let mut failures = 0;
-    while !shared.is_stopping() {
-        program.deliver_signals(event_loop);
+    loop {
+        program.deliver_signals(event_loop); // None, once the node is stopping.
         shared.stop_if_drained(); // Where there is always something to do, nobody waits.
         if shared.is_stopping() {
             break;
@@ -80,21 +87,28 @@ fn turn_until_stopped<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)>(
 }
 
 /// The callback, and the signals that it gets among the network's events.
-struct Program<'a, S, F> {
-    shared: &'a Shared,
+pub(super) struct Program<'a, S, F> {
+    pub(super) shared: &'a Shared,
     /// Not borrowed during the callback, which is free to panic.
-    signals: &'a RefCell<EventReceiver<S>>,
+    pub(super) signals: &'a RefCell<EventReceiver<S>>,
     /// To the same, and not to be borrowed.
-    sender: &'a EventSender<S>,
+    pub(super) sender: &'a EventSender<S>,
     /// Of the signals.
-    slice: TimeSlice,
-    callback: F,
+    pub(super) slice: TimeSlice,
+    pub(super) callback: F,
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
     /// Delivers the signals whose turn it is: priority first, timers that are due, then the others.
-    fn deliver_signals(&mut self, event_loop: &mut EventLoop) {
-        let now = self.signals.borrow().next_deadline().map(|_| self.shared.clock.now());
+    pub(super) fn deliver_signals(&mut self, event_loop: &mut EventLoop) {
+        let now = {
+            let signals = self.signals.borrow();
+            let deadline = signals.next_deadline();
+            if deadline.is_none() && signals.is_empty() {
+                return; // As mostly in a turn of the network.
+            }
+            deadline.map(|_| self.shared.clock.now())
+        };
         self.slice.restart();
         for number in 0..SIGNALS_PER_TURN {
             if self.shared.is_stopping() {

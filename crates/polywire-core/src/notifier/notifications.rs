@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::counter::Counter;
+use crate::dialers::Dialers;
 use crate::endpoint::ResourceId;
 use crate::limits::NodeLimits;
 use crate::poller::Poller;
@@ -52,6 +53,10 @@ pub(crate) struct Notifications {
     pub(super) dropped: Counter,
     pub(super) clock: Clock,
     pub(super) node: NodeCell,
+    /// The threads that look names up.
+    pub(crate) dialers: Arc<Dialers>,
+    /// The poller's registry, for sources that change on any thread what they are polled for.
+    registry: OnceLock<Arc<mio::Registry>>,
 }
 
 /// The node of the notifications, as far as they know it.
@@ -93,7 +98,24 @@ impl Notifications {
             dropped: Counter::default(),
             node: NodeCell::default(),
             clock,
+            dialers: Arc::default(),
+            registry: OnceLock::new(),
         }
+    }
+
+    /// A registry of the loop's poller that may be kept: one for all sources, since it has a descriptor of its own.
+    /// `own` is that of the poller.
+    pub(crate) fn shared_registry(&self, own: &mio::Registry) -> io::Result<Arc<mio::Registry>> {
+        if self.registry.get().is_none() {
+            let _ = self.registry.set(Arc::new(own.try_clone()?));
+        }
+        self.registry.get().cloned().ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    /// The same with the threads of another's, for a connection that is driven alone.
+    pub(crate) fn with_dialers(mut self, dialers: &Arc<Dialers>) -> Self {
+        self.dialers = Arc::clone(dialers);
+        self
     }
 
     pub(crate) fn set_node(&self, node: impl Node + 'static) {

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
-use crate::endpoint::ResourceId;
+use crate::endpoint::{Endpoint, ResourceId};
 use crate::message::MessageKind;
 use crate::registry::{Entry, Registry, SharedEntry};
 use crate::sync::thread_local;
@@ -72,6 +72,26 @@ impl Registry {
             }
         }
         self.with_any(id, look)
+    }
+
+    /// As [`with`](Self::with), on the entry by which messages for `endpoint` are sent, if it takes any.
+    #[inline(always)]
+    pub(crate) fn with_taker<R>(
+        &self,
+        endpoint: &Endpoint,
+        look: impl FnOnce(&Entry) -> R,
+    ) -> Option<R> {
+        let registry = REGISTRY.with(Cell::get);
+        if registry == self.key() {
+            let taken = Taken { registry, entry: ENTRY.with(Cell::take) };
+            match &taken.entry {
+                Some(entry) if entry.id == endpoint.resource_id() && entry.takes(endpoint) => {
+                    return Some(look(entry));
+                }
+                _ => {}
+            }
+        }
+        self.with_any_taker(endpoint, look)
     }
 
     /// The kind of the message that the current thread hands to the callback, if it does.

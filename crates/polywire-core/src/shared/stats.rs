@@ -26,6 +26,9 @@ pub struct Stats {
     pub half_received_bytes: usize,
     /// Connections that a listener took and whose handshake then failed.
     pub refused: u64,
+    /// Connections that asked a listener for something else than a connection and were answered: HTTP
+    /// requests for a page.
+    pub answered: u64,
     /// Connections rejected at accept because a limit of the listener, of their address or of the node
     /// was reached.
     pub turned_away: u64,
@@ -54,7 +57,7 @@ pub struct Ended {
     pub by_failure: u64,
     /// The peer broke its protocol or a layer under it, or sent more than a message may have.
     pub by_violation: u64,
-    /// A time was over: message, idle.
+    /// A time was over: message, idle, lifetime.
     pub by_timeout: u64,
     /// A bound on memory was reached: outbox, stall, node.
     pub by_limit: u64,
@@ -68,7 +71,10 @@ fn kind_of(reason: &CloseReason) -> Option<usize> {
         CloseReason::ProtocolViolation(_)
         | CloseReason::MessageTooLarge { .. }
         | CloseReason::Layer(_) => 2,
-        CloseReason::TimedOut | CloseReason::MessageTimeout | CloseReason::IdleTimeout => 3,
+        CloseReason::TimedOut
+        | CloseReason::MessageTimeout
+        | CloseReason::IdleTimeout
+        | CloseReason::MaxLifetime => 3,
         CloseReason::OutboxLimit { .. } | CloseReason::Stalled | CloseReason::NodeMemory => 4,
         _ => return None,
     })
@@ -82,6 +88,7 @@ pub(crate) struct Counters {
     pub(crate) messages_out: SharedCounter,
     pub(crate) bytes_out: SharedCounter,
     pub(crate) refused: Counter,
+    pub(crate) answered: Counter,
     pub(crate) turned_away: Counter,
     pub(crate) ends: [Counter; END_KINDS],
     pub(crate) accept_exhausted: Counter,

@@ -5,6 +5,7 @@ mod ending;
 mod fixture;
 mod opening;
 mod reading;
+mod redirecting;
 mod sender;
 mod stop;
 #[cfg(test)]
@@ -21,10 +22,10 @@ use crate::adapter::{Closing, Io, Opening, Received, Remote, Sender, Sink};
 use crate::close_reason::CloseReason;
 use crate::limits::{Limits, WhenFull};
 use crate::stream::outbox::Outbox;
-use crate::stream::{Context, Progress, Protocol, Stream, misuse};
+use crate::stream::{Context, Dialed, Progress, Protocol, Stream, misuse};
 
 use stop::Stop;
-use transient::{Phase, Transient};
+use transient::{Phase, Transient, opening_stream};
 
 /// The fault of a protocol that says more than once that messages may flow.
 const READY_TWICE: &str = "a protocol is ready once, when its handshake is done";
@@ -46,6 +47,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// A connection whose `socket` has begun to connect.
     pub fn connecting(socket: S, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
         Self::new(socket, protocol, limits.into(), Phase::Connecting)
+    }
+
+    /// A connection whose stream has begun to connect, with the other addresses of its peer.
+    pub fn dialed(dialed: Dialed<S>, protocol: P, limits: impl Into<Arc<Limits>>) -> Self {
+        let mut engine = Self::connecting(dialed.stream, protocol, limits);
+        engine.transient_mut().fallback = dialed.fallback;
+        engine
     }
 
     /// A connection just accepted. It shares `limits` with the others of its listener if these are
@@ -90,7 +98,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     fn speak<R>(&mut self, io: &mut Io<'_>, say: impl FnOnce(&mut P, &mut Context<'_>) -> R) -> R {
         let mut out = Vec::new();
         let registration = io.registration;
-        let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
+        let stream = opening_stream(self.transient.as_deref());
+        let cx = Context::of_loop(&mut out, registration.id, registration.clock());
+        let mut cx = cx.over(stream);
         let said = say(&mut self.protocol, &mut cx);
         self.outbox.push(out);
         self.tell_deadline(io);
@@ -103,20 +113,41 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io: &mut Io<'_>,
         say: impl FnOnce(&mut P, &mut Context<'_>) -> Result<Progress, CloseReason>,
     ) -> Result<(), CloseReason> {
-        match self.speak(io, say) {
+        let mut out = Vec::new();
+        let registration = io.registration;
+        let mut cx = Context::of_loop(&mut out, registration.id, registration.clock());
+        let said = say(&mut self.protocol, &mut cx);
+        if said.is_ok() {
+            self.outbox.push(std::mem::take(&mut out));
+        }
+        self.tell_deadline(io);
+        match said {
             Ok(Progress::Unchanged) => {}
             Ok(Progress::Ready) if self.phase() == Phase::Handshaking => {
-                self.transient_mut().is_ready = true;
+                let transient = self.transient_mut();
+                transient.is_ready = true;
+                transient.inbox.reconsider(); // What had to wait for this is a message perhaps.
             }
             Ok(Progress::Ready) => {
                 return Err(misuse::<P>(READY_TWICE));
             }
             Err(reason) => {
-                self.transient_mut().is_silent = true;
+                self.transient_mut().is_silent = !out.is_empty();
+                self.push_close_frame(out);
                 return Err(reason);
             }
         }
         self.write()
+    }
+
+    /// The protocol has ended the connection, with its close frame in `out`: no message goes behind that.
+    #[cold]
+    fn push_close_frame(&self, out: Vec<u8>) {
+        // Before it is open no message goes anyway, and what waits may still go to where it is sent to.
+        if self.phase() == Phase::Open {
+            self.outbox.end();
+        }
+        self.outbox.push_last(out);
     }
 
     /// Tells the loop if the protocol has another deadline than it had.
@@ -133,7 +164,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     /// Whether the protocol has begun.
     #[inline]
     fn is_connected(&self) -> bool {
-        !matches!(self.phase(), Phase::Connecting | Phase::Accepted | Phase::Layering)
+        !matches!(
+            self.phase(),
+            Phase::Connecting | Phase::Accepted | Phase::Layering | Phase::Redirecting
+        )
     }
 
     /// Bytes kept of a message that is not whole, 1 at least, or of what the stream has to have whole.
@@ -211,7 +245,8 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     }
 
     fn open(&mut self, io: &mut Io<'_>) -> Opening {
-        let opening = self.try_open(io).unwrap_or_else(Opening::Failed);
+        let opening = self.try_open(io).or_else(|reason| self.redirect(io, reason));
+        let opening = opening.unwrap_or_else(Opening::Failed);
         io.half_received = self.half_received();
         self.tell_deadline(io);
         opening
@@ -220,6 +255,20 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
     fn next_address(&mut self, io: &mut Io<'_>) -> bool {
         let timed_out = || io::ErrorKind::TimedOut.into();
         self.phase() == Phase::Connecting && self.next_socket(&io.registration, timed_out()).is_ok()
+    }
+
+    fn timed_out(&mut self) -> CloseReason {
+        let mut reason = CloseReason::HandshakeTimeout;
+        match self.phase() {
+            Phase::Layering => {
+                let told = self.socket().ok().and_then(S::timed_out);
+                reason = told.unwrap_or(reason);
+            }
+            // There is no time left to turn to the address.
+            Phase::Handshaking => drop(self.protocol.open_failed(&mut reason)),
+            _ => {}
+        }
+        reason
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
@@ -251,7 +300,7 @@ impl<S: Stream, P: Protocol> Remote for Engine<S, P> {
 
     fn control(&mut self, io: &mut Io<'_>, value: Box<dyn Any + Send>) -> Result<(), CloseReason> {
         match self.phase() {
-            Phase::Connecting | Phase::Accepted | Phase::Layering => {
+            Phase::Connecting | Phase::Accepted | Phase::Layering | Phase::Redirecting => {
                 self.transient_mut().controls.push(value);
                 Ok(())
             }

@@ -41,27 +41,48 @@ impl<'m> Frame<'m> for Vec<u8> {
     }
 }
 
+/// Frames up to this long are put together where their header is.
+const MAX_SHORT_FRAME_BYTES: usize = 128;
+
 /// A frame that is a header and then the message as it is, unless it turns out to be another.
-#[derive(Default)]
 pub(super) struct Parts<'m> {
-    header: [u8; MAX_HEADER],
+    /// The header, and room for a short message behind it.
+    bytes: [u8; MAX_SHORT_FRAME_BYTES],
     header_len: usize,
     message: &'m [u8],
     is_other: bool,
 }
 
+impl Default for Parts<'_> {
+    #[inline(always)]
+    fn default() -> Self {
+        let bytes = [0; MAX_SHORT_FRAME_BYTES];
+        Self { bytes, header_len: 0, message: &[], is_other: false }
+    }
+}
+
 impl Parts<'_> {
+    /// The frame in one piece, if it is a short one.
+    #[inline(always)]
+    pub(super) fn put_together(&mut self) -> Option<&[u8]> {
+        let len = self.header_len + self.message.len();
+        let room = self.bytes.get_mut(self.header_len..len).filter(|_| !self.is_other)?;
+        room.copy_from_slice(self.message);
+        Some(&self.bytes[..len])
+    }
+
     /// The two parts; `None` if the frame is not of two such.
     #[inline(always)]
     pub(super) fn as_slices(&self) -> Option<[&[u8]; 2]> {
-        (!self.is_other).then(|| [&self.header[..self.header_len], self.message])
+        (!self.is_other).then(|| [&self.bytes[..self.header_len], self.message])
     }
 }
 
 impl<'m> Frame<'m> for Parts<'m> {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        match self.header.get_mut(self.header_len..self.header_len + bytes.len()) {
+        let header = &mut self.bytes[..MAX_HEADER];
+        match header.get_mut(self.header_len..self.header_len + bytes.len()) {
             Some(room) if self.message.is_empty() => {
                 room.copy_from_slice(bytes);
                 self.header_len += bytes.len();

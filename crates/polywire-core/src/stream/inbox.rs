@@ -127,6 +127,11 @@ impl Inbox {
         self.len > 0 && self.len >= self.needed
     }
 
+    /// What is here may be found to be something else now: it is decodable.
+    pub(super) fn reconsider(&mut self) {
+        self.needed = 0;
+    }
+
     /// Moves bytes from the front of `chunk` here, up to what the frame at the front needs, and
     /// returns the rest. Where the frame can't tell, as many as are here.
     pub(super) fn fill<'a>(&mut self, chunk: &'a mut [u8]) -> &'a mut [u8] {

@@ -1,6 +1,7 @@
 //! Streams over streams.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::adapter::Accepted;
 use crate::address::RemoteAddr;
@@ -45,6 +46,19 @@ impl<S: Stream> Layer<S> for NoLayer {
 
     fn accept(&self, stream: S, _: &Accepted) -> io::Result<S> {
         Ok(stream)
+    }
+}
+
+/// A layer that several connections share.
+impl<S: Stream, L: Layer<S>> Layer<S> for Arc<L> {
+    type Stream = L::Stream;
+
+    fn connect(&self, stream: S, addr: &RemoteAddr) -> io::Result<L::Stream> {
+        (**self).connect(stream, addr)
+    }
+
+    fn accept(&self, stream: S, accepted: &Accepted) -> io::Result<L::Stream> {
+        (**self).accept(stream, accepted)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::writer::Writer;
 
-use state::State;
+use state::{Intake, State};
 
 pub(super) struct Outbox<S, E> {
     encoder: E,
@@ -115,16 +115,25 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         self.lock().queued()
     }
 
-    /// Bytes the socket took of what waits, while something does.
+    /// Bytes the socket took of what waits, while something does, be it in a layer.
     pub(super) fn taken(&self) -> Option<u64> {
         let state = self.lock();
-        (state.queued() > 0).then(|| state.written())
+        // What is being written may come to wait in the stream.
+        let waits = state.queued() > 0
+            || state.writer.is_writing()
+            || self.socket().is_some_and(Stream::wants_write);
+        waits.then(|| state.written())
     }
 
-    /// Whether nothing waits and nobody writes.
+    /// Whether nothing waits and nobody writes, for the end of a connection, which takes no message any more: if not,
+    /// its loop is notified when that is so.
     pub(super) fn is_drained(&self) -> bool {
-        let state = self.lock();
-        state.queued() == 0 && !state.writer.is_writing()
+        let mut state = self.lock();
+        let is_drained = state.queued() == 0 && !state.writer.is_writing();
+        if !is_drained {
+            state.intake = Intake::LoopWaits;
+        }
+        is_drained
     }
 
     /// Whether the socket has been full at any time.
@@ -152,14 +161,16 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Takes no message from now on, and lets go whoever waits to send one.
     pub(super) fn end(&self) {
         let mut state = self.lock();
-        state.ended = true;
+        if state.intake == Intake::Open {
+            state.intake = Intake::Ended;
+        }
         let forgotten = state.take_when_writable();
         drop(state);
         self.room.notify_all();
         drop(forgotten);
     }
 
-    /// Sees to it that so many bytes may be queued: ends the connection if that is above its own limit,
+    /// Makes sure that `len` bytes may be queued: ends the connection if that is above its own limit,
     /// and whoever holds most if it is above the node's. `None` if this one is over.
     fn below_limits<'a>(
         &'a self,

@@ -3,7 +3,10 @@
 use std::any::{Any, TypeId};
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::adapter::Info;
+use crate::address::RemoteAddr;
 use crate::close_reason::CloseReason;
 use crate::message::Message;
 use crate::send_status::SendStatus;
@@ -90,7 +93,9 @@ pub trait Protocol: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Ends the endpoint with that reason; the close frame, if there is to be one, lies in `out`.
+    /// Ends the endpoint with that reason. The close frame, if there is to be one, lies in `out`; where nothing
+    /// does, [`close`](Self::close) is asked for it. The program's own end with a code is a
+    /// [`CloseReason::ClosedWith`].
     fn control(
         &mut self,
         value: Box<dyn Any + Send>,
@@ -129,11 +134,39 @@ pub trait Protocol: Send + 'static {
         }
     }
 
+    /// Whether the peer is to end the stream first, after a graceful close by either side: this side then ends its
+    /// own once the peer has, or the linger time is over. Default: no.
+    fn peer_ends_first(&self) -> bool {
+        false
+    }
+
+    /// The connection fails with `reason` during the handshake: the protocol's own errors, the end of the stream,
+    /// what the stream meets, the end of the handshake's time. Not called for ends by the program, nor before
+    /// [`open`](Self::open).
+    ///
+    /// Returns where to connect instead. The engine then closes the stream, has
+    /// [`Engine::with_redirects`](crate::stream::Engine::with_redirects) dial the address, and calls
+    /// [`open`](Self::open) once more over the new stream; the program is told nothing. Bound how often.
+    /// Without such an address, the default, or where the engine can't dial or has no time left to, the endpoint fails
+    /// with `reason`, in whose place a better one may be put. Unless it answers with an address, `close` may be called next.
+    fn open_failed(&mut self, reason: &mut CloseReason) -> Option<RemoteAddr> {
+        let _ = reason;
+        None
+    }
+
     /// This side ends the connection for `reason`; the close frame goes to `out`.
     ///
-    /// Called at most once, and not after an error of another method.
+    /// Called at most once, and not after an error of another method that has left something in `out`, nor
+    /// after one of [`decode`](Self::decode).
     fn close(&mut self, reason: &CloseReason, cx: &mut Context<'_>) {
         let _ = (reason, cx);
+    }
+
+    /// What goes out last when an error of [`decode`](Self::decode), [`control`](Self::control) or
+    /// [`expire`](Self::expire) ends the connection, behind what that has put into `out`: a long body, which is
+    /// not copied, so that many connections may share it. Called once then. Default: nothing.
+    fn last_words(&mut self) -> Bytes {
+        Bytes::new()
     }
 }
 
@@ -185,7 +218,12 @@ pub trait Encoder: Send + Sync + 'static {
     /// order in which the frames are sent. The connection's lock is held meanwhile: other threads that send
     /// wait. If false, the default, it is called on the threads that send, by several at the same time and
     /// in any order, so that no frame may depend on another one.
-    const ORDERED: bool = false;
+    ///
+    /// Asked for each message. It may change while the connection opens, but not once messages flow.
+    #[inline(always)]
+    fn is_ordered(&self) -> bool {
+        false
+    }
 
     /// Bytes a message may have at most; a longer one is refused with
     /// [`SendStatus::MaxPacketSizeExceeded`](crate::send_status::SendStatus) before anything is sent.
@@ -203,22 +241,23 @@ pub trait Encoder: Send + Sync + 'static {
     }
 
     /// Whether frames hold the message changed, as by a mask: it is then copied at once. Default: only if
-    /// the encoder is [`ORDERED`](Self::ORDERED).
-    #[inline]
+    /// the encoder [is ordered](Self::is_ordered), of which it must be true.
+    #[inline(always)]
     fn changes_messages(&self) -> bool {
-        Self::ORDERED
+        self.is_ordered()
     }
 
     /// Puts the frame of `message` together. Must not send, nor wait: the connection's lock may be held.
     ///
-    /// May be called twice for one message, unless it is [`ORDERED`](Self::ORDERED): once to see whether it is
-    /// to be copied.
+    /// May be called twice for one message, unless it [changes messages](Self::changes_messages): once to see
+    /// whether it is to be copied.
     fn encode<'m>(&self, message: Message<'m>, frame: &mut impl Frame<'m>);
 
     /// A number that all encoders of this type share which make the same frame of the same message: by
     /// [`send_to_each`](crate::network::NetworkController::send_to_each) such a frame is made once for all
-    /// of them. `None`, the default, if each frame is one connection's own, and for
-    /// [`ORDERED`](Self::ORDERED) encoders.
+    /// of them, and the first of them is asked whether it [refuses](Self::refuse) the message; of the others only
+    /// [`max_message_size`](Self::max_message_size) may differ. `None`, the default, if each frame is one connection's own, as those of an encoder that
+    /// [is ordered](Self::is_ordered) are.
     fn framing(&self) -> Option<u64> {
         None
     }

@@ -57,6 +57,9 @@ pub trait Stream: Send + Sync + 'static {
     /// [`Connecting`](Establishing::Connecting) at first where a connect was begun, and
     /// [`Handshaking`](Establishing::Handshaking) of an accepted stream. Default: it is established.
     ///
+    /// All descriptors are there by [`register`](Self::register): a device that is learned from the peer is opened before
+    /// the stream is made.
+    ///
     /// A layer calls this of the stream underneath first, with the same `so_far`, and goes on once that is
     /// established. With the default, a connection that reaches nobody would be told of as ready.
     ///
@@ -69,7 +72,16 @@ pub trait Stream: Send + Sync + 'static {
         Ok(Establishing::Established)
     }
 
-    /// As [`Read::read`](io::Read::read): 0 is the end of the stream.
+    /// [`Limits::handshake_timeout`](crate::Limits::handshake_timeout) is over before the stream is established:
+    /// why it will not be, where more is known than that, such as the refusal of a proxy that never comes to its end. A layer
+    /// that knows nothing of its own asks the stream underneath. Default: `None`, and the endpoint fails with
+    /// [`CloseReason::HandshakeTimeout`].
+    fn timed_out(&self) -> Option<CloseReason> {
+        None
+    }
+
+    /// As [`Read::read`](io::Read::read): 0 is the end of the stream, which the peer has told and behind which nothing
+    /// is left to read. A peer that is gone without that is `ConnectionReset`.
     ///
     /// # Errors
     ///
@@ -81,7 +93,8 @@ pub trait Stream: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when full; `Interrupted` is tried again; others end the connection.
+    /// `WouldBlock` when full, but never of a peer that is gone; `Interrupted` is tried again; others end the
+    /// connection.
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Writes what the stream itself holds, such as records that were sealed and not taken by the socket
@@ -130,8 +143,16 @@ pub trait Stream: Send + Sync + 'static {
         None
     }
 
+    /// All that [`info`](Self::info) can tell now. A layer adds its own to what the stream underneath says. Asked
+    /// during the handshake, by protocols that show the program who connects. Default: nothing.
+    fn facts(&self) -> Vec<Info> {
+        Vec::new()
+    }
+
     /// The address of this side, if it has one that no other stream has: by that a node finds out that
-    /// it holds the other end, too, and does not wait for itself. Default: none.
+    /// it holds the other end, too, and does not wait for itself. Default: none, as for a transport without socket
+    /// addresses: there a `send` in the callback to a connection of the same node may wait for 5 s at its hard limit,
+    /// unless [`Limits::when_full`](crate::Limits::when_full) says otherwise.
     fn local_addr(&self) -> Option<SocketAddr> {
         None
     }
@@ -139,13 +160,16 @@ pub trait Stream: Send + Sync + 'static {
     /// The peer's address, if it has a socket address: asked once, when the endpoint becomes ready. Of an
     /// accepted one it is asked where [`NAMES_PEER`](Self::NAMES_PEER) says so, after each
     /// [`establish`](Self::establish): a layer that learns from a proxy who connects says none until it knows.
-    /// Limits of connections for each address count that address. Default: none. See
+    /// Limits of connections for each address count that address. Default: none, which leaves the endpoint the
+    /// address that [`Connection::new`](crate::adapter::Connection::new) was given; text counts for no address. See
     /// [`Remote::peer_addr`](crate::adapter::Remote::peer_addr).
     fn peer_addr(&self) -> Option<SocketAddr> {
         None
     }
 
-    /// Ends the sending side; the peer reads the end of the stream after the last byte.
+    /// Ends the sending side; the peer reads the end of the stream after the last byte. This side is read on until the
+    /// peer ends, too. A device without an end, such as a terminal, needs one of the stream's own: a record, or a
+    /// channel beside it.
     ///
     /// # Errors
     ///

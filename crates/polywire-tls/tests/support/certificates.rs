@@ -18,11 +18,15 @@ impl Authority {
     }
 
     pub fn named(name: &str) -> Self {
+        Self::with_key(name, KeyPair::generate().unwrap())
+    }
+
+    pub fn with_key(name: &str, key: KeyPair) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
     pub fn roots(&self) -> TlsCertificates {
@@ -42,6 +46,10 @@ impl Authority {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
+        self.sign(&params)
+    }
+
+    pub fn sign(&self, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Issued { chain: certificate.pem(), key: key.serialize_pem() }
@@ -125,7 +133,10 @@ pub struct Both {
 
 impl Both {
     pub fn new() -> Self {
-        let authority = Authority::new();
+        Self::of(Authority::new())
+    }
+
+    pub fn of(authority: Authority) -> Self {
         let issued = authority.issue("127.0.0.1");
         let listen = TlsListenConfig::new(issued.identity());
         let connect = TlsConnectConfig::default().with_roots(authority.roots());

@@ -212,6 +212,13 @@ pub fn tls_error(reason: &CloseReason) -> TlsError {
     TlsError::of(reason).unwrap_or_else(|| panic!("{reason:?} is not of TLS")).clone()
 }
 
+/// What `run` logs on this thread.
+pub fn logs_of(run: impl FnOnce()) -> Vec<String> {
+    let (sender, lines) = mpsc::channel();
+    tracing::subscriber::with_default(Collector(Mutex::new(sender)), run);
+    lines.try_iter().collect()
+}
+
 /// Sends each line of the log to the test.
 struct Collector(Mutex<Sender<String>>);
 

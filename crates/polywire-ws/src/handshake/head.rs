@@ -4,14 +4,14 @@ const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Looks for the empty line, at each byte once however the head arrives.
 #[derive(Debug)]
-pub(super) struct HeadFinder {
+pub(crate) struct HeadFinder {
     searched: usize,
     max: usize,
 }
 
 /// Why a head is none.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     /// It is longer than allowed.
     TooLong,
     /// A line ends with LF alone, which RFC 9112 section 2.2 lets one refuse: who reads it otherwise than
@@ -21,14 +21,14 @@ pub(super) enum Unfit {
 
 impl HeadFinder {
     /// Allows a head of `max` bytes.
-    pub(super) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self { searched: 0, max }
     }
 
     /// The length of the head at the front of `input`, or `None` if it is not whole yet.
     ///
     /// `input` begins with what it was at the call before.
-    pub(super) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, Unfit> {
+    pub(crate) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, Unfit> {
         let from = self.searched.saturating_sub(HEAD_END.len() - 1);
         let within = &input[..input.len().min(self.max)];
         let tail = within.get(from..).unwrap_or_default();

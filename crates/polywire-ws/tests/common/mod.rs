@@ -1,8 +1,14 @@
 //! Two ends without a network between them, driven as the engine drives a protocol.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+#[cfg(feature = "deflate")]
+pub mod deflate;
+
+use std::any::Any;
+
 use polywire_core::address::ToRemoteAddr;
-use polywire_core::stream::{Context, Encoder, Item, Protocol};
+use polywire_core::network::SendStatus;
+use polywire_core::stream::{Context, Encoder, Item, Progress, Protocol};
 use polywire_core::{CloseReason, Message, MessageKind};
 use polywire_ws::{WsConnectConfig, WsEncoder, WsListenConfig, WsProtocol, WsUrl};
 
@@ -59,6 +65,16 @@ impl Peer {
         client
     }
 
+    /// A client and a server that have shaken hands.
+    pub fn pair(client: &WsConnectConfig, server: &WsListenConfig) -> (Self, Self) {
+        let (mut client, mut server) =
+            (Self::client("ws://example.org/", client), Self::server(server));
+        server.feed(&std::mem::take(&mut client.out));
+        client.feed(&std::mem::take(&mut server.out));
+        assert!(client.ready && server.ready, "{:?} {:?}", client.end, server.end);
+        (client, server)
+    }
+
     fn new(mut protocol: WsProtocol) -> Self {
         let mut out = Vec::new();
         let ready = protocol.open(&mut Context::new(&mut out));
@@ -88,7 +104,7 @@ impl Peer {
             let decoded = match self.protocol.decode(input, &mut Context::new(&mut self.out)) {
                 Ok(decoded) => decoded,
                 Err(reason) => {
-                    self.end = Some(reason);
+                    self.finish(reason);
                     break;
                 }
             };
@@ -133,6 +149,30 @@ impl Peer {
         }
     }
 
+    /// The protocol ends it.
+    fn finish(&mut self, reason: CloseReason) {
+        self.out.extend_from_slice(&self.protocol.last_words());
+        self.end = Some(reason);
+    }
+
+    /// The program says something to the protocol.
+    pub fn control(&mut self, value: impl Any + Send) {
+        match self.protocol.control(Box::new(value), &mut Context::new(&mut self.out)) {
+            Ok(Progress::Unchanged) => {}
+            Ok(Progress::Ready) => {
+                assert!(!std::mem::replace(&mut self.ready, true));
+                self.needed = 0;
+                self.feed(&[]);
+            }
+            Err(reason) => self.finish(reason),
+        }
+    }
+
+    /// Bytes kept of what has begun to arrive.
+    pub fn half_received(&self) -> Option<usize> {
+        self.protocol.half_received()
+    }
+
     /// The stream ends.
     pub fn feed_end(&mut self) -> CloseReason {
         self.protocol.end_of_stream(self.input.len())
@@ -141,6 +181,18 @@ impl Peer {
     /// This side ends it.
     pub fn close(&mut self, reason: &CloseReason) {
         self.protocol.close(reason, &mut Context::new(&mut self.out));
+    }
+
+    /// The frame of a message or a piece of one, or why it can't be sent.
+    pub fn frame_as(&self, kind: MessageKind, message: &[u8]) -> Result<Vec<u8>, SendStatus> {
+        let (message, mut frame) = (Message::new(message, kind), Vec::new());
+        match self.encoder.refuse(message) {
+            Some(refusal) => Err(refusal),
+            None => {
+                self.encoder.encode(message, &mut frame);
+                Ok(frame)
+            }
+        }
     }
 
     /// The frame of a message of which the program does not say of what kind it is.
@@ -181,6 +233,16 @@ pub fn raw(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
 /// A frame of a client.
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     raw(first, payload, true)
+}
+
+/// What was said, without the second it was said in: two ends may answer in different ones.
+pub fn undated(out: &[u8]) -> Vec<u8> {
+    const DATE: &[u8] = b"\r\nDate: ";
+    let Some(at) = out.windows(DATE.len()).position(|part| part == DATE) else {
+        return out.to_vec();
+    };
+    let behind = at + DATE.len() + "Sun, 29 Nov 2026 09:22:04 GMT".len();
+    [&out[..at], &out[behind..]].concat()
 }
 
 /// The code in a server's Close frame, or `None` if it is empty.

@@ -1,5 +1,15 @@
 //! The built-in transports as one value, to be chosen at run time.
 
+#![cfg_attr(
+    not(any(feature = "framed-tcp", feature = "udp", feature = "ws")),
+    allow(
+        unreachable_code,
+        unreachable_patterns,
+        unused_variables,
+        reason = "without a transport the enums that list them are empty"
+    )
+)]
+
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -252,15 +262,25 @@ impl FromStr for Transport {
     /// `FramedTcp`; over TLS `wss` or `ws+tls`, `framed-tcp+tls`. serde reads the same, and writes what
     /// [`Display`](fmt::Display) does.
     fn from_str(text: &str) -> Result<Self, ParseTransportError> {
-        let plain = |text: &str| text.replace(['-', '_', '+'], "").to_ascii_lowercase();
-        let wanted = match &plain(text)[..] {
-            "websocket" => "ws".into(),
-            "wstls" | "websockettls" => "wss".into(),
-            wanted => wanted.to_owned(),
-        };
-        let found = Self::each().find(|transport| plain(transport.name()) == wanted);
+        let wanted = normalized(text);
+        let found = Self::each().find(|transport| normalized(transport.name()) == wanted);
         found.ok_or_else(|| ParseTransportError { text: text.into() })
     }
+}
+
+/// The one way of all to write a name.
+fn normalized(text: &str) -> String {
+    let plain = text.replace(['-', '_', '+'], "").to_ascii_lowercase();
+    match &plain[..] {
+        "websocket" => "ws".into(),
+        "wstls" | "websockettls" => "wss".into(),
+        _ => plain,
+    }
+}
+
+/// Whether a transport is called so where TLS is compiled in.
+fn is_secure_name(normalized: &str) -> bool {
+    matches!(normalized, "tcptls" | "framedtcptls" | "wss")
 }
 
 #[cfg(feature = "serde")]
@@ -287,6 +307,9 @@ pub struct ParseTransportError {
 
 impl fmt::Display for ParseTransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !cfg!(feature = "__tls") && is_secure_name(&normalized(&self.text)) {
+            return write!(f, "'{}' is a transport over TLS: turn on the feature `tls`", self.text);
+        }
         write!(f, "no transport is called '{}': use one of", self.text)?;
         Transport::each().try_for_each(|transport| write!(f, " {transport}"))
     }
@@ -312,5 +335,18 @@ mod tests {
         let error = "sctp".parse::<Transport>().unwrap_err().to_string();
         assert!(Transport::each().all(|transport| error.contains(transport.name())), "{error}");
         assert_eq!(Transport::from_id(99), None);
+    }
+
+    #[test]
+    fn a_transport_over_tls_is_had_or_the_feature_is_named() {
+        for name in ["wss", "ws+tls", "framed-tcp+tls", "tcp+tls"] {
+            match name.parse::<Transport>() {
+                Ok(transport) => assert!(transport.is_secure()),
+                Err(error) if cfg!(feature = "__tls") => {
+                    assert!(error.to_string().contains("use one of"), "{error}");
+                }
+                Err(error) => assert!(error.to_string().contains("feature `tls`"), "{error}"),
+            }
+        }
     }
 }

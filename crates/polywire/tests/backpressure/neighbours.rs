@@ -24,9 +24,9 @@ const FLOOR: Duration = Duration::from_millis(5);
 /// Tells the process of the peers the transport and the address of their server.
 const SERVER: &str = "POLYWIRE_TEST_SERVER";
 
-/// How long 99 of 100 echoes take at most, at each of two nodes. They take turns, and turns at being
+/// How long `percent` of a hundred echoes take at most, at each of two nodes. They take turns, and turns at being
 /// first, so that whatever else the machine does at that time hits both.
-fn echo_p99s(transport: Transport, addrs: [SocketAddr; 2]) -> [Duration; 2] {
+fn echo_times(percent: usize, transport: Transport, addrs: [SocketAddr; 2]) -> [Duration; 2] {
     let mut peers = addrs.map(|addr| RawPeer::connect(transport, addr));
     let mut times = [const { Vec::new() }; 2];
     for trip in 0..2 * ROUND_TRIPS {
@@ -38,7 +38,7 @@ fn echo_p99s(transport: Transport, addrs: [SocketAddr; 2]) -> [Duration; 2] {
     }
     times.map(|mut times| {
         times.sort_unstable();
-        times[ROUND_TRIPS * 99 / 100]
+        times[ROUND_TRIPS * percent / 100]
     })
 }
 
@@ -79,7 +79,9 @@ fn sends_and_never_reads(transport: Transport, addr: SocketAddr) {
     while peer.stream.write_all(&message).is_ok() {}
 }
 
-fn assert_undisturbed([disturbed, undisturbed]: [Duration; 2]) {
+/// Measures three times: what else the machine does may hit one of the two nodes for as long as it is measured.
+fn assert_undisturbed(measure: impl Fn() -> [Duration; 2]) {
+    let [disturbed, undisturbed] = middle(&[(); 3].map(|()| measure()));
     println!("p99 of the echoes: {disturbed:?}, and {undisturbed:?} without the peers");
     let allowed = (2 * undisturbed).max(SLACK * FLOOR);
     assert!(disturbed < allowed, "p99 is {disturbed:?}, and {undisturbed:?} without them");
@@ -103,20 +105,25 @@ fn echo_beside(len: usize) -> Node {
     })
 }
 
-/// The p99 of the echoes of `node`, to which a peer is connected that never reads, and of a node
-/// without: of several rounds those in the middle.
-fn p99s_beside(transport: Transport, [node, quiet]: [&Node; 2]) -> [Duration; 2] {
+/// The p90 of the echoes of `node`, to which a peer is connected that never reads, and of a node
+/// without: of several rounds those in the middle. One of a hundred or more the machine holds up for something
+/// else, which takes many times as long as an echo.
+fn p90s_beside(transport: Transport, [node, quiet]: [&Node; 2]) -> [Duration; 2] {
     let (_, addr) = node.listen(transport);
     let (_, quiet_addr) = quiet.listen(transport);
-    let rounds: Vec<_> = (0..5).map(|_| echo_p99s(transport, [addr, quiet_addr])).collect();
-    [0, 1].map(|which| median(rounds.iter().map(|p99s| p99s[which]).collect()))
+    middle(&[(); 5].map(|()| echo_times(90, transport, [addr, quiet_addr])))
+}
+
+/// Of each node the time in the middle.
+fn middle(rounds: &[[Duration; 2]]) -> [Duration; 2] {
+    [0, 1].map(|which| median(rounds.iter().map(|times| times[which]).collect()))
 }
 
 /// Measures five times, with nodes of their own each time: how the system runs two threads beside each
-/// other mostly lasts as long as they do. In the middle one the first p99 is at most twice the second.
+/// other mostly lasts as long as they do. In the middle one the first p90 is at most twice the second.
 fn assert_not_doubled(measure: impl Fn() -> [Duration; 2]) {
     let ratio = |[disturbed, undisturbed]: [Duration; 2]| {
-        println!("p99 of the echoes: {disturbed:?}, and {undisturbed:?} without the peer");
+        println!("p90 of the echoes: {disturbed:?}, and {undisturbed:?} without the peer");
         disturbed.as_secs_f64() / undisturbed.as_secs_f64()
     };
     let mut ratios = [(); 5].map(|()| ratio(measure()));
@@ -133,9 +140,9 @@ over_transports! {
             let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
             let _non_reader = NonReader::client(transport, addr);
             node.accepted();
-            let p99s = p99s_beside(transport, [&node, &quiet]);
+            let p90s = p90s_beside(transport, [&node, &quiet]);
             assert_eq!(node.network().stats().ended.by_limit, 1);
-            p99s
+            p90s
         }));
     }
 
@@ -151,11 +158,11 @@ over_transports! {
             let sender = thread::spawn(move || {
                 while network.send(non_reader, &message) == SendStatus::Sent {}
             });
-            let p99s = p99s_beside(transport, [&node, &quiet]);
+            let p90s = p90s_beside(transport, [&node, &quiet]);
             assert!(!sender.is_finished(), "it is parked");
             assert!(node.network().remove(non_reader.resource_id()));
             sender.join().unwrap();
-            p99s
+            p90s
         };
         on_one_cpu(|| {
             for when_full in [WhenFull::Disconnect, WhenFull::Wait] {
@@ -167,14 +174,16 @@ over_transports! {
     [tcp framed_tcp ws]
     fn echoes_stay_prompt_while_other_peers_run_into_the_hard_limit(transport) {
         let _turn = take_turns();
-        let (node, quiet) = (Node::echo(), Node::echo());
-        let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
-        let (_, quiet_addr) = quiet.listen(transport);
-        let _peers = Peers::start(transport, addr);
-        let p99s = echo_p99s(transport, [addr, quiet_addr]);
-        let ended = || node.network().stats().ended.by_limit;
-        eventually("the end of those that never read", || ended() == PEERS as u64);
-        assert_undisturbed(p99s);
+        assert_undisturbed(|| {
+            let (node, quiet) = (Node::echo(), Node::echo());
+            let (_, addr) = node.listen(&*listening(transport, limits(WhenFull::Disconnect)));
+            let (_, quiet_addr) = quiet.listen(transport);
+            let _peers = Peers::start(transport, addr);
+            let p99s = echo_times(99, transport, [addr, quiet_addr]);
+            let ended = || node.network().stats().ended.by_limit;
+            eventually("the end of those that never read", || ended() == PEERS as u64);
+            p99s
+        });
     }
 
     [tcp framed_tcp ws]
@@ -205,9 +214,8 @@ over_transports! {
             }
             bytes > 0 && since.elapsed() > Duration::from_millis(200)
         });
-        let p99s = echo_p99s(transport, [addr, quiet_addr]);
+        assert_undisturbed(|| echo_times(99, transport, [addr, quiet_addr]));
         assert_eq!(node.network().stats().ended.by_limit, 0);
-        assert_undisturbed(p99s);
 
         let thread = told.recv().unwrap();
         let before = cpu_time(&thread);

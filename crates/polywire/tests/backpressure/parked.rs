@@ -13,15 +13,16 @@ use crate::process::cpu_time;
 use crate::support::system::this_thread;
 use crate::support::{LEEWAY, Node};
 
-const WATCHED_FOR: Duration = Duration::from_secs(2);
+const WATCHED_FOR: Duration = Duration::from_secs(1);
 /// How long after its reason a thread is back at the latest, on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(500 * LEEWAY as u64);
 
 /// A node, its endpoint whose peer does not read, and a thread that can't go on sending to it.
 struct Scene {
+    /// Dropped before the node, which would linger for a peer that does not read.
+    peer: RawPeer,
     node: Node,
     endpoint: Endpoint,
-    peer: RawPeer,
     thread: String,
     /// What became of each message.
     statuses: Receiver<SendStatus>,
@@ -45,7 +46,7 @@ impl Scene {
                 }
             }
         });
-        let scene = Self { node, endpoint, peer, thread: thread.recv().unwrap(), statuses };
+        let scene = Self { peer, node, endpoint, thread: thread.recv().unwrap(), statuses };
         scene.wait_until_it_waits();
         scene
     }

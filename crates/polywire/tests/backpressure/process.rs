@@ -42,12 +42,13 @@ impl Stopwatch {
     }
 }
 
-/// Bytes of memory that this process has; under a sanitizer, which takes most of it, none.
+/// Bytes of memory that this process has for its data, without its code, which it loads as it runs; under a sanitizer, which
+/// takes most of it, none.
 pub(crate) fn resident_bytes() -> usize {
     if cfg!(polywire_sanitized) {
         return 0;
     }
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }

@@ -14,11 +14,11 @@ const STALL: Duration = Duration::from_millis(400);
 
 #[test]
 fn a_peer_that_takes_nothing_ends_though_nobody_waits_for_it() {
-    for (transport, side) in peers::STREAMS
-        .map(Transport::from)
-        .into_iter()
-        .flat_map(|transport| [Side::Accepted, Side::Connected].map(|side| (transport, side)))
-    {
+    at_once(peers::STREAMS.map(Transport::from), ends_though_nobody_waits_for_it);
+}
+
+fn ends_though_nobody_waits_for_it(transport: Transport) {
+    for side in [Side::Accepted, Side::Connected] {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Disconnect).with_stall_timeout(STALL);
         let _non_reader = NonReader::of(&handler, transport, side, limits);
@@ -41,35 +41,40 @@ fn a_peer_that_takes_nothing_ends_though_nobody_waits_for_it() {
     }
 }
 
+const IDLE: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 4 } else { 1 });
+const DOWNLOAD: usize = 40 << 20;
+
 #[test]
 fn a_peer_that_takes_a_download_slowly_lives() {
-    const IDLE: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 4 } else { 1 });
-    const DOWNLOAD: usize = 40 << 20;
-    for transport in peers::STREAMS {
-        let node = Node::with(|handler, event| {
-            if let NetEvent::Accepted(endpoint, _) = event {
-                handler.network().send(*endpoint, &vec![7; DOWNLOAD]);
-            }
-        });
-        let limits = Limits::default()
-            .with_stall_timeout(2 * IDLE)
-            .with_idle_timeout(IDLE)
-            .with_heartbeat(IDLE / 3);
-        let (_, addr) = node.listen(&*listening(transport.into(), limits));
-        let mut peer = peers::open(transport, addr);
-        let endpoint = node.accepted();
-        let mut piece = vec![0; 256 << 10];
-        let mut read = 0;
-        let start = Instant::now();
-        while start.elapsed() < 3 * IDLE {
-            read += peer.read(&mut piece).unwrap(); // Never a pong.
-            thread::sleep(IDLE / 30);
+    at_once(peers::STREAMS.map(Transport::from), a_slow_download_lives);
+}
+
+fn a_slow_download_lives(transport: Transport) {
+    let node = Node::with(|handler, event| {
+        if let NetEvent::Accepted(endpoint, _) = event {
+            handler.network().send(*endpoint, &vec![7; DOWNLOAD]);
         }
-        assert_eq!(node.network().close_reason(endpoint), None, "{transport}: {read} bytes");
-        while read < DOWNLOAD {
-            read += peer.read(&mut piece).unwrap();
-        }
-        // With all of it read, silence is silence.
-        assert_eq!(node.disconnected(endpoint), CloseReason::IdleTimeout, "{transport}");
+    });
+    let limits = Limits::default()
+        .with_stall_timeout(2 * IDLE)
+        .with_idle_timeout(IDLE)
+        .with_heartbeat(IDLE / 3);
+    // A system that holds much takes nothing for a while and then much at once.
+    let tcp = TcpListenConfig::default().with_limits(limits).with_send_buffer_size(64 << 10);
+    let (_, addr) = node.listen(&*listening_with(transport, tcp));
+    let mut peer = RawPeer::connect(transport, addr);
+    let endpoint = node.accepted();
+    let mut piece = vec![0; 256 << 10];
+    let mut read = 0;
+    let start = Instant::now();
+    while start.elapsed() < 3 * IDLE {
+        read += peer.stream.read(&mut piece).unwrap(); // Never a pong.
+        thread::sleep(IDLE / 30);
     }
+    assert_eq!(node.network().close_reason(endpoint), None, "{transport}: {read} bytes");
+    while read < DOWNLOAD {
+        read += peer.stream.read(&mut piece).unwrap();
+    }
+    // With all of it read, silence is silence.
+    assert_eq!(node.disconnected(endpoint), CloseReason::IdleTimeout, "{transport}");
 }

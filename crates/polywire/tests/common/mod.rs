@@ -1,6 +1,7 @@
 //! What the contract tests share: nodes with a deadline, and one body run over many transports.
 #![allow(dead_code, unused_imports, missing_docs, unreachable_pub)]
 
+mod at_once;
 mod configured;
 mod raw;
 mod raw_stream;
@@ -15,6 +16,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use at_once::at_once;
 pub use configured::{
     connecting, connecting_with, for_messages, listening, listening_with, secured,
 };

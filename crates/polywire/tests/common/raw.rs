@@ -50,13 +50,15 @@ pub fn frame(transport: Transport, message: &[u8]) -> Vec<u8> {
 /// Bytes without a pattern, the same for the same seed, which must not be 0.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed;
-    let step = |_| {
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..len).map(step).collect()
+        bytes.extend_from_slice(&state.to_ne_bytes()); // Eight a step: builds without optimizations are slow.
+    }
+    bytes.truncate(len);
+    bytes
 }
 
 /// A client made of a blocking socket. Its reads and writes fail after the deadline.
@@ -239,6 +241,11 @@ impl Flood {
         Self { over, thread: Some(thread) }
     }
 
+    /// Makes it end soon. Many that are dropped one by one take the CPU from each other until the last is.
+    pub fn end_soon(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
     /// Waits for the end that the other side makes.
     pub fn wait_for_end(mut self) {
         let error = self.thread.take().unwrap().join().unwrap().unwrap();
@@ -248,7 +255,7 @@ impl Flood {
 
 impl Drop for Flood {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
+        self.end_soon();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

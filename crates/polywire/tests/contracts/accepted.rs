@@ -3,7 +3,6 @@
 //!
 //! This is E2 of `docs/contracts.md`.
 
-use std::collections::HashSet;
 use std::io::Write;
 
 use crate::common::*;
@@ -46,43 +45,6 @@ over_transports! {
         // Nor is it told when a peer leaves in the middle.
         drop(silent);
         eventually("the handshake to be given up", || node.handler.network().stats().refused == 1);
-        let rest = node.rest();
-        assert!(rest.is_empty(), "{rest:?}");
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn each_of_fifty_clients_is_accepted_once_and_by_its_own_listener(transport) {
-        let mut node = Watched::start();
-        let listeners = [node.listen(transport), node.listen(transport)];
-        let message = frame(transport, b"hello");
-        let clients: Vec<_> = (0..50)
-            .map(|client| {
-                let (listener, addr) = listeners[client % 2];
-                let client = RawPeer::connect_with(transport, addr, &message);
-                (client.addr(), listener, client)
-            })
-            .collect();
-
-        let mut accepted = HashSet::new();
-        // Clients of different listeners may have the same address.
-        let mut peers = HashSet::new();
-        let mut greeted = 0;
-        while greeted < 50 {
-            match node.next("fifty clients and their messages") {
-                StoredNetEvent::Accepted(endpoint, listener) => {
-                    assert!(accepted.insert(endpoint), "accepted twice");
-                    peers.insert((endpoint.addr(), listener));
-                }
-                StoredNetEvent::Message(endpoint, _) => {
-                    assert!(accepted.contains(&endpoint), "a message before Accepted");
-                    greeted += 1;
-                }
-                event => panic!("{event:?}"),
-            }
-        }
-        let expected = clients.iter().map(|(addr, listener, _)| (*addr, *listener)).collect();
-        assert_eq!(peers, expected);
-        assert_eq!(accepted.len(), 50);
         let rest = node.rest();
         assert!(rest.is_empty(), "{rest:?}");
     }

@@ -4,8 +4,8 @@
 //! This is E10 of `docs/contracts.md`.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::common::*;
 
@@ -93,25 +93,6 @@ over_transports! {
     }
 
     [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
-    fn an_address_in_use_is_an_error_of_listen(transport) {
-        let (handler, _listener) = split();
-        let (id, taken) = handler.network().listen(transport, LOCALHOST).unwrap();
-        let error = assert_told(handler.network().listen(transport, taken), "a port in use");
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{error}");
-        // And not once it is free again.
-        assert!(handler.network().remove(id));
-        handler.network().listen(transport, taken).unwrap();
-
-        let foreign = TcpListener::bind(LOCALHOST).unwrap();
-        let datagrams = UdpSocket::bind(LOCALHOST).unwrap();
-        let other = match transport {
-            Transport::Udp => datagrams.local_addr().unwrap(),
-            _ => foreign.local_addr().unwrap(),
-        };
-        assert_told(handler.network().listen(transport, other), "a port of another program");
-    }
-
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn a_source_address_that_cannot_reach_the_peer_is_an_error_of_connect(transport) {
         let (handler, _listener) = split();
         let peer = "127.0.0.1:9";
@@ -138,119 +119,6 @@ over_transports! {
             assert_eq!(network.close_reason(endpoint), None);
             assert_eq!(network.limits(endpoint), None);
         }
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn an_endpoint_of_a_listener_that_has_connections_names_nobody(transport) {
-        let node = Watched::start();
-        let (listener, addr) = node.listen(transport);
-        let endpoint = Endpoint::from_listener(listener, addr);
-        let status = node.handler.network().send(endpoint, b"to nobody");
-        assert_eq!(status, SendStatus::ResourceNotFound);
-    }
-
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
-    fn an_endpoint_made_of_a_connection_and_another_address_names_nobody(transport) {
-        let echo = Echo::start(transport);
-        let mut node = Watched::start();
-        let client = node.connect(transport, echo.addr);
-        assert_eq!(node.connected(), (client, true));
-        let made_up = Endpoint::from_listener(client.resource_id(), "127.0.0.1:9".parse().unwrap());
-        let network = node.handler.network();
-        assert_eq!(network.send(made_up, b"to nobody"), SendStatus::ResourceNotFound);
-        assert_eq!(network.try_send(made_up, b"to nobody"), SendStatus::ResourceNotFound);
-        assert_eq!(network.send(client, b"to the peer"), SendStatus::Sent);
-        assert_eq!(node.message(), (client, b"to the peer".to_vec()));
-    }
-
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
-    fn a_stale_id_does_not_reach_the_next_tenant_of_its_slot(transport) {
-        let echo = Echo::start(transport);
-        let mut node = Watched::start();
-        let mut stale: Vec<Endpoint> = Vec::new();
-        let network = node.handler.network().clone();
-        for _ in 0..5 {
-            let client = node.connect(transport, echo.addr);
-            assert_eq!(node.connected(), (client, true));
-            for old in &stale {
-                assert_eq!(network.send(*old, b"stale"), SendStatus::ResourceNotFound);
-                assert!(!network.remove(old.resource_id()));
-            }
-            network.send(client, b"fresh");
-            assert_eq!(node.message(), (client, b"fresh".to_vec()));
-            assert!(network.remove(client.resource_id()));
-            eventually("its slot to be free", || network.stats().endpoints == 0);
-            stale.push(client);
-        }
-        let slot = |endpoint: &Endpoint| endpoint.resource_id().base_value() & 0xFF_FFFF;
-        assert!(stale.iter().all(|endpoint| slot(endpoint) == slot(&stale[0])), "{stale:?}");
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn timeouts_of_zero_and_without_end_are_taken_at_their_word(transport) {
-        let echo = Echo::start(transport);
-        let closed = ClosedPort::new();
-        let with = |time| {
-            let limits = Limits::default();
-            limits.with_connect_timeout(time).with_handshake_timeout(time).with_linger(time)
-        };
-        let mut node = Watched::start();
-        let (zero, endless) = (with(Duration::ZERO), with(Duration::MAX));
-        let network = node.handler.network().clone();
-        let (patient, _) =
-            network.connect_sync(&*connecting(transport, endless.clone()), echo.addr).unwrap();
-        assert_eq!(node.connected(), (patient, true));
-        let error = network.connect_sync(&*connecting(transport, endless), closed.addr).unwrap_err();
-        assert_eq!(CloseReason::of(&error), Some(&CloseReason::Refused));
-
-        // Whether it was fast enough is open, but not that it is told.
-        let start = Instant::now();
-        let hasty = connecting(transport, zero);
-        let (endpoint, _) = network.connect(&*hasty, echo.addr).unwrap();
-        assert_eq!(node.connected().0, endpoint);
-        match network.connect_sync(&*hasty, echo.addr) {
-            Ok((endpoint, _)) => assert_eq!(node.connected(), (endpoint, true)),
-            Err(error) => assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}"),
-        }
-        assert!(start.elapsed() < DEADLINE / 2);
-    }
-
-    [framed_tcp udp ws | framed_tcp_tls wss]
-    fn an_empty_message_is_a_message(transport) {
-        let echo = Echo::start(transport);
-        let mut node = Watched::start();
-        let client = node.connect(transport, echo.addr);
-        assert_eq!(node.connected(), (client, true));
-        assert_eq!(node.handler.network().send(client, b""), SendStatus::Sent);
-        assert_eq!(node.message(), (client, Vec::new()));
-    }
-
-    [tcp | tcp_tls]
-    fn an_empty_part_of_a_byte_stream_is_nothing(transport) {
-        let echo = Echo::start(transport);
-        let mut node = Watched::start();
-        let client = node.connect(transport, echo.addr);
-        let network = node.handler.network().clone();
-        assert_eq!(network.send(client, b""), SendStatus::Sent);
-        assert_eq!(node.connected(), (client, true));
-        assert_eq!(network.send(client, b""), SendStatus::Sent);
-        assert_eq!(network.send(client, b"something"), SendStatus::Sent);
-        assert_eq!(node.message(), (client, b"something".to_vec()));
-    }
-
-    [framed_tcp udp ws | framed_tcp_tls wss]
-    fn a_message_that_is_too_long_is_refused_and_the_endpoint_lives_on(transport) {
-        let echo = Echo::start(transport);
-        let mut node = Watched::start();
-        let client = node.connect(transport, echo.addr);
-        let too_long = vec![0; transport.max_message_size() + 1];
-        let network = node.handler.network().clone();
-        assert_eq!(network.send(client, &too_long), SendStatus::MaxPacketSizeExceeded);
-        assert_eq!(node.connected(), (client, true));
-        assert_eq!(network.send(client, &too_long), SendStatus::MaxPacketSizeExceeded);
-        assert_eq!(network.try_send(client, &too_long), SendStatus::MaxPacketSizeExceeded);
-        assert_eq!(network.send(client, b"short"), SendStatus::Sent);
-        assert_eq!(node.message(), (client, b"short".to_vec()));
     }
 }
 

@@ -48,54 +48,6 @@ over_transports! {
         assert_eq!(told, [(client, true)]);
     }
 
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn a_connect_that_is_refused_yields_one_connected_false_and_nothing_else(transport) {
-        let closed = ClosedPort::new();
-        let mut node = Watched::start();
-        let refused = node.connect(transport, closed.addr);
-        assert_eq!(node.connected(), (refused, false));
-        assert_eq!(node.handler.network().close_reason(refused), Some(CloseReason::Refused));
-        assert_eq!(node.handler.network().is_ready(refused.resource_id()), None);
-        let rest = node.rest();
-        assert!(rest.is_empty(), "{rest:?}");
-    }
-
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
-    fn a_hundred_connects_before_the_loop_runs_are_each_told_once(transport) {
-        let echo = Echo::start(transport);
-        let (handler, listener) = split();
-        let connect = || handler.network().connect(transport, echo.addr).unwrap().0;
-        let mut clients: Vec<_> = (0..100).map(|_| (connect(), true)).collect();
-        let mut told = Vec::new();
-        let mut last = None;
-        run(&handler, listener, "a hundred Connected and an echo", |event| match event.network() {
-            NetEvent::Connected(endpoint, ok) => {
-                told.push((endpoint, ok));
-                if told.len() == 100 {
-                    // One more has the loop go round until every event of before is told.
-                    clients.push((connect(), true));
-                    handler.network().send(clients[100].0, b"echo");
-                    last = Some(clients[100].0);
-                }
-            }
-            NetEvent::Message(endpoint, _) if Some(endpoint) == last => handler.stop(),
-            event => panic!("{event:?}"),
-        });
-        told.sort_unstable();
-        clients.sort_unstable();
-        assert_eq!(told, clients);
-    }
-
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
-    fn connect_sync_before_the_loop_runs_reaches_a_listener_of_the_same_node(transport) {
-        let (handler, listener) = split();
-        let (_, server) = handler.network().listen(transport, LOCALHOST).unwrap();
-        let (client, _) = handler.network().connect_sync(transport, server).unwrap();
-        assert_eq!(handler.network().is_ready(client.resource_id()), Some(true));
-        let told = connected_until_echo(&handler, listener, client);
-        assert_eq!(told, [(client, true)]);
-    }
-
     [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
     fn connect_sync_on_another_thread_is_told_by_the_one_that_runs_the_loop(transport) {
         let (handler, listener) = split();
@@ -137,28 +89,6 @@ over_transports! {
         assert_eq!(node.message(), (client, b"echo".to_vec()));
         let rest = node.rest();
         assert!(rest.is_empty(), "{rest:?}");
-    }
-
-    [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]
-    fn connect_sync_works_inside_the_callback(transport) {
-        let echo = Echo::start(transport);
-        let (handler, listener) = split();
-        handler.signals().send(Signal::Step(0));
-        let mut clients = Vec::new();
-        let mut told = Vec::new();
-        run(&handler, listener, "an echo", |event| match event {
-            NodeEvent::Signal(_) => {
-                let (client, _) = handler.network().connect_sync(transport, echo.addr).unwrap();
-                assert_eq!(handler.network().is_ready(client.resource_id()), Some(true));
-                handler.network().send(client, b"echo");
-                clients.push((client, true));
-            }
-            NodeEvent::Network(NetEvent::Connected(endpoint, ok)) => told.push((endpoint, ok)),
-            NodeEvent::Network(NetEvent::Message(..)) if clients.len() == 3 => handler.stop(),
-            NodeEvent::Network(NetEvent::Message(..)) => handler.signals().send(Signal::Step(0)),
-            NodeEvent::Network(event) => panic!("{event:?}"),
-        });
-        assert_eq!(told, clients);
     }
 
     [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]

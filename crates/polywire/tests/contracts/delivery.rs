@@ -7,7 +7,6 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use crate::common::*;
 
@@ -155,30 +154,5 @@ over_transports! {
         );
         assert!(received == sent);
         assert_closed_by_protocol(transport, reason, 1001);
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn what_cannot_be_delivered_within_the_linger_time_is_told_as_the_reason(transport) {
-        let mut node = Watched::start();
-        let linger = Duration::from_millis(100);
-        let limits = Limits::default().with_linger(linger).with_outbox_soft_mark(usize::MAX);
-        let (_, addr) =
-            node.handler.network().listen(&*listening(transport, limits), LOCALHOST).unwrap();
-        let silent = RawPeer::connect(transport, addr);
-        let endpoint = node.accepted();
-        let network = node.handler.network().clone();
-        for message in noise(9, 40 * MESSAGE).chunks(MESSAGE) {
-            assert_eq!(network.send(endpoint, message), SendStatus::Sent);
-        }
-        assert!(network.stats().queued_bytes > 0, "the system took it all");
-        assert!(network.remove(endpoint.resource_id()));
-        assert_eq!(network.close_reason(endpoint), Some(CloseReason::Removed));
-        eventually("the end of the linger time", || {
-            network.close_reason(endpoint) == Some(CloseReason::LingerTimeout)
-        });
-        eventually("the memory to be given back", || network.stats().queued_bytes == 0);
-        drop(silent);
-        let rest = node.rest();
-        assert!(rest.is_empty(), "{rest:?}");
     }
 }

@@ -3,30 +3,10 @@
 //!
 //! This is E3 of `docs/contracts.md`.
 
-use std::sync::Barrier;
-use std::thread;
-
 use crate::common::*;
-
-/// Two nodes with a connection between them: the server's, its endpoint, the client's, its own.
-fn pair(transport: Transport) -> (Watched, Endpoint, Watched, Endpoint) {
-    let mut server = Watched::start();
-    let mut client = Watched::start();
-    let (_, addr) = server.listen(transport);
-    let ours = client.connect(transport, addr);
-    assert_eq!(client.connected(), (ours, true));
-    let theirs = server.accepted();
-    (server, theirs, client, ours)
-}
 
 fn reason(node: &Watched, endpoint: Endpoint) -> CloseReason {
     node.handler.network().close_reason(endpoint).expect("a reason of its end")
-}
-
-fn assert_is_closed_by_peer(reason: &CloseReason) {
-    let is_graceful =
-        matches!(reason, CloseReason::PeerClosed | CloseReason::PeerClosedWith { code: 1000, .. });
-    assert!(is_graceful, "{reason:?}");
 }
 
 fn assert_nothing_else(node: Watched) {
@@ -35,27 +15,6 @@ fn assert_nothing_else(node: Watched) {
 }
 
 over_transports! {
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn a_removal_by_the_client_is_told_once_to_the_server_and_not_to_the_client(transport) {
-        let (mut server, theirs, client, ours) = pair(transport);
-        assert!(client.handler.network().remove(ours.resource_id()));
-        assert_eq!(server.disconnected(), theirs);
-        assert_is_closed_by_peer(&reason(&server, theirs));
-        assert_eq!(reason(&client, ours), CloseReason::Removed);
-        assert_nothing_else(server);
-        assert_nothing_else(client);
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn a_removal_by_the_server_is_told_once_to_the_client_and_not_to_the_server(transport) {
-        let (server, theirs, mut client, ours) = pair(transport);
-        assert!(server.handler.network().remove(theirs.resource_id()));
-        assert_eq!(client.disconnected(), ours);
-        assert_is_closed_by_peer(&reason(&client, ours));
-        assert_nothing_else(server);
-        assert_nothing_else(client);
-    }
-
     [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn a_peer_that_ends_its_stream_is_told_once(transport) {
         let mut node = Watched::start();
@@ -102,39 +61,6 @@ over_transports! {
         assert_eq!(reason(&node, endpoint), CloseReason::Reset);
         assert_eq!(node.handler.network().send(endpoint, b"late"), SendStatus::ResourceNotFound);
         assert_nothing_else(node);
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn a_peer_that_stops_its_node_is_told_once(transport) {
-        let (mut server, theirs, client, _) = pair(transport);
-        drop(client);
-        assert_eq!(server.disconnected(), theirs);
-        assert_nothing_else(server);
-    }
-
-    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
-    fn of_both_sides_that_remove_at_once_only_one_that_was_too_late_is_told(transport) {
-        for _ in 0..20 {
-            let (server, theirs, client, ours) = pair(transport);
-            let barrier = Barrier::new(2);
-            let remove = |node: &Watched, endpoint: Endpoint| {
-                barrier.wait();
-                node.handler.network().remove(endpoint.resource_id())
-            };
-            let (first, second) = thread::scope(|scope| {
-                let first = scope.spawn(|| remove(&server, theirs));
-                (remove(&client, ours), first.join().unwrap())
-            });
-            let ends = [(client, ours, first), (server, theirs, second)];
-            for (node, endpoint, removed) in ends {
-                let told = node.rest();
-                match (removed, &told[..]) {
-                    (true, []) => {}
-                    (false, [StoredNetEvent::Disconnected(over)]) if *over == endpoint => {}
-                    _ => panic!("removed: {removed}, told: {told:?}"),
-                }
-            }
-        }
     }
 
     [tcp framed_tcp udp ws | tcp_tls framed_tcp_tls wss]

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -75,28 +74,6 @@ over_transports! {
                 NodeEvent::Network(_) => {}
             });
         });
-    }
-
-    [udp]
-    fn nothing_comes_after_a_listener_was_removed_in_the_callback(transport) {
-        let (handler, listener) = split();
-        let (id, addr) = handler.network().listen(transport, LOCALHOST).unwrap();
-        let (_, other) = handler.network().listen(transport, LOCALHOST).unwrap();
-        let socket = UdpSocket::bind(LOCALHOST).unwrap();
-        for _ in 0..100 {
-            socket.send_to(b"queued", addr).unwrap();
-        }
-        let mut messages = 0;
-        run(&handler, listener, "the other listener's message", |event| match event.network() {
-            NetEvent::Message(endpoint, _) if endpoint.resource_id() == id => {
-                messages += 1;
-                assert!(handler.network().remove(id));
-                socket.send_to(b"fence", other).unwrap();
-            }
-            NetEvent::Message(..) => handler.stop(),
-            event => panic!("{event:?}"),
-        });
-        assert_eq!(messages, 1);
     }
 
     [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]

@@ -289,7 +289,7 @@ fn a_paused_listener_gets_what_it_asks_for() {
     let node = Node::new();
     let asks = Asks { notifier: Arc::default(), log: Arc::default() };
     let (id, _) = node.network().listen(&asks, NOWHERE).unwrap();
-    node.settle();
+    eventually("it is registered", || asks.notifier.lock().unwrap().is_some());
     node.network().pause(id);
     asks.notifier.lock().unwrap().as_ref().unwrap().notify(Readiness::BOTH);
     eventually("its deadline is over", || !asks.log.lock().unwrap().is_empty());

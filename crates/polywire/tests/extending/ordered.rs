@@ -59,7 +59,9 @@ impl Protocol for Deltas {
 }
 
 impl Encoder for Sent {
-    const ORDERED: bool = true;
+    fn is_ordered(&self) -> bool {
+        true
+    }
 
     fn refuse(&self, message: Message<'_>) -> Option<SendStatus> {
         (message.bytes.len() != LEN).then_some(SendStatus::InvalidMessage)

@@ -1,14 +1,14 @@
 //! A layer that reads a first line, in which a proxy says for whom it connects.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use polywire::Limits;
-use polywire::adapter::{Accepted, Listen, Listener, Registration};
+use polywire::adapter::{Accepted, Listen, Listener};
 use polywire::adapters::tcp::{Raw, TcpListenConfig, listen_over};
 use polywire::network::{CloseReason, RemoteAddr};
-use polywire::stream::{Establishing, Layer, Stream};
+use polywire::stream::{Establishing, Layer, PassThrough, Stream};
 
 use crate::support::{Node, eventually};
 
@@ -54,17 +54,17 @@ struct Proxied<S> {
     peer: OnceLock<SocketAddr>,
 }
 
-impl<S: Stream> Stream for Proxied<S> {
-    const SHORT_READ_DRAINS: bool = S::SHORT_READ_DRAINS;
-    const SHORT_WRITE_FILLS: bool = S::SHORT_WRITE_FILLS;
+impl<S: Stream> PassThrough for Proxied<S> {
+    type Under = S;
+
     const NAMES_PEER: bool = true;
 
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.stream.register(registration)
+    fn under(&self) -> &S {
+        &self.stream
     }
 
-    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.stream.deregister(registration)
+    fn under_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
@@ -89,20 +89,8 @@ impl<S: Stream> Stream for Proxied<S> {
         Ok(Establishing::Established)
     }
 
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
-    }
-
-    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(buffers)
-    }
-
     fn peer_addr(&self) -> Option<SocketAddr> {
         self.peer.get().copied()
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        self.stream.shutdown_write()
     }
 }
 

@@ -44,6 +44,9 @@ fn bad_addresses_are_errors_and_no_panics() {
         for addr in ["", "localhost", ":80", "localhost:70000", "not a url", "\0:80"] {
             assert!(network.connect(transport, addr).is_err(), "{transport} to '{addr}'");
             assert!(network.connect_sync(transport, addr).is_err(), "{transport} to '{addr}'");
+            if cfg!(windows) && addr == ":80" {
+                continue; // The machine's own addresses.
+            }
             assert!(network.listen(transport, addr).is_err(), "{transport} on '{addr}'");
         }
         assert!(network.connect(transport, ("no-such-host.invalid", 80)).is_err());

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire::CloseReason;
@@ -54,19 +55,33 @@ fn connect_sync_briefly(handler: &Handler, transport: Transport, addr: SocketAdd
     CloseReason::of(&error).expect("it carries the reason").clone()
 }
 
-/// Runs `check` where nobody runs the loop, where another thread does, and inside the callback.
+/// Runs `check` where nobody runs the loop, where another thread does, and inside the callback: at the same time, for it
+/// waits.
 fn in_every_place(check: impl Fn(&Handler) + Clone + Send + 'static) {
+    let (beside, inside) = (check.clone(), check.clone());
+    thread::scope(|scope| {
+        scope.spawn(move || where_nobody_runs_the_loop(check));
+        scope.spawn(move || beside_the_loop(beside));
+        scope.spawn(move || inside_the_callback(inside));
+    });
+}
+
+fn where_nobody_runs_the_loop(check: impl Fn(&Handler)) {
     let (handler, listener) = node::split();
     check(&handler);
     handler.stop();
     drop(listener);
     assert_eq!(handler.network().stats().endpoints, 0);
+}
 
+fn beside_the_loop(check: impl Fn(&Handler)) {
     let node = Node::new();
     check(&node.handler);
     node.assert_silent();
     eventually("nothing is left", || node.network().stats().endpoints == 0);
+}
 
+fn inside_the_callback(check: impl Fn(&Handler) + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let node = Node::with(move |handler, event| {
         if let NetEvent::Connected(endpoint, _) = event {

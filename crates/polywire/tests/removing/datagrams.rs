@@ -7,7 +7,13 @@ use polywire::network::NetworkController;
 
 use super::*;
 
-const ROUNDS: u64 = if cfg!(polywire_sanitized) { 50 } else { 1000 };
+const ROUNDS: u64 = if cfg!(polywire_sanitized) {
+    50
+} else if cfg!(debug_assertions) {
+    250
+} else {
+    1000
+};
 const STEPS: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq)]

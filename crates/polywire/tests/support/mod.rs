@@ -5,6 +5,8 @@
     reason = "a test that needs `common` as well has these files twice"
 )]
 
+#[path = "../common/at_once.rs"]
+mod at_once;
 #[path = "../common/configured.rs"]
 mod configured;
 pub mod peers;
@@ -26,6 +28,7 @@ use polywire::adapter::{Connect, Listen};
 use polywire::network::{Endpoint, NetEvent, NetworkController, ResourceId};
 use polywire::node::{self, NodeEvent, NodeHandler, NodeTask};
 
+pub use at_once::at_once;
 pub use configured::{
     connecting, connecting_with, for_messages, listening, listening_with, secured,
 };

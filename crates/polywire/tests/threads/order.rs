@@ -44,14 +44,14 @@ pub(crate) fn exchange(
 over_transports! {
     [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn short_messages_of_sixteen_threads_arrive_in_order_whole_and_once(transport) {
-        const COUNT: u32 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
+        const COUNT: u32 = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
         let plain: (Box<dyn Listen>, Box<dyn Connect>) = (Box::new(transport), Box::new(transport));
         exchange(transport, plain, (Length::Short, 16, COUNT));
     }
 
     [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
     fn long_messages_of_eight_threads_arrive_in_order_whole_and_once(transport) {
-        const COUNT: u32 = if cfg!(debug_assertions) { 300 } else { 2_000 };
+        const COUNT: u32 = if cfg!(debug_assertions) { 120 } else { 2_000 };
         let plain: (Box<dyn Listen>, Box<dyn Connect>) = (Box::new(transport), Box::new(transport));
         exchange(transport, plain, (Length::Long, 8, COUNT));
     }

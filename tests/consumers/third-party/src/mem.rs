@@ -151,12 +151,12 @@ impl Remote for End {
     }
 
     fn limits(&self) -> Arc<Limits> {
-        self.outgoing.limits()
+        Arc::clone(self.outgoing.0.limits())
     }
 
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
-        self.outgoing.set_writer(io.registration.notifier());
-        self.incoming.set_reader(io.registration.notifier());
+        self.outgoing.0.set_notifier(io.registration.notifier());
+        self.incoming.0.set_reader(io.registration.notifier());
         Ok(())
     }
 
@@ -178,23 +178,23 @@ impl Remote for End {
     }
 
     fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
-        self.outgoing.failure().map_or(Ok(()), Err)
+        self.outgoing.0.failure().map_or(Ok(()), Err)
     }
 
     fn close(&mut self, _: &mut Io<'_>, reason: &CloseReason) -> Closing {
-        self.incoming.discard(); // A peer that closes, too, waits until this is read.
+        self.incoming.0.take(std::mem::take); // A peer that closes, too, waits until this is read.
         match reason {
             CloseReason::Stalled => Closing::Done, // It would take nothing now, either.
-            _ => self.outgoing.closing(),
+            _ => self.outgoing.0.closing(),
         }
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.incoming.abandon();
+        self.incoming.0.abandon();
         self.outgoing.end();
-        if self.outgoing.closing() != Closing::Done {
+        if self.outgoing.0.closing() != Closing::Done {
             self.outgoing.abort(CloseReason::Reset); // The linger time is over, say.
         }
     }

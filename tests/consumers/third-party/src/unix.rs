@@ -23,10 +23,7 @@ pub struct Unix {
 
 impl Connect for Unix {
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
-        let socket = UnixStream::connect(addr.string()).map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => CloseReason::Refused.into(),
-            _ => error,
-        })?;
+        let socket = UnixStream::connect(addr.string())?;
         let engine = Engine::connecting(Socket(socket), Framed, self.limits.clone());
         Ok(Connection::new(engine, addr.clone(), nameless()))
     }

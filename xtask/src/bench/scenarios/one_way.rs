@@ -35,12 +35,16 @@ pub(super) fn bulk(scale: Scale, has_zmq: bool) -> Scenario {
 pub(super) fn small(scale: Scale, has_zmq: bool) -> Scenario {
     let row = |transport, more: &[&'static str]| {
         let all = ["tokio", "polywire", "message-io", "native", "native-batch"];
-        one_way(transport, 64, &[&all, more].concat(), scale.ms)
+        let tuned = ["tokio-channel", "tokio-tuned"];
+        one_way(transport, 64, &[&all, &tuned[..], more].concat(), scale.ms)
     };
     let zmq: &[_] = if has_zmq { &["zmq"] } else { &[] };
     Scenario {
         name: "small",
-        about: "messages of 64 bytes one way, from a plain thread; tokio by `feed`, `native` with a \
+        about: "messages of 64 bytes one way, from a plain thread; tokio by `feed` within the task that owns \
+                the connection, which no other thread can call; tokio-channel from a plain thread by an mpsc \
+                channel, whose messages one task gathers, 512 at most, into one buffer and writes; \
+                tokio-tuned by one buffer behind a lock, which one task takes and writes; `native` with a \
                 write each, `native-batch` with a write each 64 KiB",
         cases: vec![row("framed", zmq), row("ws", &["tungstenite"])],
         metrics: with_costs(vec![higher("per_s", "messages/s")]),

@@ -1,5 +1,6 @@
 //! Messages that are answered.
 
+use super::echo_sizes;
 use crate::bench::scenario::{
     Better, Case, Metric, Placement, Scale, Scenario, Shape, case, higher, loaded, lower,
 };
@@ -20,18 +21,22 @@ pub(super) fn latency(scale: Scale) -> Scenario {
     };
     Scenario {
         name: "latency",
-        about: "a message of 64 bytes and its answer, both ends on one CPU, or on two; \
+        about: "a message of 64 bytes and its answer, one at a time, both ends on one CPU, or on two; \
                 polywire-busy polls for a millisecond before it sleeps (`set_busy_poll`)",
         cases: vec![
-            row("tcp", &[]),
-            row("framed", &[]),
-            row("ws", &["tungstenite"]),
+            row("tcp", &["tokio-tuned"]),
+            row("framed", &["tokio-tuned"]),
+            row("ws", &["tokio-tuned", "tungstenite"]),
             row("udp", &[]),
             busy("tcp"),
             busy("framed"),
             busy("udp"),
         ],
-        metrics: vec![lower("p50_us", "p50 in µs"), lower("p99_us", "p99 in µs")],
+        metrics: vec![
+            lower("p50_us", "p50 in µs"),
+            lower("p99_us", "p99 in µs"),
+            lower("p999_us", "p99.9 in µs"),
+        ],
         shape: Shape::Echo,
         counts_calls: false,
         runs: 1,
@@ -73,9 +78,13 @@ pub(super) fn echo(scale: Scale) -> Scenario {
             // A thread per connection, so not with a crowd.
             let more: &[_] =
                 if transport == "ws" && conns < crowd { &["tungstenite"] } else { &[] };
-            let servers = [&SERVERS, more].concat();
+            let servers = [&SERVERS[..], &["tokio-tuned"], more].concat();
             let case = loaded("echo", "echo", transport, &servers, (conns, 64), &args);
             cases.push(Case { name: format!("{transport} C={conns} D={depth}"), ..case });
+        }
+        // 80 KiB under way on each connection, and 256 KiB.
+        for size in [5 << 10, 16 << 10] {
+            cases.push(echo_sizes::case_of(scale, transport, crowd / 10, size));
         }
     }
     for transport in ["framed", "ws"] {
@@ -87,8 +96,8 @@ pub(super) fn echo(scale: Scale) -> Scenario {
     }
     Scenario {
         name: "echo",
-        about: "C connections with D messages of 64 bytes under way on each; the server on one CPU, \
-                the clients on another; polywire-two is two nodes on one port (`reuse_port`)",
+        about: "C connections with D messages under way on each, of 64 bytes where nothing else is said; the \
+                server on one CPU, the clients on another; polywire-two is two nodes on one port (`reuse_port`)",
         cases,
         metrics: vec![
             higher("answers_per_s", "messages/s"),
@@ -104,7 +113,8 @@ pub(super) fn echo(scale: Scale) -> Scenario {
 pub(super) fn fan_out(scale: Scale) -> Scenario {
     let row = |size| {
         let args = format!("rounds={}", scale.rooms);
-        let case = loaded("chat", "chat", "framed", &SERVERS, (scale.crowd, size), &args);
+        let servers = [&SERVERS[..], &["tokio-tuned"]].concat();
+        let case = loaded("chat", "chat", "framed", &servers, (scale.crowd, size), &args);
         Case { name: format!("{size} bytes to {}", scale.crowd), ..case }
     };
     Scenario {

@@ -26,8 +26,8 @@ pub(super) fn echo(scale: Scale) -> Scenario {
         about: "as `echo`, over TLS but for the column polywire. Clients that gather put what they send at \
                 once in one record, as polywire does on both sides; those that seal each put each message in \
                 a record of its own, and write all of them at once. tokio-rustls, under the codec of \
-                tokio-util and under tokio-tungstenite, answers each message by `send`, which seals and \
-                writes it; a program that gathers by `feed` where it can does better",
+                tokio-util and under tokio-tungstenite, answers by `feed`, and by `flush` once nothing more has \
+                come",
         cases,
         metrics: vec![
             lower("server_us", "server's CPU in µs a message"),

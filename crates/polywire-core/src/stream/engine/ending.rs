@@ -21,6 +21,18 @@ const MAX_DISCARDED_BYTES_AT_STOP: usize = 128 << 10;
 /// Bytes after the end by which a peer shows that it is not about to end.
 const STILL_SENDING_BYTES: usize = 64 << 10;
 
+/// Whether a peer that keeps to its protocol ends the stream after that. A node that stops does not wait for it.
+fn is_graceful(reason: &CloseReason) -> bool {
+    matches!(
+        reason,
+        CloseReason::PeerClosed
+            | CloseReason::PeerClosedWith { .. }
+            | CloseReason::MaxLifetime
+            | CloseReason::ClosedWith { .. }
+            | CloseReason::Removed
+    )
+}
+
 fn is_blocked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
@@ -32,7 +44,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             return Closing::Failed(failure); // Which threw away what waited.
         }
         let is_stalled = *reason == CloseReason::Stalled; // It would take nothing now, either.
-        if is_stalled || matches!(self.phase(), Phase::Connecting | Phase::Accepted) {
+        let is_unconnected =
+            matches!(self.phase(), Phase::Connecting | Phase::Accepted | Phase::Redirecting);
+        if is_stalled || is_unconnected {
             return Closing::Done;
         }
         if !matches!(self.phase(), Phase::Finished | Phase::ShutDown) {
@@ -49,6 +63,13 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
             let wants_write = |it: &Self| it.socket().is_ok_and(S::wants_write);
             let is_drained = self.outbox.is_drained() && !wants_write(self);
+            if is_drained && self.protocol.peer_ends_first() && is_graceful(reason) {
+                let closing = self.discard(io, reason);
+                if closing == Closing::Done {
+                    let _ = self.socket().and_then(Stream::shutdown_write); // A layer may say so.
+                }
+                return closing;
+            }
             match is_drained.then(|| self.socket().and_then(Stream::shutdown_write)) {
                 Some(Ok(())) => self.transient_mut().phase = Phase::ShutDown,
                 Some(Err(error)) if !is_blocked(&error) || !wants_write(self) => {
@@ -97,8 +118,10 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
     }
 
     fn queue_close_frame(&mut self, io: &Io<'_>, reason: &CloseReason) {
+        if self.transient.as_ref().is_some_and(|transient| transient.is_silent) {
+            return self.outbox.push_last_shared(self.protocol.last_words());
+        }
         let may_speak = matches!(self.phase(), Phase::Open | Phase::Handshaking)
-            && !self.transient.as_ref().is_some_and(|transient| transient.is_silent)
             && !matches!(
                 reason,
                 CloseReason::PeerClosed
@@ -110,6 +133,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     | CloseReason::Layer(_)
                     | CloseReason::MessageTooLarge { .. }
                     | CloseReason::HandshakeRefused(_)
+                    | CloseReason::Answered
                     | CloseReason::OutboxLimit { .. }
                     | CloseReason::NodeMemory
                     | CloseReason::Stalled

@@ -15,6 +15,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         if self.phase() == Phase::Accepted {
             self.transient_mut().phase = Phase::Layering;
         }
+        if self.phase() == Phase::Redirecting && !self.take_dialed(io)? {
+            return Ok(Opening::Handshaking);
+        }
         if matches!(self.phase(), Phase::Connecting | Phase::Layering) {
             let so_far = self.establish(io)?;
             self.name_peer(io);
@@ -71,10 +74,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 Err(next_error) => error = next_error,
             }
         }
-        Err(match CloseReason::from(&error) {
-            CloseReason::TimedOut => CloseReason::ConnectTimeout,
-            reason => reason,
-        })
+        Err(CloseReason::of_opening(&error))
     }
 
     fn start_protocol(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
@@ -115,6 +115,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     fn become_ready(&mut self, io: &mut Io<'_>) -> Opening {
         self.transient_mut().phase = Phase::Open;
+        self.transient_mut().redirects = None;
         self.name_peer(io);
         if !io.registration.is_provisional {
             self.open_outbox();

@@ -11,6 +11,7 @@ use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::stream::engine::Engine;
 use crate::stream::engine::stop::Stop;
+use crate::stream::engine::transient::opening_stream;
 use crate::stream::socket::read_some;
 use crate::stream::{Context, Decoded, Item, Protocol, Stream, misuse};
 
@@ -20,19 +21,13 @@ const MIN_COST_BYTES: usize = 256;
 /// The same of the connection's share of one turn, which is smaller the more are ready.
 const MIN_SHARE_COST_BYTES: usize = 64;
 
+/// What a read that brings little, of a stream over another one, costs of the messages that a turn may bring: TLS may
+/// have opened thousands of tiny records for it.
+const POOR_READ_COST: usize = 1000;
+
 /// The fault of a protocol that takes nothing, or more than there is.
 const MISCOUNTED: &str = "`Protocol::decode` consumes what it takes, no more than there is, and nothing of \
                           what is incomplete";
-
-/// Whether that item can't be of so many bytes.
-#[inline(always)]
-fn is_miscounted(consumed: usize, item: &Item<'_>) -> bool {
-    match item {
-        Item::Incomplete { .. } => consumed > 0,
-        Item::Skip | Item::Answer => consumed == 0,
-        Item::Ready | Item::Message(_) => false,
-    }
-}
 
 /// One turn's reading.
 struct Round<'a> {
@@ -45,6 +40,16 @@ struct Round<'a> {
     is_extended: bool,
     id: ResourceId,
     clock: &'a Clock,
+}
+
+impl Round<'_> {
+    /// A read of `len` bytes had room for `room`.
+    #[inline(always)]
+    fn note_read<S: Stream>(&mut self, len: usize, room: usize) {
+        if !S::SHORT_READ_DRAINS && len < room / 2 {
+            self.items_left = self.items_left.saturating_sub(POOR_READ_COST);
+        }
+    }
 }
 
 /// What came of a read of the rest of a long frame.
@@ -92,18 +97,23 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                 }
             }
             let room = io.budget.clamp(1, io.buffer.len());
-            let len =
-                match self.socket().and_then(|socket| read_some(socket, &mut io.buffer[..room])) {
-                    Ok(0) => return Err(self.end_of_stream()),
-                    Ok(len) => len,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        return Ok(Stop::Needs(0));
-                    }
-                    Err(error) => return Err(self.failed_read(&error)),
-                };
+            let socket = match self.socket() {
+                Ok(socket) => socket,
+                Err(error) => return Err(self.failed_read(&error)),
+            };
+            // Not in a closure: that may be a function of its own, which returns behind the system call.
+            let len = match read_some(socket, &mut io.buffer[..room]) {
+                Ok(0) => return Err(self.end_of_stream()),
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Stop::Needs(0));
+                }
+                Err(error) => return Err(self.failed_read(&error)),
+            };
             let drained = self.is_drained_by(len, room);
             io.budget = io.budget.saturating_sub(len);
             let stop = self.decode_chunk(&mut io.buffer[..len], round)?;
+            round.note_read::<S>(len, room);
             let drained = drained && !io.readiness.ended;
             if drained || !matches!(stop, Stop::Needs(_)) {
                 return Ok(stop);
@@ -163,6 +173,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         io.budget = io.budget.saturating_sub(len);
         let is_whole = transient.inbox.is_decodable();
         let stop = if is_whole { self.decode_inbox(false, round)? } else { Stop::Needs(0) };
+        round.note_read::<S>(len, room);
         Ok(Some(if drained || !matches!(stop, Stop::Needs(_)) {
             Long::Stops(stop)
         } else if io.budget == 0 || round.items_left == 0 {
@@ -226,26 +237,27 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         round: &mut Round<'_>,
     ) -> Result<(usize, Stop), CloseReason> {
         let (mut out, mut taken) = (Vec::new(), 0);
-        let mut cx = Context::of_loop(&mut out, round.id, round.clock);
+        let stream = opening_stream(self.transient.as_deref());
+        let mut cx = Context::of_loop(&mut out, round.id, round.clock).over(stream);
         let result = loop {
             let rest = &mut input[taken..];
-            if rest.is_empty() {
-                break Ok((taken, Stop::Needs(0)));
-            }
-            if round.items_left == 0 {
-                break Ok((taken, Stop::Sink));
-            }
-            round.items_left -= 1;
             let len = rest.len();
+            match round.items_left {
+                _ if len == 0 => break Ok((taken, Stop::Needs(0))),
+                0 => break Ok((taken, Stop::Sink)),
+                _ => round.items_left -= 1,
+            }
             let Decoded { consumed, item } = match self.protocol.decode(rest, &mut cx) {
                 Ok(decoded) => decoded,
-                Err(reason) => break Err(self.silenced(reason)),
+                Err(reason) => break Err(self.silenced(reason, std::mem::take(cx.out))),
             };
-            if consumed > len || is_miscounted(consumed, &item) {
+            if consumed > len {
                 break Err(misuse::<P>(MISCOUNTED));
             }
             taken += consumed;
             match item {
+                Item::Incomplete { .. } if consumed > 0 => break Err(misuse::<P>(MISCOUNTED)),
+                Item::Skip | Item::Answer if consumed == 0 => break Err(misuse::<P>(MISCOUNTED)),
                 Item::Incomplete { needed } => break Ok((taken, Stop::Needs(needed.max(len + 1)))),
                 Item::Skip if cx.out.is_empty() => {}
                 // Not with an answer behind it, which a later one may replace.
@@ -256,8 +268,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     if !cx.out.is_empty() {
                         self.outbox.push(std::mem::take(cx.out)); // Before the program's answers.
                     }
-                    let more = more_behind || consumed < len;
-                    let flow = round.sink.message(message, more);
+                    let flow = round.sink.message(message, more_behind || consumed < len);
                     self.protocol.delivered();
                     if flow == Flow::Stop {
                         break Ok((taken, Stop::Sink));
@@ -271,8 +282,9 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
 
     /// The protocol has ended the connection, with its close frame in `out`.
     #[cold]
-    fn silenced(&mut self, reason: CloseReason) -> CloseReason {
+    fn silenced(&mut self, reason: CloseReason, out: Vec<u8>) -> CloseReason {
         self.transient_mut().is_silent = true;
+        self.push_close_frame(out);
         reason
     }
 

@@ -27,17 +27,24 @@ impl<S: Stream, E: Encoder> Sender for Outbox<S, E> {
     }
 
     fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
-        let Some(framing) = self.encoder().framing().filter(|_| !E::ORDERED) else {
+        let Some(framing) = self.encoder().framing().filter(|_| !self.encoder().is_ordered())
+        else {
             let Message { bytes, kind } = message.message();
             return Sender::try_send(self, endpoint, bytes, SendFlags::new(kind, SendHint::Alone));
         };
-        if let Some(refusal) = self.encoder().refuse(message.message()) {
-            return refusal;
+        // How long a message may be is each connection's own; the rest holds for all of that framing.
+        if message.message().bytes.len() > self.encoder().max_message_size() {
+            return SendStatus::MaxPacketSizeExceeded;
         }
-        let frame = message.frame::<E>(framing, |frame| {
-            self.encoder().encode(message.message(), frame);
-        });
-        self.send_frame(&frame)
+        let frame =
+            message.frame::<E>(framing, |frame| match self.encoder().refuse(message.message()) {
+                Some(refusal) => Err(refusal),
+                None => {
+                    self.encoder().encode(message.message(), frame);
+                    Ok(())
+                }
+            });
+        frame.map_or_else(|refusal| refusal, |frame| self.send_frame(&frame))
     }
 
     fn send_owned(&self, _: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {

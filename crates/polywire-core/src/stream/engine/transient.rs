@@ -5,10 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Instant;
 
+use crate::stream::dialed::{Fallback, Redirects};
 use crate::stream::inbox::Inbox;
-
-/// Gives the next socket to connect by, begun to connect, or `None` if no address is left.
-type Fallback<S> = Box<dyn FnMut() -> Option<io::Result<S>> + Send>;
 
 /// How far a connection is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +19,8 @@ pub(super) enum Phase {
     Layering,
     /// The protocol shakes hands.
     Handshaking,
+    /// The handshake ended with the address of another peer, which a thread dials.
+    Redirecting,
     Open,
     /// The protocol's close frame is queued, or it may not send one.
     Finished,
@@ -34,6 +34,8 @@ pub(super) struct Transient<S> {
     /// The socket until messages may flow.
     pub(super) socket: Option<S>,
     pub(super) fallback: Option<Fallback<S>>,
+    /// How it is opened elsewhere, until it is ready.
+    pub(super) redirects: Option<Box<Redirects<S>>>,
     pub(super) inbox: Inbox,
     /// The protocol's deadline, as far as the loop was told.
     pub(super) deadline: Option<Instant>,
@@ -49,6 +51,13 @@ pub(super) struct Transient<S> {
     pub(super) discarded: usize,
 }
 
+/// The stream of a connection that is not ready: from then on no protocol asks what it knows, and a read costs
+/// nothing for that.
+#[inline(always)]
+pub(super) fn opening_stream<S>(transient: Option<&Transient<S>>) -> Option<&S> {
+    transient?.socket.as_ref()
+}
+
 impl<S> Transient<S> {
     pub(super) fn next_socket(&mut self) -> Option<io::Result<S>> {
         self.fallback.as_mut()?()
@@ -59,6 +68,7 @@ impl<S> Transient<S> {
         self.phase == Phase::Open
             && self.socket.is_none()
             && self.fallback.is_none()
+            && self.redirects.is_none()
             && self.inbox.is_empty()
             && self.deadline.is_none()
             && !self.is_silent
@@ -71,6 +81,7 @@ impl<S> Default for Transient<S> {
             phase: Phase::Open,
             socket: None,
             fallback: None,
+            redirects: None,
             inbox: Inbox::default(),
             deadline: None,
             controls: Vec::new(),

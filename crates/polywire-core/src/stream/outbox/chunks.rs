@@ -203,7 +203,8 @@ impl Chunks {
     /// Takes hardly more memory than what is here needs.
     pub(super) fn fit(&mut self) {
         self.spare = Vec::new();
-        if let Some(Piece::Heap(Chunk { bytes, start })) = &mut self.front {
+        for piece in self.front.iter_mut().chain(self.behind.back_mut()) {
+            let Piece::Heap(Chunk { bytes, start }) = piece else { continue };
             if bytes.capacity() > 2 * (bytes.len() - *start) + MIN_CHUNK_BYTES {
                 bytes.drain(..std::mem::take(start));
                 bytes.shrink_to_fit();

@@ -9,7 +9,7 @@ use crate::stream::frame::{MAX_HEADER, Parts, with_memory};
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::chunks::{Chunks, Piece};
 use crate::stream::outbox::state::State;
-use crate::stream::outbox::writing::write_frame;
+use crate::stream::outbox::writing::{write_frame, write_whole};
 use crate::stream::socket::overrun;
 use crate::stream::{Encoder, Stream};
 use crate::sync::MutexGuard;
@@ -37,16 +37,20 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         message: Message<'_>,
     ) {
         state.writer = Writer::Thread;
-        if F::ORDERED || encoder.changes_messages() {
+        if encoder.changes_messages() {
             let Message { bytes, kind } = message;
             return self.write_encoded((socket, runs_here), Some(state), encoder, bytes, kind);
         }
         drop(state);
         let mut parts = Parts::default();
         encoder.encode(message, &mut parts);
-        match parts.as_slices() {
-            Some(parts) => self.write_once((socket, runs_here), parts, copy_rest(parts)),
-            None => {
+        let short = parts.put_together().map(|whole| (whole.len(), write_whole(socket, whole)));
+        match (short, parts.as_slices()) {
+            (Some(write), Some(parts)) => {
+                self.finish_write_once((socket, runs_here), write, copy_rest(parts));
+            }
+            (_, Some(parts)) => self.write_once((socket, runs_here), parts, copy_rest(parts)),
+            (_, None) => {
                 let Message { bytes, kind } = message;
                 self.write_encoded((socket, runs_here), None, encoder, bytes, kind);
             }
@@ -65,7 +69,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     ) {
         with_memory(|frame| {
             // Nobody comes between a frame that is ordered and its turn.
-            let ordered = state.take().filter(|_| F::ORDERED);
+            let ordered = state.take().filter(|_| encoder.is_ordered());
             frame.reserve(bytes.len() + MAX_HEADER);
             encoder.encode(Message::new(bytes, kind), frame);
             drop(ordered);
@@ -83,7 +87,19 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         parts: [&[u8]; 2],
         keep_rest: impl FnOnce(&mut Chunks, usize),
     ) {
-        let result = write_frame(socket, parts);
+        let given = parts[0].len() + parts[1].len();
+        let write = (given, write_frame(socket, parts));
+        self.finish_write_once((socket, runs_here), write, keep_rest);
+    }
+
+    /// The same where `given` bytes were written to the socket with `result`.
+    #[inline(always)]
+    fn finish_write_once(
+        &self,
+        (socket, runs_here): (&S, bool),
+        (given, result): (usize, io::Result<usize>),
+        keep_rest: impl FnOnce(&mut Chunks, usize),
+    ) {
         let mut state = self.lock();
         if state.failure().is_some() {
             return;
@@ -93,7 +109,6 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return self.fail(state, CloseReason::from(&error)),
         };
-        let given = parts[0].len() + parts[1].len();
         if written > given {
             return self.fail(state, overrun(socket, "write_vectored"));
         }

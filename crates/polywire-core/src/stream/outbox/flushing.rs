@@ -119,7 +119,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Nothing waits any more, but for messages that wait for the handshake: whoever sends next
     /// writes.
     #[inline]
-    fn set_idle(&self, state: &mut State) {
+    pub(super) fn set_idle(&self, state: &mut State) {
         self.waits.store(state.queued() > 0, Ordering::Release);
         state.writer = Writer::None;
         state.shrink();

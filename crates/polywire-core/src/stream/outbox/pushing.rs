@@ -1,6 +1,9 @@
 //! What the protocol itself says: handshakes, answers, the close frame.
 
+use bytes::Bytes;
+
 use crate::stream::outbox::Outbox;
+use crate::stream::outbox::chunks::{Chunks, Piece};
 use crate::stream::outbox::state::State;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::Ordering;
@@ -37,13 +40,32 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         }
     }
 
+    /// As [`push_last`](Self::push_last), of bytes that others have as well.
+    pub(in crate::stream) fn push_last_shared(&self, bytes: Bytes) {
+        let mut state = self.lock();
+        if !bytes.is_empty() && state.failure().is_none() {
+            self.push_piece(&mut state, bytes.len(), |queue| queue.push_back(Piece::Shared(bytes)));
+        }
+    }
+
+    /// Throws away what is left of a handshake that goes on over another stream. Messages wait on.
+    pub(in crate::stream) fn forget_handshake(&self) {
+        let mut state = self.lock();
+        state.forget_ahead();
+        self.set_idle(&mut state);
+    }
+
     fn push_behind(&self, state: &mut State, bytes: Vec<u8>) {
-        let queued = state.queued() + bytes.len();
+        self.push_piece(state, bytes.len(), |queue| queue.push_bytes(bytes));
+    }
+
+    fn push_piece(&self, state: &mut State, len: usize, push: impl FnOnce(&mut Chunks)) {
+        let queued = state.queued() + len;
         state.set_queued(queued);
         let is_open = state.is_open;
         let waiting = state.waiting();
         let queue = if is_open { &mut waiting.frames } else { &mut waiting.ahead };
-        queue.push_bytes(bytes);
+        push(queue);
         self.waits.store(true, Ordering::Release);
         state.tell_if_crowded(self.limits.outbox_soft_mark);
         self.call_loop(state);

@@ -28,7 +28,26 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if let Some(refusal) = self.encoder.refuse(message) {
             return refusal;
         }
-        self.guarded(|| self.send_short(&self.encoder, message, hint, wait))
+        self.guarded(|| {
+            let mut state = self.lock();
+            if self.queue_behind(&mut state, &self.encoder, message) {
+                return SendStatus::Sent;
+            }
+            self.send_alone(state, message.bytes, SendFlags { kind, hint }, wait)
+        })
+    }
+
+    /// The same of one that is not simply put behind others. What it is called with stays in registers.
+    #[cold] // As the compiler sees it: so the other way is the straight one.
+    #[inline(never)]
+    fn send_alone<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        message: &[u8],
+        SendFlags { kind, hint }: SendFlags,
+        wait: bool,
+    ) -> SendStatus {
+        self.send_or_queue(state, &self.encoder, (Message::new(message, kind), hint), wait)
     }
 
     /// As [`send`](Self::send), of a message that is not too long.
@@ -40,24 +59,30 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         hint: SendHint,
         wait: bool,
     ) -> SendStatus {
-        let (mut state, len) = (self.lock(), message.bytes.len());
+        let mut state = self.lock();
         if self.queue_behind(&mut state, encoder, message) {
             return SendStatus::Sent;
         }
-        if self.is_crowded(&state, len) {
-            state = match self.room_for(state, len, wait) {
+        self.send_or_queue(state, encoder, (message, hint), wait)
+    }
+
+    #[inline(always)]
+    fn send_or_queue<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        encoder: &impl Encoder,
+        (message, hint): (Message<'_>, SendHint),
+        wait: bool,
+    ) -> SendStatus {
+        let len = message.bytes.len();
+        if !state.is_idle() {
+            state = match self.make_way(state, len, wait) {
                 Ok(state) => state,
                 Err(status) => return status,
             };
         }
         if state.is_over() {
             return SendStatus::ResourceNotFound;
-        }
-        if !state.is_idle() {
-            match self.below_limits(state, len) {
-                Some(below) if !below.is_over() => state = below,
-                _ => return SendStatus::ResourceNotFound,
-            }
         }
         let runs_here = state.loop_runs_here();
         let is_to_gather = self.is_to_gather(&mut state, (hint, runs_here), len);
@@ -74,6 +99,26 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             }
         }
         SendStatus::Sent
+    }
+
+    /// Makes sure that `len` bytes may be queued behind what waits.
+    #[inline]
+    pub(super) fn make_way<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        len: usize,
+        wait: bool,
+    ) -> Result<MutexGuard<'a, State>, SendStatus> {
+        if self.is_crowded(&state, len) {
+            state = self.room_for(state, len, wait)?;
+        }
+        if state.is_over() {
+            return Err(SendStatus::ResourceNotFound);
+        }
+        if state.is_idle() {
+            return Ok(state);
+        }
+        self.below_limits(state, len).ok_or(SendStatus::ResourceNotFound)
     }
 
     /// Puts a message behind others that the loop is about to write, unless there may be something

@@ -40,10 +40,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if let Some(refusal) = self.encoder().refuse(message) {
             return refusal;
         }
-        if message.bytes.len() >= SHARED_FROM_BYTES
-            && !E::ORDERED
-            && !self.encoder().changes_messages()
-        {
+        if message.bytes.len() >= SHARED_FROM_BYTES && !self.encoder().changes_messages() {
             let mut parts = Parts::default();
             self.encoder().encode(message, &mut parts);
             // A frame of two parts has the message in one of them.
@@ -59,20 +56,14 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     fn send_shared(&self, header: &[u8], body: &Bytes, may_wait: bool) -> SendStatus {
         let (mut state, len) = (self.lock(), header.len() + body.len());
-        if self.is_crowded(&state, len) {
-            state = match self.room_for(state, len, may_wait) {
+        if !state.is_idle() {
+            state = match self.make_way(state, len, may_wait) {
                 Ok(state) => state,
                 Err(status) => return status,
             };
         }
         if state.is_over() {
             return SendStatus::ResourceNotFound;
-        }
-        if !state.is_idle() {
-            match self.below_limits(state, len) {
-                Some(below) if !below.is_over() => state = below,
-                _ => return SendStatus::ResourceNotFound,
-            }
         }
         let runs_here = state.loop_runs_here();
         match self.socket() {

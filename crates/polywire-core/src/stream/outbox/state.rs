@@ -27,6 +27,16 @@ pub(super) const THREAD_WRITE_BYTES: usize = 4 * COALESCE_BYTES;
 /// RFC 6455 section 5.5.3 allows for pongs.
 pub(super) const MAX_ANSWER_BYTES: usize = 4096;
 
+/// Whether messages are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intake {
+    Open,
+    /// Not any more; what waits is still written.
+    Ended,
+    /// The same, and the loop has found that not all is written, and waits for that to shut the stream down.
+    LoopWaits,
+}
+
 /// Most connections of a node are idle, so what only busy ones need is set apart.
 pub(super) struct State {
     /// `None` until the connection belongs to a node.
@@ -38,8 +48,7 @@ pub(super) struct State {
     pub(super) writer: Writer,
     /// Messages may flow: there is a socket.
     pub(super) is_open: bool,
-    /// No message is taken any more; what waits is still written.
-    pub(super) ended: bool,
+    pub(super) intake: Intake,
     /// The socket has been full once: what it took since may be unread by the peer for long.
     pub(super) has_filled: bool,
 }
@@ -52,7 +61,7 @@ impl State {
             last_callback: LastCallback::default(),
             writer: Writer::None,
             is_open: false,
-            ended: false,
+            intake: Intake::Open,
             has_filled: false,
         }
     }
@@ -178,6 +187,14 @@ impl State {
         self.set_queued(left);
     }
 
+    /// Throws away what goes ahead of the messages. Not while somebody writes it.
+    pub(super) fn forget_ahead(&mut self) {
+        let Some(waiting) = &mut self.waiting else { return };
+        let ahead = std::mem::take(&mut waiting.ahead);
+        let left: usize = ahead.iter().map(|piece| piece.rest().len()).sum();
+        self.set_queued(self.queued() - left);
+    }
+
     /// Takes out what is to be run when there is room. It may send on this very connection, when it
     /// is run and when it is dropped: so neither is done under the lock.
     pub(super) fn take_when_writable(&mut self) -> Vec<WhenWritable> {
@@ -221,7 +238,7 @@ impl State {
     /// Whether no message is taken any more.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.ended || self.failure().is_some()
+        self.intake != Intake::Open || self.failure().is_some()
     }
 
     /// Whether a message may go straight to the socket.

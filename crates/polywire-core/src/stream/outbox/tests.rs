@@ -2,6 +2,7 @@ mod gathering;
 mod hand_over;
 mod odd_frames;
 mod panics;
+mod shared_frames;
 
 use std::io::{self, IoSlice};
 use std::sync::atomic::AtomicUsize;

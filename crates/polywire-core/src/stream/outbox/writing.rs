@@ -21,6 +21,12 @@ const STACK_FRAME_BYTES: usize = 256;
 /// answer as fast as that.
 const MAX_FLUSHES: usize = 1000;
 
+/// Writes a frame in one call and says how much of it was taken.
+#[inline(always)]
+pub(super) fn write_whole<S: Stream>(socket: &S, frame: &[u8]) -> io::Result<usize> {
+    write_parts(socket, [frame, &[]])
+}
+
 /// Writes the two parts of a frame in one call and says how much of both was taken.
 #[inline(always)]
 pub(super) fn write_frame<S: Stream>(socket: &S, parts: [&[u8]; 2]) -> io::Result<usize> {

@@ -12,11 +12,13 @@ fn outcome(answer: &str) -> Result<(), String> {
     let answer = answer.replace("{accept}", &handshake.accept);
     let mut rest = answer.as_bytes();
     loop {
-        let Decoded { consumed, item } =
-            handshake.decode(rest).map_err(|reason| reason.to_string())?;
+        let Decoded { consumed, item } = handshake
+            .decode(rest, &Context::new(&mut Vec::new()))
+            .map_err(|reason| reason.to_string())?;
         rest = &rest[consumed..];
         match item {
             Item::Ready if rest.is_empty() => return Ok(()),
+            Item::Skip if rest.is_empty() => return Err(handshake.end_of_stream().to_string()),
             Item::Skip => {}
             other => return Err(format!("{other:?} before {rest:?}")),
         }

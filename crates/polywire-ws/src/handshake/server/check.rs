@@ -1,10 +1,10 @@
-//! What a request must be to be upgraded.
+//! What a request must be to be answered by the program.
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 
 use crate::handshake::elements;
 
@@ -14,15 +14,25 @@ const KEY_LEN: usize = 24;
 /// Why a request is refused.
 pub(super) type Refusal = (StatusCode, &'static str);
 
-/// Checks a `GET` and returns its key.
-pub(super) fn check(request: &Request<()>) -> Result<&str, Refusal> {
-    let headers = request.headers();
-    // RFC 9112 section 3.2.
-    only(headers, &HOST).ok_or_else(|| bad("there must be one 'Host'"))?;
+/// Whether a request is meant to be an upgrade: one that is not quite one is told what it lacks.
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
+    asks_for_websocket(headers) || headers.contains_key(SEC_WEBSOCKET_KEY)
+}
+
+/// Checks an upgrade and returns its key.
+pub(super) fn upgrade<'a>(
+    (method, version): (&Method, Version),
+    headers: &'a HeaderMap,
+) -> Result<&'a str, Refusal> {
+    if *method != Method::GET {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "the method must be GET"));
+    }
+    if version < Version::HTTP_11 {
+        return Err(bad("the version of HTTP is not 1.1"));
+    }
+    check_host(version, headers)?;
     // A body would be read as frames, or frames as a body: RFC 9112 section 6.
-    let has_body = headers.contains_key(TRANSFER_ENCODING)
-        || headers.get_all(CONTENT_LENGTH).iter().any(|len| len != "0");
-    if has_body {
+    if has_body(headers) {
         return Err(bad("a request with a body can't be upgraded"));
     }
     // RFC 9110 section 10.1.1: there is nothing to go on with.
@@ -32,7 +42,7 @@ pub(super) fn check(request: &Request<()>) -> Result<&str, Refusal> {
     if !elements(headers, CONNECTION).any(|option| option.eq_ignore_ascii_case("upgrade")) {
         return Err(bad("there is no 'Connection: Upgrade'"));
     }
-    if !elements(headers, UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+    if !asks_for_websocket(headers) {
         return Err(bad("there is no 'Upgrade: websocket'"));
     }
     if headers.get_all(SEC_WEBSOCKET_VERSION).iter().count() > 1 {
@@ -45,7 +55,56 @@ pub(super) fn check(request: &Request<()>) -> Result<&str, Refusal> {
     key.ok_or_else(|| bad("there must be one 'Sec-WebSocket-Key', of 16 bytes in base64"))
 }
 
-fn bad(text: &'static str) -> Refusal {
+/// Checks an ordinary request.
+pub(super) fn page(
+    (method, version): (&Method, Version),
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "the method must be GET or HEAD"));
+    }
+    check_host(version, headers)?;
+    // RFC 9112 section 6.3: two parties that disagree on where a request ends see different requests.
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let length = lengths.next().map_or(Some("0"), |length| length.to_str().ok());
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+    if headers.contains_key(TRANSFER_ENCODING) || lengths.next().is_some() {
+        return Err(bad("the length of the request's body is not clear"));
+    }
+    match length {
+        Some("0") => {}
+        Some(length) if is_number(length) => {
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, "the request must have no body"));
+        }
+        _ => return Err(bad("the 'Content-Length' is not a number")),
+    }
+    // There is no body to be sent once it may; a client of HTTP/1.0 knows no expectations.
+    let is_expected = |value: &str| !value.eq_ignore_ascii_case("100-continue");
+    if version > Version::HTTP_10 && elements(headers, EXPECT).any(is_expected) {
+        return Err((StatusCode::EXPECTATION_FAILED, "no such 'Expect' can be met"));
+    }
+    Ok(())
+}
+
+/// RFC 9112 section 3.2.
+fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_left_out = version < Version::HTTP_11 && !headers.contains_key(HOST);
+    if is_left_out || only(headers, &HOST).is_some() {
+        return Ok(());
+    }
+    Err(bad("there must be one 'Host'"))
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|len| len != "0")
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    elements(headers, UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+}
+
+pub(super) fn bad(text: &'static str) -> Refusal {
     (StatusCode::BAD_REQUEST, text)
 }
 

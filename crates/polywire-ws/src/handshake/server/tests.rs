@@ -1,16 +1,25 @@
 use super::*;
+use crate::extensions::Extensions;
+use crate::listen_config::WsListenConfig;
 
 const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                     Sec-WebSocket-Version: 13\r\n\
                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// The status of the answer to `head`.
-fn status_of(head: &str) -> String {
+/// What a listener of that configuration answers to `head`.
+fn answer_to(config: &WsListenConfig, head: &str) -> String {
     let mut out = Vec::new();
-    let result = Handshake::new(16 << 10, Arc::default()).decode(head.as_bytes(), &mut out);
+    let mut handshake =
+        Handshake::new(Arc::new(Policy::new(config).unwrap()), Extensions::new(None));
+    let result = handshake.decode(head.as_bytes(), &mut Context::new(&mut out), None);
+    out.extend_from_slice(&handshake.last_words());
     let out = String::from_utf8(out).unwrap();
     assert_eq!(result.is_ok(), out.starts_with("HTTP/1.1 101 "), "{head}: {out}");
-    out.split(' ').nth(1).unwrap_or("none").to_owned()
+    out
+}
+
+fn status_in(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("none")
 }
 
 /// Each row is the head above with something in the place of something else, the status, and where that
@@ -120,7 +129,96 @@ fn heads_are_answered_as_the_rfcs_say() {
     for (part, other, status, section) in ROWS {
         let head = HEAD.replacen(part, other, 1);
         assert!(part.is_empty() || head != HEAD, "{part} is not in the head");
-        assert_eq!(status_of(&head), *status, "{section}: {head}");
+        for config in [WsListenConfig::default(), paged()] {
+            let answer = answer_to(&config, &head);
+            let is_page = config.on_request.is_some() && answer.starts_with("HTTP/1.1 201 ");
+            assert!(is_page || status_in(&answer) == *status, "{section}: {head}: {answer}");
+        }
     }
     assert!(ROWS.len() >= 80, "{}", ROWS.len());
+}
+
+/// Answers what is no upgrade with 201, and a body.
+fn paged() -> WsListenConfig {
+    WsListenConfig::default().with_on_request(|request: &WsRequest| -> Answer {
+        match request.is_upgrade() {
+            true => Accept::new().into(),
+            false => Response::text(201, "page").into(),
+        }
+    })
+}
+
+const PAGE: &str = "GET /page HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// As [`ROWS`], of an ordinary request to who answers some.
+const PAGE_ROWS: &[(&str, &str, &str, &str)] = &[
+    ("", "", "201", "RFC 9110 9.3.1"),
+    ("GET", "HEAD", "201", "RFC 9110 9.3.2"),
+    ("GET", "POST", "405", "RFC 9110 15.5.6"),
+    ("GET", "PUT", "405", "RFC 9110 15.5.6"),
+    ("GET", "OPTIONS", "405", "RFC 9110 15.5.6"),
+    ("GET", "CONNECT", "405", "RFC 9110 15.5.6"),
+    ("GET", "BREW", "405", "RFC 9110 15.5.6"),
+    ("GET /page", "OPTIONS *", "400", "RFC 9112 3.2.4"),
+    ("/page", "http://h/page", "201", "RFC 9112 3.2.2"),
+    ("/page", "http://h", "201", "RFC 9112 3.2.2"),
+    ("/page", "page", "400", "RFC 9112 3.2"),
+    ("/page", "h:80", "400", "RFC 9112 3.2.3"),
+    ("/page", "*", "400", "RFC 9112 3.2.4"),
+    ("/page", "/page#part", "400", "RFC 3986 3.5"),
+    ("/page", "/../page", "201", "RFC 3986 6: left to who compares"),
+    ("HTTP/1.1", "HTTP/1.0", "201", "RFC 9112 2.3"),
+    ("HTTP/1.1\r\nHost: h", "HTTP/1.0", "201", "RFC 9112 3.2"),
+    ("HTTP/1.1", "HTTP/1.2", "400", "RFC 9112 2.3"),
+    ("HTTP/1.1", "HTTP/2.0", "400", "RFC 9112 2.3"),
+    ("Host: h\r\n", "", "400", "RFC 9112 3.2"),
+    ("Host: h", "Host: h\r\nHost: h", "400", "RFC 9112 3.2"),
+    // Upgrades to something else are not taken up; one that is nearly one to WebSocket is told why not.
+    ("Host: h", "Host: h\r\nConnection: Upgrade\r\nUpgrade: h2c", "201", "RFC 9110 7.8"),
+    ("Host: h", "Host: h\r\nUpgrade: websocket", "400", "RFC 6455 4.2.1"),
+    ("Host: h", "Host: h\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "400", "RFC 6455 4.2.1"),
+    // Bodies.
+    ("Host: h", "Host: h\r\nContent-Length: 0", "201", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length: 5", "413", "RFC 9110 15.5.14"),
+    ("Host: h", "Host: h\r\nContent-Length: 00", "413", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length: 99999999999999999999999", "413", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length: -1", "400", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length: +0", "400", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length: 0x0", "400", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length:", "400", "RFC 9112 6.2"),
+    ("Host: h", "Host: h\r\nContent-Length: 0, 0", "400", "RFC 9112 6.3"),
+    ("Host: h", "Host: h\r\nContent-Length: 0\r\nContent-Length: 0", "400", "RFC 9112 6.3"),
+    ("Host: h", "Host: h\r\nContent-Length: 0\r\ncontent-length: 5", "400", "RFC 9112 6.3"),
+    ("Host: h", "Host: h\r\nTransfer-Encoding: chunked", "400", "RFC 9112 6.1"),
+    (
+        "Host: h",
+        "Host: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 0",
+        "400",
+        "RFC 9112 6.1",
+    ),
+    ("Host: h", "Host: h\r\nContent-Length : 0", "400", "RFC 9112 5.1"),
+    // Expectations.
+    ("Host: h", "Host: h\r\nExpect: 100-continue", "201", "RFC 9110 10.1.1"),
+    ("Host: h", "Host: h\r\nExpect: 100-Continue", "201", "RFC 9110 10.1.1"),
+    ("Host: h", "Host: h\r\nExpect: something", "417", "RFC 9110 10.1.1"),
+    ("HTTP/1.1\r\nHost: h", "HTTP/1.0\r\nExpect: something", "201", "RFC 9110 10.1.1"),
+];
+
+#[test]
+fn ordinary_requests_are_answered_as_the_rfcs_say() {
+    for (part, other, status, section) in PAGE_ROWS {
+        let head = PAGE.replacen(part, other, 1);
+        assert!(part.is_empty() || head != PAGE, "{part} is not in the head");
+        let answer = answer_to(&paged(), &head);
+        assert_eq!(status_in(&answer), *status, "{section}: {head}");
+        let (head_of, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body.is_empty(), head.starts_with("HEAD"), "{section}: {answer}");
+        if *status == "405" {
+            assert!(head_of.contains("\r\nAllow: GET, HEAD\r\n"), "{answer}");
+        }
+        // Without a hook there are no pages.
+        let answer = answer_to(&WsListenConfig::default(), &head);
+        assert!(matches!(status_in(&answer), "400" | "405" | "417"), "{section}: {head}: {answer}");
+    }
+    assert!(PAGE_ROWS.len() >= 40, "{}", PAGE_ROWS.len());
 }

@@ -2,7 +2,7 @@ mod greeting;
 mod wrong;
 
 use std::io::{IoSlice, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -89,6 +89,49 @@ fn a_share_goes_on_to_the_end_of_the_frame_that_it_ends_in() {
 #[test]
 fn a_frame_longer_than_the_budget_of_its_connection_takes_several_turns() {
     assert_eq!(one_turn(500_000, 64 << 10, 100_000), (0, (64 << 10) + 100_000));
+}
+
+/// A layer over a peer that floods it with records of one byte. Counts its reads.
+#[derive(Default)]
+struct Tiny(AtomicUsize);
+
+impl Stream for Arc<Tiny> {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(buffer.len().min(1))
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(buffers.iter().map(|buffer| buffer.len()).sum())
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_turn_is_bounded_though_a_layer_makes_little_of_much() {
+    // Decoded where it is read, and read to its own place.
+    for message in [1000, 1 << 20] {
+        let tiny = Arc::new(Tiny::default());
+        let mut engine = Engine::accepted(Arc::clone(&tiny), Sized(message), Limits::default());
+        with_io(256 << 10, 1 << 20, |io| {
+            engine.register(io).unwrap();
+            assert_eq!(engine.open(io), Opening::Ready);
+            assert_eq!(engine.receive(io, &mut Count(0)), Received::Unfinished);
+        });
+        let reads = tiny.0.load(Ordering::Relaxed);
+        assert!((1..=5).contains(&reads), "{reads} reads of a turn");
+    }
 }
 
 /// The socket to a peer that says `says`, and takes nothing while `is_full`.

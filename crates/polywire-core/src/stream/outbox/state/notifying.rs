@@ -3,7 +3,7 @@
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::send_hint::note_sent;
-use crate::stream::outbox::state::State;
+use crate::stream::outbox::state::{Intake, State};
 use crate::writer::Writer;
 
 impl State {
@@ -58,10 +58,12 @@ impl State {
         notifier.notify(Readiness::WRITABLE);
     }
 
-    /// All is written. The loop may have found that under way, and waits to shut the stream down.
-    #[inline]
-    pub(in crate::stream::outbox) fn tell_closing_loop(&self) {
-        if self.ended && !self.loop_runs_here() {
+    /// All is written. The loop may have found that under way, and waits to shut the stream down: also where its own
+    /// thread has written the last, by a call that does not go on with the end.
+    #[inline(always)]
+    pub(in crate::stream::outbox) fn tell_closing_loop(&mut self) {
+        if self.intake == Intake::LoopWaits {
+            self.intake = Intake::Ended;
             self.notify();
         }
     }

@@ -8,7 +8,7 @@ use crate::stream::frame::{Parts, with_memory};
 use crate::stream::outbox::chunks::{
     CHUNK_BYTES, Chunk, MAPPED_FROM_BYTES, MIN_CHUNK_BYTES, Piece,
 };
-use crate::stream::outbox::state::{COALESCE_BYTES, State, THREAD_WRITE_BYTES, Waiting};
+use crate::stream::outbox::state::{COALESCE_BYTES, Intake, State, THREAD_WRITE_BYTES, Waiting};
 use crate::writer::Writer;
 
 /// What a frame has beside its message, mostly.
@@ -16,7 +16,7 @@ const TYPICAL_HEADER_BYTES: usize = 16;
 
 /// The frame of a message, in memory of its own.
 fn piece_of<E: Encoder>(encoder: &E, message: Message<'_>) -> Piece {
-    if !E::ORDERED && !encoder.changes_messages() {
+    if !encoder.changes_messages() {
         let mut parts = Parts::default();
         encoder.encode(message, &mut parts);
         if let Some(parts) = parts.as_slices() {
@@ -52,15 +52,17 @@ impl State {
     ) -> bool {
         let queued = waiting.queued.saturating_add(len);
         let most = match self.writer {
-            Writer::Loop | Writer::Thread | Writer::ThreadAgain => most,
             Writer::LoopDelayed => most.min(THREAD_WRITE_BYTES),
-            Writer::None => return false,
+            _ => most,
         };
-        queued <= most
-            && (queued + TYPICAL_HEADER_BYTES) / COALESCE_BYTES == waiting.queued / COALESCE_BYTES
-            && !self.ended
-            && waiting.failure.is_none()
-            && self.node_has_room(len)
+        let has_room_to_spare = (queued <= most)
+            & ((queued + TYPICAL_HEADER_BYTES) / COALESCE_BYTES == waiting.queued / COALESCE_BYTES);
+        // All at once: for a message of many it is never this that is against it.
+        (self.writer != Writer::None)
+            & has_room_to_spare
+            & (self.intake == Intake::Open)
+            & waiting.failure.is_none()
+            & self.node_has_room(len)
     }
 
     /// Puts the frame of `message` behind what waits.
@@ -74,7 +76,7 @@ impl State {
         if self.writer == Writer::Loop {
             self.last_callback.send_behind();
         }
-        self.queue(encoder, message, hard_limit);
+        self.queue_here(encoder, message, hard_limit);
     }
 
     /// The same, where something may be the first.
@@ -97,6 +99,12 @@ impl State {
         kind: MessageKind,
         hard_limit: usize,
     ) {
+        self.queue_here(encoder, Message::new(bytes, kind), hard_limit);
+    }
+
+    #[inline(always)]
+    fn queue_here(&mut self, encoder: &impl Encoder, message: Message<'_>, hard_limit: usize) {
+        let Message { bytes, kind } = message;
         if bytes.len() >= MAPPED_FROM_BYTES {
             return self.queue_long(encoder, bytes, kind, hard_limit);
         }
@@ -104,11 +112,12 @@ impl State {
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
         let last = waiting.frames.back_mut().filter(|last| last.bytes.len() + room <= CHUNK_BYTES);
         let Some(last) = last else { return self.queue_first(encoder, bytes, kind, hard_limit) };
-        let added = last.append(encoder, Message::new(bytes, kind), room);
+        let added = last.append(encoder, message, room);
         waiting.add(added, hard_limit, self.notifier.as_ref());
     }
 
     /// The same in a chunk of its own.
+    #[cold]
     #[inline(never)]
     fn queue_first(
         &mut self,
@@ -119,13 +128,17 @@ impl State {
     ) {
         let room = bytes.len() + TYPICAL_HEADER_BYTES;
         let waiting = self.waiting.get_or_insert_with(Waiting::empty);
-        let memory = waiting.ahead.memory(room.max(MIN_CHUNK_BYTES));
+        // What fills several is written soon, where the socket takes it: memory that grows would be copied each time.
+        let is_soon_full = !waiting.frames.is_empty() && !self.has_filled;
+        let least = if is_soon_full { CHUNK_BYTES } else { MIN_CHUNK_BYTES };
+        let memory = waiting.ahead.memory(room.max(least));
         let mut chunk = Chunk { bytes: memory, start: 0 };
         let added = chunk.append(encoder, Message::new(bytes, kind), room);
         waiting.frames.push_back(Piece::Heap(chunk));
         waiting.add(added, hard_limit, self.notifier.as_ref());
     }
 
+    #[cold]
     #[inline(never)]
     fn queue_long(
         &mut self,

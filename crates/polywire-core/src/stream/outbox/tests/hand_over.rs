@@ -43,6 +43,20 @@ fn a_loop_that_closes_hears_of_the_end_of_a_write_by_another_thread() {
     assert!(notifications.pop().is_some(), "the loop would wait until its linger time is over");
 }
 
+/// As the flush of what was gathered does, and that of the program in its callback.
+#[test]
+fn a_loop_that_closes_hears_of_the_end_of_a_write_by_its_own_thread() {
+    let (outbox, pipe, notifications) = full();
+    notifications.set_running(true);
+    outbox.end();
+    outbox.flush().unwrap();
+    assert!(!outbox.is_drained(), "the pipe is full");
+    while notifications.pop().is_some() {}
+    pipe.make_room();
+    outbox.flush().unwrap();
+    assert!(notifications.pop().is_some(), "the loop would wait until its linger time is over");
+}
+
 #[test]
 fn what_runs_when_there_is_room_may_send_on_the_same_connection() {
     let limits = Limits::default().with_outbox_soft_mark(1);

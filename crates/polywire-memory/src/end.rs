@@ -1,0 +1,182 @@
+//! One end of a connection, as its loop drives it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use polywire_core::adapter::{Closing, Flow, Io, Opening, Received, Remote, Sender, Sink};
+use polywire_core::{CloseReason, Limits, Message, Notifier, Readiness};
+
+use crate::links::Mode;
+use crate::parcels::{Parcel, Parcels};
+use crate::pipe::{Found, Pipe};
+
+/// What a message counts of the budget at least, in bytes: each is a call of the program, however short.
+const MIN_COST_BYTES: usize = 256;
+
+/// Takes the other end to whoever listens: there may be nobody.
+type Arrive = Box<dyn FnOnce() -> Result<(), CloseReason> + Send>;
+
+pub(crate) struct End {
+    incoming: Arc<Pipe>,
+    outgoing: Arc<Pipe>,
+    /// What is to be done for the connection to be made, while it is not.
+    arrive: Option<Arrive>,
+    /// Of the loop that drives this one.
+    notifier: Option<Notifier>,
+}
+
+impl End {
+    pub(crate) fn new(incoming: Arc<Pipe>, outgoing: Arc<Pipe>) -> Self {
+        Self { incoming, outgoing, arrive: None, notifier: None }
+    }
+
+    /// The connection is made once the network lets it pass.
+    pub(crate) fn connect_later(&mut self, arrive: Arrive) {
+        self.arrive = Some(arrive);
+    }
+
+    /// Whether nothing passes to the other end.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.outgoing.is_cut()
+    }
+
+    fn take(&self, io: &Io<'_>) -> Found {
+        self.incoming.take(self.notifier.as_ref(), || io.now())
+    }
+
+    /// Takes all bytes of a stream that have arrived and fit into the buffer. Returns how many, and what comes then.
+    fn take_bytes(&self, io: &mut Io<'_>) -> (usize, Option<Found>) {
+        let mut len = 0;
+        loop {
+            match self.take(io) {
+                Found::Parcel(mut parcel) => {
+                    let fits = parcel.bytes.len().min(io.buffer.len() - len);
+                    io.buffer[len..len + fits].copy_from_slice(&parcel.bytes[..fits]);
+                    len += fits;
+                    if fits < parcel.bytes.len() {
+                        self.put_back(Parcel { bytes: parcel.bytes.split_off(fits), ..parcel });
+                        return (len, None);
+                    }
+                }
+                found => return (len, Some(found)),
+            }
+        }
+    }
+
+    fn put_back(&self, rest: Parcel) {
+        self.incoming.queue().take(|parcels| parcels.put_back(rest));
+    }
+
+    fn receive_message(&self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Result<Flow, Found> {
+        let parcel = match self.take(io) {
+            Found::Parcel(parcel) => parcel,
+            found => return Err(found),
+        };
+        io.budget = io.budget.saturating_sub(parcel.bytes.len().max(MIN_COST_BYTES));
+        let more = !self.incoming.queue().is_idle();
+        Ok(sink.message(Message { bytes: &parcel.bytes, kind: parcel.kind }, more))
+    }
+
+    fn receive_bytes(&self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Result<Flow, Found> {
+        let (len, found) = self.take_bytes(io);
+        let mut start = 0;
+        while start < len {
+            let piece = self.incoming.draw_cut(len - start);
+            let bytes = &io.buffer[start..start + piece];
+            start += piece;
+            io.budget = io.budget.saturating_sub(piece.max(MIN_COST_BYTES));
+            if sink.message(Message::binary(bytes), start < len) == Flow::Stop {
+                return Ok(Flow::Stop); // The endpoint is over, or the node: nobody asks for the rest.
+            }
+        }
+        found.map_or(Ok(Flow::Continue), Err)
+    }
+
+    /// Nothing more has arrived.
+    fn rest(io: &mut Io<'_>, found: Found) -> Received {
+        let due: Option<Instant> = match found {
+            Found::Ended(reason) => return Received::Ended(reason),
+            Found::Due(due) => Some(due),
+            _ => None,
+        };
+        io.set_deadline(due);
+        Received::Drained
+    }
+}
+
+impl Remote for End {
+    fn sender(&self) -> Arc<dyn Sender> {
+        Arc::<Pipe>::clone(&self.outgoing)
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(self.outgoing.queue().limits())
+    }
+
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        let notifier = io.registration.notifier();
+        self.outgoing.set_sender(notifier.clone());
+        self.incoming.queue().set_reader(notifier.clone());
+        self.notifier = Some(notifier);
+        Ok(())
+    }
+
+    fn open(&mut self, _: &mut Io<'_>) -> Opening {
+        if self.arrive.is_some() && self.is_cut() {
+            let notifier = self.notifier.clone();
+            self.outgoing.when_whole(move || {
+                notifier.iter().for_each(|loop_| loop_.notify(Readiness::READABLE));
+            });
+            return Opening::Connecting;
+        }
+        let arrived = self.arrive.take().map_or(Ok(()), |arrive| arrive());
+        arrived.map_or_else(Opening::Failed, |()| Opening::Ready)
+    }
+
+    fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
+        loop {
+            let flow = match self.incoming.mode() {
+                Mode::Messages => self.receive_message(io, sink),
+                Mode::Stream => self.receive_bytes(io, sink),
+            };
+            match flow {
+                Ok(Flow::Continue) if io.budget > 0 => {}
+                Ok(_) => return Received::Unfinished, // What is left waits in the pipe.
+                Err(found) => return Self::rest(io, found),
+            }
+        }
+    }
+
+    /// Something has arrived by now.
+    fn expire(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
+        self.notifier.iter().for_each(|loop_| loop_.notify(Readiness::READABLE));
+        Ok(())
+    }
+
+    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
+        self.outgoing.queue().failure().map_or(Ok(()), Err)
+    }
+
+    fn close(&mut self, _: &mut Io<'_>, reason: &CloseReason) -> Closing {
+        // A peer that closes, too, waits until this is read.
+        self.incoming.queue().take(|parcels| *parcels = Parcels::default());
+        match reason {
+            CloseReason::Stalled => Closing::Done, // It would take nothing now, either.
+            _ => self.outgoing.queue().closing(),
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let outgoing = self.outgoing.queue();
+        outgoing.end();
+        if outgoing.closing() != Closing::Done {
+            outgoing.abort(CloseReason::Reset); // The linger time is over, say.
+        }
+        // A peer that is cut off does not learn it yet.
+        let incoming = Arc::clone(&self.incoming);
+        self.incoming.when_whole(move || incoming.queue().abandon());
+    }
+}

@@ -1,0 +1,74 @@
+//! What the adapter does wrong.
+
+/// A fault of an adapter. Each is one that somebody has written by mistake, here or elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It keeps its contract.
+    None,
+
+    // Sending
+    LosesMessages,
+    LosesBytes,
+    SendsTwice,
+    SwapsMessages,
+    MixesFrames,
+    TakesTooLongMessages,
+    SendsToTheDead,
+    SharedMessagesTwice,
+    /// What is sent before the connection is ready is taken and forgotten.
+    ForgetsEarlyMessages,
+
+    // Back-pressure
+    HasNoHardLimit,
+    IsNeverFull,
+    TakesWhatItRefuses,
+    NeverWaits,
+    WaitsForRemoved,
+    WaitsForStopped,
+    MissesWaiters,
+    NeverStalls,
+    StallsSlowReaders,
+    LimitsOneLongMessage,
+    /// What was thrown away at the limit is not told.
+    HidesFailure,
+    HidesQueue,
+    CountsForEver,
+    IgnoresNodeLimit,
+    LosesSignal,
+    SignalsEarly,
+
+    // Receiving
+    MissingDisconnected,
+    LosesTheRestAtTheEnd,
+    EndsWithReset,
+    /// Says that the peer has ended well, though what it sent is lost.
+    TellsLossAsEnd,
+    IgnoresStop,
+    IgnoresBudget,
+    HidesBudget,
+    /// Says that nothing is left after each message.
+    IsNotDrained,
+    /// Tells readiness only as the connection begins.
+    LosesEdge,
+    Spins,
+    Blocks,
+    PanicsAtEmptyMessages,
+    EndsAtEmptyMessages,
+    EndsAtUnknownControl,
+
+    // Closing
+    ClosesAtOnce,
+    /// Who sends never learns that nobody reads.
+    BlocksForTheDead,
+
+    // Connecting and listening
+    ConnectsToNobody,
+    FailsToOpen,
+    RefusesWithoutReason,
+    TellsWrongAddress,
+    SharesAddresses,
+    KeepsAddress,
+    FreesAddressOfOthers,
+    ForgetsWhoWaits,
+    AcceptsOne,
+}

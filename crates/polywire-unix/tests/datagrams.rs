@@ -1,0 +1,243 @@
+//! Datagrams between nodes, and with sockets of std.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram as StdDatagram;
+use std::process::Command;
+
+use polywire_core::address::{Name, RemoteAddr, peer_number};
+use polywire_core::network::{SendStatus, StoredNetEvent};
+use polywire_core::{CloseReason, Endpoint};
+use polywire_unix::{
+    MAX_DATAGRAM_LEN, UNNAMED, UnixDatagram, UnixDatagramConnectConfig, UnixDatagramListenConfig,
+};
+
+use support::{Dir, Node};
+
+fn name_of(node: &Node, endpoint: Endpoint) -> String {
+    node.network().remote_addr(endpoint).unwrap().string().into()
+}
+
+#[test]
+fn datagrams_stay_whole_and_are_answered_by_the_name_they_came_from() {
+    let dir = Dir::new();
+    let (path, own) = (dir.file("server"), dir.file("client"));
+    let (server, client) = (Node::echo(), Node::new());
+    server.listen(UnixDatagram, &path);
+    let config = UnixDatagramConnectConfig::default().with_source_address(&own);
+    let endpoint = client.connect(config, &path);
+    for message in [&b"hello"[..], b"", &[7; 100_000]] {
+        assert_eq!(client.network().send(endpoint, message), SendStatus::Sent);
+        assert!(client.message() == (endpoint, message.to_vec()));
+        let (heard_from, heard) = server.message();
+        assert!(heard == message);
+        assert!(peer_number(heard_from.addr()).is_some());
+        assert_eq!(name_of(&server, heard_from), own);
+    }
+    client.network().remove(endpoint.resource_id());
+    client.stop();
+    server.stop();
+    assert!(dir.is_empty(), "both files are removed");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_client_has_a_name_that_the_system_chooses() {
+    let name = support::abstract_name();
+    let (server, client) = (Node::echo(), Node::new());
+    server.listen(UnixDatagram, &name);
+    let endpoints = [(); 3].map(|()| client.connect(UnixDatagram, &name));
+    let mut names = std::collections::HashSet::new();
+    for endpoint in endpoints {
+        client.network().send(endpoint, b"hello");
+        assert_eq!(client.message(), (endpoint, b"hello".to_vec()));
+        names.insert(name_of(&server, server.message().0));
+    }
+    assert_eq!(names.len(), 3);
+    assert!(names.iter().all(|name| name.starts_with('@')), "{names:?}");
+}
+
+#[test]
+fn a_peer_without_a_name_is_heard_and_cannot_be_answered() {
+    let dir = Dir::new();
+    let path = dir.file("server");
+    let server = Node::new();
+    server.listen(UnixDatagram, &path);
+    StdDatagram::unbound().unwrap().send_to(b"hello", &path).unwrap();
+    let (endpoint, message) = server.message();
+    assert_eq!((message, name_of(&server, endpoint)), (b"hello".to_vec(), UNNAMED.into()));
+    assert_eq!(server.network().send(endpoint, b"hi"), SendStatus::ResourceNotAvailable);
+}
+
+#[test]
+fn a_peer_that_is_gone_is_no_end_of_the_listener_but_of_the_connection() {
+    let dir = Dir::new();
+    let (path, gone) = (dir.file("server"), dir.file("gone"));
+    let server = Node::new();
+    server.listen(UnixDatagram, &path);
+    let stranger = StdDatagram::bind(&gone).unwrap();
+    stranger.send_to(b"hello", &path).unwrap();
+    let (to_stranger, _) = server.message();
+    let endpoint = server.connect(UnixDatagram, &gone);
+    assert_eq!(server.network().send(endpoint, b"there"), SendStatus::Sent);
+    drop(stranger);
+    assert_eq!(server.network().send(to_stranger, b"hi"), SendStatus::ResourceNotAvailable);
+    assert_eq!(server.network().send(endpoint, b"hi"), SendStatus::ResourceNotFound);
+    let event = server.next();
+    assert!(matches!(event, StoredNetEvent::Disconnected(e) if e == endpoint), "{event:?}");
+    assert_eq!(server.network().close_reason(endpoint), Some(CloseReason::Refused));
+    // The same name again is the same peer for a listener.
+    fs::remove_file(&gone).unwrap();
+    let again = StdDatagram::bind(&gone).unwrap();
+    assert_eq!(server.network().send(to_stranger, b"welcome back"), SendStatus::Sent);
+    let mut buffer = [0; 20];
+    assert_eq!(again.recv(&mut buffer).unwrap(), "welcome back".len());
+}
+
+#[test]
+fn who_does_not_read_is_full_and_gets_all_that_was_sent_in_order() {
+    let dir = Dir::new();
+    let path = dir.file("slow");
+    let slow = StdDatagram::bind(&path).unwrap();
+    let node = Node::new();
+    let endpoint = node.connect(UnixDatagram, &path);
+    let mut sent = 0_u32;
+    while node.network().send(endpoint, &sent.to_be_bytes()) == SendStatus::Sent {
+        sent += 1;
+        assert!(sent < 1 << 20, "the system has a bound");
+    }
+    assert_eq!(node.network().send(endpoint, b"full"), SendStatus::Full);
+    let mut buffer = [0; 8];
+    for number in 0..sent {
+        assert_eq!(slow.recv(&mut buffer).unwrap(), 4);
+        assert_eq!(buffer[..4], number.to_be_bytes());
+    }
+    assert_eq!(node.network().send(endpoint, b"again"), SendStatus::Sent);
+}
+
+#[test]
+fn what_is_too_long_is_refused_here_and_dropped_there() {
+    let dir = Dir::new();
+    let path = dir.file("server");
+    let (server, client) = (Node::new(), Node::new());
+    server.listen(UnixDatagram, &path);
+    let endpoint = client.connect(UnixDatagram, &path);
+    let too_long = vec![0; MAX_DATAGRAM_LEN + 1];
+    let status = client.network().send(endpoint, &too_long);
+    assert_eq!(status, SendStatus::MaxPacketSizeExceeded);
+    // Longer than the buffer of the socket, by default.
+    let status = client.network().send(endpoint, &too_long[1..]);
+    assert_eq!(status, SendStatus::MaxPacketSizeExceeded);
+    client.network().send(endpoint, b"short");
+    assert_eq!(server.message().1, b"short");
+
+    let stranger = StdDatagram::unbound().unwrap();
+    socket2::SockRef::from(&stranger).set_send_buffer_size(4 << 20).unwrap();
+    if stranger.send_to(&too_long, &path).is_ok() {
+        stranger.send_to(b"behind", &path).unwrap();
+        assert_eq!(server.message().1, b"behind");
+    }
+}
+
+#[test]
+fn files_of_living_and_dead_sockets_are_told_apart() {
+    let dir = Dir::new();
+    let path = dir.file("datagrams");
+    let node = Node::new();
+    let living = StdDatagram::bind(&path).unwrap();
+    let error = node.network().listen(UnixDatagram, Name(&path)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
+    drop(living);
+    let error = node.network().connect(UnixDatagram, &*path).unwrap_err();
+    assert_eq!(CloseReason::of(&error), Some(&CloseReason::Refused));
+    let id = node.listen(UnixDatagramListenConfig::default().with_mode(0o620), &path);
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o620);
+    node.network().remove(id);
+    assert!(dir.is_empty());
+}
+
+#[test]
+fn a_pair_and_a_socket_that_were_opened_elsewhere_are_taken_over() {
+    let dir = Dir::new();
+    let path = dir.file("systemd");
+    let (server, client) = (Node::echo(), Node::new());
+    let config = UnixDatagramListenConfig::default();
+    server.listen(config.with_socket(StdDatagram::bind(&path).unwrap()), "systemd");
+    let stranger = StdDatagram::bind(dir.file("stranger")).unwrap();
+    stranger.send_to(b"hello", &path).unwrap();
+    let mut buffer = [0; 8];
+    assert_eq!(stranger.recv(&mut buffer).unwrap(), 5);
+
+    let (ours, theirs) = StdDatagram::pair().unwrap();
+    let config = UnixDatagramConnectConfig::default().with_socket(ours);
+    let endpoint = client.connect(config, "a pair");
+    assert_eq!(client.network().remote_addr(endpoint), Some(RemoteAddr::Str("a pair".into())));
+    theirs.send(b"hi").unwrap();
+    assert_eq!(client.message(), (endpoint, b"hi".to_vec()));
+    client.network().send(endpoint, b"ho");
+    assert_eq!(theirs.recv(&mut buffer).unwrap(), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn descriptors_that_come_with_datagrams_are_closed() {
+    use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
+    use std::os::fd::AsRawFd;
+    let dir = Dir::new();
+    let (path, passed) = (dir.file("server"), dir.file("passed"));
+    let server = Node::new();
+    server.listen(UnixDatagram, &path);
+    let file = fs::File::create(&passed).unwrap();
+    let times_open = || {
+        let links = fs::read_dir("/proc/self/fd").unwrap();
+        let links = links.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links.filter(|link| link.to_str() == Some(&passed)).count()
+    };
+    let stranger = StdDatagram::unbound().unwrap();
+    let to = UnixAddr::new(&*path).unwrap();
+    let bytes = [std::io::IoSlice::new(b"x")];
+    let files = [file.as_raw_fd(); 10];
+    let rights = [ControlMessage::ScmRights(&files)];
+    for _ in 0..20 {
+        sendmsg(stranger.as_raw_fd(), &bytes, &rights, MsgFlags::empty(), Some(&to)).unwrap();
+        assert_eq!(server.message().1, b"x");
+    }
+    assert_eq!(times_open(), 1);
+    drop(file);
+    support::eventually("all to be closed", || times_open() == 0);
+}
+
+#[test]
+fn socat_and_python_send_datagrams() {
+    let dir = Dir::new();
+    let path = dir.file("server");
+    let server = Node::echo();
+    server.listen(UnixDatagram, &path);
+    let python = "
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[2])
+s.sendto(b'hello', sys.argv[1])
+print(s.recv(100).decode(), end='')
+";
+    let own = dir.file("python");
+    match Command::new("python3").args(["-c", python, &path, &own]).output() {
+        Ok(told) if told.status.success() => {
+            assert_eq!(String::from_utf8_lossy(&told.stdout), "hello");
+            let (endpoint, _) = server.message();
+            assert_eq!(name_of(&server, endpoint), own);
+        }
+        other => println!("skipped: no Python ({other:?})"),
+    }
+    let address = format!("UNIX-SENDTO:{path}");
+    let command = format!("printf hello | socat -u - {address}");
+    match Command::new("sh").args(["-c", &command]).output() {
+        Ok(told) if told.status.success() => assert_eq!(server.message().1, b"hello"),
+        other => println!("skipped: no socat ({other:?})"),
+    }
+}
