@@ -41,7 +41,7 @@ fn main() {
         ours if ours.starts_with("polywire") => polywire_node::run(&args),
         "message-io" => message_io_node::run(&args),
         "tokio-rustls" if args.scenario == "tls-cases" => tls_cases::run(),
-        "tokio" | "tokio-rustls" => tokio_programs::run(&args),
+        "tokio" | "tokio-rustls" | "tokio-rustls-send" => tokio_programs::run(&args),
         "tokio-tuned" | "tokio-channel" => tokio_tuned::run(&args),
         "tungstenite" => tungstenite_blocking::run(&args),
         "yawc" => yawc_server::run(&args),

@@ -1,8 +1,8 @@
 //! One end of a connection without a socket, driven as the engine drives a protocol.
 
-use polywire_core::{CloseReason, MessageKind};
 use polywire_core::address::ToRemoteAddr;
 use polywire_core::stream::{Context, Item, Protocol};
+use polywire_core::{CloseReason, MessageKind};
 use polywire_framed_tcp::Framed;
 use polywire_ws::{
     BINARY_START, CONTINUATION, CONTINUATION_END, TEXT_START, WsConnectConfig, WsListenConfig,
@@ -159,21 +159,24 @@ impl Joined {
         }
     }
 
-    /// Whether these are the same; or, at the end of a connection for what a long piece holds, the front of
-    /// `other`, which had that in shorter ones.
+    /// Whether these are the same; or, at the end of a connection, which takes the piece it comes in along, one is
+    /// the front of the other.
     fn agrees(&self, other: &Self, has_ended: bool) -> bool {
+        self == other || (has_ended && (self.is_front_of(other) || other.is_front_of(self)))
+    }
+
+    fn is_front_of(&self, other: &Self) -> bool {
         let Some(((text, bytes, is_whole), rest)) = self.0.split_last() else {
-            return other.0.is_empty() || (has_ended && matches!(other.0[..], [(.., false)]));
+            return matches!(other.0[..], [] | [(.., false)]);
         };
-        let is_front = other.0.starts_with(rest) && {
+        other.0.starts_with(rest) && {
             let others = &other.0[rest.len()..];
             let is_same = others.first() == self.0.last();
             let goes_on = others.first().is_some_and(|(other_text, other_bytes, _)| {
                 text == other_text && !is_whole && other_bytes.starts_with(bytes)
             });
             (is_same && matches!(others[1..], [] | [(.., false)])) || (goes_on && others.len() == 1)
-        };
-        self == other || (has_ended && is_front)
+        }
     }
 }
 

@@ -145,10 +145,12 @@ impl Role {
         let who = self.by.unwrap_or(contestant);
         let transport = match (self.transport, contestant) {
             // The codec of tokio-util has another length than the rest.
-            ("framed", "tokio" | "tokio-rustls") if self.is_load() => "framed-u32",
+            ("framed", "tokio" | "tokio-rustls" | "tokio-rustls-send") if self.is_load() => {
+                "framed-u32"
+            }
             (transport, _) => transport,
         };
-        let has_tls = contestant.ends_with("-tls") || contestant.ends_with("-rustls");
+        let has_tls = contestant.ends_with("-tls") || contestant.contains("-rustls");
         let over = match has_tls {
             _ if contestant.ends_with("-unix") => "+unix",
             true => "+tls",

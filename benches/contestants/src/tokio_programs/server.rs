@@ -21,7 +21,7 @@ pub(super) async fn echo(args: &Args) {
     if work.is_some() {
         tokio::spawn(tick());
     }
-    let acceptor = Acceptor::new(args);
+    let (acceptor, flushes_each) = (Acceptor::new(args), args.contestant.ends_with("-send"));
     loop {
         let (stream, _) = listener.accept().await.expect("accepts");
         if args.transport() == "ws-text" {
@@ -38,8 +38,9 @@ pub(super) async fn echo(args: &Args) {
                     conn.feed(message.clone()).await;
                 }
                 conn.feed(message).await;
-                // What came along with it is answered along with it.
-                next = match conn.receive().now_or_never() {
+                // What came along with it is answered along with it, unless each answer leaves at once.
+                let along = if flushes_each { None } else { conn.receive().now_or_never() };
+                next = match along {
                     Some(next) => next,
                     None => {
                         conn.flush().await;
