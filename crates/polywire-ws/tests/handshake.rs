@@ -205,11 +205,18 @@ fn unmasked_frames_right_behind_the_request_are_refused_after_it() {
 
 #[test]
 fn tls_where_none_is_spoken_is_told_as_such() {
-    let answer = refusal(&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]);
+    let hello = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3];
+    let answer = refusal(&hello);
     assert!(answer.contains("looks like TLS") && answer.contains("`ws://`"), "{answer}");
-    let mut client = Peer::client("ws://example.org/", &WsConnectConfig::default());
-    client.feed(&[0x15, 3, 3, 0, 2, 2, 50]);
-    let expected =
-        CloseReason::HandshakeRefused("the peer answers in TLS: connect to `wss://`".into());
-    assert_eq!(client.end, Some(expected));
+    let mut server = server();
+    hello.iter().for_each(|byte| server.feed(&[*byte]));
+    // But for the date.
+    assert_eq!(server.text_out().lines().last(), answer.lines().last());
+    for pieces in [&[&[0x15, 3, 3, 0, 2, 2, 50][..]][..], &[&[0x15], &[3, 3, 0, 2, 2, 50]]] {
+        let mut client = Peer::client("ws://example.org/", &WsConnectConfig::default());
+        pieces.iter().for_each(|piece| client.feed(piece));
+        let expected =
+            CloseReason::HandshakeRefused("the peer answers in TLS: connect to `wss://`".into());
+        assert_eq!(client.end, Some(expected));
+    }
 }

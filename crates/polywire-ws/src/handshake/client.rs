@@ -31,6 +31,9 @@ use redirects::{Redirects, is_redirect};
 use refused::Refused;
 use request::request;
 
+/// The first byte of an alert's record, before a version whose first byte is 3 (RFC 8446 section 5.1).
+const TLS_ALERT: u8 = 0x15;
+
 /// A request, until its answer has come.
 #[derive(Debug)]
 pub(crate) struct Handshake {
@@ -94,7 +97,11 @@ impl Handshake {
         }
         if !input.iter().zip(HTTP).all(|(byte, expected)| byte == expected) {
             return Err(refused(match input {
-                [0x15, 3, ..] => "the peer answers in TLS: connect to `wss://`",
+                // What it is can be told by the next byte.
+                [TLS_ALERT] => {
+                    return Ok(Decoded { consumed: 0, item: Item::Incomplete { needed: 2 } });
+                }
+                [TLS_ALERT, 3, ..] => "the peer answers in TLS: connect to `wss://`",
                 _ => "the peer does not answer in HTTP",
             }));
         }

@@ -31,6 +31,9 @@ pub(crate) use policy::Policy;
 /// Bytes within which the first word of a request must end.
 const MAX_METHOD_BYTES: usize = 16;
 
+/// The first byte of a ClientHello's record, before a version whose first byte is 3 (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Bytes of a body that are sent along with the head: a longer one is shared by all who get it.
 const MAX_COPIED_BYTES: usize = 4096;
 
@@ -83,6 +86,10 @@ impl Handshake {
             return Ok(Decoded { consumed: 0, item: incomplete });
         };
         let unfit = match finder.find(input) {
+            // What it is can be told by the next byte.
+            Ok(None) if input == [TLS_HANDSHAKE] => {
+                return Ok(Decoded { consumed: 0, item: incomplete });
+            }
             _ if !begins_with_a_method(input) => (StatusCode::BAD_REQUEST, what_is_no_http(input)),
             Ok(None) => return Ok(Decoded { consumed: 0, item: incomplete }),
             Ok(Some(consumed)) => {
@@ -295,7 +302,7 @@ fn answer_in(value: Box<dyn Any + Send>) -> Option<Answer> {
 /// What a peer that speaks something else is told.
 fn what_is_no_http(input: &[u8]) -> &'static str {
     match input {
-        [0x16, 3, ..] => {
+        [TLS_HANDSHAKE, 3, ..] => {
             "the request looks like TLS: connect to `ws://`, or listen with `with_tls`"
         }
         _ => "the request is not HTTP",
