@@ -22,13 +22,19 @@ fn ends_though_nobody_waits_for_it(transport: Transport) {
         let (handler, listener) = split();
         let limits = limits(WhenFull::Disconnect).with_stall_timeout(STALL);
         let _non_reader = NonReader::of(&handler, transport, side, limits);
-        let (mut full_since, mut took) = (None, None);
+        // The system may take some more, by and by, and then there is room; but not again and again.
+        let fill = |endpoint| {
+            while handler.network().try_send(endpoint, &[7; MESSAGE]) == SendStatus::Sent {}
+            handler.signals().send_with_timer(Signal::Step(0), STALL / 4);
+        };
+        let (mut full_since, mut filled, mut took) = (None, None, None);
         run(&handler, listener, "the end of a peer that takes nothing", |event| {
             if let Some(endpoint) = ready_endpoint(&event) {
-                let message = vec![7; MESSAGE];
-                while handler.network().try_send(endpoint, &message) == SendStatus::Sent {}
+                fill(endpoint);
                 assert!(handler.network().stats().queued_bytes > SOFT_MARK);
-                full_since = Some(Instant::now());
+                (full_since, filled) = (Some(Instant::now()), Some(endpoint));
+            } else if let NodeEvent::Signal(Signal::Step(_)) = event {
+                fill(filled.unwrap());
             } else if let NodeEvent::Network(NetEvent::Disconnected(endpoint)) = event {
                 let reason = handler.network().close_reason(endpoint);
                 assert_eq!(reason, Some(CloseReason::Stalled), "{transport} {side:?}");

@@ -34,26 +34,8 @@ impl Parked {
     }
 
     #[track_caller]
-    fn assert_goes_on(&self, subject: &Subject) {
-        assert_eq!(self.statuses.recv_timeout(subject.deadline()), Ok(Sent));
-    }
-
-    #[track_caller]
-    fn assert_ends(&self, subject: &Subject) {
-        assert_eq!(end_of(&self.statuses, subject.deadline()), Ok(ResourceNotFound));
-    }
-}
-
-/// The status that ended the thread's sending: the system may have taken some more before.
-fn end_of(
-    statuses: &Receiver<SendStatus>,
-    deadline: Duration,
-) -> Result<SendStatus, RecvTimeoutError> {
-    loop {
-        match statuses.recv_timeout(deadline) {
-            Ok(Sent) => {}
-            end => return end,
-        }
+    fn assert_returns(&self, subject: &Subject, status: SendStatus) {
+        assert_eq!(self.statuses.recv_timeout(subject.deadline()), Ok(status));
     }
 }
 
@@ -63,7 +45,7 @@ fn park(handler: Handler, endpoint: Endpoint) -> Receiver<SendStatus> {
     const MOST: usize = 8;
     let (tell, statuses) = mpsc::channel();
     thread::spawn(move || {
-        for _ in 0..=MOST {
+        loop {
             let status = handler.network().send(endpoint, &[7; MESSAGE]);
             if tell.send(status).is_err() || status != Sent {
                 break;
@@ -77,6 +59,19 @@ fn park(handler: Handler, endpoint: Endpoint) -> Receiver<SendStatus> {
         }
     }
     panic!("{MOST} messages were sent though there is no room");
+}
+
+/// What ended the sending of a thread: the system may have taken some more before.
+fn end_of(
+    statuses: &Receiver<SendStatus>,
+    deadline: Duration,
+) -> Result<SendStatus, RecvTimeoutError> {
+    loop {
+        match statuses.recv_timeout(deadline) {
+            Ok(Sent) => {}
+            end => return end,
+        }
+    }
 }
 
 /// Sends until it is refused, and returns how much waited at most.
@@ -127,7 +122,7 @@ pub fn try_send_is_full_above_the_soft_mark_and_takes_nothing(subject: &Subject)
 pub fn a_thread_that_waits_goes_on_when_there_is_room(subject: &Subject) {
     let parked = Parked::new(subject);
     parked.pair.resume_client();
-    parked.assert_goes_on(subject);
+    parked.assert_returns(subject, Sent);
 }
 
 /// E10: all threads that wait go on.
@@ -140,7 +135,7 @@ pub fn all_threads_that_wait_go_on_when_there_is_room(subject: &Subject) {
         parking.map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
     parked.pair.resume_client();
-    parked.assert_goes_on(subject);
+    parked.assert_returns(subject, Sent);
     for other in others {
         assert_eq!(other.recv_timeout(subject.deadline()), Ok(Sent));
     }
@@ -150,7 +145,7 @@ pub fn all_threads_that_wait_go_on_when_there_is_room(subject: &Subject) {
 pub fn a_thread_that_waits_goes_on_when_the_endpoint_is_removed(subject: &Subject) {
     let parked = Parked::new(subject);
     assert!(parked.pair.server.network().remove(parked.pair.to_client.resource_id()));
-    parked.assert_ends(subject);
+    parked.assert_returns(subject, ResourceNotFound);
 }
 
 /// E10: a thread that waits goes on when the peer is gone.
@@ -169,7 +164,7 @@ pub fn a_thread_that_waits_goes_on_when_the_peer_is_gone(subject: &Subject) {
 pub fn a_thread_that_waits_goes_on_when_the_node_is_stopped(subject: &Subject) {
     let parked = Parked::new(subject);
     parked.pair.server.handler.stop();
-    parked.assert_ends(subject);
+    parked.assert_returns(subject, ResourceNotFound);
 }
 
 /// E8 and E10: the same where the callback stops the node and waits for that thread.
