@@ -26,22 +26,20 @@ const PAGE: &str = include_str!("page.html");
 /// Serves browsers at `web` and terminals at `terminals`, both over TLS if it is given.
 pub(crate) fn run(web: &str, terminals: &str, tls: Option<TlsListenConfig>) -> io::Result<()> {
     let (handler, listener) = node::split::<()>();
-    let mut for_web = WsListenConfig::default()
+    let mut ws = WsListenConfig::default()
         .with_routes(routes())
         .with_same_origin(true) // Pages of other sites can't speak in the name of who visits them.
         .with_max_message_size(MAX_MESSAGE_BYTES);
-    let mut for_terminals =
-        FramedTcpListenConfig::default().with_max_message_size(MAX_MESSAGE_BYTES);
+    let mut framed = FramedTcpListenConfig::default().with_max_message_size(MAX_MESSAGE_BYTES);
     let scheme = if tls.is_some() { "https" } else { "http" };
     if let Some(tls) = tls {
-        for_web = for_web.with_tls(tls.clone());
-        for_terminals = for_terminals.with_tls(tls);
+        ws = ws.with_tls(tls.clone());
+        framed = framed.with_tls(tls);
     }
-    let (_, web) = handler.network().listen(for_web, web)?;
-    let (_, terminals) = handler.network().listen(for_terminals, terminals)?;
+    let (_, web) = handler.network().listen(ws, web)?;
+    let (_, terminals) = handler.network().listen(framed, terminals)?;
     println!("browsers: {scheme}://{web}, terminals: {terminals}");
-    let mut chat =
-        Chat { handler, rooms: HashMap::new(), members: HashMap::new(), left: Vec::new() };
+    let mut chat = Chat { handler, rooms: HashMap::new(), members: HashMap::new(), left: vec![] };
     listener.for_each(move |event| chat.handle(event.network()));
     Ok(())
 }
@@ -58,11 +56,8 @@ fn enter(request: &WsRequest) -> Answer {
     if !request.is_upgrade() {
         return Response::html(200, PAGE).into();
     }
-    let join = request
-        .param("room")
-        .zip(request.query_param("name"))
-        .and_then(|(room, name)| Join::new(room, &name));
-    match join {
+    let name = request.query_param("name").unwrap_or_default();
+    match request.param("room").and_then(|room| Join::new(room, &name)) {
         Some(join) => Accept::new().with_value(join).into(),
         None => Response::text(400, "say who you are: ?name=\n").into(),
     }
@@ -76,9 +71,7 @@ struct Join {
 
 impl Join {
     fn new(room: &str, name: &str) -> Option<Self> {
-        let fits = |word: &str| {
-            (1..=32).contains(&word.chars().count()) && !word.contains(char::is_control)
-        };
+        let fits = |word: &str| (1..=128).contains(&word.len()) && !word.contains(char::is_control);
         (fits(room) && fits(name)).then(|| Self { room: room.into(), name: name.into() })
     }
 }
@@ -122,20 +115,14 @@ impl Chat {
                     self.join(endpoint, join);
                 }
             }
-            NetEvent::Message(endpoint, data) if data.len() > MAX_LINE_BYTES => {
-                self.handler.network().disconnect(endpoint);
-                self.leave(endpoint);
-            }
+            NetEvent::Message(who, data) if data.len() > MAX_LINE_BYTES => self.turn_out(who),
             NetEvent::Message(endpoint, data) => {
                 let text = String::from_utf8_lossy(data);
-                if let Some(join) = self.members.get(&endpoint).cloned() {
-                    self.say(&join, &text);
-                } else if let Some(join) =
-                    text.split_once(' ').and_then(|(room, name)| Join::new(room, name))
-                {
-                    self.join(endpoint, Arc::new(join));
-                } else {
-                    self.handler.network().remove(endpoint.resource_id());
+                let asked = || text.split_once(' ').and_then(|(room, name)| Join::new(room, name));
+                match self.members.get(&endpoint).cloned().ok_or_else(asked) {
+                    Ok(join) => self.say(&join, &text),
+                    Err(Some(join)) => self.join(endpoint, Arc::new(join)),
+                    Err(None) => self.turn_out(endpoint),
                 }
             }
             NetEvent::Disconnected(endpoint) => self.leave(endpoint),
@@ -166,6 +153,11 @@ impl Chat {
         });
     }
 
+    fn turn_out(&mut self, endpoint: Endpoint) {
+        self.handler.network().disconnect(endpoint);
+        self.leave(endpoint);
+    }
+
     fn leave(&mut self, endpoint: Endpoint) {
         let Some(join) = self.members.remove(&endpoint) else { return };
         if let Some(room) = self.rooms.get_mut(&join.room) {
@@ -186,9 +178,6 @@ impl Chat {
     fn tell(&mut self, to: Vec<Endpoint>, event: &Event) {
         let network = self.handler.network();
         let sent = network.send_to_each(to, MessageKind::TEXT, event.to_json().as_bytes());
-        for (slow, _) in sent.refused {
-            self.handler.network().disconnect(slow);
-            self.leave(slow);
-        }
+        sent.refused.into_iter().for_each(|(slow, _)| self.turn_out(slow));
     }
 }

@@ -32,11 +32,14 @@ pub(crate) fn run(
         typed.send(None);
     });
     let network = handler.network();
+    let mut has_joined = false; // What is sent first is taken for the room and the name.
     listener.for_each(|event| match event {
         NodeEvent::Network(NetEvent::Connected(server, true)) => {
             network.send(server, format!("{room} {name}").as_bytes());
+            has_joined = true;
         }
         NodeEvent::Network(NetEvent::Connected(_, false) | NetEvent::Disconnected(_)) => {
+            has_joined = false;
             let reason = network.close_reason(server);
             println!(
                 "-- not connected, trying again: {}",
@@ -49,7 +52,7 @@ pub(crate) fn run(
         },
         NodeEvent::Network(NetEvent::Accepted(..)) => {}
         NodeEvent::Signal(Some(line)) => {
-            if network.send(server, line.as_bytes()) != SendStatus::Sent {
+            if !has_joined || network.send(server, line.as_bytes()) != SendStatus::Sent {
                 println!("-- not sent: {line}");
             }
         }

@@ -127,6 +127,8 @@ fn browsers_and_a_terminal_talk_in_one_room_and_outlive_the_server() {
     drop(server);
     ann.wait_until_connected(&mut browser, false);
     terminal.line_with("-- not connected");
+    terminal.type_line("to nobody");
+    terminal.line_with("-- not sent: to nobody");
     let _server = Server::start(web.trim_start_matches("http://"), &terminals);
     ann.wait_until_connected(&mut browser, true);
     bob.wait_until_connected(&mut browser, true);

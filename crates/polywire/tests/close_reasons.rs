@@ -47,6 +47,12 @@ fn a_peer_that_closes_is_told_as_such() {
             _ => CloseReason::PeerClosed,
         };
         assert_eq!(node.disconnected(endpoint), expected, "{transport}");
+        let ended = node.network().stats().ended;
+        let counted = match transport.plain() {
+            Transport::Ws => (0, 1),
+            _ => (1, 0),
+        };
+        assert_eq!((ended.by_peer, ended.by_failure), counted, "{transport}");
     }
 }
 

@@ -75,6 +75,7 @@ fn an_endpoint_outlives_ten_servers_and_each_gets_all_that_was_sent_to_it() {
             server = restart(transport, addr);
         }
         await_connection(&client, endpoint);
+        assert_eq!(client.network().stats().ended.by_peer, 10, "{transport}");
         assert_eq!(client.network().is_ready(endpoint.resource_id()), Some(true));
         assert!(client.network().remove(endpoint.resource_id()));
         client.assert_silent();

@@ -48,7 +48,10 @@ impl EventLoop {
         let endpoint = self.shared.registry.endpoint(&entry);
         let event = match failed {
             true => NetEvent::Connected(endpoint, false),
-            false => NetEvent::Disconnected(endpoint),
+            false => {
+                self.shared.counters.count_end(reason);
+                NetEvent::Disconnected(endpoint)
+            }
         };
         self.emit(event, callback);
         None

@@ -34,7 +34,8 @@ pub struct Stats {
     pub turned_away: u64,
     /// Times a listener had to wait because the system was out of descriptors or memory.
     pub accept_exhausted: u64,
-    /// Connections that had been ready and ended, by the program's doing excepted.
+    /// Connections that had been ready and ended, by the program's doing excepted. One that is opened again
+    /// counts each time.
     pub ended: Ended,
     /// Datagrams that were taken to be sent together with others and then could not be: the system
     /// refused them, or their endpoint was removed while the system had no room. What the system or
@@ -53,7 +54,8 @@ const END_KINDS: usize = 5;
 pub struct Ended {
     /// The peer closed it gracefully.
     pub by_peer: u64,
-    /// It was reset, or the system failed it.
+    /// It was reset, it ended without the goodbye that its protocol asks for, or the system or its adapter
+    /// failed it.
     pub by_failure: u64,
     /// The peer broke its protocol or a layer under it, or sent more than a message may have.
     pub by_violation: u64,
@@ -67,7 +69,11 @@ pub struct Ended {
 fn kind_of(reason: &CloseReason) -> Option<usize> {
     Some(match reason {
         CloseReason::PeerClosed | CloseReason::PeerClosedWith { .. } => 0,
-        CloseReason::Reset | CloseReason::Io(..) => 1,
+        CloseReason::Reset
+        | CloseReason::AbnormalClosure
+        | CloseReason::Io(..)
+        | CloseReason::Panicked
+        | CloseReason::AdapterFault(_) => 1,
         CloseReason::ProtocolViolation(_)
         | CloseReason::MessageTooLarge { .. }
         | CloseReason::Layer(_) => 2,
