@@ -97,6 +97,7 @@ mod tests {
             ("ws://user:secret@other/", ""),
             ("//other/x", "ws://other:80/x"),
             ("//[::1]:9/", "ws://[::1]:9/"),
+            ("//other/s?ids=[%22a%22]", "ws://other:80/s?ids=[%22a%22]"),
             ("//", ""),
             ("/x/y", "ws://h:81/x/y"),
             ("/x?u=http://a/", "ws://h:81/x?u=http://a/"),

@@ -185,19 +185,21 @@ fn parse(text: &str) -> io::Result<WsUrl> {
 }
 
 /// Takes the zone out of an IPv6 address in brackets: it means nothing to the peer, nor to a parser of
-/// URLs.
+/// URLs. Brackets in a path or a query are the server's own.
 fn without_zone(text: &str) -> (String, String) {
+    let start = text.find("://").map_or(0, |at| at + "://".len());
+    let len = text[start..].find(['/', '?']).unwrap_or(text.len() - start);
+    let (authority, rest) = text[start..].split_at(len);
     let found = || {
-        let open = text.find('[')?;
-        let len = text[open..].find(']')?;
-        let percent = open + text[open..open + len].find('%')?;
-        Some((percent, open + len))
+        let (before, inner) = authority.split_once('[')?;
+        let (inner, after) = inner.split_once(']')?;
+        let (address, zone) = inner.split_once('%')?;
+        Some((format!("{before}[{address}]{after}"), zone))
     };
-    let Some((percent, close)) = found() else { return (text.into(), String::new()) };
-    let zone = &text[percent + 1..close];
+    let Some((bare, zone)) = found() else { return (text.into(), String::new()) };
     // RFC 6874: the percent sign itself is written `%25`.
     let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
-    (format!("{}{}", &text[..percent], &text[close..]), zone.into())
+    (format!("{}{bare}{rest}", &text[..start]), zone.into())
 }
 
 /// Refuses what is no port of a host, which a parser of URLs says less well.
