@@ -16,8 +16,8 @@ use crate::version::TlsVersion;
 
 /// TLS of the side that listens: a [`Layer`](polywire_core::stream::Layer).
 ///
-/// A clone is a handle to the same configuration: keep one to [`reload`](Self::reload) it. The setters make a new one.
-/// `Debug` shows no secrets.
+/// A clone is a handle to the same configuration: keep one to [`reload`](Self::reload) it. The setters make a new one, of
+/// the settings in force: those it was last reloaded with. `Debug` shows these, and no secrets.
 ///
 /// # Resumption
 ///
@@ -26,6 +26,7 @@ use crate::version::TlsVersion;
 /// certificates gives no tickets, unless [`with_client_resumption`](Self::with_client_resumption) says so. Nothing is stored for a client.
 #[derive(Clone)]
 pub struct TlsListenConfig {
+    /// What it was made with. A reload changes `current` alone: see [`in_force`](Self::in_force).
     settings: Settings,
     current: Arc<ArcSwapOption<Server>>,
 }
@@ -45,10 +46,18 @@ impl TlsListenConfig {
         new.with_resolver(resolver)
     }
 
-    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
-        set(&mut self.settings);
-        self.current = Arc::default();
-        self
+    fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.in_force();
+        set(&mut settings);
+        Self { settings, current: Arc::default() }
+    }
+
+    /// The settings of the last reload, or those of the beginning.
+    fn in_force(&self) -> Settings {
+        match &*self.current.load() {
+            Some(server) => server.settings.clone(),
+            None => self.settings.clone(),
+        }
     }
 
     /// One more certificate. Each client gets the first that is for the name it asks for (SNI) and that it can
@@ -162,7 +171,8 @@ impl TlsListenConfig {
 
     /// Puts `new` in the place of this configuration and of all its clones, those that listeners hold among them.
     /// From any thread: connections accepted from now on are served by `new`, those that live or shake hands go on
-    /// with what they have. All of `new` counts, not only its certificate.
+    /// with what they have. All of `new` counts, not only its certificate, as it is in force now: a later reload of
+    /// `new` changes nothing here.
     ///
     /// Where client certificates count, no session of before is resumed afterwards. One that ends the check of them, as
     /// it has neither client roots nor pins, is logged at `warn`. For a certificate that was renewed,
@@ -172,7 +182,7 @@ impl TlsListenConfig {
     ///
     /// What is wrong with `new`; then nothing has changed.
     pub fn reload(&self, new: &Self) -> Result<(), TlsConfigError> {
-        self.replace(|_| Ok(new.settings.clone()))
+        self.replace(|_| Ok(new.in_force()))
     }
 
     /// Puts this certificate and its key in the place of those that are shown, here and in all clones, and changes
@@ -244,6 +254,6 @@ impl Eq for TlsListenConfig {}
 
 impl fmt::Debug for TlsListenConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TlsListenConfig").field(&self.settings).finish()
+        f.debug_tuple("TlsListenConfig").field(&self.in_force()).finish()
     }
 }

@@ -6,11 +6,18 @@ mod support;
 use std::thread;
 
 use polywire_core::network::StoredNetEvent;
-use polywire_tls::{TlsConfigError, TlsError, TlsIdentity, TlsListenConfig, TlsPin};
+use polywire_tls::{
+    TlsConfigError, TlsConnectConfig, TlsError, TlsIdentity, TlsListenConfig, TlsPin,
+};
 
-use support::certificates::{Both, self_signed};
+use support::certificates::{Authority, Both, self_signed};
 use support::node::{Node, logs_of};
 use support::over::Over;
+
+/// Whoever has no certificate, and trusts the server's.
+fn stranger(authority: &Authority) -> TlsConnectConfig {
+    TlsConnectConfig::new().with_roots(authority.roots())
+}
 
 #[test]
 fn a_new_identity_changes_the_certificate_and_nothing_else() {
@@ -23,8 +30,7 @@ fn a_new_identity_changes_the_certificate_and_nothing_else() {
     let endpoint = client.connect(Over::framed(both.connect), addr);
     assert_eq!(client.info(endpoint).peer_certificates, [renewed.der()]);
     assert!(matches!(server.next(), StoredNetEvent::Accepted(..)));
-    let stranger = polywire_tls::TlsConnectConfig::new().with_roots(both.authority.roots());
-    client.begin(Over::framed(stranger), addr);
+    client.begin(Over::framed(stranger(&both.authority)), addr);
     server.assert_refused(&TlsError::NoClientCertificate);
 }
 
@@ -39,6 +45,43 @@ fn a_new_identity_goes_with_what_was_reloaded_before() {
     both.listen.reload_identity(both.authority.issue("127.0.0.1").identity()).unwrap();
     client.begin(Over::framed(both.connect), addr);
     server.assert_refused(&TlsError::NoClientCertificate);
+}
+
+/// And not those that either configuration was made with.
+#[test]
+fn a_reload_takes_the_settings_in_force() {
+    let both = Both::mutual();
+    let (server, client) = (Node::new(), Node::new());
+    let (one, listen) = (TlsListenConfig::new(both.issued.identity()), both.listen);
+    let addr = server.listen(Over::framed(one.clone()));
+    let renewed = both.authority.issue("127.0.0.1");
+    listen.reload_identity(renewed.identity()).unwrap();
+    one.reload(&listen).unwrap();
+    let endpoint = client.connect(Over::framed(both.connect), addr);
+    assert_eq!(client.info(endpoint).peer_certificates, [renewed.der()]);
+    server.accepted();
+    client.begin(Over::framed(stranger(&both.authority)), addr);
+    server.assert_refused(&TlsError::NoClientCertificate);
+    assert_eq!(format!("{one:?}"), format!("{listen:?}"));
+}
+
+#[test]
+fn setters_go_on_from_the_settings_in_force() {
+    let both = Both::mutual();
+    let listen = TlsListenConfig::new(both.issued.identity());
+    let renewed = both.authority.issue("127.0.0.1");
+    listen.reload_identity(renewed.identity()).unwrap();
+    let strict = listen.clone().with_client_roots(both.authority.roots());
+    listen.reload(&strict).unwrap();
+    for config in [listen.clone(), listen.clone().with_alpn(["a"])] {
+        let (server, client) = (Node::new(), Node::new());
+        let addr = server.listen(Over::framed(config));
+        let endpoint = client.connect(Over::framed(both.connect.clone()), addr);
+        assert_eq!(client.info(endpoint).peer_certificates, [renewed.der()]);
+        server.accepted();
+        client.begin(Over::framed(stranger(&both.authority)), addr);
+        server.assert_refused(&TlsError::NoClientCertificate);
+    }
 }
 
 #[test]
