@@ -55,7 +55,7 @@ impl fmt::Debug for TlsCertificates {
 ///
 /// Where they are given, each certificate of a chain but the root's must be covered by one of them: those of an
 /// authority without a list here are refused with [`RevocationUnknown`](crate::TlsError::RevocationUnknown). A list that is out of
-/// date still counts.
+/// date still counts. Of two lists of one authority the one given last counts, and the other does not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TlsRevocations(pub(crate) Vec<CertificateRevocationListDer<'static>>);
 

@@ -100,8 +100,8 @@ impl TlsConnectConfig {
         self.set(|settings| settings.pins.push(pin))
     }
 
-    /// Refuses servers whose certificate is on one of these lists. Excludes the system's roots, whose lists the
-    /// system sees to.
+    /// Refuses servers whose certificate is on one of these lists. May be called several times: of two lists of one
+    /// authority the one given last counts. Excludes the system's roots, whose lists the system sees to.
     #[must_use]
     pub fn with_revocations(self, lists: TlsRevocations) -> Self {
         self.set(|settings| settings.revocations.push(lists))

@@ -101,7 +101,8 @@ impl TlsListenConfig {
         self.set(|settings| settings.client_pins.push(pin))
     }
 
-    /// Refuses clients whose certificate is on one of these lists.
+    /// Refuses clients whose certificate is on one of these lists. May be called several times: of two lists of one
+    /// authority the one given last counts.
     #[must_use]
     pub fn with_client_revocations(self, lists: TlsRevocations) -> Self {
         self.set(|settings| settings.client_revocations.push(lists))

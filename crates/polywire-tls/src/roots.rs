@@ -24,7 +24,8 @@ pub(crate) fn root_store(roots: &[TlsCertificates]) -> Result<RootCertStore, Tls
     Ok(store)
 }
 
-/// Lists of revoked certificates. One that is empty is a mistake, which would turn the check off.
+/// Lists of revoked certificates, the last one first: of several lists of one authority webpki asks the first alone. One
+/// that is empty is a mistake, which would turn the check off.
 pub(crate) fn revocation_lists(
     revocations: &[TlsRevocations],
 ) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsConfigError> {
@@ -32,7 +33,7 @@ pub(crate) fn revocation_lists(
         let text = "revocation lists without a list would refuse nobody: give that of each authority, or none at all";
         return Err(TlsConfigError::settings(text));
     }
-    Ok(revocations.iter().flat_map(|lists| lists.0.clone()).collect())
+    Ok(revocations.iter().flat_map(|lists| &lists.0).rev().cloned().collect())
 }
 
 /// Those that were chosen, or all.

@@ -127,6 +127,30 @@ fn revoked() {
 }
 
 #[test]
+fn of_two_lists_of_one_authority_the_last_one_counts() {
+    let both = Both::new();
+    let (old, new) = (both.authority.revoke(&[8]), both.authority.revoke(&[7]));
+    let issued = both.authority.issue_with("127.0.0.1", serial(7));
+    let client = both.authority.issue_with("client", serial(7)).identity();
+    // Given one by one, and together.
+    let listen = TlsListenConfig::new(issued.identity());
+    let together = both.authority.revocations(&[&[8], &[7]]);
+    let connect = both.connect.clone().with_revocations(old.clone()).with_revocations(new.clone());
+    for connect in [connect, both.connect.clone().with_revocations(together.clone())] {
+        let error = client_refuses(connect, listen.clone(), TlsAlert::CERTIFICATE_REVOKED);
+        assert_eq!(error, TlsError::Revoked);
+    }
+
+    let listen = both.listen.with_client_roots(both.authority.roots());
+    let one_by_one = listen.clone().with_client_revocations(old).with_client_revocations(new);
+    let connect = both.connect.with_identity(client);
+    for listen in [one_by_one, listen.with_client_revocations(together)] {
+        let told = server_refuses(connect.clone(), listen, &TlsError::Revoked);
+        assert_eq!(told, alert(TlsAlert::CERTIFICATE_REVOKED));
+    }
+}
+
+#[test]
 fn an_authority_whose_revocations_are_not_known() {
     let both = Both::new();
     let other = Authority::named("another").revoke(&[1]);

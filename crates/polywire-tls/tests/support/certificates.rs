@@ -57,6 +57,16 @@ impl Authority {
 
     /// A list of those with these serial numbers.
     pub fn revoke(&self, serials: &[u64]) -> TlsRevocations {
+        self.revocations(&[serials])
+    }
+
+    /// Such lists, one behind the other.
+    pub fn revocations(&self, lists: &[&[u64]]) -> TlsRevocations {
+        let pem: String = lists.iter().map(|serials| self.list(serials)).collect();
+        TlsRevocations::from_pem(pem).unwrap()
+    }
+
+    fn list(&self, serials: &[u64]) -> String {
         let revoked = serials.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -71,7 +81,7 @@ impl Authority {
             revoked_certs: revoked.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        TlsRevocations::from_pem(list.signed_by(&self.0).unwrap().pem().unwrap()).unwrap()
+        list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 }
 
