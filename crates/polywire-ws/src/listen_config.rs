@@ -209,6 +209,10 @@ impl WsListenConfig {
     /// connect, and those of [`allowed_origins`](Self::allowed_origins); others get HTTP 403. What a server that serves
     /// its own page wants, whatever its name is.
     ///
+    /// With [`with_tls`](Self::with_tls) these are pages by `https` alone. Where a proxy ends TLS, or a layer given to `over`, the
+    /// listener does not know the scheme, and a page in clear text of the same name may connect as well: have the
+    /// proxy redirect `http` to `https`, or list the origin with its scheme in place of this.
+    ///
     /// `Host` is what the browser was told to connect to. An attacker who has a name of his own resolve to this server's
     /// address (DNS rebinding) is let through; the user's cookies are not sent along then. Where the network
     /// alone protects the server, list its origins instead.

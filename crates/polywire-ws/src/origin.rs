@@ -17,21 +17,25 @@ pub(crate) struct AllowedOrigins {
     listed: Vec<Origin>,
     /// Those of the server's own pages as well.
     own: bool,
+    /// The server's own pages come by `https` alone.
+    is_secure: bool,
 }
 
 impl AllowedOrigins {
     /// # Errors
     ///
     /// `InvalidInput` for what is no origin.
-    pub(crate) fn new(origins: &[String], own: bool) -> io::Result<Self> {
+    pub(crate) fn new(origins: &[String], own: bool, is_secure: bool) -> io::Result<Self> {
         let listed = origins.iter().map(|text| parse(text).ok_or_else(|| refused(text)));
-        Ok(Self { listed: listed.collect::<Result<_, _>>()?, own })
+        Ok(Self { listed: listed.collect::<Result<_, _>>()?, own, is_secure })
     }
 
     /// Whether a page of that origin, as its browser sends it, may connect to the server that it calls `host`.
     pub(crate) fn allow(&self, origin: &str, host: &str) -> bool {
         let is_named = |origin: Origin| {
-            let own = || parse(&format!("{}://{host}", origin.scheme));
+            // Without TLS here it may be ended by a proxy: then either scheme is the server's own.
+            let scheme = if self.is_secure { "https" } else { &origin.scheme };
+            let own = || parse(&format!("{scheme}://{host}"));
             self.listed.contains(&origin) || (self.own && own().as_ref() == Some(&origin))
         };
         self.allow_all() || parse(origin).is_some_and(is_named)
@@ -99,7 +103,7 @@ mod tests {
 
     fn allowed(origins: &[&str]) -> AllowedOrigins {
         let origins: Vec<String> = origins.iter().map(|it| (*it).to_owned()).collect();
-        AllowedOrigins::new(&origins, false).unwrap()
+        AllowedOrigins::new(&origins, false, false).unwrap()
     }
 
     #[test]
@@ -137,7 +141,8 @@ mod tests {
 
     #[test]
     fn the_servers_own_pages_are_those_of_the_host_that_the_browser_names() {
-        let own = AllowedOrigins::new(&["https://partner.example".to_owned()], true).unwrap();
+        let own =
+            AllowedOrigins::new(&["https://partner.example".to_owned()], true, false).unwrap();
         for (origin, host, is_allowed) in [
             ("http://localhost:8080", "localhost:8080", true),
             ("http://localhost:8080", "LOCALHOST:8080", true),
@@ -159,8 +164,25 @@ mod tests {
     }
 
     #[test]
+    fn the_own_pages_of_a_server_with_tls_are_those_by_https() {
+        let own = AllowedOrigins::new(&["http://partner.example".to_owned()], true, true).unwrap();
+        for (origin, host, is_allowed) in [
+            ("https://localhost", "localhost", true),
+            ("https://localhost", "localhost:443", true),
+            ("https://localhost:8443", "localhost:8443", true),
+            ("http://partner.example", "localhost", true),
+            ("http://localhost", "localhost", false),
+            ("http://localhost:443", "localhost:443", false),
+            ("http://localhost:8443", "localhost:8443", false),
+            ("ftp://localhost", "localhost", false),
+        ] {
+            assert_eq!(own.allow(origin, host), is_allowed, "{origin} at {host}");
+        }
+    }
+
+    #[test]
     fn an_address_is_the_same_however_it_is_written() {
-        let own = AllowedOrigins::new(&[], true).unwrap();
+        let own = AllowedOrigins::new(&[], true, false).unwrap();
         for (origin, host, is_allowed) in [
             ("http://[::ffff:127.0.0.1]:81", "127.0.0.1:81", true),
             ("http://127.0.0.1:81", "[::ffff:7f00:1]:81", true),
@@ -192,7 +214,7 @@ mod tests {
             "://example.org",
             "https://example.org\r\n",
         ] {
-            let error = AllowedOrigins::new(&[text.to_owned()], false).unwrap_err();
+            let error = AllowedOrigins::new(&[text.to_owned()], false, false).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{text}");
             assert!(error.to_string().contains("https://example.org"), "{error}");
         }

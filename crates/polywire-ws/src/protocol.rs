@@ -83,9 +83,17 @@ impl WsProtocol {
     pub fn servers(
         config: &WsListenConfig,
     ) -> io::Result<impl Fn() -> Self + Send + use<> + 'static> {
+        Self::servers_of(config, false)
+    }
+
+    /// The same over TLS of the listener's own, if it `is_secure`.
+    pub(crate) fn servers_of(
+        config: &WsListenConfig,
+        is_secure: bool,
+    ) -> io::Result<impl Fn() -> Self + Send + use<> + 'static> {
         config.check()?;
         let shared = Shared::for_listener(config.server_settings());
-        let policy = Arc::new(server::Policy::new(config)?);
+        let policy = Arc::new(server::Policy::new(config, is_secure)?);
         Ok(move || {
             let shared = shared();
             let extensions = Extensions::new(shared.settings.deflate);

@@ -109,7 +109,11 @@ impl ListenOver for WsListenConfig {
         addr: &RemoteAddr,
         layer: L,
     ) -> io::Result<Listener> {
-        let make = WsProtocol::servers(self)?;
+        #[cfg(feature = "__tls")]
+        let is_secure = self.tcp.tls.is_some();
+        #[cfg(not(feature = "__tls"))]
+        let is_secure = false;
+        let make = WsProtocol::servers_of(self, is_secure)?;
         listen_over(&self.tcp, addr, layer, move |_: &Accepted| make())
     }
 }

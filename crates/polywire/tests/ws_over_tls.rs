@@ -125,3 +125,17 @@ fn detail(error: &io::Error) -> WsRefusal {
         _ => panic!("{error}"),
     }
 }
+
+#[test]
+fn a_page_in_clear_text_of_the_same_host_may_not_connect_over_tls() {
+    let server = Node::echo();
+    let listen = WsListenConfig::default().with_same_origin(true).with_tls(secure::listen());
+    let (_, addr) = server.listen(listen);
+    let host = format!("localhost:{}", addr.port());
+    let connect = |scheme| {
+        let config = config().with_origin(format!("{scheme}://{host}"));
+        server.network().connect_sync(config, format!("wss://{host}/"))
+    };
+    assert!(connect("https").is_ok());
+    assert_eq!(detail(&connect("http").unwrap_err()).status, 403);
+}

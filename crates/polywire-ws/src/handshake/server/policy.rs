@@ -27,15 +27,18 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// Of a listener with TLS of its own, if it `is_secure`.
+    ///
     /// # Errors
     ///
     /// `InvalidInput` for an origin that is none.
-    pub(crate) fn new(config: &WsListenConfig) -> io::Result<Self> {
+    pub(crate) fn new(config: &WsListenConfig, is_secure: bool) -> io::Result<Self> {
+        let (origins, own) = (&config.allowed_origins, config.same_origin);
         Ok(Self {
             max_head: config.max_handshake_size,
             subprotocols: config.subprotocols.clone(),
             on_request: config.on_request.clone(),
-            origins: AllowedOrigins::new(&config.allowed_origins, config.same_origin)?,
+            origins: AllowedOrigins::new(origins, own, is_secure)?,
             bearer_tokens: config.bearer_tokens.clone(),
             warned: Mutex::new(None),
         })

@@ -9,8 +9,8 @@ const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgr
 /// What a listener of that configuration answers to `head`.
 fn answer_to(config: &WsListenConfig, head: &str) -> String {
     let mut out = Vec::new();
-    let mut handshake =
-        Handshake::new(Arc::new(Policy::new(config).unwrap()), Extensions::new(None));
+    let policy = Policy::new(config, false).unwrap();
+    let mut handshake = Handshake::new(Arc::new(policy), Extensions::new(None));
     let result = handshake.decode(head.as_bytes(), &mut Context::new(&mut out), None);
     out.extend_from_slice(&handshake.last_words());
     let out = String::from_utf8(out).unwrap();
