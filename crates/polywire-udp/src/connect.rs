@@ -7,6 +7,7 @@ use mio::net::UdpSocket;
 use polywire_core::Limits;
 use polywire_core::adapter::{Adopted, Connect, Connection};
 use polywire_core::address::RemoteAddr;
+use socket2::SockRef;
 
 use crate::connection::UdpConnection;
 use crate::multicast::MulticastInterface;
@@ -156,7 +157,8 @@ impl UdpConnectConfig {
 
     /// Takes over `socket`, bound or connected, rather than to open one, and connects it to the peer: the next
     /// `connect` by this configuration, or by a clone, has it, and others fail with `AddrInUse`. Of the
-    /// options none is set.
+    /// options none is set. What a socket has received before is dropped, for it may be from anybody, unless the socket
+    /// is connected to the peer already.
     #[must_use]
     pub fn with_socket(mut self, socket: StdUdpSocket) -> Self {
         self.adopted = Some(Adopted::new(socket));
@@ -167,8 +169,13 @@ impl UdpConnectConfig {
     fn open(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
         if let Some(adopted) = &self.adopted {
             let socket = adopted.take()?;
+            if socket.peer_addr().is_ok_and(|connected| connected == peer) {
+                return prepare_adopted(socket);
+            }
             socket.connect(peer)?;
-            return prepare_adopted(socket);
+            let socket = prepare_adopted(socket)?;
+            discard_queued(&socket)?;
+            return Ok(socket);
         }
         let source = self.source_for(peer)?;
         let options = self.options(peer);
@@ -183,7 +190,9 @@ impl UdpConnectConfig {
             ),
             _ => explain(&error, format_args!("can't connect to {peer}")),
         })?;
-        Ok(into_mio(socket))
+        let socket = into_mio(socket);
+        discard_queued(&socket)?;
+        Ok(socket)
     }
 
     /// The address to send to `peer` from.
@@ -216,6 +225,27 @@ impl UdpConnectConfig {
             dont_fragment: self.dont_fragment,
         }
     }
+}
+
+/// Fewest bytes of the receive buffer that an empty datagram takes. Linux counts its bookkeeping, other systems maybe no
+/// more than the sender's address.
+const MIN_DATAGRAM_COST_BYTES: usize =
+    if cfg!(any(target_os = "linux", target_os = "android")) { 256 } else { 16 };
+
+/// Drops what waits in a socket that has just been connected: connect(2) leaves what others sent before in the queue, and
+/// it would pass for the peer's.
+fn discard_queued(socket: &UdpSocket) -> io::Result<()> {
+    // From now on only the peer's are queued. A flood of those must not hold this up, so it ends after as many as can
+    // have waited.
+    let buffer_size = SockRef::from(socket).recv_buffer_size()?;
+    for _ in 0..=buffer_size / MIN_DATAGRAM_COST_BYTES {
+        match socket.recv(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            // Other errors are of earlier datagrams, or of one that is longer than this buffer (Windows).
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 impl Connect for UdpConnectConfig {

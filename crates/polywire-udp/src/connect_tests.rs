@@ -5,7 +5,6 @@ use std::sync::Arc;
 use polywire_core::adapter::{Flow, Sender};
 use polywire_core::network::SendStatus;
 use quinn_udp::RecvMeta;
-use socket2::SockRef;
 
 use super::*;
 use crate::MAX_LOCAL_PAYLOAD_LEN;
@@ -140,6 +139,32 @@ fn what_comes_from_others_is_not_received() {
     // Fails or is dropped, as the system likes.
     let _ = stranger.send_to(b"forged", local_addr(&socket));
     assert!(drain(&socket).is_empty());
+}
+
+#[test]
+fn what_others_sent_before_it_was_connected_is_not_received() {
+    let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer_addr = peer.local_addr().unwrap();
+    let adopted = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = adopted.local_addr().unwrap();
+    let stranger = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    (0..3).for_each(|_| assert_eq!(stranger.send_to(b"forged", addr).unwrap(), 6));
+
+    let socket = UdpConnectConfig::default().with_socket(adopted).open(peer_addr).unwrap();
+    let socket = SharedSocket::connected(socket, peer_addr);
+    assert_eq!(peer.send_to(b"genuine", addr).unwrap(), 7);
+    assert_eq!(drain(&socket), [b"genuine"]);
+}
+
+#[test]
+fn what_the_peer_sent_to_a_socket_that_was_connected_to_it_is_kept() {
+    let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer_addr = peer.local_addr().unwrap();
+    let adopted = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    adopted.connect(peer_addr).unwrap();
+    assert_eq!(peer.send_to(b"genuine", adopted.local_addr().unwrap()).unwrap(), 7);
+    let socket = UdpConnectConfig::default().with_socket(adopted).open(peer_addr).unwrap();
+    assert_eq!(drain(&SharedSocket::connected(socket, peer_addr)), [b"genuine"]);
 }
 
 #[test]
