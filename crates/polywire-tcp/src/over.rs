@@ -69,6 +69,10 @@ impl<C: ConnectOver, L: Layer<TcpSocket> + Clone> Connect for Over<C, L> {
         self.config.tag()
     }
 
+    fn looks_up(&self, addr: &RemoteAddr) -> bool {
+        self.config.looks_up(addr)
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         self.config.connect_over(addr, self.layer.clone())
     }

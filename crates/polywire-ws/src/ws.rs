@@ -50,6 +50,11 @@ impl Connect for WsConnectConfig {
         TAG
     }
 
+    /// The proxy may have a name where the server has an address.
+    fn looks_up(&self, addr: &RemoteAddr) -> bool {
+        addr.is_string() || self.http_proxy.is_some()
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         self.connect_over(addr, NoLayer)
     }
@@ -121,6 +126,17 @@ impl ListenOver for WsListenConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_proxy_is_looked_up_as_that_of_a_server_is() {
+        let addr = RemoteAddr::Socket("127.0.0.1:80".parse().unwrap());
+        let direct = WsConnectConfig::default();
+        let proxied = direct.clone().with_http_proxy("http://proxy:3128");
+        assert!(!direct.looks_up(&addr) && proxied.looks_up(&addr));
+        assert!(direct.looks_up(&RemoteAddr::Str("ws://server/".into())));
+        let (direct, proxied) = (direct.over(NoLayer), proxied.over(NoLayer));
+        assert!(!direct.looks_up(&addr) && proxied.looks_up(&addr));
+    }
 
     #[test]
     #[cfg(not(feature = "__tls"))]
