@@ -6,12 +6,13 @@ use mio::net::UnixStream;
 use polywire_core::adapter::Connection;
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::{Engine, Layer, Protocol};
-use socket2::{Domain, Socket, Type};
+use socket2::Type;
 
 use crate::address::UnixAddr;
 use crate::connect_config::UnixConnectConfig;
 use crate::names::{because, remote_addr_of};
 use crate::socket::UnixSocket;
+use crate::socket_file;
 
 /// As [`connect_stream`](crate::connect_stream), over a layer: `protocol` speaks over what `layer` makes of the
 /// socket.
@@ -41,8 +42,7 @@ pub fn connect_over<L: Layer<UnixSocket>, P: Protocol>(
 
 /// The system connects a Unix socket at once, or not at all.
 fn dial(addr: &UnixAddr) -> io::Result<UnixStream> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
+    let socket = socket_file::open(Type::STREAM)?;
     match socket.connect(&addr.to_sock_addr()?) {
         Ok(()) => Ok(UnixStream::from_std(socket.into())),
         Err(error) => Err(explain(addr, &error)),

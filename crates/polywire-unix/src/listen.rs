@@ -12,7 +12,7 @@ use polywire_core::adapter::{
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
 use polywire_core::stream::{Engine, Layer, Protocol};
-use socket2::Type;
+use socket2::{Socket, Type};
 
 use crate::address::UnixAddr;
 use crate::listen_config::UnixListenConfig;
@@ -55,8 +55,9 @@ fn adopt(listener: std::os::unix::net::UnixListener) -> io::Result<(Open, Remote
 
 fn bind(config: &UnixListenConfig, addr: &UnixAddr) -> io::Result<Open> {
     let backlog = i32::try_from(config.backlog).unwrap_or(i32::MAX);
-    let (socket, _file) =
-        socket_file::bind(Type::STREAM, addr, config.mode, |socket| socket.listen(backlog))?;
+    let open = || socket_file::open(Type::STREAM);
+    let start = |socket: &Socket| socket.listen(backlog);
+    let (socket, _file) = socket_file::bind(Type::STREAM, addr, config.mode, open, start)?;
     Ok(Open { _file, listener: UnixListener::from_std(socket.into()) })
 }
 

@@ -14,7 +14,7 @@ use crate::names::because;
 /// Times that binding is tried, where others come and go at the same path meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// A non-blocking socket of that type at `addr`, set to work by `start`, and its file if it has one.
+/// A socket of that type from `open`, named `addr`, set to work by `start`, and its file if it has one.
 ///
 /// A file that a socket has left behind is removed. What is no socket is left alone (`AlreadyExists`), and so is the
 /// file of a socket that lives (`AddrInUse`).
@@ -22,12 +22,12 @@ pub(crate) fn bind(
     kind: Type,
     addr: &UnixAddr,
     mode: Option<u32>,
+    open: impl Fn() -> io::Result<Socket>,
     start: impl Fn(&Socket) -> io::Result<()>,
 ) -> io::Result<(Socket, Option<SocketFile>)> {
     let explain = |error| because(&format!("can't listen on {addr}"), &error);
     for _ in 0..ATTEMPTS {
-        let socket = Socket::new(Domain::UNIX, kind, None)?;
-        socket.set_nonblocking(true)?;
+        let socket = open()?;
         match (socket.bind(&addr.to_sock_addr()?), addr) {
             (Err(error), UnixAddr::Path(path)) if error.kind() == ErrorKind::AddrInUse => {
                 remove_stale(path, kind)?;
@@ -102,12 +102,18 @@ fn remove_if_same(path: &Path, found: &Metadata) -> io::Result<()> {
     fs::remove_file(&aside)
 }
 
+/// A non-blocking socket of that type, without a name.
+pub(crate) fn open(kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, kind, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
 /// Whether a process has a socket at `path`. It is asked by a socket of another type, with which it can't connect: so
 /// a listener there gets no connection from this, and one that does not listen yet counts.
 fn is_bound(path: &Path, kind: Type) -> io::Result<bool> {
     let other = if kind == Type::DGRAM { Type::STREAM } else { Type::DGRAM };
-    let socket = Socket::new(Domain::UNIX, other, None)?;
-    socket.set_nonblocking(true)?;
+    let socket = open(other)?;
     Ok(match socket.connect(&SockAddr::unix(path)?) {
         Err(error) => !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound),
         Ok(()) => true,

@@ -8,6 +8,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::process::Command;
+use std::sync::Arc;
+use std::thread;
 
 use polywire_core::address::{Name, RemoteAddr, peer_number};
 use polywire_core::network::{SendStatus, StoredNetEvent};
@@ -117,6 +119,34 @@ fn who_does_not_read_is_full_and_gets_all_that_was_sent_in_order() {
         assert_eq!(buffer[..4], number.to_be_bytes());
     }
     assert_eq!(node.network().send(endpoint, b"again"), SendStatus::Sent);
+}
+
+/// Between the two calls that name a socket and tie it to its peer, anybody could send to the name.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_others_send_to_a_source_address_is_not_received() {
+    let dir = Dir::new();
+    let (path, own) = (dir.file("peer"), dir.file("own"));
+    let peer = StdDatagram::bind(&path).unwrap();
+    let test = Arc::new(());
+    let (running, to) = (Arc::downgrade(&test), own.clone());
+    let flood = thread::spawn(move || {
+        let stranger = StdDatagram::unbound().unwrap();
+        stranger.set_nonblocking(true).unwrap();
+        while running.strong_count() > 0 {
+            let _ = stranger.send_to(b"forged", &to);
+        }
+    });
+    for _ in 0..100 {
+        let node = Node::new();
+        let config = UnixDatagramConnectConfig::default().with_source_address(&own);
+        let endpoint = node.connect(config, &path);
+        peer.send_to(b"genuine", &own).unwrap();
+        assert_eq!(node.message(), (endpoint, b"genuine".to_vec()));
+        node.stop();
+    }
+    drop(test);
+    flood.join().unwrap();
 }
 
 #[test]

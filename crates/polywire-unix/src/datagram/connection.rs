@@ -7,7 +7,7 @@ use mio::net::UnixDatagram;
 use polywire_core::adapter::{Closing, Connection, Io, Opening, Received, Remote, Sender, Sink};
 use polywire_core::address::RemoteAddr;
 use polywire_core::{CloseReason, Limits, Message};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket, Type};
 
 use crate::address::UnixAddr;
 use crate::datagram::config::UnixDatagramConnectConfig;
@@ -35,27 +35,32 @@ pub(super) fn connect(
     Ok(Connection::new(remote, addr.clone(), local))
 }
 
+/// The socket is tied to its peer before it has a name: a datagram that somebody else sent in between would pass for the
+/// peer's.
 fn dial(config: &UnixDatagramConnectConfig, addr: &UnixAddr) -> io::Result<Open> {
+    let open = || open_connected(addr);
     let (socket, _file) = match &config.source_address {
         Some(source) => {
             let source = UnixAddr::parse(&RemoteAddr::Str(source.clone()))?;
-            socket_file::bind(Type::DGRAM, &source, None, |_| Ok(()))?
+            socket_file::bind(Type::DGRAM, &source, None, open, |_| Ok(()))?
         }
-        None => (bind_anywhere()?, None),
+        None => {
+            let socket = open()?;
+            if cfg!(any(target_os = "android", target_os = "linux")) {
+                socket.bind(&SockAddr::unix("")?)?; // The system chooses a name: "autobind" of unix(7).
+            }
+            (socket, None)
+        }
     };
-    match socket.connect(&addr.to_sock_addr()?) {
-        Ok(()) => Ok(Open { _file, socket: UnixDatagram::from_std(socket.into()) }),
-        Err(error) => Err(because(&format!("can't connect to {addr}"), &error)),
-    }
+    Ok(Open { _file, socket: UnixDatagram::from_std(socket.into()) })
 }
 
-fn bind_anywhere() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
-    socket.set_nonblocking(true)?;
-    if cfg!(any(target_os = "android", target_os = "linux")) {
-        socket.bind(&SockAddr::unix("")?)?; // The system chooses a name: "autobind" of unix(7).
+fn open_connected(addr: &UnixAddr) -> io::Result<Socket> {
+    let socket = socket_file::open(Type::DGRAM)?;
+    match socket.connect(&addr.to_sock_addr()?) {
+        Ok(()) => Ok(socket),
+        Err(error) => Err(because(&format!("can't connect to {addr}"), &error)),
     }
-    Ok(socket)
 }
 
 struct DatagramConnection {

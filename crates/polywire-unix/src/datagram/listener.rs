@@ -26,7 +26,9 @@ pub(super) fn listen(config: &UnixDatagramListenConfig, addr: &RemoteAddr) -> io
         }
         None => {
             let name = UnixAddr::parse(addr)?;
-            let (socket, _file) = socket_file::bind(Type::DGRAM, &name, config.mode, |_| Ok(()))?;
+            let open = || socket_file::open(Type::DGRAM);
+            let (socket, _file) =
+                socket_file::bind(Type::DGRAM, &name, config.mode, open, |_| Ok(()))?;
             (Open { _file, socket: UnixDatagram::from_std(socket.into()) }, addr.clone())
         }
     };
