@@ -60,6 +60,11 @@ impl Assembler {
         self.checked.is_some()
     }
 
+    /// Whether it is a compressed message.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.inflation.is_some()
+    }
+
     /// Bytes received of the message so far, compressed if it is.
     pub(crate) fn received(&self) -> usize {
         self.inflation.as_ref().map_or(self.buffer.len(), Inflation::taken)

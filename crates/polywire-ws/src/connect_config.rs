@@ -38,7 +38,8 @@ pub struct WsConnectConfig {
     pub max_message_size: usize,
     /// Bytes a single received frame may have at most; a message may be cut into many.
     /// Default: 64 MiB. The peer is disconnected as for
-    /// [`max_message_size`](Self::max_message_size).
+    /// [`max_message_size`](Self::max_message_size). While it is compressed, a frame or a message may be longer by an
+    /// eighth: not all gets shorter.
     pub max_frame_size: usize,
     /// Frames a received message may be cut into at most, empty ones included but for the last. Default:
     /// 131,072.

@@ -279,7 +279,9 @@ impl Session {
     fn admit(&self, header: &Header) -> Result<usize, End> {
         let (open, settings) = (self.open_message(), self.settings());
         let begun = open.map_or(0, Assembler::received);
-        let mut max = settings.max_message_size;
+        let is_compressed = header.is_compressed || open.is_some_and(Assembler::is_compressed);
+        let limit = |max| if is_compressed { longest_deflated(max) } else { max };
+        let mut max = limit(settings.max_message_size);
         match header.opcode {
             OpCode::Continuation if open.is_none() => {
                 return Err(violation("a continuation of no message"));
@@ -288,7 +290,7 @@ impl Session {
                 return Err(violation("a new message inside a fragmented one"));
             }
             OpCode::Close | OpCode::Ping | OpCode::Pong => max = usize::MAX,
-            _ if header.payload > settings.max_frame_size as u64 => {
+            _ if header.payload > limit(settings.max_frame_size) as u64 => {
                 return Err(close::too_large(header.payload, settings.max_frame_size));
             }
             // One that is empty and the last costs nothing.
@@ -337,6 +339,12 @@ impl Session {
 fn ended(role: Role, end: End, out: &mut Vec<u8>) -> CloseReason {
     end.write(role, out);
     end.reason
+}
+
+/// The most that a message of `len` bytes may take while it is compressed: a ninth bit for each byte that compresses
+/// badly, and some to begin and to end with. The inflated message is counted by itself.
+fn longest_deflated(len: usize) -> usize {
+    len.saturating_add(len / 8 + 64)
 }
 
 /// How long the connection of that number lives, of `most`: up to a tenth less, by a part of its own.

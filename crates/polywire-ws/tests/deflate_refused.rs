@@ -122,6 +122,53 @@ fn the_limit_is_that_of_the_inflated_message() {
     }
 }
 
+/// A server that takes messages of `max` bytes, in frames of as many.
+fn server_with_limit(max: usize) -> Peer {
+    let listen = WsListenConfig::default()
+        .with_max_message_size(max)
+        .with_max_frame_size(max)
+        .with_deflate(Deflate::dedicated(15));
+    Peer::pair(&WsConnectConfig::default().with_deflate(Deflate::dedicated(15)), &listen).1
+}
+
+#[test]
+fn a_message_that_fits_may_be_longer_while_it_is_compressed() {
+    for (len, fits) in [(1000, true), (1001, false)] {
+        let message = noise(len, 1);
+        let length = u16::try_from(len).unwrap().to_le_bytes();
+        // A block that is stored as it is, and the empty one behind it.
+        let header = [0, length[0], length[1], !length[0], !length[1]];
+        let payload = [&header[..], &message, &[0]].concat();
+        for cut in [0, 1, 500, payload.len() - 1] {
+            let frames = match cut {
+                0 => masked(0xc2, &payload),
+                _ => [masked(0x42, &payload[..cut]), masked(0x80, &payload[cut..])].concat(),
+            };
+            let mut server = server_with_limit(1000);
+            server.feed(&frames);
+            match fits {
+                true => assert!(server.messages == [&message[..]], "{:?}", server.end),
+                false => assert_eq!(
+                    server.end,
+                    Some(CloseReason::MessageTooLarge { size: 1001, max: 1000 })
+                ),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_compressed_is_refused_by_its_length_alone_from_an_eighth_more_on() {
+    let mut server = server_with_limit(1000);
+    server.feed(&masked(0xc2, &[0; 1190])[..8]);
+    assert_eq!(server.end, Some(CloseReason::MessageTooLarge { size: 1190, max: 1000 }));
+    for (opcode, len) in [(0x82, 1001), (0x02, 1001)] {
+        let mut server = server_with_limit(1000);
+        server.feed(&masked(opcode, &vec![0; len]));
+        assert_eq!(server.end, Some(CloseReason::MessageTooLarge { size: 1001, max: 1000 }));
+    }
+}
+
 #[test]
 fn a_peer_gets_no_inflater_for_a_byte() {
     let (_, mut server) = takeover();
