@@ -35,6 +35,10 @@ pub use config::{MAX_DATAGRAM_LEN, UnixDatagramConnectConfig, UnixDatagramListen
 pub struct UnixDatagram;
 
 impl Connect for UnixDatagram {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         UnixDatagramConnectConfig::default().connect(addr)
     }
@@ -48,6 +52,10 @@ impl Listen for UnixDatagram {
 
 #[cfg(unix)]
 impl Connect for UnixDatagramConnectConfig {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         connection::connect(self, addr)
     }
@@ -62,6 +70,10 @@ impl Listen for UnixDatagramListenConfig {
 
 #[cfg(not(unix))]
 impl Connect for UnixDatagramConnectConfig {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         crate::unsupported::unsupported(addr)
     }

@@ -100,6 +100,10 @@ impl FramedUnixListenConfig {
 }
 
 impl Connect for FramedUnix {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         FramedUnixConnectConfig::default().connect(addr)
     }
@@ -112,6 +116,10 @@ impl Listen for FramedUnix {
 }
 
 impl Connect for FramedUnixConnectConfig {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         connect_stream(&self.unix, addr, Framed::new(self.max_message_size))
     }

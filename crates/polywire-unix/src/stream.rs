@@ -53,6 +53,10 @@ pub fn listen_stream<P: Protocol>(
 }
 
 impl Connect for Unix {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         UnixConnectConfig::default().connect(addr)
     }
@@ -65,6 +69,10 @@ impl Listen for Unix {
 }
 
 impl Connect for UnixConnectConfig {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         connect_stream(self, addr, Raw)
     }

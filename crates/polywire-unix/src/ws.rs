@@ -126,6 +126,10 @@ impl WsUnixListenConfig {
 }
 
 impl Connect for WsUnix {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         WsUnixConnectConfig::default().connect(addr)
     }
@@ -138,6 +142,10 @@ impl Listen for WsUnix {
 }
 
 impl Connect for WsUnixConnectConfig {
+    fn looks_up(&self, _: &RemoteAddr) -> bool {
+        false
+    }
+
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         let url = WsUrl::parse(&RemoteAddr::Str(self.url.clone()))?;
         if self.url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss:")) {

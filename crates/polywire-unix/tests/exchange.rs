@@ -12,8 +12,9 @@ use polywire_core::adapter::{Connect, Listen};
 use polywire_core::address::{Name, RemoteAddr};
 use polywire_core::network::{self, SendStatus, StoredNetEvent};
 use polywire_unix::{
-    FramedUnix, MAX_NAME_LEN, PeerCredentials, UNNAMED, Unix, UnixAddrError, UnixConnectConfig,
-    UnixListenConfig, WsUnix, WsUnixConnectConfig, WsUnixListenConfig,
+    FramedUnix, FramedUnixConnectConfig, MAX_NAME_LEN, PeerCredentials, UNNAMED, Unix,
+    UnixAddrError, UnixConnectConfig, UnixDatagram, UnixDatagramConnectConfig, UnixListenConfig,
+    WsUnix, WsUnixConnectConfig, WsUnixListenConfig,
 };
 use polywire_ws::{Accept, WsListenConfig, WsRequest};
 
@@ -112,6 +113,24 @@ fn an_address_that_is_none_is_a_typed_error() {
             Err(_) => network.listen(Unix, Name(&addr)),
         };
         assert_eq!(UnixAddrError::of(&listening.unwrap_err()), Some(&expected));
+    }
+}
+
+#[test]
+fn an_address_is_never_looked_up() {
+    let addr = RemoteAddr::Str("chat".into());
+    let connects: [&dyn Connect; 8] = [
+        &Unix,
+        &UnixConnectConfig::default(),
+        &FramedUnix,
+        &FramedUnixConnectConfig::default(),
+        &WsUnix,
+        &WsUnixConnectConfig::default(),
+        &UnixDatagram,
+        &UnixDatagramConnectConfig::default(),
+    ];
+    for (number, connect) in connects.iter().enumerate() {
+        assert!(!connect.looks_up(&addr), "{number}");
     }
 }
 
