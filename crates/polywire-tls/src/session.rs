@@ -1,5 +1,8 @@
 //! Records: what rustls is asked for, in the shape that its next version has.
 
+#[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
+mod tests;
+
 use std::io::{self, IoSlice, Read, Write};
 
 use rustls::client::ClientConnection;
@@ -26,6 +29,12 @@ const MAX_SLICES: usize = 64;
 
 /// Perhaps some plaintext: to take it tells.
 const UNKNOWN: usize = usize::MAX;
+
+/// The type of a record with what the program sends, and of every record of TLS 1.3 (RFC 8446 section 5.1).
+const APPLICATION_DATA: u8 = 23;
+
+/// Why nothing more is sealed. The keys of TLS 1.3 change in time; those of 1.2 are good for 2^24 records of AES-GCM.
+const USED_UP: &str = "the keys of TLS 1.2 are used up: connect again, or use TLS 1.3";
 
 /// What a peer is told off for.
 pub(crate) const FRUITLESS: &str = "it sends nothing but records without anything in them";
@@ -244,6 +253,8 @@ impl Records for Session {
             return Err(failure);
         }
         self.held_back = 0;
+        self.take_records(out); // What comes behind these is `parts`.
+        let before = out.len();
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let sealed = if len <= MAX_SEALED_BYTES {
             self.connection.writer().write_vectored(parts)
@@ -256,7 +267,12 @@ impl Records for Session {
         let sealed_len = len.min(MAX_SEALED_BYTES);
         out.reserve_exact(sealed_len + (sealed_len / RECORD_BYTES + 1) * RECORD_OVERHEAD);
         self.take_records(out);
-        sealed.map_err(|error| self.fail(TlsError::Other(error.to_string().into())))
+        match sealed {
+            // While it shakes hands rustls keeps what it is given for later.
+            Ok(sealed) if self.is_handshaking() || hold(&out[before..], sealed) => Ok(sealed),
+            Ok(_) => Err(self.fail(TlsError::Other(USED_UP.into()))),
+            Err(error) => Err(self.fail(TlsError::Other(error.to_string().into()))),
+        }
     }
 
     fn take_records(&mut self, out: &mut Vec<u8>) {
@@ -324,6 +340,12 @@ fn cut<'a>(parts: &'a [IoSlice<'_>], front: &mut [IoSlice<'a>; MAX_SLICES]) -> u
         used += 1;
     }
     used
+}
+
+/// Whether `records` have so many bytes of plaintext in them. When its keys are used up rustls takes plaintext all the
+/// same, and throws it away: then there is an alert in its place, or less than that.
+fn hold(records: &[u8], sealed: usize) -> bool {
+    sealed == 0 || (records.first() == Some(&APPLICATION_DATA) && records.len() > sealed)
 }
 
 /// What `error` says, unless it is that there is nothing to do now.
