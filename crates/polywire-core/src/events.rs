@@ -209,7 +209,7 @@ impl<E> EventReceiver<E> {
             if let Some(event) = self.try_receive() {
                 return event;
             }
-            self.wait(None);
+            self.wait(None, false);
         }
     }
 
@@ -220,7 +220,7 @@ impl<E> EventReceiver<E> {
         }
         let end = self.queue().clock.now().checked_add(timeout);
         while end.is_none_or(|end| self.queue().clock.now() < end) {
-            self.wait(end);
+            self.wait(end, false);
             if let Some(event) = self.try_receive() {
                 return Some(event);
             }
@@ -287,10 +287,11 @@ impl<E> EventReceiver<E> {
         self.pop_due(self.queue().clock.now())
     }
 
-    /// Waits until something is sent, a timer is due or `end` has come; sometimes less.
-    fn wait(&self, end: Option<Instant>) {
+    /// Waits until something is sent, a timer is due or `end` has come, or the node has ended for whoever ends with
+    /// it; sometimes less.
+    fn wait(&self, end: Option<Instant>, ends_with_node: bool) {
         self.queue().waiter.wait(|| {
-            if !self.is_empty() || (end.is_none() && self.has_ended()) {
+            if !self.is_empty() || (ends_with_node && self.has_ended()) {
                 return Some(Duration::ZERO);
             }
             let until = [end, self.next_deadline()].into_iter().flatten().min();
@@ -313,7 +314,7 @@ impl<E> Iterator for EventReceiver<E> {
             // Asked before: what was sent before the end is there when it is seen.
             let has_ended = self.has_ended();
             match self.try_receive() {
-                None if !has_ended => self.wait(None),
+                None if !has_ended => self.wait(None, true),
                 event => return event,
             }
         }

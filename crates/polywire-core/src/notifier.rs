@@ -102,7 +102,7 @@ impl Notifier {
 
     /// Nothing waits here. The loop looks by itself before it sleeps; it may sleep by now.
     #[inline(never)]
-    fn tell_draining_loop(&self) {
+    pub(crate) fn tell_draining_loop(&self) {
         if self.notifications.is_draining() {
             self.notifications.waker.ring();
         }

@@ -16,6 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::message::MessageKind;
 use crate::notifier::Notifier;
 use crate::send_status::SendStatus;
+use crate::sync::{Mutex, lock};
 
 /// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
 /// is drawn from a range around that, so that the clients of a server that restarts do not all come
@@ -208,20 +209,28 @@ impl Reconnect for Attempts {
 }
 
 /// Sends through whichever connection an endpoint has just now.
-struct Relay(ArcSwapOption<Arc<dyn Sender>>);
+struct Relay {
+    sender: ArcSwapOption<Arc<dyn Sender>>,
+    /// To be run when the next connection has room.
+    when_writable: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
 
 impl Relay {
     fn to(sender: Arc<dyn Sender>) -> Self {
-        Self(ArcSwapOption::from_pointee(sender))
+        Self { sender: ArcSwapOption::from_pointee(sender), when_writable: Mutex::default() }
     }
 
     fn set(&self, sender: Option<Arc<dyn Sender>>) {
-        self.0.store(sender.map(Arc::new));
+        self.sender.store(sender.map(Arc::new));
+        self.with(|sender| {
+            let asked = std::mem::take(&mut *lock(&self.when_writable));
+            asked.into_iter().for_each(|tell| sender.when_writable(tell));
+        });
     }
 
     fn with<R>(&self, act: impl FnOnce(&dyn Sender) -> R) -> Option<R> {
         // Not a guard: a send may wait long.
-        self.0.load_full().map(|sender| act(&**sender))
+        self.sender.load_full().map(|sender| act(&**sender))
     }
 }
 
@@ -274,7 +283,15 @@ impl Sender for Relay {
     }
 
     fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
-        self.with(|sender| sender.when_writable(tell));
+        let mut kept = lock(&self.when_writable);
+        // Asked under the lock: who sets the next connection looks behind that at what is kept.
+        match self.sender.load_full() {
+            Some(sender) => {
+                drop(kept);
+                sender.when_writable(tell);
+            }
+            None => kept.push(tell),
+        }
     }
 
     fn wake(&self) {
@@ -302,7 +319,8 @@ mod tests {
             .with_jitter(0.0)
             .with_max_failures(max_failures);
         let attempt: Attempt = Arc::new(|| Err(io::ErrorKind::Unsupported.into()));
-        let relay = Arc::new(Relay(ArcSwapOption::empty()));
+        let relay =
+            Arc::new(Relay { sender: ArcSwapOption::empty(), when_writable: Mutex::default() });
         let (failures, delays, ready_at, may_block) = (0, 0, None, false);
         Attempts { backoff, failures, delays, ready_at, may_block, attempt, relay }
     }

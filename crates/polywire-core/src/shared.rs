@@ -166,6 +166,7 @@ impl Shared {
                 continue;
             };
             entry.end();
+            drop(self.take_closer(entry.id)); // Or the socket would go on listening.
             self.reasons.record(entry.id, CloseReason::NodeStopped);
             self.registry.remove(entry.id);
             if let Command::Connect(_, _, Some(outcome)) = &command {

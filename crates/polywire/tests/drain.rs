@@ -87,6 +87,23 @@ over_transports! {
         assert_eq!(end.close_code, (transport.plain() == Transport::Ws).then_some(1001));
     }
 
+    [tcp framed_tcp ws | tcp_tls framed_tcp_tls wss]
+    fn a_node_is_not_drained_while_a_layer_holds_what_it_has_taken(transport) {
+        let (handler, listener) = split();
+        let limits = Limits::default().with_linger(Duration::ZERO);
+        let peer = send_to_never_reader(&handler, transport, limits);
+        let message = noise(9, 16 * MIB);
+        let reading = thread::spawn(move || peer.join().unwrap().read_to_end(MIB));
+        run(&handler, listener, "the end of draining", |event| {
+            if let NodeEvent::Network(NetEvent::Accepted(endpoint, _)) = event {
+                assert_eq!(handler.network().send(endpoint, &message), SendStatus::Sent);
+                handler.stop_when_drained(DEADLINE);
+            }
+        });
+        let end = reading.join().unwrap();
+        assert!(end.payload == message, "{} bytes", end.payload.len());
+    }
+
     [tcp framed_tcp ws | framed_tcp_tls]
     fn a_drained_node_ends_at_the_timeout_beside_one_that_never_reads(transport) {
         let _alone = alone();

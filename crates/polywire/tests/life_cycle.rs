@@ -330,3 +330,23 @@ fn a_send_before_the_loop_runs_does_not_wait(transport: Transport) {
     assert_eq!(handler.network().close_reason(endpoint), None);
     drop(listener);
 }
+
+#[test]
+fn events_are_waited_for_no_longer_than_asked_though_the_loop_is_woken_all_the_time() {
+    in_time(|| {
+        let (network, mut processor) = polywire::network::split();
+        let (listener, _) = network.listen(Transport::Tcp, LOCALHOST).unwrap();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let waking = thread::spawn(move || {
+            while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                assert!(network.resume(listener));
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let (start, timeout) = (Instant::now(), Duration::from_millis(50));
+        processor.process_poll_events_until_timeout(timeout, |event| panic!("{event:?}"));
+        assert!(start.elapsed() >= timeout);
+        stop.send(()).unwrap();
+        waking.join().unwrap();
+    });
+}

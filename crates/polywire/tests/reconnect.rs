@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use polywire::adapter::{Connect, Connection};
 use polywire::network::{Endpoint, Limits, NetEvent, RemoteAddr, SendStatus};
+use polywire::node::{self, NodeEvent};
 use polywire::{Backoff, CloseReason, Reconnecting};
 
 use support::peers;
@@ -104,6 +105,54 @@ fn sending_between_two_attempts_says_that_there_is_no_connection_now() {
         assert_eq!(status, SendStatus::ResourceNotAvailable, "{transport}");
         assert_eq!(client.network().is_ready(endpoint.resource_id()), Some(false));
     }
+}
+
+#[test]
+fn a_signal_asked_for_between_two_attempts_comes_with_the_next_connection() {
+    for &transport in Transport::STREAMS {
+        let mut server = Node::new();
+        let (_, addr) = server.listen(transport);
+        let (handler, listener) = node::split::<()>();
+        let (endpoint, _) = handler.network().connect(again(transport), addr).unwrap();
+        let (tell, told) = mpsc::channel();
+        let inner = handler.clone();
+        let mut task = listener.for_each_async(move |event| match event {
+            NodeEvent::Network(NetEvent::Connected(_, true)) => tell.send("connected").unwrap(),
+            NodeEvent::Network(NetEvent::Disconnected(endpoint)) => {
+                assert!(inner.send_signal_when_writable(endpoint, ()));
+                tell.send("disconnected").unwrap();
+            }
+            NodeEvent::Signal(()) => tell.send("writable").unwrap(),
+            NodeEvent::Network(_) => {}
+        });
+        let next = || told.recv_timeout(DEADLINE).unwrap();
+        assert_eq!(next(), "connected");
+        server.stop();
+        assert_eq!(next(), "disconnected");
+        let _server = restart(transport, addr);
+        let mut rest = [next(), next()];
+        rest.sort_unstable();
+        assert_eq!(rest, ["connected", "writable"], "{transport}");
+        assert!(handler.network().remove(endpoint.resource_id()));
+        handler.stop();
+        task.wait();
+    }
+}
+
+#[test]
+fn what_was_half_received_counts_no_more_between_two_attempts() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = Node::new();
+    let patient = Backoff::default().with_first_delay(Duration::from_secs(30));
+    let adapter = Reconnecting::new(Transport::FramedTcp).with_backoff(patient);
+    let endpoint = client.connect_ready(adapter, server.local_addr().unwrap());
+    let (mut peer, _) = server.accept().unwrap();
+    peer.write_all(&[0x80, 0x80, 0x40]).unwrap(); // 1 MiB follows.
+    peer.write_all(&[7; 100_000]).unwrap();
+    eventually("a part has come", || client.network().stats().half_received_bytes > 0);
+    drop(peer);
+    assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e == endpoint));
+    assert_eq!(client.network().stats().half_received_bytes, 0);
 }
 
 #[test]

@@ -150,6 +150,8 @@ impl EventLoop {
         let was_known = entry.end() != registry::EntryState::Over;
         if was_known {
             self.shared.reasons.replace(entry.id, reason.clone());
+        } else if resource.has_unsent() {
+            self.shared.reasons.correct(entry.id, reason.clone()); // Removed, and what it was to write is lost.
         }
         let origin = resource.take_origin(&self.admissions);
         if let Origin::Accepted(listener) = origin {

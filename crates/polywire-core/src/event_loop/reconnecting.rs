@@ -42,6 +42,7 @@ impl EventLoop {
         }
         self.close_old_connection(&mut resource, reason);
         resource.wait_to_reconnect();
+        self.shared.change_half_received(&entry, 0);
         self.shared.reasons.replace(entry.id, reason.clone());
         self.arm(&mut resource, delay);
         self.put_back(resource);

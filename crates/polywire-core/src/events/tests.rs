@@ -211,3 +211,18 @@ fn a_hundred_thousand_timers_of_exactly_one_instant_fire_in_order_and_not_before
     ids.iter().for_each(|id| sender.cancel_timer(*id)); // Of nobody's, now.
     assert_eq!(receiver.next_deadline(), None);
 }
+
+#[test]
+fn who_waits_without_an_end_does_not_spin_once_the_node_has_ended() {
+    let (sender, mut receiver) = split::<u32>();
+    sender.end();
+    let waiting = thread::spawn(move || receiver.receive());
+    // Whoever spins stops waiting again and again.
+    let mut blocked = 0;
+    while blocked < 10_000 {
+        blocked = if sender.queue.waiter.waiting.load(Ordering::Relaxed) { blocked + 1 } else { 0 };
+        thread::yield_now();
+    }
+    sender.send(1);
+    assert_eq!(waiting.join().unwrap(), 1);
+}

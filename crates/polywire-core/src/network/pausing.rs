@@ -10,8 +10,9 @@ impl NetworkController {
     /// [`resume`](Self::resume): what the peer sends fills the system's buffers, and then makes the
     /// peer wait. Inside the callback, no message follows once this has returned. On another thread, a
     /// message already being delivered on the loop's thread is still delivered. `Connected` is delivered as
-    /// usual. So is `Disconnected`, but the end of a paused connection is noticed only by a timeout or a
-    /// failing write. Returns whether there is such a resource.
+    /// usual. The end of the connection is noticed as it is read, and so `Disconnected` comes once it is resumed; but
+    /// the limits on what waits to be sent hold meanwhile, and what is sent to a peer that has gone answers
+    /// [`ResourceNotFound`](crate::SendStatus::ResourceNotFound). Returns whether there is such a resource.
     ///
     /// ```
     /// use polywire_core::network::NetworkController;

@@ -103,15 +103,21 @@ impl NetworkProcessor {
         timeout: Duration,
         mut event_callback: impl FnMut(NetEvent<'_>),
     ) {
+        let mut quiet_since = self.slot.shared.clock.now();
         loop {
             let mut events = 0_usize;
-            let until = self.slot.shared.clock.now().checked_add(timeout);
-            self.process_poll_event(Some(timeout), |event| {
+            // It may come back without an event before that time is over.
+            let waited = self.slot.shared.clock.now().saturating_duration_since(quiet_since);
+            self.process_poll_event(Some(timeout.saturating_sub(waited)), |event| {
                 events += 1;
                 event_callback(event);
             });
-            let is_over = until.is_some_and(|until| self.slot.shared.clock.now() >= until);
-            if events == 0 && (is_over || timeout.is_zero() || self.slot.shared.has_ended()) {
+            let now = self.slot.shared.clock.now();
+            if events > 0 {
+                quiet_since = now;
+            } else if now.saturating_duration_since(quiet_since) >= timeout
+                || self.slot.shared.has_ended()
+            {
                 return;
             }
         }

@@ -36,8 +36,12 @@ impl CloseReasons {
 
     /// The reason of a connection that is opened again: the last one counts.
     pub(crate) fn replace(&self, id: ResourceId, reason: CloseReason) {
-        self.record(id, reason.clone());
-        self.correct(id, reason);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.by_id.remove(&id).is_some() {
+            kept.oldest_first.retain(|kept| *kept != id); // It ended anew.
+        }
+        drop(kept);
+        self.record(id, reason);
     }
 
     /// What was left of a removed endpoint did not arrive: that is worth more than that it was
@@ -58,6 +62,18 @@ impl CloseReasons {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_ends_again_is_among_the_last() {
+        let reasons = CloseReasons::default();
+        let id = |number: usize| ResourceId::from(number);
+        reasons.replace(id(0), CloseReason::Reset);
+        (1..MAX_REASONS).for_each(|number| reasons.record(id(number), CloseReason::Removed));
+        reasons.replace(id(0), CloseReason::TimedOut);
+        (0..9).for_each(|number| reasons.record(id(MAX_REASONS + number), CloseReason::Removed));
+        assert_eq!(reasons.get(id(0)), Some(CloseReason::TimedOut));
+        assert_eq!(reasons.get(id(1)), None);
+    }
 
     #[test]
     fn the_first_reason_stays_and_memory_is_bounded() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
 use crate::notifier::Notifications;
+use crate::registry::Entry;
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -40,10 +41,20 @@ impl Shared {
         let deadline = deadline.flatten();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
         // What the loop was not told of yet is not counted.
-        if is_over || (!self.has_pending() && self.notifications.budget().queued() == 0) {
+        let is_drained = || !self.has_pending() && self.notifications.budget().queued() == 0;
+        if is_over || (is_drained() && self.is_written()) {
             self.stop();
         }
         deadline
+    }
+
+    /// Whether no layer of a stream holds what it has taken. Walks all endpoints, and locks those that send.
+    fn is_written(&self) -> bool {
+        let is_written = |id| {
+            let taken = |entry: &Entry| entry.sender.as_ref()?.taken();
+            self.registry.with(id, taken).flatten().is_none()
+        };
+        self.registry.ids().into_iter().all(is_written)
     }
 
     /// The poller has failed, so many times in a row. What may pass by is waited for a little; else the node

@@ -80,6 +80,24 @@ fn a_panic_in_the_callback_of_for_each_async_comes_out_of_wait() {
 }
 
 #[test]
+fn what_a_callback_listens_at_before_it_panics_is_closed() {
+    for &transport in Transport::ALL {
+        let (handler, listener) = node::split::<()>();
+        let (tell, told) = mpsc::channel();
+        let inner = handler.clone();
+        let mut task = listener.for_each_async(move |_| {
+            let (_, addr) = inner.network().listen(transport, ANY_PORT).unwrap();
+            tell.send(addr).unwrap();
+            panic_quietly();
+        });
+        handler.signals().send(());
+        in_time(move || catch_unwind(AssertUnwindSafe(|| task.wait())).unwrap_err());
+        // The handle lives on.
+        assert_free(transport, told.recv().unwrap());
+    }
+}
+
+#[test]
 fn a_panic_at_a_signal_releases_a_thread_that_waits_to_send() {
     Transport::FramedTcp.each_way().for_each(panic_beside_a_thread_that_waits_to_send);
 }

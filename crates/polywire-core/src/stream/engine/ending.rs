@@ -51,18 +51,21 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
         }
         if !matches!(self.phase(), Phase::Finished | Phase::ShutDown) {
             self.outbox.forget_unless_open();
+            self.transient_mut().holds_messages = self.wants_write() || self.outbox.queued() > 0;
             self.queue_close_frame(io, reason);
             self.transient_mut().phase = Phase::Finished;
             self.transient_mut().inbox = Inbox::default();
         }
         if self.phase() == Phase::Finished {
-            let left = self.outbox.queued();
+            let is_only_close_frame =
+                self.outbox.queued() <= self.transient_mut().close_frame_bytes;
+            self.transient_mut().holds_messages &= self.wants_write() || !is_only_close_frame;
             if let Err(failure) = self.flush_ahead() {
-                let is_only_close_frame = left <= self.transient_mut().close_frame_bytes;
-                return if is_only_close_frame { Closing::Done } else { Closing::Failed(failure) };
+                let is_whole = !self.transient_mut().holds_messages;
+                return if is_whole { Closing::Done } else { Closing::Failed(failure) };
             }
-            let wants_write = |it: &Self| it.socket().is_ok_and(S::wants_write);
-            let is_drained = self.outbox.is_drained() && !wants_write(self);
+            let is_drained = self.outbox.is_drained() && !self.wants_write();
+            self.transient_mut().holds_messages &= !is_drained;
             if is_drained && self.protocol.peer_ends_first() && is_graceful(reason) {
                 let closing = self.discard(io, reason);
                 if closing == Closing::Done {
@@ -72,7 +75,7 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
             match is_drained.then(|| self.socket().and_then(Stream::shutdown_write)) {
                 Some(Ok(())) => self.transient_mut().phase = Phase::ShutDown,
-                Some(Err(error)) if !is_blocked(&error) || !wants_write(self) => {
+                Some(Err(error)) if !is_blocked(&error) || !self.wants_write() => {
                     return Closing::Done;
                 }
                 // Or a layer has a close frame of its own to write.
@@ -84,6 +87,11 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
             }
         }
         self.discard(io, reason)
+    }
+
+    /// Whether a layer has something to write.
+    fn wants_write(&self) -> bool {
+        self.socket().is_ok_and(S::wants_write)
     }
 
     /// Reads and throws away, until the peer has nothing more to say.

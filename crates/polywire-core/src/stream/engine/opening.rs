@@ -10,6 +10,11 @@ use crate::stream::engine::stop::Stop;
 use crate::stream::engine::transient::Phase;
 use crate::stream::{Establishing, Protocol, Stream, misuse};
 
+/// Whether a layer has refused what the peer said.
+fn is_of_a_layer(error: &io::Error) -> bool {
+    matches!(CloseReason::from(error), CloseReason::Layer(_) | CloseReason::HandshakeRefused(_))
+}
+
 impl<S: Stream, P: Protocol> Engine<S, P> {
     pub(super) fn try_open(&mut self, io: &mut Io<'_>) -> Result<Opening, CloseReason> {
         if self.phase() == Phase::Accepted {
@@ -48,7 +53,8 @@ impl<S: Stream, P: Protocol> Engine<S, P> {
                     self.transient_mut().phase = Phase::Layering;
                     return Ok(further);
                 }
-                Err(error) if so_far == Establishing::Handshaking => {
+                // One that a layer does not want has answered as well, though it may have done so at once.
+                Err(error) if so_far == Establishing::Handshaking || is_of_a_layer(&error) => {
                     return Err(CloseReason::from(&error));
                 }
                 Err(error) => error,

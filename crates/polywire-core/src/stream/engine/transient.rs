@@ -47,6 +47,8 @@ pub(super) struct Transient<S> {
     pub(super) is_silent: bool,
     /// Bytes of the protocol's last words.
     pub(super) close_frame_bytes: usize,
+    /// At the end: there may be messages that were not written, in a layer if not in the outbox.
+    pub(super) holds_messages: bool,
     /// Bytes read after the end.
     pub(super) discarded: usize,
 }
@@ -88,6 +90,7 @@ impl<S> Default for Transient<S> {
             is_ready: false,
             is_silent: false,
             close_frame_bytes: 0,
+            holds_messages: false,
             discarded: 0,
         }
     }

@@ -134,6 +134,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         state.writer = Writer::None;
         if !runs_here {
             state.note_write();
+            state.tell_draining_loop();
         }
         if state.queued() > 0 || socket.wants_write() {
             self.call_loop(&mut state);

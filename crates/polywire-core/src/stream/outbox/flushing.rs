@@ -124,21 +124,35 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         state.writer = Writer::None;
         state.shrink();
         state.note_write();
+        state.tell_draining_loop();
         state.tell_closing_loop();
     }
 
     /// The socket took so many bytes of what waited. Returns what is to be run if there is room now.
     #[inline]
     fn took(&self, state: &mut State, written: usize) -> Vec<WhenWritable> {
-        let (before, soft_mark) = (state.queued(), self.limits.outbox_soft_mark);
+        let before = state.queued();
         state.set_queued(before - written);
-        let waiting = state.waiting();
-        waiting.written += written as u64;
-        if before <= soft_mark || before - written > soft_mark {
+        state.waiting().written += written as u64;
+        self.room_since(state, before)
+    }
+
+    /// What is to be run, without the lock, if there is room now and was none when `before` bytes waited.
+    #[inline]
+    pub(super) fn room_since(&self, state: &mut State, before: usize) -> Vec<WhenWritable> {
+        let soft_mark = self.limits.outbox_soft_mark;
+        if before <= soft_mark || state.queued() > soft_mark {
             return Vec::new();
         }
         self.room.notify_all();
-        std::mem::take(&mut waiting.when_writable)
+        state.take_when_writable()
+    }
+
+    /// Runs it.
+    pub(super) fn tell_of_room(&self, mut state: MutexGuard<'_, State>, before: usize) {
+        let room_for = self.room_since(&mut state, before);
+        drop(state);
+        room_for.into_iter().for_each(|tell| tell());
     }
 
     /// Runs what waited for room, without the lock: it may act on this connection. Whoever writes has

@@ -27,9 +27,11 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// and does not read, no more than [`MAX_ANSWER_BYTES`] and the latest answer are kept.
     pub(in crate::stream) fn push_answer(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
+        let before = state.queued();
         if state.failure().is_none() && !state.replace_answer(&bytes) {
             self.push_behind(&mut state, bytes);
         }
+        self.tell_of_room(state, before); // One in the place of a longer one makes some.
     }
 
     /// As [`push`](Self::push), for the close frame: no limit may cost the messages before them.
@@ -51,8 +53,12 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
     /// Throws away what is left of a handshake that goes on over another stream. Messages wait on.
     pub(in crate::stream) fn forget_handshake(&self) {
         let mut state = self.lock();
+        let before = state.queued();
         state.forget_ahead();
+        let room_for = self.room_since(&mut state, before);
         self.set_idle(&mut state);
+        drop(state);
+        room_for.into_iter().for_each(|tell| tell());
     }
 
     fn push_behind(&self, state: &mut State, bytes: Vec<u8>) {

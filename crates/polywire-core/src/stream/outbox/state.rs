@@ -167,7 +167,8 @@ impl State {
             waiting.answers = 0;
         }
         let queued = waiting.queued;
-        if waiting.answer.is_empty() && waiting.answers + answer.len() <= MAX_ANSWER_BYTES {
+        let has_room = waiting.answers == 0 || waiting.answers + answer.len() <= MAX_ANSWER_BYTES;
+        if waiting.answer.is_empty() && has_room {
             waiting.answers += answer.len();
             waiting.answers_end = waiting.written + (queued + answer.len()) as u64;
             return false;

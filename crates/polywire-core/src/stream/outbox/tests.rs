@@ -365,3 +365,28 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     assert_eq!(*pipe.taken.lock().unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
     assert!(!outbox.lock().owns_memory());
 }
+
+#[test]
+fn a_long_answer_is_written_where_nothing_waits() {
+    let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
+    outbox.push_answer(vec![7; state::MAX_ANSWER_BYTES + 1]);
+    assert!(outbox.waits());
+    assert!(notifications.pop().is_some(), "the loop is called");
+    outbox.flush().unwrap();
+    assert_eq!(pipe.taken.lock().unwrap().len(), state::MAX_ANSWER_BYTES + 1);
+}
+
+#[test]
+fn an_answer_in_the_place_of_a_longer_one_tells_of_the_room_it_makes() {
+    let limits = Limits::default().with_outbox_soft_mark(state::MAX_ANSWER_BYTES + 100);
+    let (outbox, _pipe, _notifications) = open(0, &limits);
+    outbox.push_answer(vec![7; state::MAX_ANSWER_BYTES]);
+    outbox.push_answer(vec![8; 101]); // Kept, and more than the mark.
+    let (tell, told) = std::sync::mpsc::channel();
+    assert_eq!(outbox.send_bytes(b"x", false), SendStatus::Full);
+    outbox.when_writable(Box::new(move || tell.send(()).unwrap()));
+    assert!(told.try_recv().is_err());
+    outbox.push_answer(vec![9; 10]);
+    assert_eq!(told.try_recv(), Ok(()));
+    assert_eq!(outbox.send_bytes(b"x", false), SendStatus::Sent);
+}

@@ -106,3 +106,66 @@ fn a_last_record_that_can_not_be_written_is_not_waited_for() {
         assert_eq!(engine.close(io, &CloseReason::Removed), Closing::Done);
     });
 }
+
+/// A layer that takes what is sent, and whose peer goes before it has given it on.
+#[derive(Default)]
+struct Holding {
+    held: AtomicBool,
+    is_gone: AtomicBool,
+}
+
+impl Stream for Arc<Holding> {
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.held.store(true, Ordering::Relaxed);
+        Ok(buffers.iter().map(|buffer| buffer.len()).sum())
+    }
+
+    fn wants_write(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        match (self.wants_write(), self.is_gone.load(Ordering::Relaxed)) {
+            (false, _) => Ok(()),
+            (true, false) => Err(io::ErrorKind::WouldBlock.into()),
+            (true, true) => Err(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.held.store(true, Ordering::Relaxed); // Its goodbye.
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+#[test]
+fn what_a_layer_held_and_could_not_write_is_told_and_its_goodbye_is_not() {
+    for (message, expected) in
+        [(&b"words"[..], Closing::Failed(CloseReason::Reset)), (b"", Closing::Done)]
+    {
+        let stream = Arc::<Holding>::default();
+        let mut engine = Engine::accepted(Arc::clone(&stream), Plain, Limits::default());
+        with_io(64 << 10, 1, |io| {
+            engine.register(io).unwrap();
+            assert_eq!(engine.open(io), Opening::Ready);
+            if !message.is_empty() {
+                engine.sender().send(&nobody(), message, SendFlags::default());
+            }
+            assert_eq!(engine.close(io, &CloseReason::Removed), Closing::Flushing);
+            stream.is_gone.store(true, Ordering::Relaxed);
+            assert_eq!(engine.close(io, &CloseReason::Removed), expected);
+        });
+    }
+}

@@ -189,3 +189,49 @@ fn what_is_known_when_the_handshake_takes_too_long_is_told() {
         assert_eq!(engine.timed_out(), reason);
     }
 }
+
+/// A stream whose layer refuses the first words of the peer in the very call that finds it connected.
+struct Refusing;
+
+impl Stream for Refusing {
+    fn establish(&self, _: Establishing) -> io::Result<Establishing> {
+        Err(CloseReason::HandshakeRefused("by the layer".into()).into())
+    }
+
+    fn register(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registration<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_address_that_a_layer_refuses_has_answered() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mut engine = Engine::connecting(Refusing, Greeting { hops: 0 }, Limits::default())
+        .with_fallback(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            None
+        });
+    with_io(64 << 10, 1000, |io| {
+        engine.register(io).unwrap();
+        let reason = CloseReason::HandshakeRefused("by the layer".into());
+        assert_eq!(engine.open(io), Opening::Failed(reason));
+    });
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}

@@ -68,6 +68,14 @@ impl State {
         }
     }
 
+    /// Nobody writes any more: a loop that is to end once all is written looks whether that is so.
+    #[inline]
+    pub(in crate::stream::outbox) fn tell_draining_loop(&self) {
+        if let Some(notifier) = self.notifier.as_ref().filter(|it| !it.loop_runs_here()) {
+            notifier.tell_draining_loop();
+        }
+    }
+
     #[inline]
     pub(in crate::stream::outbox) fn loop_runs_here(&self) -> bool {
         self.notifier.as_ref().is_some_and(Notifier::loop_runs_here)
