@@ -1,4 +1,6 @@
-//! Sends files of any size; neither side keeps more than a few messages of them in memory.
+//! Sends files of any size in bounded memory: the receiver keeps a message at a time, and the sender
+//! what waits to be sent, up to 1 MiB (`Limits::outbox_soft_mark`), or 64 MiB with `--plain`
+//! (`Limits::outbox_hard_limit`).
 //!
 //! `offer.rs` is what the two programs tell each other, `sender.rs` and `receiver.rs` are the
 //! programs, `incoming.rs` is a file on its way in. `plain_sender.rs` is the sender written a second

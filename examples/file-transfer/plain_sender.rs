@@ -1,8 +1,9 @@
 //! The sender in its plainest form: all of it in the callback, the file in one loop of sends.
 //!
-//! A connection that the program opened holds the callback up while too much is under way already
-//! (`WhenFull::Wait`), so the loop runs as fast as the receiver takes the file. That suits a program
-//! that has nothing else to do; one with several peers does as `sender.rs`.
+//! A connection that the program opened holds the callback up once 64 MiB wait to be sent
+//! (`Limits::outbox_hard_limit`, `WhenFull::Wait`), so from then on the loop runs as fast as the
+//! receiver takes the file. That suits a program that has nothing else to do; one with several peers
+//! does as `sender.rs`, which keeps some 1 MiB at most.
 
 use std::error::Error;
 use std::fs::File;

@@ -19,7 +19,7 @@ usage: ping-pong                                 plays over each transport and t
        ping-pong server TRANSPORT PORT           answers the pings of any number of clients
        ping-pong client TRANSPORT [ADDRESS]      sends a ping each second and shows the answers
 
-TRANSPORT is tcp, framed-tcp, udp or ws.
+TRANSPORT is tcp, framed-tcp, udp or ws; for a client also tcp+tls, framed-tcp+tls or wss.
 ADDRESS is 127.0.0.1:3456 unless told; for ws it may be a URL, as ws://example.org/path.";
 
 const DEFAULT_SERVER: &str = "127.0.0.1:3456";

@@ -43,14 +43,15 @@ usage: cargo xtask COMMAND
   consumers                              programs outside the workspace build, run and pass their tests
   simulate [--seeds N] [--from S] [--plain]
                                          random worlds on every stream transport, in release
-  bench [--quick] [--only SCENARIO] [--rounds N] [--out FILE.md]
+  bench [--quick] [--only SCENARIO | --all] [--rounds N] [--out FILE.md]
                                          polywire beside its peers: tables, and charts with --out
   bench --tls-cases                      what tokio-rustls does in the cases of docs/tls_lifecycle.md
   interop [--browser] [--skip-missing]   talks to other implementations, both ways
   autobahn [--cases PATTERN] [--quick] [--update] [--skip-missing]
                                          the Autobahn test suite, on our server and client, with and without TLS
-  torture [--seconds N] [--seed S] [--only KIND] [--release]
-                                         fault clients, beside healthy ones that must not notice
+  torture [--soak] [--seconds N] [--seed S] [--only KIND] [--way WAY] [--tls yes|no] [--release]
+                                         fault clients, beside healthy ones that must not notice; with --soak,
+                                         which comes first, programs that wait for each other
   instructions [--skip-missing]          what a message costs of the CPU, against limits
   transfer [--mib N]                     a large file in each way, and the memory it takes
   fuzz [--seconds N] [TARGET]            any input to the protocols and the loop (nightly)

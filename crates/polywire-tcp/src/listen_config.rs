@@ -26,8 +26,9 @@ pub struct TcpListenConfig {
     /// (`SO_REUSEADDR`). Default: true, except on Windows, where it would allow to take over a
     /// port in use.
     pub reuse_address: bool,
-    /// Whether several listeners may share the port, each accepting a part of the connections
-    /// (`SO_REUSEPORT`). Unix; elsewhere listening fails with `Unsupported`. Default: false.
+    /// Whether several listeners may share the port (`SO_REUSEPORT`). On Linux the system deals the
+    /// connections out among them; other Unix systems may give all of them to one; elsewhere
+    /// listening fails with `Unsupported`. Default: false.
     pub reuse_port: bool,
     /// Whether a listener on an IPv6 address leaves IPv4 alone (`IPV6_V6ONLY`, ipv6(7)). Nothing
     /// for IPv4 addresses. Default: the system's choice, on Linux usually false.

@@ -19,8 +19,8 @@
 //! each with the name of its test.
 //!
 //! # Threads
-//! Whoever sends seals what leaves, a whole flush in one record; the loop opens what arrives. Both share the keys
-//! for a moment of work in memory, and no lock is held during a system call of the other direction.
+//! Whoever sends seals what leaves, a flush in one record for each 16 KiB of it; the loop opens what arrives. Both
+//! share the keys for a moment of work in memory, and no lock is held during a system call of the other direction.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

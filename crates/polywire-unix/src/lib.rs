@@ -14,7 +14,7 @@
 //! name, as most that connect, are [`UNNAMED`] for `remote_addr`.
 //!
 //! # Files
-//! A listener creates the file of its path, with the mode it was told, and removes it when it ends, unless somebody
+//! A listener creates the file of its path, with the configured mode, and removes it when it ends, unless somebody
 //! has put another one there. What a process that died has left behind is removed by the next listener; what a living
 //! process listens on is not (`AddrInUse`), nor what is no socket (`AlreadyExists`).
 //!

@@ -40,7 +40,7 @@
 //! | `deflate` | compressed WebSocket messages (permessage-deflate) |
 //! | `serde` | `Serialize` and `Deserialize` for [`Transport`] and [`RemoteAddr`] |
 //! | `log` | what polywire traces, to the `log` crate |
-//! | `full` | all of them, and all transports |
+//! | `full` | all of them but `tls-ring`, and all transports |
 //!
 //! Features only add.
 //!
@@ -48,8 +48,8 @@
 //!
 //! polywire writes [tracing] events. Their targets are module paths, so a filter by crate selects a part:
 //! `polywire_core` (nodes, connections, limits), and the crate of each transport (accepting, handshakes). `warn` is
-//! for limits that were reached, `debug` for each step in the life of a connection; nothing is written for each
-//! message. The feature `log` forwards all of it to the `log` crate.
+//! for limits that were reached, `debug` for each step in the life of a connection; at `debug` and above nothing is
+//! written for each message. The feature `log` forwards all of it to the `log` crate.
 //! [`stats`](network::NetworkController::stats) counts connections, messages, bytes and rejections.
 //!
 //! [tracing]: https://docs.rs/tracing
@@ -60,8 +60,9 @@
     all(feature = "tcp", feature = "udp", feature = "ws"),
     doc = "# Guides",
     doc = "",
-    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter, TLS, proxies,",
-    doc = "running in production, coming from message-io: see [`guide`]."
+    doc = "Configuring, back-pressure, close reasons, other ways to run it, writing an adapter, WebSocket server,",
+    doc = "WebSocket client, TLS, proxies, running in production, performance, testing your program, coming from",
+    doc = "message-io: see [`guide`]."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "__tls"))))]
 

@@ -10,20 +10,21 @@ use super::table::shown;
 const NOTED: f64 = 0.97;
 
 struct Loss {
-    /// How many times as good polywire is as the best.
+    /// How many times as good polywire is as the one furthest ahead.
     ratio: f64,
     row: String,
 }
 
-/// A table of all rows in which another library did better, the worst first.
+/// A table of all rows in which another contestant did better, the worst first.
 pub(crate) fn table(measured: &[(Scenario, Vec<Vec<Entry>>)]) -> String {
     let mut losses: Vec<Loss> =
         measured.iter().flat_map(|(scenario, all)| of(scenario, all)).collect();
     losses.sort_by(|one, other| one.ratio.total_cmp(&other.ratio));
     let mut text = String::from(
-        "## Where polywire is behind\n\nAll rows below in which another library was at least 3 % better in the \
-         median of the rounds, the worst first; those of clients that are the same for all are left out.\n\n\
-         | | polywire | best | whose | polywire is so many times as good |\n|---|---|---|---|---|\n",
+        "## Where polywire is behind\n\nAll rows below in which another contestant was at least 3 % better in the \
+         median of the rounds, the worst first; those of clients that are the same for all are left out. The \
+         ratio is the median of the rounds', not that of the two figures.\n\n\
+         | | polywire | furthest ahead | whose | ratio |\n|---|---|---|---|---|\n",
     );
     losses.iter().for_each(|loss| text.push_str(&loss.row));
     text

@@ -53,8 +53,9 @@ pub(crate) fn preface(tools: &Tools, args: &[String], rounds: usize, is_quick: b
 const CAVEATS: &str = "\
 Every answer is compared; in one-way streams the order, the count, the length and the front of every \
 message. A contestant's server and client are the same library, but for `echo`, `open-loop`, `mixed`, \
-`league`, `fan-out`, `idle`, `calls` and `visits` and their like over TLS or with compression, where one load \
-generator, a loop on mio, serves all, and `unread`, where nothing is received. CPU is the system's account of the process.
+`league`, `replies`, `replies-calls`, `sizes`, `fan-out`, `tick`, `idle`, `burst`, `neighbours`, `calls` and \
+`visits` and their like over TLS or with compression, where one load generator, a loop on mio, serves all, and \
+`unread`, where nothing is received. CPU is the system's account of the process.
 
 Not apples to apples:
 
@@ -83,8 +84,8 @@ Why polywire is behind, where it is known:
 
 * `latency` and `alone`: a loop learns by epoll_wait(2) what a thread of `native` learns from its read. \
   Then polywire looks for signals, commands and timers, at limits and whether the endpoint lives, and \
-  counts. With UDP, edge-triggered polling takes a second read, which finds nothing. That it is ahead \
-  of `mio` on one CPU comes from where it waits: in the function that goes on. The first function that \
+  counts. In `latency` over UDP, edge-triggered polling takes a second read, which finds nothing. That it is \
+  level with `mio` on one CPU comes from where it waits: in the function that goes on. The first function that \
   returns behind a sleep is predicted wrongly, and `mio`, as most loops, returns from libc's.
 * `datagrams`, one a call, and `unread`: a socket that a poller watches costs at each datagram that \
   leaves it, since the system asks the poller whether it wants to know; a second thread makes each use \
@@ -97,14 +98,15 @@ Why polywire is behind, where it is known:
   one, and all are out of the cache by the time the system has sent to the others.
 ";
 
-/// The CPU's name, how many there are, and the system.
+/// The CPU's name, how many there are, and the system, without what its builder adds to the version.
 fn machine() -> String {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find(|line| line.starts_with("model name"));
     let model = model.and_then(|line| line.split_once(": ")).map_or("CPUs", |(_, name)| name);
-    let system = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{cpus} × {model}, {} {}", std::env::consts::OS, system.trim())
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let version = release.trim().split('-').next().unwrap_or_default();
+    format!("{cpus} × {model}, {} {version}", std::env::consts::OS)
 }
 
 /// Says why there are no figures.

@@ -165,6 +165,8 @@ impl<S: Stream> Sealed<S> {
 }
 
 impl<S: Stream> Stream for Sealed<S> {
+    const NAMES_PEER: bool = S::NAMES_PEER;
+
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         self.stream.register(registration)
     }
@@ -195,6 +197,10 @@ impl<S: Stream> Stream for Sealed<S> {
         incoming.sealed.drain(..HELLO.len());
         incoming.is_greeted = true;
         Ok(Establishing::Established)
+    }
+
+    fn timed_out(&self) -> Option<CloseReason> {
+        self.stream.timed_out()
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -234,11 +240,21 @@ impl<S: Stream> Stream for Sealed<S> {
         self.wants_write.load(Ordering::Acquire)
     }
 
+    /// What `read` leaves there is never a whole record.
+    fn half_read(&self) -> usize {
+        lock(&self.incoming).sealed.len() + self.stream.half_read()
+    }
+
     fn info(&self, type_id: TypeId) -> Option<Info> {
         if type_id == TypeId::of::<Confirmed>() {
             return Some(Arc::new(Confirmed(self.confirmed.load(Ordering::Acquire))));
         }
         self.stream.info(type_id)
+    }
+
+    fn facts(&self) -> Vec<Info> {
+        let own: Info = Arc::new(Confirmed(self.confirmed.load(Ordering::Acquire)));
+        self.stream.facts().into_iter().chain([own]).collect()
     }
 
     fn local_addr(&self) -> Option<SocketAddr> {
