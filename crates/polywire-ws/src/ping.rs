@@ -38,7 +38,8 @@ pub struct Ping {
 }
 
 impl Ping {
-    /// A ping with this payload, which its answer repeats. Empty will do.
+    /// A ping with this payload, which its answer repeats. Empty will do; of pings under way with the same payload,
+    /// an answer counts for the last.
     ///
     /// # Errors
     ///
@@ -94,10 +95,10 @@ impl Pings {
         self.0.push_back((payload.to_vec(), now));
     }
 
-    /// A pong came. It answers the ping with its payload, and those before that, which a peer may leave out;
-    /// one that fits none was not asked for.
+    /// A pong came. It answers the last ping with its payload, and those before that, which a peer may leave out
+    /// (RFC 6455 section 5.5.3); one that fits none was not asked for.
     pub(crate) fn note_answered(&mut self, payload: &[u8], now: Instant) -> Option<RoundTrip> {
-        let at = self.0.iter().position(|(sent, _)| sent == payload)?;
+        let at = self.0.iter().rposition(|(sent, _)| sent == payload)?;
         let (_, sent) = self.0.drain(..=at).next_back()?;
         Some(RoundTrip { time: now.saturating_duration_since(sent), at: now })
     }
@@ -128,6 +129,18 @@ mod tests {
         assert_eq!(pings.note_answered(b"b", at(36)), None);
         assert_eq!(pings.note_answered(b"a", at(36)), None);
         assert!(pings.note_answered(b"c", at(40)).is_some() && pings.is_empty());
+    }
+
+    #[test]
+    fn a_pong_answers_the_last_ping_of_those_that_are_alike() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pings = Pings::default();
+        pings.note_sent(b"", at(0));
+        pings.note_sent(b"", at(10));
+        let trip = RoundTrip { time: Duration::from_millis(1), at: at(11) };
+        assert_eq!(pings.note_answered(b"", at(11)), Some(trip));
+        assert!(pings.is_empty());
     }
 
     #[test]
