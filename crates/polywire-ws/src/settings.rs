@@ -99,15 +99,18 @@ macro_rules! shared_methods {
         /// [`CloseReason::IdleTimeout`](polywire_core::CloseReason) when nothing comes for twice as long.
         ///
         /// It sets [`heartbeat`](polywire_core::Limits::heartbeat) of the limits, and
-        /// [`idle_timeout`](polywire_core::Limits::idle_timeout) where that is not set: call it behind
+        /// [`idle_timeout`](polywire_core::Limits::idle_timeout) where the program has not set another: call it behind
         /// [`with_limits`](Self::with_limits) and [`with_tcp`](Self::with_tcp). Each connection is
         /// pinged up to a quarter earlier, so that thousands accepted at once are not pinged at once.
         /// [`RoundTrip`](crate::RoundTrip) tells how long the last answer took.
         #[must_use]
         pub fn with_ping_interval(mut self, interval: std::time::Duration) -> Self {
             let limits = &mut self.tcp.limits;
+            // Twice the interval before is the work of an earlier call, which this one takes the place of.
+            let before = limits.heartbeat.and_then(|interval| interval.checked_mul(2));
+            let own = limits.idle_timeout.filter(|timeout| Some(*timeout) != before);
             limits.heartbeat = Some(interval);
-            limits.idle_timeout = limits.idle_timeout.or(interval.checked_mul(2));
+            limits.idle_timeout = own.or(interval.checked_mul(2));
             self
         }
 
@@ -209,3 +212,28 @@ pub(crate) const MAX_FRAGMENTS: usize = 1 << 17;
 pub(crate) const MAX_HANDSHAKE_SIZE: usize = 16 << 10;
 /// Close code of a server that goes away (RFC 6455 section 7.4.1).
 pub(crate) const GOING_AWAY: u16 = 1001;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use polywire_core::Limits;
+
+    use crate::listen_config::WsListenConfig;
+
+    #[test]
+    fn the_last_ping_interval_counts_and_an_idle_timeout_of_the_program_s_own_stays() {
+        let secs = Duration::from_secs;
+        let times =
+            |config: WsListenConfig| (config.tcp.limits.heartbeat, config.tcp.limits.idle_timeout);
+        let config = WsListenConfig::default().with_ping_interval(secs(10));
+        assert_eq!(times(config.clone()), (Some(secs(10)), Some(secs(20))));
+        let config = config.with_ping_interval(secs(30));
+        assert_eq!(times(config), (Some(secs(30)), Some(secs(60))));
+        let own = WsListenConfig::default()
+            .with_limits(Limits::default().with_idle_timeout(secs(50)))
+            .with_ping_interval(secs(10))
+            .with_ping_interval(secs(20));
+        assert_eq!(times(own), (Some(secs(20)), Some(secs(50))));
+    }
+}
