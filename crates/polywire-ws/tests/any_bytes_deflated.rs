@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// With those of framed TCP and the others of WebSocket, 100,000 in release.
+/// With those of framed TCP and the others of WebSocket, 150,000 in release.
 const CASES: u32 = if cfg!(debug_assertions) { 500 } else { 10_000 };
 
 /// Something that can be compressed, as a rule.

@@ -230,3 +230,28 @@ fn a_connect_that_failed_unseen_can_be_removed() {
         processor.process_poll_event(Some(Duration::ZERO), |event| panic!("{event:?}"));
     });
 }
+
+#[test]
+fn one_that_is_removed_before_it_is_ready_and_then_fails_says_why_its_messages_went_nowhere() {
+    for &transport in Transport::STREAMS {
+        let addr = TcpListener::bind(LOCALHOST).unwrap().local_addr().unwrap();
+        let (handler, listener) = split();
+        let (tell, told) = mpsc::channel();
+        let inner = handler.clone();
+        let mut task = listener.for_each_async(move |event| {
+            let NodeEvent::Signal(_) = event else { panic!("{event:?}") };
+            let network = inner.network();
+            let (endpoint, _) = network.connect(transport, addr).unwrap();
+            assert_eq!(network.send(endpoint, b"to nobody"), SendStatus::Sent);
+            assert!(network.remove(endpoint.resource_id()));
+            tell.send(endpoint).unwrap();
+        });
+        handler.signals().send(Signal::Step(0));
+        let endpoint = told.recv().unwrap();
+        eventually("it is forgotten", || handler.network().stats().endpoints == 0);
+        let reason = handler.network().close_reason(endpoint);
+        assert_eq!(reason, Some(CloseReason::Refused), "{transport}");
+        handler.stop();
+        task.wait();
+    }
+}
