@@ -22,7 +22,7 @@ use crate::version::TlsVersion;
 /// server takes its tickets: 12 hours at most where that is polywire, and never more than 7 days.
 ///
 /// What is wrong with a configuration is an error of `connect`, before a byte is sent; [`check`](Self::check) tells it
-/// earlier.
+/// earlier. Roots of the system that can't be read are tried again each time.
 ///
 /// ```
 /// use polywire_tls::{TlsConnectConfig, TlsPin};
@@ -39,7 +39,7 @@ use crate::version::TlsVersion;
 #[derive(Clone)]
 pub struct TlsConnectConfig {
     settings: Settings,
-    built: Arc<OnceLock<Result<Client, TlsConfigError>>>,
+    built: Arc<OnceLock<Client>>,
 }
 
 /// The roots of the system, TLS 1.3 and 1.2. All defaults share their sessions.
@@ -171,8 +171,12 @@ impl TlsConnectConfig {
     }
 
     pub(crate) fn client(&self) -> Result<&Client, TlsConfigError> {
-        let built = self.built.get_or_init(|| self.settings.build());
-        built.as_ref().map_err(TlsConfigError::clone)
+        if let Some(built) = self.built.get() {
+            return Ok(built);
+        }
+        // An error is not kept: the roots of the system may come later, or be readable again.
+        let new = self.settings.build()?;
+        Ok(self.built.get_or_init(|| new))
     }
 
     pub(crate) fn server_name(&self) -> Option<&str> {
