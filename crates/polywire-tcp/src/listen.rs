@@ -60,21 +60,9 @@ fn listen_layered<L: Layer<TcpSocket>, P: Protocol>(
     layer: L,
     protocol: impl Fn(&Accepted) -> P + Send + 'static,
 ) -> io::Result<Listener> {
-    let listener = match &config.adopted {
-        Some(adopted) => into_mio(adopted.take()?)?,
-        None => bind_first(config, &addr.resolve()?)?,
-    };
-    let addr = listener.local_addr()?;
-    let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
-    let acceptor = Acceptor {
-        door: Arc::new(Door(Mutex::new(Some(listener)))),
-        addr,
-        options: config.socket.clone(),
-        limits: Arc::new(config.limits.clone().with_when_full(when_full)),
-        layer,
-        protocol,
-    };
-    Ok(Listener::new(acceptor, RemoteAddr::Socket(addr)))
+    let acceptor = Acceptor::open(config, addr, layer, protocol)?;
+    let addr = RemoteAddr::Socket(acceptor.addr);
+    Ok(Listener::new(acceptor, addr))
 }
 
 fn into_mio(listener: std::net::TcpListener) -> io::Result<TcpListener> {
@@ -201,6 +189,29 @@ where
     }
 }
 
+impl<L, F> Acceptor<L, F> {
+    fn open(
+        config: &TcpListenConfig,
+        addr: &RemoteAddr,
+        layer: L,
+        protocol: F,
+    ) -> io::Result<Self> {
+        let listener = match &config.adopted {
+            Some(adopted) => into_mio(adopted.take()?)?,
+            None => bind_first(config, &addr.resolve()?)?,
+        };
+        let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
+        Ok(Self {
+            addr: listener.local_addr()?,
+            door: Arc::new(Door(Mutex::new(Some(listener)))),
+            options: config.socket.clone(),
+            limits: Arc::new(config.limits.clone().with_when_full(when_full)),
+            layer,
+            protocol,
+        })
+    }
+}
+
 impl<L: Layer<TcpSocket>, P: Protocol, F: Fn(&Accepted) -> P> Acceptor<L, F> {
     /// Makes a connection of an accepted socket, unless its peer is gone already.
     fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
@@ -224,6 +235,13 @@ impl<L: Layer<TcpSocket>, P: Protocol, F: Fn(&Accepted) -> P> Acceptor<L, F> {
     }
 }
 
+/// Frees the port also where nobody called `close`: the loop may still hold the closer.
+impl<L, F> Drop for Acceptor<L, F> {
+    fn drop(&mut self) {
+        self.door.close();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -231,10 +249,17 @@ mod tests {
     use polywire_core::adapter::Listen;
 
     use super::*;
+    use crate::Raw;
     use crate::keepalive::TcpKeepalive;
 
     fn any_port() -> SocketAddr {
         "127.0.0.1:0".parse().unwrap()
+    }
+
+    type Plain = Acceptor<NoLayer, fn(&Accepted) -> Raw>;
+
+    fn acceptor(config: &TcpListenConfig) -> Plain {
+        Plain::open(config, &RemoteAddr::Socket(any_port()), NoLayer, |_| Raw).unwrap()
     }
 
     #[test]
@@ -242,6 +267,15 @@ mod tests {
         let listener = bind(&TcpListenConfig::default(), any_port()).unwrap();
         assert_ne!(listener.local_addr().unwrap().port(), 0);
         assert!(crate::Tcp.listen(&RemoteAddr::Str("localhost:0".into())).is_ok());
+    }
+
+    #[test]
+    fn the_port_is_free_once_the_listener_is_dropped_whoever_could_still_close_it() {
+        let acceptor = acceptor(&TcpListenConfig::default());
+        let (addr, closer) = (acceptor.addr, acceptor.closer());
+        drop(acceptor);
+        bind(&TcpListenConfig::default(), addr).unwrap();
+        drop(closer);
     }
 
     #[test]
