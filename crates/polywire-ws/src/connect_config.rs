@@ -215,6 +215,7 @@ impl WsConnectConfig {
     /// Refuses what would not be a request of one piece.
     pub(crate) fn check(&self) -> io::Result<()> {
         self.check_shared()?;
+        check_unique(&self.subprotocols)?;
         self.headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
         self.cookies.iter().try_for_each(|(name, value)| check_cookie(name, value))?;
         self.authorization.as_ref().map_or(Ok(()), Authorization::check)?;
@@ -263,6 +264,17 @@ impl fmt::Debug for WsConnectConfig {
 
 fn invalid(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// Refuses a subprotocol that is asked for twice (RFC 6455 section 4.1, item 10).
+fn check_unique(subprotocols: &[String]) -> io::Result<()> {
+    for (at, name) in subprotocols.iter().enumerate() {
+        if subprotocols[..at].contains(name) {
+            let text = format!("the subprotocol '{name}' is asked for twice: leave one out");
+            return Err(invalid(&text));
+        }
+    }
+    Ok(())
 }
 
 /// RFC 6265 section 4.1.1. The error does not tell the value.
@@ -363,6 +375,15 @@ mod tests {
             assert!(text.contains("X-Api-Key") && text.contains("session"), "{text}");
             assert!(text.contains("proxy") && !text.contains("secret"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_subprotocol_is_asked_for_once() {
+        let config = WsConnectConfig::default().with_subprotocol("a").with_subprotocol("b");
+        assert!(config.clone().with_subprotocol("A").check().is_ok());
+        let error = config.with_subprotocol("a").check().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("'a'"), "{error}");
     }
 
     #[test]
