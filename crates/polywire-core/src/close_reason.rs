@@ -45,7 +45,7 @@ pub enum CloseReason {
     /// The peer connected but did not finish its handshake in time.
     HandshakeTimeout,
     /// The peer answered, but not with the handshake of this transport. What it said instead is the
-    /// [detail](Refusal::detail), in a type of the transport's own.
+    /// [detail](Refusal::detail), in a type of the transport's own; it is kept of the last 64 refusals.
     HandshakeRefused(Refusal),
     /// The peer asked for something other than a connection, such as a page over HTTP, and was answered. That
     /// is no failed handshake: a listener counts it in [`Stats::answered`](crate::network::Stats::answered).
@@ -108,6 +108,18 @@ impl CloseReason {
     pub fn of(error: &io::Error) -> Option<&Self> {
         let inner = error.get_ref()?;
         inner.downcast_ref().or_else(|| Some(&inner.downcast_ref::<Explained>()?.reason))
+    }
+
+    /// Whether it carries more than a text.
+    pub(crate) fn has_detail(&self) -> bool {
+        matches!(self, Self::HandshakeRefused(refusal) if refusal.has_detail())
+    }
+
+    /// Keeps the text alone.
+    pub(crate) fn forget_detail(&mut self) {
+        if let Self::HandshakeRefused(refusal) = self {
+            *refusal = Refusal::new(refusal.text().to_owned());
+        }
     }
 
     /// The reason of a connection that failed to open with `error`.

@@ -66,6 +66,10 @@ impl Refusal {
         Self(Arc::new(Parts { text, detail: Some(Detail(Arc::new(detail))) }))
     }
 
+    pub(super) fn has_detail(&self) -> bool {
+        self.0.detail.is_some()
+    }
+
     /// What happened, as [`Display`](fmt::Display) shows it.
     pub fn text(&self) -> &str {
         &self.0.text

@@ -8,6 +8,9 @@ use crate::endpoint::ResourceId;
 
 /// Reasons kept: of the endpoints that ended last.
 const MAX_REASONS: usize = 4096;
+/// Of so many of them what a transport knows beside the text of a refusal is kept as well: it may be tens of KiB that a
+/// peer has sent.
+const MAX_DETAILED: usize = 64;
 
 /// The reasons of the endpoints that ended last; the first one told of an endpoint stays.
 #[derive(Debug, Default)]
@@ -17,6 +20,21 @@ pub(crate) struct CloseReasons(Mutex<Kept>);
 struct Kept {
     by_id: HashMap<ResourceId, CloseReason>,
     oldest_first: VecDeque<ResourceId>,
+    /// Those with more than a text.
+    detailed: VecDeque<ResourceId>,
+}
+
+impl Kept {
+    fn insert(&mut self, id: ResourceId, reason: CloseReason) {
+        if reason.has_detail() {
+            self.detailed.push_back(id);
+        }
+        self.by_id.insert(id, reason);
+        if self.detailed.len() > MAX_DETAILED {
+            let oldest = self.detailed.pop_front().and_then(|oldest| self.by_id.get_mut(&oldest));
+            oldest.into_iter().for_each(CloseReason::forget_detail);
+        }
+    }
 }
 
 impl CloseReasons {
@@ -30,7 +48,7 @@ impl CloseReasons {
                 kept.by_id.remove(&oldest);
             }
         }
-        kept.by_id.insert(id, reason);
+        kept.insert(id, reason);
         kept.oldest_first.push_back(id);
     }
 
@@ -48,8 +66,8 @@ impl CloseReasons {
     /// removed.
     pub(crate) fn correct(&self, id: ResourceId, reason: CloseReason) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = kept.by_id.get_mut(&id) {
-            *known = reason;
+        if kept.by_id.contains_key(&id) {
+            kept.insert(id, reason);
         }
     }
 
@@ -62,6 +80,26 @@ impl CloseReasons {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::close_reason::Refusal;
+
+    #[test]
+    fn details_are_kept_of_the_last_refusals_alone() {
+        let reasons = CloseReasons::default();
+        let id = |number: usize| ResourceId::from(number);
+        for number in 0..=MAX_DETAILED {
+            let refusal = Refusal::new("not now").with_detail(number);
+            reasons.record(id(number), CloseReason::HandshakeRefused(refusal));
+        }
+        let detail = |number| match reasons.get(id(number)) {
+            Some(CloseReason::HandshakeRefused(refusal)) => {
+                assert_eq!(refusal.text(), "not now");
+                refusal.detail::<usize>().copied()
+            }
+            reason => panic!("{reason:?}"),
+        };
+        assert_eq!((detail(0), detail(1)), (None, Some(1)));
+        assert_eq!(detail(MAX_DETAILED), Some(MAX_DETAILED));
+    }
 
     #[test]
     fn one_that_ends_again_is_among_the_last() {
