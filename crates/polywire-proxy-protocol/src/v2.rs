@@ -106,16 +106,17 @@ fn unix_addr(path: &[u8]) -> ProxyAddr {
     ProxyAddr::Unix(path[..len].to_vec())
 }
 
-/// The values from `at` on to the end of the header. Those of a local connection may be anything: then there
-/// are none.
+/// The values from `at` on to the end of the header. Those of a local connection may be anything, and their checksum
+/// wrong: then there are none.
 fn read_tlvs(header: &mut ProxyHeader, whole: &[u8], at: usize) -> Result<(), ProxyHeaderError> {
-    let received = match tlv::receive(&whole[at..]) {
+    let received = tlv::receive(&whole[at..]).and_then(|received| match received.checksum {
+        Some(offset) => check(whole, at + offset).map(|()| received),
+        None => Ok(received),
+    });
+    let received = match received {
         Err(_) if header.is_local => return Ok(()),
         received => received?,
     };
-    if let Some(offset) = received.checksum {
-        check(whole, at + offset)?;
-    }
     header.has_checksum = received.checksum.is_some();
     header.tlvs = received.tlvs;
     Ok(())

@@ -140,9 +140,16 @@ fn binary_addresses_of_all_families_are_understood() {
 #[test]
 fn of_a_local_connection_addresses_do_not_count() {
     let garbage: &[u8] = &[0xff; 20];
-    for (family, body) in
-        [(0, &b""[..]), (0x11, b""), (0x11, garbage), (0x77, garbage), (0, garbage)]
-    {
+    let wrong_checksum = b"\x03\0\x04\0\0\0\0";
+    let cases = [
+        (0, &b""[..]),
+        (0x11, b""),
+        (0x11, garbage),
+        (0x77, garbage),
+        (0, garbage),
+        (0, wrong_checksum),
+    ];
+    for (family, body) in cases {
         let (header, _, len) = whole(&v2(0x20, family, body));
         assert_eq!((header, len), (ProxyHeader::local(), 16 + body.len()));
     }
