@@ -18,7 +18,8 @@ fn refusal(request: &[u8]) -> String {
     assert!(!server.ready);
     let answer = server.text_out();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+    let option = if head.contains("\r\nUpgrade: ") { "close, Upgrade" } else { "close" };
+    assert!(head.contains(&format!("\r\nConnection: {option}\r\n")), "{head}");
     assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{answer}");
     answer
 }

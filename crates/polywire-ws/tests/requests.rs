@@ -169,6 +169,9 @@ fn routes_have_parameters_and_everything_else_is_404() {
     assert_eq!(server.ask(&upgrade_head("/rooms/..", "")).status(), "404");
     let page = server.ask("GET /rooms/1 HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!((page.status(), page.header("Upgrade")), ("426", Some("websocket")));
+    // RFC 9110 section 7.8: who sends `Upgrade` names it as an option of this connection.
+    assert_eq!(page.header("Connection"), Some("close, Upgrade"));
+    assert_eq!(health.header("Connection"), Some("close"));
 }
 
 /// A page that is longer than what the system keeps for a connection.

@@ -40,7 +40,10 @@ pub(super) fn write_response(
 ) -> Bytes {
     let status = response.status().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let reason = status.canonical_reason().unwrap_or_default();
-    let mut head = format!("HTTP/1.1 {} {reason}\r\nConnection: close\r\n", status.as_u16());
+    // RFC 9110 section 7.8: who sends `Upgrade` names it here, so that no proxy passes it on.
+    let upgrade = if status == StatusCode::UPGRADE_REQUIRED { ", Upgrade" } else { "" };
+    let code = status.as_u16();
+    let mut head = format!("HTTP/1.1 {code} {reason}\r\nConnection: close{upgrade}\r\n");
     let has =
         |name: &str| response.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     if !has("Date") {
