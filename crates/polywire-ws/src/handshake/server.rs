@@ -130,15 +130,16 @@ impl Handshake {
 
     /// What is asked for, if it may be.
     fn ask(&mut self, head: parse::Head, cx: &mut Context<'_>) -> Result<Asked, CloseReason> {
-        let parse::Head { method, uri, headers, version } = head;
+        let parse::Head { method, target, headers, version } = head;
         let takes_pages = self.policy.on_request.is_some();
-        let is_upgrade = !takes_pages || check::is_upgrade(&headers);
+        let is_upgrade = !takes_pages || check::is_upgrade(version, &headers);
         let checked = if is_upgrade {
             check::upgrade((&method, version), &headers).map(str::to_owned)
         } else {
             check::page((&method, version), &headers).map(|()| String::new())
         };
-        let key = checked.map_err(|refusal| self.refuse(refusal, &method, cx.out))?;
+        let checked = checked.and_then(|key| Ok((key, target?)));
+        let (key, uri) = checked.map_err(|refusal| self.refuse(refusal, &method, cx.out))?;
         let request = WsRequest {
             method,
             uri,

@@ -15,8 +15,10 @@ const KEY_LEN: usize = 24;
 pub(super) type Refusal = (StatusCode, &'static str);
 
 /// Whether a request is meant to be an upgrade: one that is not quite one is told what it lacks.
-pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
-    asks_for_websocket(headers) || headers.contains_key(SEC_WEBSOCKET_KEY)
+pub(super) fn is_upgrade(version: Version, headers: &HeaderMap) -> bool {
+    // RFC 9110 section 7.8: HTTP/1.0 has no upgrades.
+    version > Version::HTTP_10
+        && (asks_for_websocket(headers) || headers.contains_key(SEC_WEBSOCKET_KEY))
 }
 
 /// Checks an upgrade and returns its key.
@@ -89,10 +91,26 @@ pub(super) fn page(
 /// RFC 9112 section 3.2.
 fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
     let is_left_out = version < Version::HTTP_11 && !headers.contains_key(HOST);
-    if is_left_out || only(headers, &HOST).is_some() {
-        return Ok(());
+    match only(headers, &HOST) {
+        None if is_left_out => Ok(()),
+        None => Err(bad("there must be one 'Host'")),
+        Some(host) if is_host(host) => Ok(()),
+        Some(_) => Err(bad("the 'Host' is no host and port")),
     }
-    Err(bad("there must be one 'Host'"))
+}
+
+/// Whether it is a host, which may be empty, and perhaps a port (RFC 3986 sections 3.2.2 and 3.2.3).
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+    let is_fit = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.bytes().all(|byte| is_name(byte) || byte == b':'),
+        None => host.bytes().all(is_name),
+    };
+    is_fit && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn has_body(headers: &HeaderMap) -> bool {

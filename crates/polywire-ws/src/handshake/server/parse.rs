@@ -13,7 +13,8 @@ const MAX_HEADERS: usize = 124;
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) method: Method,
-    pub(super) uri: Uri,
+    /// Of methods that are not served here it may be of another form.
+    pub(super) target: Result<Uri, Refusal>,
     pub(super) headers: HeaderMap,
     pub(super) version: Version,
 }
@@ -47,7 +48,7 @@ pub(super) fn parse(head: &[u8]) -> Result<Head, Refusal> {
     }
     let version = if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let method = method.ok_or_else(|| bad("the request is malformed HTTP"))?;
-    Ok(Head { uri: uri_of(target, &head)?, method, headers, version })
+    Ok(Head { target: uri_of(target, &head), method, headers, version })
 }
 
 /// The target of a request in origin form, or in absolute form (RFC 9112 section 3.2).

@@ -54,9 +54,20 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("Host: h", "Host: [::1]:80", "101", "RFC 9110 7.2"),
     ("Host: h", "host: h", "101", "RFC 9110 5.1"),
     ("Host: h", "Host:", "101", "RFC 9112 3.2"),
+    ("Host: h", "Host: [::ffff:127.0.0.1]:80", "101", "RFC 9110 7.2"),
+    ("Host: h", "Host: a_b.example.:", "101", "RFC 3986 3.2.3"),
+    ("Host: h", "Host: %2Frun%2Fws.sock", "101", "RFC 3986 3.2.2"),
     ("Host: h\r\n", "", "400", "RFC 9112 3.2"),
     ("Host: h", "Host: h\r\nHost: h", "400", "RFC 9112 3.2"),
     ("Host: h", "Host: h\r\nhost: other", "400", "RFC 9112 3.2"),
+    ("Host: h", "Host: a b", "400", "RFC 9112 3.2"),
+    ("Host: h", "Host: h, h", "400", "RFC 9112 3.2"),
+    ("Host: h", "Host: http://h/", "400", "RFC 9112 3.2"),
+    ("Host: h", "Host: h/", "400", "RFC 9112 3.2"),
+    ("Host: h", "Host: user@h", "400", "RFC 9110 7.2"),
+    ("Host: h", "Host: h:port", "400", "RFC 3986 3.2.3"),
+    ("Host: h", "Host: ::1", "400", "RFC 3986 3.2.2"),
+    ("Host: h", "Host: [::1", "400", "RFC 3986 3.2.2"),
     // Version and key.
     ("Version: 13", "Version:13", "101", "RFC 9112 5"),
     ("Version: 13", "Version: 13 ", "101", "RFC 9110 5.5"),
@@ -138,6 +149,22 @@ fn heads_are_answered_as_the_rfcs_say() {
     assert!(ROWS.len() >= 80, "{}", ROWS.len());
 }
 
+#[test]
+fn the_host_of_a_target_in_absolute_form_takes_the_place_of_the_received_one() {
+    let config = WsListenConfig::default().with_same_origin(true);
+    for (target, origin, status) in [
+        ("/chat", "http://h", "101"),
+        ("/chat", "http://other", "403"),
+        ("http://other/chat", "http://other", "101"),
+        ("http://user@other:81/chat", "http://other:81", "101"),
+        ("http://other/chat", "http://h", "403"),
+    ] {
+        let lines = format!("Host: h\r\nOrigin: {origin}\r\n");
+        let head = HEAD.replacen("/chat", target, 1).replacen("Host: h\r\n", &lines, 1);
+        assert_eq!(status_in(&answer_to(&config, &head)), status, "{target} {origin}");
+    }
+}
+
 /// Answers what is no upgrade with 201, and a body.
 fn paged() -> WsListenConfig {
     WsListenConfig::default().with_on_request(|request: &WsRequest| -> Answer {
@@ -159,7 +186,10 @@ const PAGE_ROWS: &[(&str, &str, &str, &str)] = &[
     ("GET", "OPTIONS", "405", "RFC 9110 15.5.6"),
     ("GET", "CONNECT", "405", "RFC 9110 15.5.6"),
     ("GET", "BREW", "405", "RFC 9110 15.5.6"),
-    ("GET /page", "OPTIONS *", "400", "RFC 9112 3.2.4"),
+    ("GET /page", "OPTIONS *", "405", "RFC 9110 15.5.6"),
+    ("GET /page", "CONNECT h:1", "405", "RFC 9110 15.5.6"),
+    ("GET /page", "BREW page", "405", "RFC 9110 15.5.6"),
+    ("GET /page", "HEAD page", "400", "RFC 9112 3.2"),
     ("/page", "http://h/page", "201", "RFC 9112 3.2.2"),
     ("/page", "http://h", "201", "RFC 9112 3.2.2"),
     ("/page", "page", "400", "RFC 9112 3.2"),
@@ -169,6 +199,12 @@ const PAGE_ROWS: &[(&str, &str, &str, &str)] = &[
     ("/page", "/../page", "201", "RFC 3986 6: left to who compares"),
     ("HTTP/1.1", "HTTP/1.0", "201", "RFC 9112 2.3"),
     ("HTTP/1.1\r\nHost: h", "HTTP/1.0", "201", "RFC 9112 3.2"),
+    (
+        "HTTP/1.1",
+        "HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket",
+        "201",
+        "RFC 9110 7.8: in HTTP/1.0 it is ignored",
+    ),
     ("HTTP/1.1", "HTTP/1.2", "400", "RFC 9112 2.3"),
     ("HTTP/1.1", "HTTP/2.0", "400", "RFC 9112 2.3"),
     ("Host: h\r\n", "", "400", "RFC 9112 3.2"),
