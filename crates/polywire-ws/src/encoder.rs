@@ -13,7 +13,7 @@ use crate::frame::{self, FIN, OpCode};
 use crate::kinds;
 use crate::role::Role;
 use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::shared::{Facts, Shared};
 use crate::utf8::is_text;
 
 const TEXT: u8 = FIN | OpCode::Text as u8;
@@ -35,10 +35,25 @@ impl WsEncoder {
         match message.kind {
             MessageKind::BINARY => BINARY,
             MessageKind::TEXT => TEXT,
+            MessageKind::UNSPECIFIED if self.0.settings.fragments => {
+                self.first_byte_of_answer(message)
+            }
             MessageKind::UNSPECIFIED if self.0.settings.text && is_text(message.bytes) => TEXT,
             MessageKind::UNSPECIFIED => BINARY,
             kind => self.first_byte_of_others(kind),
         }
+    }
+
+    /// The same where messages come in pieces: to the caller, most pieces are of no kind to answer in.
+    #[cold]
+    fn first_byte_of_answer(&self, message: Message<'_>) -> u8 {
+        let received = self.0.facts().map(Facts::received);
+        let is_answered_by_text = match received {
+            Some(MessageKind::TEXT) => true,
+            Some(MessageKind::BINARY) => false,
+            _ => self.0.settings.text,
+        };
+        if is_answered_by_text && is_text(message.bytes) { TEXT } else { BINARY }
     }
 
     #[cold]

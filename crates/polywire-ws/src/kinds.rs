@@ -38,6 +38,15 @@ pub(crate) fn is_piece(kind: MessageKind) -> bool {
     matches!(kind, TEXT_START | BINARY_START | CONTINUATION | CONTINUATION_END)
 }
 
+/// Whether it is text or binary, of a message or its first piece. `None` of the other pieces.
+pub(crate) fn of_message(piece: MessageKind) -> Option<MessageKind> {
+    match piece {
+        TEXT_START | MessageKind::TEXT => Some(MessageKind::TEXT),
+        BINARY_START | MessageKind::BINARY => Some(MessageKind::BINARY),
+        _ => None,
+    }
+}
+
 /// The first byte of the frame that a message of a kind of ours goes out in; that of a binary one for all others.
 pub(crate) fn first_byte(kind: MessageKind) -> u8 {
     match kind {

@@ -11,6 +11,7 @@ use crate::close::{self, Close, End, violation};
 use crate::deflate::inflation::Inflation;
 use crate::frame::{self, OpCode};
 use crate::header::Header;
+use crate::kinds;
 use crate::mask;
 use crate::role::Role;
 use crate::settings::Settings;
@@ -188,13 +189,13 @@ impl Session {
         let Settings { role, max_message_size, .. } = *self.settings();
         let max_piece = max_message_size.max(1);
         if self.streamer().is_inside_frame() {
-            return self.streamer().go_on(input, max_piece);
+            return self.data(|streamer| streamer.go_on(input, max_piece));
         }
         let Some(header) = Header::parse(input, role, || false)? else {
             return Ok(incomplete(input.len() + 1));
         };
         if !header.opcode.is_control() {
-            return self.streamer().begin(&header, input, max_piece);
+            return self.data(|streamer| streamer.begin(&header, input, max_piece));
         }
         let consumed = header.size + header.payload as usize; // At most 125, as `parse` has seen.
         let Some(frame) = input.get_mut(..consumed) else { return Ok(incomplete(consumed)) };
@@ -204,6 +205,20 @@ impl Session {
         }
         let item = self.control_frame(header.opcode, payload, cx)?;
         Ok(Decoded { consumed, item })
+    }
+
+    /// Takes the next piece of a message, and notes of the first what plain answers go by.
+    fn data<'a>(
+        &mut self,
+        take: impl FnOnce(&mut Streamer) -> Result<Decoded<'a>, End>,
+    ) -> Result<Decoded<'a>, End> {
+        let decoded = take(self.streamer())?;
+        if let (Item::Message(Message { kind, .. }), Some(facts)) =
+            (&decoded.item, self.shared.facts())
+        {
+            kinds::of_message(*kind).into_iter().for_each(|kind| facts.note_received(kind));
+        }
+        Ok(decoded)
     }
 
     fn streamer(&mut self) -> &mut Streamer {

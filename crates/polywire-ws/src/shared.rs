@@ -1,9 +1,10 @@
 //! What the two halves of a connection know of it.
 
 use std::any::TypeId;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use polywire_core::MessageKind;
 use polywire_core::adapter::Info;
 
 use crate::deflate::agreed::Agreed;
@@ -27,7 +28,7 @@ pub(crate) struct Shared {
 }
 
 /// What is known of one connection, and may be asked on any thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Facts {
     /// The request that was accepted.
     request: OnceLock<Arc<WsRequest>>,
@@ -38,11 +39,37 @@ pub(crate) struct Facts {
     round_trip: Mutex<Option<RoundTrip>>,
     /// Of the messages that the program sends in pieces.
     pub(crate) sequence: Sequence,
+    /// The [`MessageKind`] of the peer's last message, where messages come in pieces.
+    received: AtomicU8,
     /// Once the handshake has agreed on it.
     deflate: OnceLock<Box<Contexts>>,
 }
 
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            request: OnceLock::new(),
+            value: OnceLock::new(),
+            response: OnceLock::new(),
+            round_trip: Mutex::default(),
+            sequence: Sequence::default(),
+            received: AtomicU8::new(MessageKind::UNSPECIFIED.number()),
+            deflate: OnceLock::new(),
+        }
+    }
+}
+
 impl Facts {
+    /// A message begins that may come in pieces, text or binary: no piece but the first tells which.
+    pub(crate) fn note_received(&self, kind: MessageKind) {
+        self.received.store(kind.number(), Ordering::Relaxed);
+    }
+
+    /// The kind of the peer's last message, where messages come in pieces.
+    pub(crate) fn received(&self) -> MessageKind {
+        MessageKind::new(self.received.load(Ordering::Relaxed))
+    }
+
     /// The program has accepted `request`, and keeps `value`.
     pub(crate) fn note_request(&self, request: WsRequest, value: Option<Info>) {
         let _ = self.request.set(Arc::new(request));

@@ -247,6 +247,27 @@ fn a_piece_counts_once_it_is_sent_and_once() {
 }
 
 #[test]
+fn the_kind_of_an_answer_does_not_depend_on_how_a_message_is_cut() {
+    let long = vec![b'a'; 70_000];
+    for text in [false, true] {
+        for (opcode, first) in [(0x81, 0x81), (0x82, 0x82)] {
+            for cut in [20, 65_000, 70_014] {
+                let mut server = Peer::open_server(&config().with_text(text));
+                server.feed_cut(&masked(opcode, &long), &[cut]);
+                assert_eq!(server.frame(b"answer")[0], first, "{text} {cut}");
+                assert_eq!(server.frame(b"\xff")[0], 0x82, "what is no text");
+            }
+            let mut server = Peer::open_server(&config().with_text(text));
+            assert_eq!(server.frame(b"first")[0], if text { 0x81 } else { 0x82 });
+            server.feed(&masked(opcode & 0x7f, b"a"));
+            assert_eq!(server.frame(b"answer")[0], first, "inside a message");
+            server.feed(&masked(0x80, b"a"));
+            assert_eq!(server.frame(b"answer")[0], first);
+        }
+    }
+}
+
+#[test]
 fn without_fragments_no_pieces_are_sent_and_messages_come_whole() {
     let (mut server, client) = (
         Peer::open_server(&WsListenConfig::default()),

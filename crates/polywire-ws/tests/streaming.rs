@@ -11,8 +11,8 @@ use polywire_core::network::{NetEvent, NetworkController, SendStatus};
 use polywire_core::node::{self, NodeHandler, NodeTask};
 use polywire_core::{CloseReason, Endpoint};
 use polywire_ws::{
-    BINARY_START, CONTINUATION, CONTINUATION_END, Close, Ping, RoundTrip, WsConnectConfig,
-    WsListenConfig,
+    BINARY_START, CONTINUATION, CONTINUATION_END, Close, Ping, RoundTrip, TEXT_START,
+    WsConnectConfig, WsListenConfig,
 };
 
 const MIB: usize = 1 << 20;
@@ -145,6 +145,42 @@ fn a_message_longer_than_any_buffer_passes_both_ways_in_bounded_memory() {
     let text = "enough".to_string();
     let reason = CloseReason::PeerClosedWith { code: 4002, text };
     assert_eq!(server.ended.recv_timeout(WAIT), Ok(reason));
+}
+
+#[test]
+fn a_text_that_comes_in_pieces_is_answered_with_text_as_one_that_comes_whole_is() {
+    const LEN: usize = 70_000;
+    let (handler, listener) = node::split::<()>();
+    let network = handler.network().clone();
+    let (heard, pieces) = mpsc::channel();
+    let mut missing = LEN;
+    let _task = listener.for_each_async(move |event| {
+        if let NetEvent::Message(endpoint, piece) = event.network() {
+            missing -= piece.len();
+            heard.send(network.message_kind()).unwrap();
+            if missing == 0 {
+                missing = LEN;
+                network.send(endpoint, b"answer");
+            }
+        }
+    });
+    let config = WsListenConfig::default().with_fragments(true);
+    let (_, addr) = handler.network().listen(config, "127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(addr).unwrap();
+    let (mut client, _) = tungstenite::client(format!("ws://{addr}/"), stream).unwrap();
+    let mut frame = vec![0x81, 0xff];
+    frame.extend_from_slice(&(LEN as u64).to_be_bytes());
+    frame.extend_from_slice(&[0; 4]); // A key of zeros.
+    frame.resize(frame.len() + LEN, b'a');
+    for cut in [frame.len(), 100] {
+        client.get_mut().write_all(&frame[..cut]).unwrap();
+        let first = pieces.recv_timeout(WAIT).unwrap();
+        assert!(cut == frame.len() || first == TEXT_START, "{first:?}");
+        client.get_mut().write_all(&frame[cut..]).unwrap();
+        assert!(client.read().unwrap().is_text(), "cut at {cut}");
+        while pieces.try_recv().is_ok() {}
+    }
+    handler.stop();
 }
 
 /// As a browser sends it.
