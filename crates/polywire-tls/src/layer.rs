@@ -1,7 +1,7 @@
 //! The configurations as layers.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use polywire_core::adapter::Accepted;
@@ -62,13 +62,16 @@ impl<S: Stream> Layer<S> for TlsListenConfig {
     }
 }
 
-/// The host of `host:port`, without the brackets and the zone of an IPv6 address.
+/// The host of `host:port`, without the brackets and the zone of an IPv6 address. The resolver takes a zone without
+/// brackets as well.
 fn host_of(text: &str) -> &str {
     let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
-    let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) else {
-        return host;
-    };
-    inner.split_once('%').map_or(inner, |(address, _)| address)
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = inner.unwrap_or(host);
+    match host.split_once('%') {
+        Some((address, _)) if address.parse::<Ipv6Addr>().is_ok() => address,
+        _ => host,
+    }
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {
@@ -91,12 +94,15 @@ mod tests {
             ("127.0.0.1:443", "127.0.0.1"),
             ("[::1]:443", "::1"),
             ("[fe80::1%eth0]:443", "fe80::1"),
+            ("fe80::1%eth0:443", "fe80::1"),
         ];
         for (text, host) in cases {
             assert_eq!(host_of(text), host);
             assert_eq!(server_name(host_of(text)).unwrap().to_str(), host);
         }
         assert_eq!(server_name("example.org.").unwrap().to_str(), "example.org");
+        let no_zone = server_name(host_of("example.org%eth0:443"));
+        assert_eq!(no_zone, Err(TlsError::NoServerName("example.org%eth0".into())));
         assert_eq!(server_name("a b"), Err(TlsError::NoServerName("a b".into())));
     }
 }
