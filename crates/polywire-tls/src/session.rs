@@ -4,6 +4,7 @@
 mod tests;
 
 use std::io::{self, IoSlice, Read, Write};
+use std::time::Instant;
 
 use rustls::client::ClientConnection;
 use rustls::pki_types::CertificateDer;
@@ -87,15 +88,15 @@ pub(crate) trait Records {
 impl Session {
     pub(crate) fn client(mut connection: ClientConnection) -> Self {
         connection.set_buffer_limit(None); // `seal` takes no more than it should.
-        Self::new(connection.into())
+        Self::new(connection.into(), Fruitless::client())
     }
 
     pub(crate) fn server(mut connection: ServerConnection) -> Self {
         connection.set_buffer_limit(None);
-        Self::new(connection.into())
+        Self::new(connection.into(), Fruitless::server())
     }
 
-    fn new(connection: Connection) -> Self {
+    fn new(connection: Connection, fruitless: Fruitless) -> Self {
         Self {
             connection,
             plain: 0,
@@ -103,7 +104,7 @@ impl Session {
             failure: None,
             held_back: 0,
             cut: Cut::default(),
-            fruitless: Fruitless::default(),
+            fruitless,
             tickets: 0,
         }
     }
@@ -191,8 +192,11 @@ impl Session {
                 self.hold_tickets_back(was_handshaking, state.tls_bytes_to_write());
                 self.plain = state.plaintext_bytes_to_read();
                 self.has_peer_closed = state.peer_has_closed();
-                let brought_something = was_handshaking || self.plain > 0 || self.has_new_ticket();
-                self.fruitless.pass(whole, brought_something);
+                if was_handshaking || self.plain > 0 || self.has_new_ticket() {
+                    self.fruitless.end();
+                } else if whole > 0 {
+                    self.fruitless.pass(whole, Instant::now());
+                }
                 match self.fruitless.is_too_much() {
                     true => Err(self.refuse(TlsError::Misbehaved(FRUITLESS.into()))),
                     false => Ok(()),

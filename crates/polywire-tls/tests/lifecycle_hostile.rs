@@ -108,6 +108,33 @@ fn a_flood_of_empty_records_ends_the_connection() {
     assert_serves(&both, addr);
 }
 
+/// RFC 8446 section 5.4 has such records hide when a program sends something.
+#[test]
+fn empty_records_of_full_length_are_nothing_unusual() {
+    let both = Both::new();
+    let server = Node::echo();
+    let limits = Limits::default().with_message_timeout(Duration::from_millis(200));
+    let addr = server.listen(Over::new(Kind::Tcp, both.listen.clone()).limited(limits));
+    let connect = || {
+        let mut peer = Peer::client(&both.authority, addr);
+        peer.shake_hands().unwrap();
+        (Sealer::new(peer), server.accepted())
+    };
+    let (mut peer, _) = connect();
+    for _ in 0..3 {
+        for _ in 0..2 {
+            let record = peer.seal_padded(DATA, b"", 16 << 10);
+            peer.socket.write_all(&record).unwrap();
+        }
+        // Another one, who begins something then, is out of time.
+        let (mut other, accepted) = connect();
+        begin_long_message(&mut other);
+        assert_eq!(server.disconnected(accepted), CloseReason::MessageTimeout);
+        peer.send(DATA, b"x");
+        assert_eq!(server.message(), b"x");
+    }
+}
+
 #[test]
 fn a_flood_of_tickets_ends_the_connection() {
     let both = Both::new();
@@ -172,6 +199,14 @@ fn a_ticket_too_long_for_a_hello_ends_the_connection_and_is_never_offered() {
     shake_hands();
 }
 
+/// The first 40,000 bytes of a key update that is said to have 48,000.
+fn begin_long_message(peer: &mut Sealer) {
+    let begin = [&[24, 0, 0xbb, 0x80][..], &[0; 40_000]].concat();
+    for piece in begin.chunks(10_001) {
+        peer.send(HANDSHAKE, piece);
+    }
+}
+
 #[test]
 fn a_handshake_message_that_does_not_go_on_counts_as_half_received() {
     let both = Both::new();
@@ -182,11 +217,7 @@ fn a_handshake_message_that_does_not_go_on_counts_as_half_received() {
     peer.shake_hands().unwrap();
     let accepted = server.accepted();
     let mut peer = Sealer::new(peer);
-    // A key update that is said to have 32,000 bytes.
-    let begin = [&[24, 0, 0x7d, 0][..], &[0; 20_000]].concat();
-    for piece in begin.chunks(10_000) {
-        peer.send(HANDSHAKE, piece);
-    }
+    begin_long_message(&mut peer);
     assert_eq!(server.disconnected(accepted), CloseReason::MessageTimeout);
 }
 

@@ -34,7 +34,12 @@ impl Sealer {
 
     /// A record of that type.
     pub fn seal(&mut self, content_type: u8, content: &[u8]) -> Vec<u8> {
-        let mut sealed = [content, &[content_type]].concat();
+        self.seal_padded(content_type, content, 0)
+    }
+
+    /// The same with so many zeros behind it (RFC 8446 section 5.4).
+    pub fn seal_padded(&mut self, content_type: u8, content: &[u8], padding: usize) -> Vec<u8> {
+        let mut sealed = [content, &[content_type], &vec![0; padding]].concat();
         let len = (sealed.len() + 16) as u16;
         let head = [DATA, 3, 3, (len >> 8) as u8, len as u8];
         let mut nonce = self.iv;
