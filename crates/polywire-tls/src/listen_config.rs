@@ -88,7 +88,8 @@ impl TlsListenConfig {
     /// of these, unless they are more than 32 KiB together.
     ///
     /// Over TLS 1.3 a client is done with its handshake before the server has looked at its certificate. One that is
-    /// refused is told so by `Connected(_, true)` and then `Disconnected`, with the server's alert as its reason.
+    /// refused is told so by `Connected(_, true)` and then `Disconnected`, with the server's alert as its reason. For one
+    /// that resumes a session see [`with_client_resumption`](Self::with_client_resumption).
     #[must_use]
     pub fn with_client_roots(self, roots: TlsCertificates) -> Self {
         self.set(|settings| settings.client_roots.push(roots))
@@ -118,6 +119,9 @@ impl TlsListenConfig {
     /// Lets clients that showed a certificate resume their session without showing it again. What it said is then
     /// checked anew: whether it is still valid, and on no list. Their tickets end with the next
     /// [`reload`](Self::reload). Default: they shake hands in full each time.
+    ///
+    /// A client that is refused when it resumes gets no alert: it is told `Connected(_, true)`, and then `Disconnected`
+    /// with [`PeerClosed`](polywire_core::CloseReason::PeerClosed). The listener logs why.
     #[must_use]
     pub fn with_client_resumption(self) -> Self {
         self.set(|settings| settings.resumes_clients = true)

@@ -6,8 +6,9 @@ mod support;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use polywire_core::Endpoint;
-use polywire_tls::{TlsConnectConfig, TlsError, TlsInfo, TlsListenConfig, TlsVersion};
+use polywire_core::network::StoredNetEvent;
+use polywire_core::{CloseReason, Endpoint};
+use polywire_tls::{TlsAlert, TlsConnectConfig, TlsError, TlsInfo, TlsListenConfig, TlsVersion};
 
 use support::certificates::{Authority, Both, serial, valid_for};
 use support::eventually;
@@ -43,12 +44,16 @@ impl Nodes {
         (endpoint, theirs)
     }
 
-    /// A visit that the server refuses for this reason.
+    /// A visit that the server refuses for this reason: whether the client is connected before, and its reason.
     #[track_caller]
-    fn visit_in_vain(&self, connect: &TlsConnectConfig, error: &TlsError) {
-        self.client.begin(Over::framed(connect.clone()), self.addr);
+    fn visit_in_vain(&self, connect: &TlsConnectConfig, error: &TlsError) -> (bool, CloseReason) {
+        let endpoint = self.client.begin(Over::framed(connect.clone()), self.addr);
         self.server.assert_refused(error);
         self.server.assert_silent();
+        match self.client.next() {
+            StoredNetEvent::Connected(_, true) => (true, self.client.disconnected(endpoint)),
+            _ => (false, self.client.reason(endpoint).expect("a reason")),
+        }
     }
 }
 
@@ -119,7 +124,9 @@ fn an_expired_certificate_is_refused(version: TlsVersion) {
     nodes.visit(&connect);
     assert!(nodes.visit(&connect).1.resumed);
     eventually("the certificate is expired", || SystemTime::now() > expires);
-    nodes.visit_in_vain(&connect, &TlsError::Expired);
+    // rustls has no alert for a session that it takes for good.
+    let told = nodes.visit_in_vain(&connect, &TlsError::Expired);
+    assert_eq!(told, (true, CloseReason::PeerClosed));
 }
 
 #[test]
@@ -134,7 +141,8 @@ fn an_authority_that_a_reload_removes_counts_no_more_for_sessions_of_before() {
         let other = Authority::named("another").roots();
         let new = TlsListenConfig::new(both.issued.identity()).with_client_roots(other);
         listen.reload(&new.with_client_resumption()).unwrap();
-        nodes.visit_in_vain(&connect, &TlsError::UnknownIssuer);
+        let (_, told) = nodes.visit_in_vain(&connect, &TlsError::UnknownIssuer);
+        assert_eq!(tls_error(&told), TlsError::AlertReceived(TlsAlert::UNKNOWN_CA));
     }
 }
 
@@ -151,7 +159,8 @@ fn a_certificate_that_a_reload_revokes_is_not_resumed() {
         assert!(nodes.visit(&connect).1.resumed);
         let lists = both.authority.revoke(&[7]);
         listen.reload(&listen.clone().with_client_revocations(lists)).unwrap();
-        nodes.visit_in_vain(&connect, &TlsError::Revoked);
+        let (_, told) = nodes.visit_in_vain(&connect, &TlsError::Revoked);
+        assert_eq!(tls_error(&told), TlsError::AlertReceived(TlsAlert::CERTIFICATE_REVOKED));
     }
 }
 
