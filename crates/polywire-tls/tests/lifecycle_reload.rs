@@ -73,7 +73,7 @@ fn setters_go_on_from_the_settings_in_force() {
     listen.reload_identity(renewed.identity()).unwrap();
     let strict = listen.clone().with_client_roots(both.authority.roots());
     listen.reload(&strict).unwrap();
-    for config in [listen.clone(), listen.clone().with_alpn(["a"])] {
+    for config in [listen.clone(), listen.with_alpn(["a"])] {
         let (server, client) = (Node::new(), Node::new());
         let addr = server.listen(Over::framed(config));
         let endpoint = client.connect(Over::framed(both.connect.clone()), addr);
