@@ -4,12 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use polywire::MessageKind;
 use polywire::adapters::framed_tcp::FramedTcpListenConfig;
 use polywire::adapters::tls::TlsListenConfig;
 use polywire::adapters::ws::{Accept, Answer, Response, Routes, WsListenConfig, WsRequest};
 use polywire::network::{Endpoint, NetEvent};
 use polywire::node::{self, NodeHandler};
+use polywire::{Limits, MessageKind};
 
 use crate::event::{Event, Line};
 
@@ -31,13 +31,15 @@ pub(crate) fn run(web: &str, terminals: &str, tls: Option<TlsListenConfig>) -> i
         .with_same_origin(true) // Pages of other sites can't speak in the name of who visits them.
         .with_max_message_size(MAX_MESSAGE_BYTES);
     let mut framed = FramedTcpListenConfig::default().with_max_message_size(MAX_MESSAGE_BYTES);
+    // All of the history may still be on its way to a newcomer when the next message is for him.
+    let limits = Limits::default().with_outbox_soft_mark(2 * MAX_MESSAGE_BYTES);
     let scheme = if tls.is_some() { "https" } else { "http" };
     if let Some(tls) = tls {
         ws = ws.with_tls(tls.clone());
         framed = framed.with_tls(tls);
     }
-    let (_, web) = handler.network().listen(ws, web)?;
-    let (_, terminals) = handler.network().listen(framed, terminals)?;
+    let (_, web) = handler.network().listen(ws.with_limits(limits.clone()), web)?;
+    let (_, terminals) = handler.network().listen(framed.with_limits(limits), terminals)?;
     println!("browsers: {scheme}://{web}, terminals: {terminals}");
     let mut chat = Chat { handler, rooms: HashMap::new(), members: HashMap::new(), left: vec![] };
     listener.for_each(move |event| chat.handle(event.network()));
@@ -111,9 +113,8 @@ impl Chat {
     fn do_as_asked(&mut self, event: NetEvent<'_>) {
         match event {
             NetEvent::Accepted(endpoint, _) => {
-                if let Some(join) = self.handler.network().info::<Join>(endpoint) {
-                    self.join(endpoint, join);
-                }
+                let Some(join) = self.handler.network().info(endpoint) else { return };
+                self.join(endpoint, join);
             }
             NetEvent::Message(who, data) if data.len() > MAX_LINE_BYTES => self.turn_out(who),
             NetEvent::Message(endpoint, data) => {

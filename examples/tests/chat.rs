@@ -99,6 +99,23 @@ fn a_room_of_long_lines_can_be_entered_and_too_long_a_line_costs_its_own_speaker
     ann.line_with("-- bob has left");
 }
 
+/// Loopback takes almost all of it at once. To have it wait in the server, as on other networks, run the test
+/// under `unshare -rn`, behind `ip link set lo mtu 1500 up`.
+#[test]
+fn a_room_can_be_entered_whose_history_is_as_long_as_can_be() {
+    let server = Server::start(ANY, ANY);
+    let come = |name: &str| Example::start("chat", &["join", "rust", name, &server.terminals]);
+    let mut ann = come("ann");
+    ann.line_with("-- ann is here");
+    for number in 10..60 {
+        // What takes six bytes in JSON.
+        ann.type_line(&format!("{number}{}", "\u{1}".repeat((8 << 10) - 2)));
+        ann.line_with(&format!("ann: {number}"));
+    }
+    let mut bob = come("bob");
+    bob.line_with("-- bob is here, with ann, bob");
+}
+
 #[test]
 fn browsers_and_a_terminal_talk_in_one_room_and_outlive_the_server() {
     let mut browser = browser_or_return!();
