@@ -47,31 +47,72 @@ fn system() -> Option<&'static System> {
     SYSTEM.get()?.as_ref()
 }
 
-/// Prepares a bound socket for batches, and has it refuse to fragment if that is wanted.
-pub(crate) fn prepare(socket: &Socket, dont_fragment: bool) -> io::Result<()> {
-    find_out().map_err(|error| explain(&error, "can't find out how to receive"))?;
-    if dont_fragment {
-        let state = UdpSocketState::new(socket.into())?;
-        if state.may_fragment() {
-            let text = "this system can't forbid fragmentation: leave dont_fragment out";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-        }
-    }
-    Ok(())
+/// Sees to it that sockets can be read in batches: before the first is read.
+pub(crate) fn prepare() -> io::Result<()> {
+    find_out().map_err(|error| explain(&error, "can't find out how to receive"))
 }
 
-/// Asks to be given datagrams of one sender and size together (GRO, Linux 5.0 and later), by one
-/// receive for up to 64 of them. Without it they come one by one.
+/// Makes a socket refuse to fragment.
+///
+/// The socket must not be bound yet: quinn-udp turns GRO on as well, and a new socket is read one by one, so
+/// no datagram may arrive before GRO is off again.
+pub(crate) fn forbid_fragments(socket: &Socket) -> io::Result<()> {
+    let state = UdpSocketState::new(socket.into())?;
+    if state.may_fragment() {
+        let text = "this system can't forbid fragmentation: leave dont_fragment out";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
+    disable_gro(socket)
+}
+
+/// GRO: whether the system hands out datagrams of one sender and size together, up to 64 of them by one
+/// receive (Linux 5.0 and later). Without it they come one by one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn enable_gro(socket: &mio::net::UdpSocket) {
-    use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
-    if let Err(error) = setsockopt(socket, UdpGroSegment, &true) {
-        tracing::debug!(%error, "datagrams are received one by one");
+mod gro {
+    use std::io;
+
+    use nix::errno::Errno;
+    use nix::sys::socket::{getsockopt, setsockopt, sockopt::UdpGroSegment};
+    use socket2::Socket;
+
+    pub(crate) fn enable_gro(socket: &mio::net::UdpSocket) {
+        if let Err(error) = setsockopt(socket, UdpGroSegment, &true) {
+            tracing::debug!(%error, "datagrams are received one by one");
+        }
+    }
+
+    pub(super) fn disable_gro(socket: &Socket) -> io::Result<()> {
+        match setsockopt(socket, UdpGroSegment, &false) {
+            Err(Errno::ENOPROTOOPT) => Ok(()), // An older system never turned it on.
+            result => Ok(result?),
+        }
+    }
+
+    pub(crate) fn has_gro(socket: &mio::net::UdpSocket) -> bool {
+        getsockopt(socket, UdpGroSegment).unwrap_or(false)
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn enable_gro(_: &mio::net::UdpSocket) {}
+mod gro {
+    use std::io;
+
+    use socket2::Socket;
+
+    pub(crate) fn enable_gro(_: &mio::net::UdpSocket) {}
+
+    /// quinn-udp does not turn it on here, not even on Windows.
+    pub(super) fn disable_gro(_: &Socket) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn has_gro(_: &mio::net::UdpSocket) -> bool {
+        false
+    }
+}
+
+use gro::disable_gro;
+pub(crate) use gro::{enable_gro, has_gro};
 
 /// Receives into `slots` and tells of each that was filled what it holds in `metas`.
 pub(crate) fn receive(

@@ -49,7 +49,7 @@ impl Source for Counting<'_> {
 
 /// What waits in `socket`, read as the loop does.
 fn drain(socket: &SharedSocket) -> Vec<Vec<u8>> {
-    drain_counting(socket, &mut ReceiveState::default()).1
+    drain_counting(socket, &mut socket.new_receive_state()).1
 }
 
 /// As `drain`; tells how many calls that took.
@@ -93,7 +93,6 @@ fn datagrams_of_every_length_cross_whole_over_both_families() {
 #[cfg(target_os = "linux")]
 #[test]
 fn datagrams_that_left_together_are_received_by_one_call_and_told_apart() {
-    use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
     for ip in ["127.0.0.1", "::1"] {
         let (peer, socket) = connected_pair(ip);
         // A burst, from which on it is read in batches.
@@ -102,13 +101,50 @@ fn datagrams_that_left_together_are_received_by_one_call_and_told_apart() {
         assert_eq!(drain_counting(&socket, &mut receive_state).1, vec![b"alone".to_vec(); 20]);
         socket.enable_gro(receive_state.is_in_batches());
 
-        setsockopt(&peer, UdpGsoSegment, &100).unwrap();
-        let bytes: Vec<u8> = (0..1050).map(|number| (number / 100) as u8).collect();
-        peer.send_to(&bytes, local_addr(&socket)).unwrap();
+        let sent = send_together(&peer, local_addr(&socket));
         let (calls, received) = drain_counting(&socket, &mut receive_state);
-        assert_eq!(received, bytes.chunks(100).map(Vec::from).collect::<Vec<_>>());
+        assert_eq!(received, sent);
         assert_eq!(calls, 1);
     }
+}
+
+/// Sends 11 datagrams to `addr` by one call, and returns them.
+#[cfg(target_os = "linux")]
+fn send_together(from: &StdUdpSocket, addr: SocketAddr) -> Vec<Vec<u8>> {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+    setsockopt(from, UdpGsoSegment, &100).unwrap();
+    let bytes: Vec<u8> = (0..1050).map(|number| (number / 100) as u8).collect();
+    assert_eq!(from.send_to(&bytes, addr).unwrap(), bytes.len());
+    bytes.chunks(100).map(Vec::from).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_that_left_together_are_told_apart_by_a_socket_that_forbids_fragments() {
+    for ip in ["127.0.0.1", "::1"] {
+        let peer = StdUdpSocket::bind((ip, 0)).unwrap();
+        let peer_addr = peer.local_addr().unwrap();
+        let config = UdpConnectConfig::default().with_dont_fragment();
+        let socket = SharedSocket::connected(config.open(peer_addr).unwrap(), peer_addr);
+        let sent = send_together(&peer, local_addr(&socket));
+        assert_eq!(drain(&socket), sent, "{ip}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_that_left_together_are_told_apart_by_a_socket_that_came_with_gro() {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
+    let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer_addr = peer.local_addr().unwrap();
+    let adopted = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    adopted.connect(peer_addr).unwrap();
+    setsockopt(&adopted, UdpGroSegment, &true).unwrap();
+    let early = send_together(&peer, adopted.local_addr().unwrap());
+    let socket = UdpConnectConfig::default().with_socket(adopted).open(peer_addr).unwrap();
+    let socket = SharedSocket::connected(socket, peer_addr);
+    let late = send_together(&peer, local_addr(&socket));
+    assert_eq!(drain(&socket), [early, late].concat());
 }
 
 #[cfg(target_os = "linux")]

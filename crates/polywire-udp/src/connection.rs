@@ -22,7 +22,8 @@ pub(crate) struct UdpConnection {
 impl UdpConnection {
     pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
         let socket = Arc::new(SharedSocket::connected(socket, peer));
-        Self { socket, limits: Arc::new(limits), receive_state: ReceiveState::default() }
+        let receive_state = socket.new_receive_state();
+        Self { socket, limits: Arc::new(limits), receive_state }
     }
 }
 

@@ -2,11 +2,13 @@ use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
-use polywire_core::adapter::Sender;
+use polywire_core::adapter::{Flow, Sender};
 use polywire_core::network::SendStatus;
 use socket2::SockRef;
 
 use super::*;
+#[cfg(target_os = "linux")]
+use crate::receiving::receive_datagrams;
 use crate::shared_socket::{SharedSocket, send_to};
 
 const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
@@ -59,6 +61,39 @@ fn an_address_that_cannot_be_sent_to_is_not_available() {
     for addr in ["[::1]:9", "127.0.0.1:0", "255.255.255.255:9"] {
         let status = send_to(&socket, addr.parse().unwrap(), b"hello");
         assert_eq!(status, SendStatus::ResourceNotAvailable, "{addr}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_that_left_together_are_told_apart_by_a_listener_that_forbids_fragments() {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+    for (ip, listen_addr) in
+        [("127.0.0.1", "127.0.0.1:0"), ("127.0.0.1", "0.0.0.0:0"), ("::1", "[::]:0")]
+    {
+        let opened = listen(&UdpListenConfig::default().with_dont_fragment(), listen_addr);
+        let peer = plain_socket(&format!("{}", SocketAddr::new(ip.parse().unwrap(), 0)));
+        setsockopt(&peer, UdpGsoSegment, &1000).unwrap();
+        let bytes: Vec<u8> = (0..50_000).map(|number| (number / 1000) as u8).collect();
+        peer.send_to(&bytes, (ip, opened.addr.port())).unwrap();
+
+        let socket = SharedSocket::unconnected(opened.socket);
+        let mut messages = Vec::new();
+        receive_datagrams(
+            &mut vec![0; 256 << 10],
+            (usize::MAX, false),
+            &mut socket.new_receive_state(),
+            &socket,
+            |_, message, _| {
+                messages.push(message.to_vec());
+                Flow::Continue
+            },
+        );
+        assert_eq!(
+            messages,
+            bytes.chunks(1000).map(Vec::from).collect::<Vec<_>>(),
+            "{listen_addr}"
+        );
     }
 }
 

@@ -21,19 +21,20 @@ pub(crate) struct UdpListener {
 
 impl UdpListener {
     pub(crate) fn new(socket: UdpSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
-        Self {
-            socket: Arc::new(SharedSocket::unconnected(socket)),
-            receive_state: ReceiveState::default(),
-            broadcast_sockets: broadcast_sockets
-                .into_iter()
-                .map(|socket| (SharedSocket::unconnected(socket), ReceiveState::default()))
-                .collect(),
-        }
+        let (socket, receive_state) = prepare(socket);
+        let broadcast_sockets = broadcast_sockets.into_iter().map(prepare).collect();
+        Self { socket: Arc::new(socket), receive_state, broadcast_sockets }
     }
 
     fn sockets(&self) -> impl Iterator<Item = &SharedSocket> {
         iter::once(&*self.socket).chain(self.broadcast_sockets.iter().map(|(socket, _)| socket))
     }
+}
+
+fn prepare(socket: UdpSocket) -> (SharedSocket, ReceiveState) {
+    let socket = SharedSocket::unconnected(socket);
+    let receive_state = socket.new_receive_state();
+    (socket, receive_state)
 }
 
 impl Local for UdpListener {

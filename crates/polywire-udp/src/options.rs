@@ -15,9 +15,8 @@ const MAX_BUFFER_BYTES: usize = i32::MAX as usize;
 /// A socket that somebody else has opened, ready for this crate.
 pub(crate) fn prepare_adopted(socket: UdpSocket) -> io::Result<mio::net::UdpSocket> {
     socket.set_nonblocking(true)?;
-    let socket = Socket::from(socket);
-    batching::prepare(&socket, false)?;
-    Ok(into_mio(socket))
+    batching::prepare()?;
+    Ok(mio::net::UdpSocket::from_std(socket))
 }
 
 /// The options both configurations share.
@@ -47,16 +46,19 @@ impl Options {
         Ok(socket)
     }
 
-    /// Binds `socket` to `addr` and sets what takes a bound one.
+    /// Binds `socket` to `addr`.
     pub(crate) fn bind(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
         socket
             .bind(&addr.into())
             .map_err(|error| explain(&error, format_args!("can't bind to {addr}")))?;
-        batching::prepare(socket, self.dont_fragment)
+        batching::prepare()
     }
 
     fn set(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
         socket.set_nonblocking(true)?;
+        if self.dont_fragment {
+            batching::forbid_fragments(socket)?;
+        }
         if self.broadcast {
             socket.set_broadcast(true)?;
         }

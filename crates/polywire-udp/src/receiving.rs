@@ -142,6 +142,11 @@ pub(crate) fn receive_datagrams(
 }
 
 impl ReceiveState {
+    /// Of a socket that is read in batches from the first datagram on, as one that has GRO must be, or not.
+    pub(crate) fn new(in_batches: bool) -> Self {
+        Self { in_batches, ..Self::default() }
+    }
+
     /// Whether the system may put datagrams together from now on.
     pub(crate) fn is_in_batches(&self) -> bool {
         self.in_batches

@@ -25,7 +25,7 @@ use quinn_udp::RecvMeta;
 use crate::batching;
 use crate::local_addrs::LocalAddrs;
 use crate::outbox::Outbox;
-use crate::receiving::Source;
+use crate::receiving::{ReceiveState, Source};
 use crate::segmentation::Segmentation;
 
 /// A socket until its endpoint ends, then nothing.
@@ -74,7 +74,9 @@ impl SharedSocket {
 
     fn new(socket: UdpSocket, bound: Bound) -> Self {
         let outbox = Outbox::new(Segmentation::new(batching::max_segments()));
-        let (socket, has_gro) = (RwLock::new(Some(socket)), AtomicBool::new(false));
+        // An adopted socket may have come with it.
+        let has_gro = AtomicBool::new(batching::has_gro(&socket));
+        let socket = RwLock::new(Some(socket));
         Self { socket, bound, failure: OnceLock::new(), has_gro, outbox }
     }
 
@@ -103,6 +105,11 @@ impl SharedSocket {
                 batching::enable_gro(socket);
             }
         }
+    }
+
+    /// What is known of it before the first datagram is read.
+    pub(crate) fn new_receive_state(&self) -> ReceiveState {
+        ReceiveState::new(self.has_gro.load(Ordering::Relaxed))
     }
 
     #[cfg(test)]
