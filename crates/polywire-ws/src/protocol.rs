@@ -215,17 +215,24 @@ impl Protocol for WsProtocol {
     fn expire(&mut self, cx: &mut Context<'_>) -> Result<Progress, CloseReason> {
         match self.handshake.as_deref_mut() {
             None => self.session.end_by(cx.now()).map_or(Ok(()), Err)?,
-            Some(Handshake::Client(handshake)) => handshake.expire()?,
+            Some(Handshake::Client(handshake)) => {
+                if let Err(reason) = handshake.expire() {
+                    return Err(self.session.take_close().map_or(reason, CloseReason::from));
+                }
+            }
             Some(Handshake::Server(_)) => {}
         }
         Ok(Progress::Unchanged)
     }
 
     fn open_failed(&mut self, reason: &mut CloseReason) -> Option<RemoteAddr> {
-        match self.handshake.as_deref_mut()? {
-            Handshake::Client(handshake) => handshake.open_failed(reason),
-            Handshake::Server(_) => None,
+        let Handshake::Client(handshake) = self.handshake.as_deref_mut()? else { return None };
+        if let Some(close) = self.session.take_close() {
+            // Nor is it opened elsewhere, or again: the program wants none.
+            *reason = close.into();
+            return None;
         }
+        handshake.open_failed(reason)
     }
 
     fn end_of_stream(&mut self, left: usize) -> CloseReason {

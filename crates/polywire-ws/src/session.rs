@@ -111,6 +111,13 @@ impl Session {
         self.transient_mut().close.get_or_insert(close);
     }
 
+    /// How the program wants it closed, where it does not become ready.
+    pub(crate) fn take_close(&mut self) -> Option<Close> {
+        let close = self.transient.as_mut()?.close.take();
+        self.shrink();
+        close
+    }
+
     /// When this side ends it.
     #[inline]
     pub(crate) fn ends_at(&self) -> Option<Instant> {

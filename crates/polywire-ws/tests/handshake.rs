@@ -4,7 +4,7 @@ mod common;
 
 use common::{ACCEPT, Peer, REQUEST, masked, raw};
 use polywire_core::CloseReason;
-use polywire_ws::{WsConnectConfig, WsListenConfig};
+use polywire_ws::{Close, WsConnectConfig, WsListenConfig};
 
 fn server() -> Peer {
     Peer::server(&WsListenConfig::default())
@@ -219,5 +219,25 @@ fn tls_where_none_is_spoken_is_told_as_such() {
         let expected =
             CloseReason::HandshakeRefused("the peer answers in TLS: connect to `wss://`".into());
         assert_eq!(client.end, Some(expected));
+    }
+}
+
+#[test]
+fn a_client_that_the_program_closed_is_closed_when_the_body_of_a_refusal_never_ends() {
+    let answer = b"HTTP/1.1 403 x\r\nContent-Length: 10\r\n\r\nhalf";
+    for closes_first in [true, false] {
+        let mut client = Peer::client("ws://example.org/", &WsConnectConfig::default());
+        let close = Close::new(4000, "done").unwrap();
+        if closes_first {
+            client.control(close.clone());
+        }
+        client.feed(answer);
+        if !closes_first {
+            client.control(close);
+        }
+        assert_eq!(client.end, None);
+        client.expire();
+        let closed = CloseReason::ClosedWith { code: 4000, text: "done".into() };
+        assert_eq!(client.end, Some(closed));
     }
 }

@@ -1,15 +1,16 @@
 //! Pings, lifetimes and streamed messages against a clock that only the test moves.
 
 use std::net::Ipv4Addr;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use polywire_core::address::ToRemoteAddr;
 use polywire_core::network::{NetworkController, NetworkProcessor, SendStatus, StoredNetEvent};
-use polywire_core::{Backoff, CloseReason, Endpoint, Reconnecting};
+use polywire_core::{Backoff, CloseReason, Endpoint, Limits, Reconnecting, ResourceId};
 use polywire_testkit::{Faults, SimNode, World};
 use polywire_ws::{
-    BINARY_START, CONTINUATION, CONTINUATION_END, Close, Ping, RoundTrip, WsConnectConfig,
-    WsListenConfig, WsProtocol, WsUrl,
+    Answer, BINARY_START, CONTINUATION, CONTINUATION_END, Close, Ping, Response, RoundTrip,
+    WsConnectConfig, WsListenConfig, WsProtocol, WsRequest, WsUrl,
 };
 
 const PORT: u16 = 3042;
@@ -216,6 +217,64 @@ fn a_client_s_own_lifetime_is_no_reason_not_to_come_back() {
     assert_eq!(pair.client.network.is_ready(id), None);
     pair.world.advance(60 * SECOND);
     assert!(matches!(pair.client.turn()[..], []));
+}
+
+/// A client that connects again and again, to a server that has its first request and has not answered it yet,
+/// which the program then closes. Beside both: the connection that the server is to answer.
+fn closed_while_it_shakes_hands(connect: &WsConnectConfig) -> (World, Node, Node, ResourceId) {
+    let (asked, requests) = mpsc::channel();
+    let asked = Mutex::new(asked);
+    let listen = WsListenConfig::default()
+        .with_limits(Limits::default().with_handshake_timeout(3600 * SECOND))
+        .with_on_request(move |request: &WsRequest| {
+            asked.lock().unwrap().send(request.resource_id()).unwrap();
+            Answer::Later
+        });
+    let world = World::new(1, Faults::default());
+    let (mut server, mut client) = (Node::new(&world), Node::new(&world));
+    server.listen(&listen);
+    server.turn();
+    let backoff = Backoff::default().with_first_delay(SECOND).with_jitter(0.0);
+    let endpoint = client.connect(connect, Some(backoff));
+    let events = settle(&mut server, &mut client);
+    assert!(matches!((&events.0[..], &events.1[..]), ([], [])), "{events:?}");
+    let asking = requests.try_recv().unwrap();
+    assert!(client.network.control(endpoint.resource_id(), Close::new(4000, "done").unwrap()));
+    let events = settle(&mut server, &mut client);
+    assert!(matches!((&events.0[..], &events.1[..]), ([], [])), "{events:?}");
+    (world, server, client, asking)
+}
+
+/// The client's attempt fails just now, and there is no other.
+fn assert_ends_for_good(world: &World, server: &mut Node, client: &mut Node) {
+    let (_, events) = settle(server, client);
+    let [StoredNetEvent::Connected(endpoint, false)] = events[..] else { panic!("{events:?}") };
+    let closed = CloseReason::ClosedWith { code: 4000, text: "done".into() };
+    assert_eq!(client.network.close_reason(endpoint), Some(closed));
+    assert_eq!(client.network.is_ready(endpoint.resource_id()), None);
+    for _ in 0..60 {
+        world.advance(SECOND);
+        let events = settle(server, client);
+        assert!(matches!((&events.0[..], &events.1[..]), ([], [])), "{events:?}");
+    }
+    assert_eq!(server.network.stats().endpoints, 1, "the listener alone");
+}
+
+#[test]
+fn what_the_program_closed_is_not_opened_again_when_its_handshake_is_refused() {
+    let (world, mut server, mut client, asking) =
+        closed_while_it_shakes_hands(&WsConnectConfig::default());
+    server.network.control(asking, Response::text(403, "no"));
+    assert_ends_for_good(&world, &mut server, &mut client);
+}
+
+#[test]
+fn what_the_program_closed_is_not_opened_again_when_its_handshake_takes_too_long() {
+    let limits = Limits::default().with_handshake_timeout(5 * SECOND);
+    let connect = WsConnectConfig::default().with_limits(limits);
+    let (world, mut server, mut client, _) = closed_while_it_shakes_hands(&connect);
+    world.advance(5 * SECOND);
+    assert_ends_for_good(&world, &mut server, &mut client);
 }
 
 #[test]

@@ -168,6 +168,13 @@ impl Peer {
         }
     }
 
+    /// The protocol's deadline is over.
+    pub fn expire(&mut self) {
+        if let Err(reason) = self.protocol.expire(&mut Context::new(&mut self.out)) {
+            self.finish(reason);
+        }
+    }
+
     /// Bytes kept of what has begun to arrive.
     pub fn half_received(&self) -> Option<usize> {
         self.protocol.half_received()
