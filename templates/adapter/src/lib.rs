@@ -135,6 +135,13 @@ impl Local for Acceptor {
     }
 }
 
+/// Frees the port also where nobody called `close`: the loop may still hold the closer.
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        self.closer.close();
+    }
+}
+
 /// Closes the listener from any thread, so that its port is free when `remove` returns.
 struct Closer(Mutex<Option<TcpListener>>);
 
@@ -174,21 +181,19 @@ impl Stream for Socket {
         registration.deregister(&mut self.0)
     }
 
-    /// As mio says at [`TcpStream::connect`]: an error is why it failed, and a peer is that it did not.
+    /// As mio says at [`TcpStream::connect`]: an error is why it failed, and a peer is that it did not. One that was
+    /// accepted is connected already.
     fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
-        if so_far != Establishing::Connecting {
-            return Ok(Establishing::Established); // As one that was accepted is.
-        }
-        if let Some(error) = self.0.take_error()? {
-            return Err(error); // The engine knows which reason an error of the system amounts to.
-        }
-        match self.0.peer_addr() {
-            Ok(_) => {
-                self.0.set_nodelay(true)?; // The engine gathers what is to be gathered.
-                Ok(Establishing::Established)
+        if so_far == Establishing::Connecting {
+            if let Some(error) = self.0.take_error()? {
+                return Err(error); // The engine knows which reason an error of the system amounts to.
             }
-            Err(_) => Ok(Establishing::Connecting),
+            if self.0.peer_addr().is_err() {
+                return Ok(Establishing::Connecting);
+            }
         }
+        self.0.set_nodelay(true)?; // The engine gathers what is to be gathered.
+        Ok(Establishing::Established)
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use polywire_core::stream::{Establishing, Stream};
 use polywire_template::{Framed, Socket, Template};
 use polywire_testkit::conformance;
 use polywire_testkit::conformance::{ProtocolSubject, StreamSubject, Subject};
@@ -40,4 +41,18 @@ fn sockets() -> (Socket, Socket) {
 
 conformance! {
     stream socket = StreamSubject::new(sockets);
+}
+
+#[test]
+fn small_messages_are_not_delayed_on_either_side() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connected = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (accepted, _) = listener.accept().unwrap();
+    for (side, so_far) in
+        [(connected, Establishing::Connecting), (accepted, Establishing::Handshaking)]
+    {
+        let socket = Socket::from_std(side.try_clone().unwrap()).unwrap();
+        assert_eq!(socket.establish(so_far).unwrap(), Establishing::Established);
+        assert!(side.nodelay().unwrap(), "{so_far:?}");
+    }
 }
