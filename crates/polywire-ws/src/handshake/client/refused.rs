@@ -13,6 +13,10 @@ use crate::refusal::{RedirectError, WsRefusal};
 /// How long the body of an answer is waited for: the status tells most of it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Bytes of a location in the text of a refusal, which is kept of thousands of endpoints. The headers have all of it,
+/// and are kept of few.
+const MAX_SHOWN_BYTES: usize = 256;
+
 /// An answer other than the upgrade.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -47,8 +51,7 @@ impl Refused {
         let Answer { status, headers, .. } = self.answer;
         let mut text = format!("HTTP {status}");
         if let Some(location) = location_of(&headers).filter(|_| is_redirect(status)) {
-            // Without its query.
-            text += &format!(" to '{}'", RemoteAddr::Str(location.into()));
+            text += &format!(" to '{}'", shown(location));
         }
         if let Some(redirect) = self.redirect {
             text += &format!(": {redirect}");
@@ -61,4 +64,14 @@ impl Refused {
         };
         CloseReason::HandshakeRefused(Refusal::new(text).with_detail(detail))
     }
+}
+
+/// A location without its query, as far as a reader needs it.
+fn shown(location: &str) -> String {
+    let mut shown = RemoteAddr::Str(location.into()).to_string();
+    if let Some((end, _)) = shown.char_indices().find(|(at, _)| *at >= MAX_SHOWN_BYTES) {
+        shown.truncate(end);
+        shown.push_str("...");
+    }
+    shown
 }

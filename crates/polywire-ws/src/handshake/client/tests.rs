@@ -114,3 +114,16 @@ fn what_comes_before_the_answer_counts_against_its_limit() {
     let error = outcome(&format!("{many}{HEAD}")).unwrap_err();
     assert!(error.contains("too long"), "{error}");
 }
+
+#[test]
+fn where_a_long_redirect_leads_is_told_by_its_beginning() {
+    let to = |len: usize| {
+        let location = format!("/{}?secret", "x".repeat(len - 1));
+        outcome(&format!("HTTP/1.1 301 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"))
+    };
+    let (short, long) = (to(200).unwrap_err(), to(10_000).unwrap_err());
+    let path = "x".repeat(199);
+    assert!(short.contains(&format!(" to '/{path}'")), "{short}");
+    assert!(long.contains(&path) && long.len() < 500, "{} bytes", long.len());
+    assert!(!short.contains("secret") && !long.contains("secret"));
+}
