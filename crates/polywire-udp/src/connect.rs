@@ -165,18 +165,18 @@ impl UdpConnectConfig {
         self
     }
 
-    /// A socket connected to `peer`.
+    /// A socket connected to the first of `peers` with which that succeeds, and which one that is.
+    fn open_first(&self, peers: &[SocketAddr]) -> io::Result<(UdpSocket, SocketAddr)> {
+        let Some(adopted) = &self.adopted else {
+            return first_success(peers, |peer| Ok((self.open(peer)?, peer)));
+        };
+        let socket = prepare_adopted(adopted.take()?)?;
+        let peer = first_success(peers, |peer| connect_adopted(&socket, peer).map(|()| peer))?;
+        Ok((socket, peer))
+    }
+
+    /// A new socket connected to `peer`.
     fn open(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
-        if let Some(adopted) = &self.adopted {
-            let socket = adopted.take()?;
-            if socket.peer_addr().is_ok_and(|connected| connected == peer) {
-                return prepare_adopted(socket);
-            }
-            socket.connect(peer)?;
-            let socket = prepare_adopted(socket)?;
-            discard_queued(&socket)?;
-            return Ok(socket);
-        }
         let source = self.source_for(peer)?;
         let options = self.options(peer);
         let socket = options.open(peer)?;
@@ -227,6 +227,17 @@ impl UdpConnectConfig {
     }
 }
 
+/// Connects a socket that somebody else has opened, unless it is already.
+fn connect_adopted(socket: &UdpSocket, peer: SocketAddr) -> io::Result<()> {
+    if socket.peer_addr().is_ok_and(|connected| connected == peer) {
+        return Ok(());
+    }
+    socket
+        .connect(peer)
+        .map_err(|error| explain(&error, format_args!("can't connect to {peer}")))?;
+    discard_queued(socket)
+}
+
 /// Fewest bytes of the receive buffer that an empty datagram takes. Linux counts its bookkeeping, other systems maybe no
 /// more than the sender's address.
 const MIN_DATAGRAM_COST_BYTES: usize =
@@ -254,12 +265,10 @@ impl Connect for UdpConnectConfig {
     }
 
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
-        first_success(addr, |peer| {
-            let socket = self.open(peer)?;
-            let local = RemoteAddr::Socket(socket.local_addr()?);
-            let remote = UdpConnection::new(socket, peer, self.limits.clone());
-            Ok(Connection::new(remote, RemoteAddr::Socket(peer), local))
-        })
+        let (socket, peer) = self.open_first(&addr.resolve()?)?;
+        let local = RemoteAddr::Socket(socket.local_addr()?);
+        let remote = UdpConnection::new(socket, peer, self.limits.clone());
+        Ok(Connection::new(remote, RemoteAddr::Socket(peer), local))
     }
 }
 

@@ -20,6 +20,10 @@ fn connected_pair(ip: &str) -> (StdUdpSocket, Arc<SharedSocket>) {
     (peer, Arc::new(SharedSocket::connected(socket, peer_addr)))
 }
 
+fn adopt(socket: StdUdpSocket, peers: &[SocketAddr]) -> io::Result<(UdpSocket, SocketAddr)> {
+    UdpConnectConfig::default().with_socket(socket).open_first(peers)
+}
+
 fn local_addr(socket: &SharedSocket) -> SocketAddr {
     socket.local_addr().unwrap()
 }
@@ -141,7 +145,7 @@ fn datagrams_that_left_together_are_told_apart_by_a_socket_that_came_with_gro() 
     adopted.connect(peer_addr).unwrap();
     setsockopt(&adopted, UdpGroSegment, &true).unwrap();
     let early = send_together(&peer, adopted.local_addr().unwrap());
-    let socket = UdpConnectConfig::default().with_socket(adopted).open(peer_addr).unwrap();
+    let socket = adopt(adopted, &[peer_addr]).unwrap().0;
     let socket = SharedSocket::connected(socket, peer_addr);
     let late = send_together(&peer, local_addr(&socket));
     assert_eq!(drain(&socket), [early, late].concat());
@@ -186,7 +190,7 @@ fn what_others_sent_before_it_was_connected_is_not_received() {
     let stranger = StdUdpSocket::bind("127.0.0.1:0").unwrap();
     (0..3).for_each(|_| assert_eq!(stranger.send_to(b"forged", addr).unwrap(), 6));
 
-    let socket = UdpConnectConfig::default().with_socket(adopted).open(peer_addr).unwrap();
+    let socket = adopt(adopted, &[peer_addr]).unwrap().0;
     let socket = SharedSocket::connected(socket, peer_addr);
     assert_eq!(peer.send_to(b"genuine", addr).unwrap(), 7);
     assert_eq!(drain(&socket), [b"genuine"]);
@@ -199,8 +203,20 @@ fn what_the_peer_sent_to_a_socket_that_was_connected_to_it_is_kept() {
     let adopted = StdUdpSocket::bind("127.0.0.1:0").unwrap();
     adopted.connect(peer_addr).unwrap();
     assert_eq!(peer.send_to(b"genuine", adopted.local_addr().unwrap()).unwrap(), 7);
-    let socket = UdpConnectConfig::default().with_socket(adopted).open(peer_addr).unwrap();
+    let socket = adopt(adopted, &[peer_addr]).unwrap().0;
     assert_eq!(drain(&SharedSocket::connected(socket, peer_addr)), [b"genuine"]);
+}
+
+#[test]
+fn an_adopted_socket_is_tried_with_each_address_of_a_name() {
+    let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let of_other_family: SocketAddr = "[::1]:9".parse().unwrap();
+    let new_socket = || StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let (socket, connected) = adopt(new_socket(), &[of_other_family, peer]).unwrap();
+    assert_eq!((connected, socket.peer_addr().unwrap()), (peer, peer));
+
+    let error = adopt(new_socket(), &[of_other_family; 2]).unwrap_err();
+    assert!(error.to_string().contains("can't connect to [::1]:9"), "{error}");
 }
 
 #[test]

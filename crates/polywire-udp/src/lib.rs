@@ -117,11 +117,11 @@ impl Listen for Udp {
 
 /// What `open` makes of the first of `addrs` with which it succeeds, or its last error.
 fn first_success<T>(
-    addrs: &RemoteAddr,
+    addrs: &[SocketAddr],
     open: impl Fn(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
     let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for addr in addrs.resolve()? {
+    for &addr in addrs {
         match open(addr) {
             Ok(opened) => return Ok(opened),
             Err(error) => last_error = error,

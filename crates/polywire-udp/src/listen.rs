@@ -225,7 +225,7 @@ impl Listen for UdpListenConfig {
             return Ok(Listener::new(UdpListener::new(socket, Vec::new()), addr));
         }
         let Opened { socket, broadcast_sockets, addr } =
-            first_success(addr, |addr| self.open(addr))?;
+            first_success(&addr.resolve()?, |addr| self.open(addr))?;
         let local = UdpListener::new(socket, broadcast_sockets);
         Ok(Listener::new(local, RemoteAddr::Socket(addr)))
     }
