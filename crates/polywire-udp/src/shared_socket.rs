@@ -181,13 +181,7 @@ impl SharedSocket {
         socket: &UdpSocket,
         (to, bytes, len): (SocketAddr, &[u8], Option<usize>),
     ) -> io::Result<()> {
-        let from = local_addrs.of(to);
-        let result = batching::send(socket, to, bytes, len, from);
-        if from.is_some() && result.as_ref().is_err_and(is_no_source) {
-            local_addrs.forget(to);
-            return batching::send(socket, to, bytes, len, None);
-        }
-        result
+        local_addrs.send_from(to, |from| batching::send(socket, to, bytes, len, from))
     }
 
     /// As [`send`](Sender::send), of a datagram that may have to wait, or that the system has refused once.
@@ -241,17 +235,6 @@ fn record(local_addrs: &LocalAddrs, metas: &[RecvMeta]) {
     for meta in metas {
         meta.dst_ip.iter().for_each(|addr| local_addrs.record(meta.addr, *addr));
     }
-}
-
-/// Whether the system can't send from the address it was told to: it is gone, or not one of this machine.
-fn is_no_source(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidInput
-            | io::ErrorKind::AddrNotAvailable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::HostUnreachable
-    )
 }
 
 /// A closed socket has nothing to read.
