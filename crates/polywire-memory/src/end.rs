@@ -8,7 +8,7 @@ use polywire_core::adapter::{Closing, Flow, Io, Opening, Received, Remote, Sende
 use polywire_core::{CloseReason, Limits, Message, Notifier, Readiness};
 
 use crate::links::Mode;
-use crate::parcels::{Parcel, Parcels};
+use crate::parcels::Parcels;
 use crate::pipe::{Found, Pipe};
 
 /// What a message counts of the budget at least, in bytes: each is a call of the program, however short.
@@ -41,56 +41,25 @@ impl End {
         self.outgoing.is_cut()
     }
 
-    fn take(&self, io: &Io<'_>) -> Found {
-        self.incoming.take(self.notifier.as_ref(), || io.now())
-    }
-
-    /// Takes all bytes of a stream that have arrived and fit into the buffer. Returns how many, and what comes then.
-    fn take_bytes(&self, io: &mut Io<'_>) -> (usize, Option<Found>) {
-        let mut len = 0;
-        loop {
-            match self.take(io) {
-                Found::Parcel(mut parcel) => {
-                    let fits = parcel.bytes.len().min(io.buffer.len() - len);
-                    io.buffer[len..len + fits].copy_from_slice(&parcel.bytes[..fits]);
-                    len += fits;
-                    if fits < parcel.bytes.len() {
-                        self.put_back(Parcel { bytes: parcel.bytes.split_off(fits), ..parcel });
-                        return (len, None);
-                    }
-                }
-                found => return (len, Some(found)),
-            }
-        }
-    }
-
-    fn put_back(&self, rest: Parcel) {
-        self.incoming.queue().take(|parcels| parcels.put_back(rest));
-    }
-
     fn receive_message(&self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Result<Flow, Found> {
-        let parcel = match self.take(io) {
-            Found::Parcel(parcel) => parcel,
-            found => return Err(found),
-        };
+        let parcel = self.incoming.take(self.notifier.as_ref(), || io.now())?;
         io.budget = io.budget.saturating_sub(parcel.bytes.len().max(MIN_COST_BYTES));
         let more = !self.incoming.queue().is_idle();
         Ok(sink.message(Message { bytes: &parcel.bytes, kind: parcel.kind }, more))
     }
 
+    /// Hands out one piece of a stream, and takes no more than that out of the pipe: where the sink says `Flow::Stop`,
+    /// because the endpoint is paused, say, the rest is there for the next call.
     fn receive_bytes(&self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Result<Flow, Found> {
-        let (len, found) = self.take_bytes(io);
-        let mut start = 0;
-        while start < len {
-            let piece = self.incoming.draw_cut(len - start);
-            let bytes = &io.buffer[start..start + piece];
-            start += piece;
-            io.budget = io.budget.saturating_sub(piece.max(MIN_COST_BYTES));
-            if sink.message(Message::binary(bytes), start < len) == Flow::Stop {
-                return Ok(Flow::Stop); // The endpoint is over, or the node: nobody asks for the rest.
-            }
+        let most = io.buffer.len().min(io.budget.max(1));
+        let arrived = self.incoming.arrived((self.notifier.as_ref(), most), || io.now())?;
+        let piece = self.incoming.draw_cut(arrived);
+        let len = self.incoming.read(&mut io.buffer[..piece]);
+        if len == 0 {
+            return Ok(Flow::Continue); // It was thrown away meanwhile: the end comes next.
         }
-        found.map_or(Ok(Flow::Continue), Err)
+        io.budget = io.budget.saturating_sub(len.max(MIN_COST_BYTES));
+        Ok(sink.message(Message::binary(&io.buffer[..len]), len < arrived))
     }
 
     /// Nothing more has arrived.

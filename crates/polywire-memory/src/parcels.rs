@@ -30,8 +30,8 @@ impl Parcel {
 
 /// What comes next.
 #[derive(Debug)]
-pub(crate) enum Next {
-    Arrived(Parcel),
+pub(crate) enum Next<T> {
+    Arrived(T),
     /// It is under way until then.
     Due(Instant),
     Nothing,
@@ -58,24 +58,56 @@ impl Parcels {
     }
 
     /// Takes the next one that has arrived at the time that `now` tells, asked only if that matters.
-    pub(crate) fn next(&mut self, now: impl FnOnce() -> Instant) -> Next {
+    pub(crate) fn next(&mut self, now: impl FnOnce() -> Instant) -> Next<Parcel> {
         match self.parcels.front() {
             None => return Next::Nothing,
             Some(Parcel { due: Some(due), .. }) if *due > now() => return Next::Due(*due),
             Some(_) => {}
         }
-        let parcel = self.parcels.pop_front().expect("looked at just before");
+        Next::Arrived(self.pop().expect("looked at just before"))
+    }
+
+    fn pop(&mut self) -> Option<Parcel> {
+        let parcel = self.parcels.pop_front()?;
         self.cost -= parcel.cost();
         if self.parcels.is_empty() && self.parcels.capacity() > KEPT_PARCELS {
             self.parcels = VecDeque::new();
         }
-        Next::Arrived(parcel)
+        Some(parcel)
     }
 
-    /// Puts the end of the parcel that was taken last back.
-    pub(crate) fn put_back(&mut self, rest: Parcel) {
-        self.cost += rest.cost();
-        self.parcels.push_front(rest);
+    /// How many bytes have arrived at the time that `now` tells, asked only if that matters: up to `most`.
+    pub(crate) fn arrived(&self, most: usize, now: impl Fn() -> Instant) -> Next<usize> {
+        let mut len = 0;
+        for parcel in &self.parcels {
+            match parcel.due.filter(|due| *due > now()) {
+                Some(due) if len == 0 => return Next::Due(due),
+                Some(_) => break,
+                None => len += parcel.bytes.len(),
+            }
+            if len >= most {
+                return Next::Arrived(most);
+            }
+        }
+        if len == 0 { Next::Nothing } else { Next::Arrived(len) }
+    }
+
+    /// Takes the first bytes, which have arrived, in the order of their parcels, and leaves of the last one what does not
+    /// fit. Returns how many.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> usize {
+        let mut len = 0;
+        while let Some(first) = self.parcels.front_mut().filter(|_| len < into.len()) {
+            let fits = first.bytes.len().min(into.len() - len);
+            into[len..len + fits].copy_from_slice(&first.bytes[..fits]);
+            len += fits;
+            if fits < first.bytes.len() {
+                drop(first.bytes.split_to(fits));
+                self.cost -= fits;
+            } else {
+                self.pop();
+            }
+        }
+        len
     }
 }
 
@@ -123,6 +155,26 @@ mod tests {
         assert!(!parcels.insert(parcel("c", None), 0));
         assert!(matches!(parcels.next(|| start), Next::Due(due) if Some(due) == at(20)));
         assert_eq!(arrived(&mut parcels, start + Duration::from_millis(20)), "abc");
+        assert_eq!((parcels.len(), parcels.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_stream_is_read_in_any_parts_and_counts_what_is_left() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let mut parcels = Parcels::default();
+        for (text, due) in [("abc", None), ("de", Some(start)), ("f", Some(later))] {
+            parcels.insert(parcel(text, due), 0);
+        }
+        assert!(matches!(parcels.arrived(4, || start), Next::Arrived(4)));
+        assert!(matches!(parcels.arrived(9, || start), Next::Arrived(5)));
+        let mut buffer = [0; 4];
+        assert_eq!((parcels.read(&mut buffer[..1]), &buffer[..1]), (1, &b"a"[..]));
+        assert_eq!((parcels.len(), parcels.bytes()), (3, 5 + 3 * OVERHEAD_BYTES));
+        assert_eq!((parcels.read(&mut buffer), &buffer), (4, b"bcde"));
+        assert!(matches!(parcels.arrived(9, || start), Next::Due(due) if due == later));
+        assert_eq!((parcels.read(&mut buffer), buffer[0]), (1, b'f'));
+        assert!(matches!(parcels.arrived(9, || later), Next::Nothing));
         assert_eq!((parcels.len(), parcels.bytes()), (0, 0));
     }
 

@@ -45,9 +45,8 @@ struct Fate {
     due: Option<Instant>,
 }
 
-/// What the taking end finds.
+/// What the taking end finds where nothing has arrived.
 pub(crate) enum Found {
-    Parcel(Parcel),
     /// It arrives then.
     Due(Instant),
     /// Nothing, until it is notified.
@@ -103,22 +102,50 @@ impl Pipe {
         (&self.sides.0, &self.sides.1)
     }
 
-    /// Takes the next that has arrived by `now`; `reader` is notified when there may be more.
-    pub(crate) fn take(&self, reader: Option<&Notifier>, now: impl FnOnce() -> Instant) -> Found {
-        if self.mode == Mode::Stream && self.waits_for_heal(reader) {
-            return Found::Nothing;
+    /// Takes the next message that has arrived by `now`, or what there is in its place; `reader` is notified when there
+    /// may be more.
+    pub(crate) fn take(
+        &self,
+        reader: Option<&Notifier>,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<Parcel, Found> {
+        self.find(reader, || self.queue.take(|parcels| parcels.next(now)))
+    }
+
+    /// How many bytes of a stream have arrived by `now`, up to `most`, for [`read`](Self::read), or what there is in their
+    /// place; `reader` is notified when there may be more.
+    pub(crate) fn arrived(
+        &self,
+        (reader, most): (Option<&Notifier>, usize),
+        now: impl Fn() -> Instant,
+    ) -> Result<usize, Found> {
+        if self.waits_for_heal(reader) {
+            return Err(Found::Nothing);
         }
+        self.find(reader, || self.queue.take(|parcels| parcels.arrived(most, now)))
+    }
+
+    /// Takes bytes that have [arrived](Self::arrived). Returns how many: fewer where they were thrown away.
+    pub(crate) fn read(&self, into: &mut [u8]) -> usize {
+        self.queue.take(|parcels| parcels.read(into))
+    }
+
+    fn find<T>(
+        &self,
+        reader: Option<&Notifier>,
+        look: impl FnOnce() -> Next<T>,
+    ) -> Result<T, Found> {
         // Asked before: what was sent before the end is there when it is seen.
         let is_over = self.queue.is_over();
-        match self.queue.take(|parcels| parcels.next(now)) {
-            Next::Arrived(parcel) => Found::Parcel(parcel),
+        Err(match look() {
+            Next::Arrived(found) => return Ok(found),
             Next::Due(due) => Found::Due(due),
             Next::Nothing if !is_over || self.waits_for_heal(reader) => Found::Nothing,
             Next::Nothing => Found::Ended(match self.queue.failure() {
                 Some(_) => CloseReason::Reset,
                 None => CloseReason::PeerClosed,
             }),
-        }
+        })
     }
 
     /// Whether the ends are cut off, so that `reader` is notified when they are not.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use polywire_core::Limits;
 use polywire_core::adapter::{Connect, Listen};
 use polywire_core::address::Name;
 use polywire_core::network::{NetEvent, SendStatus};
@@ -109,6 +110,50 @@ fn a_stream_keeps_every_byte_in_order_whatever_the_conditions() {
     assert_eq!(arrived.concat(), stream_of(500));
     assert!(arrived.iter().any(|piece| piece.len() % 4 != 0), "cut");
     assert!(arrived.iter().any(|piece| piece.len() > 4), "joined");
+}
+
+/// Sends `bytes` on a stream to a node that pauses at each message and reads on a millisecond later, and returns what
+/// arrives. `conditions` and `limits` are those of the stream.
+fn read_with_pauses(conditions: Conditions, limits: Limits, bytes: &[u8]) -> Vec<Vec<u8>> {
+    let world = World::new(5);
+    let memory = world.network();
+    memory.set_conditions(conditions);
+    let stream = memory.stream().with_limits(limits);
+    let (receiver, listener) = world.node();
+    receiver.network().listen(stream.clone(), Name("receiver")).unwrap();
+    let arrived = Rc::new(RefCell::new(Vec::new()));
+    let told = Rc::clone(&arrived);
+    listener.run(move |event| match event {
+        NodeEvent::Network(NetEvent::Message(from, message)) => {
+            told.borrow_mut().push(message.to_vec());
+            assert!(receiver.network().pause(from.resource_id()));
+            receiver.signals().send_with_timer(from, Duration::from_millis(1));
+        }
+        NodeEvent::Signal(from) => assert!(receiver.network().resume(from.resource_id())),
+        NodeEvent::Network(_) => {}
+    });
+    let (sender, listener) = world.node::<()>();
+    let (to, _) = sender.network().connect(stream, "receiver").unwrap();
+    listener.run(|_| {});
+    assert_eq!(sender.network().send(to, bytes), SendStatus::Sent);
+    world.run_for(60 * SECOND);
+    arrived.take()
+}
+
+#[test]
+fn a_stream_keeps_every_byte_though_the_receiver_pauses_at_each_message() {
+    let cut = Conditions::default().with_cuts(1.0);
+    let arrived = read_with_pauses(cut, Limits::default(), &stream_of(500));
+    assert!(arrived.len() > 2, "cut into {}", arrived.len());
+    assert_eq!(arrived.concat(), stream_of(500));
+}
+
+#[test]
+fn a_read_of_a_stream_takes_its_budget_and_no_more() {
+    let limits = Limits::default().with_read_budget(1000);
+    let arrived = read_with_pauses(Conditions::default(), limits, &stream_of(1000));
+    assert_eq!(arrived.concat(), stream_of(1000));
+    assert_eq!(arrived.iter().map(Vec::len).max(), Some(1000));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::close_reason::CloseReason;
 pub enum Flow {
     /// Go on.
     Continue,
-    /// Hand out nothing more in this call: the endpoint was removed, or the node stopped.
+    /// Hand out nothing more in this call: the endpoint was paused or removed, the node stopped, or the turn has taken
+    /// long enough. Keep what was read and not handed out: unless the endpoint is over, the next call goes on with it.
     Stop,
 }
 
