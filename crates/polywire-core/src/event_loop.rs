@@ -142,6 +142,8 @@ pub(crate) struct EventLoop {
     /// Whether events may be kept of the time that ended with this.
     has_kept_events: bool,
     held: BTreeSet<ResourceId>,
+    /// Connections that were accepted and of which the program was not told, as their listener is paused.
+    untold: BTreeSet<ResourceId>,
 }
 
 impl EventLoop {
@@ -169,6 +171,7 @@ impl EventLoop {
             holding: false,
             has_kept_events: false,
             held: BTreeSet::new(),
+            untold: BTreeSet::new(),
         }
     }
 

@@ -75,7 +75,7 @@ fn build<E>(
 /// Where events are sent from. Clones send to the same receiver.
 ///
 /// No method waits for the receiver. Once the receiver is gone, and so once the node whose signals
-/// these are has ended, what is sent is dropped; [`try_send`](Self::try_send) gives it back instead.
+/// these are has ended or its listener was dropped, what is sent is dropped; [`try_send`](Self::try_send) gives it back instead.
 pub struct EventSender<E> {
     queue: Arc<Queue<E>>,
 }
@@ -117,7 +117,8 @@ impl<E> EventSender<E> {
         Ok(())
     }
 
-    /// Whether the receiver is gone, and so the node whose signals these are has ended.
+    /// Whether the receiver is gone: the node whose signals these are has ended, or its listener was dropped
+    /// without having run.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }

@@ -182,7 +182,8 @@ impl<S> NodeHandler<S> {
     /// Stops the node as soon as the system has taken everything that was sent, or after `timeout`,
     /// whichever comes first. Until then the node runs as before. Of several calls the earliest timeout
     /// counts. What is not written after `timeout` is treated as by [`stop`](Self::stop): each connection has
-    /// another [`Limits::linger`](crate::Limits::linger) for it (5 s by default).
+    /// another [`Limits::linger`](crate::Limits::linger) for it (5 s by default). Where the listener was dropped
+    /// without having run, this does the work itself and waits for it.
     ///
     /// ```
     /// use polywire_core::node;
@@ -195,7 +196,9 @@ impl<S> NodeHandler<S> {
     /// ```
     pub fn stop_when_drained(&self, timeout: Duration) {
         let shared = &self.0.network.shared;
-        shared.drain_until(shared.clock.now().checked_add(timeout));
+        let deadline = shared.clock.now().checked_add(timeout);
+        shared.drain_until(deadline);
+        processor::drain_where_nobody_runs(&self.0.network.slot, deadline);
     }
 
     /// Whether nobody has stopped the node yet; true before its loop runs, too.
@@ -298,15 +301,16 @@ impl<S: Send + 'static> NodeListener<S> {
     ) -> NodeTask {
         // From now on a `send` may wait for the loop, though the thread takes its time to start.
         self.shared.notifications.set_awaits_runner(true);
-        NodeTask::spawn(Arc::clone(&self.shared), move || {
-            /// Also when the callback panics.
-            struct Over(Arc<Shared>);
-            impl Drop for Over {
-                fn drop(&mut self) {
-                    self.0.notifications.set_awaits_runner(false);
-                }
+        /// Also when the callback panics, and when there is no thread to be had.
+        struct Over(Arc<Shared>);
+        impl Drop for Over {
+            fn drop(&mut self) {
+                self.0.notifications.set_awaits_runner(false);
             }
-            let _over = Over(Arc::clone(&self.shared));
+        }
+        let over = Over(Arc::clone(&self.shared));
+        NodeTask::spawn(Arc::clone(&self.shared), move || {
+            let _over = over;
             self.for_each(event_callback);
         })
     }

@@ -107,8 +107,9 @@ impl EventLoop {
         opening: &Opening,
     ) -> Option<Resource> {
         self.fulfil(&mut resource);
-        if *opening == Opening::Ready && resource.counted() == Counted::ForNobody {
-            // Nobody was named: it is the peer that the listener saw.
+        let is_unnamed = *opening == Opening::Ready && resource.counted() == Counted::ForNobody;
+        if is_unnamed && self.shared.registry.remote_addr(&resource.entry).is_socket_addr() {
+            // It is the peer that the listener saw.
             let peer = self.shared.registry.peer_addr(&resource.entry);
             self.recount(&mut resource, peer);
         }

@@ -42,6 +42,7 @@ impl EventLoop {
         tracing::debug!(endpoint = %entry.id, peer = %peer(), %reason, "connection ended");
         self.warn_of(&entry, &reason);
         if entry.end() == registry::EntryState::Over {
+            self.untold.remove(&entry.id);
             // Removed meanwhile, or stopped: if something did not go out, its closing tells.
             let reason = self.shared.reasons.get(entry.id).unwrap_or(reason);
             return self.close(resource, reason);

@@ -54,7 +54,12 @@ impl EventLoop {
     }
 
     #[cold]
-    fn end_faulty(&mut self, id: ResourceId, reason: CloseReason, callback: &mut dyn EventHandler) {
+    pub(super) fn end_faulty(
+        &mut self,
+        id: ResourceId,
+        reason: CloseReason,
+        callback: &mut dyn EventHandler,
+    ) {
         if id.is_remote() {
             return self.give_up(id, reason, callback);
         }

@@ -120,6 +120,7 @@ impl EventLoop {
             return true;
         }
         at.transient_mut().untold.push(id);
+        self.untold.insert(id);
         if let Some(resource) = self.resource(id) {
             resource.entry.set_paused(true); // What it says comes behind.
         }
@@ -130,6 +131,7 @@ impl EventLoop {
     pub(super) fn tell_untold(&mut self, listener: ResourceId, callback: Callback<'_>) {
         let Some(at) = self.resource(listener).filter(|it| it.has_untold()) else { return };
         for id in std::mem::take(&mut at.transient_mut().untold) {
+            self.untold.remove(&id);
             let Some(resource) = self.resource(id).filter(|it| !it.entry.is_over()) else {
                 continue;
             };
@@ -161,6 +163,7 @@ impl EventLoop {
     /// Closes connections that the program was not told of, and will not be.
     pub(super) fn close_untold(&mut self, ids: Vec<ResourceId>) {
         for id in ids {
+            self.untold.remove(&id);
             let Some(resource) = self.take_out(id) else { continue };
             resource.entry.end();
             self.shared.reasons.replace(id, CloseReason::Removed);

@@ -1,8 +1,9 @@
 //! Connections that ended and are opened again.
 
+use std::io;
 use std::sync::Arc;
 
-use crate::adapter::{Connection, Wishes};
+use crate::adapter::{Attempt, Connection, Wishes};
 use crate::close_reason::CloseReason;
 use crate::endpoint::ResourceId;
 use crate::event_loop::blame::call_adapter;
@@ -44,6 +45,9 @@ impl EventLoop {
         resource.wait_to_reconnect();
         self.shared.change_half_received(&entry, 0);
         self.shared.reasons.replace(entry.id, reason.clone());
+        if entry.is_over() && !self.shared.is_stopping() {
+            self.shared.reasons.replace(entry.id, CloseReason::Removed); // By another thread, meanwhile.
+        }
         self.arm(&mut resource, delay);
         self.put_back(resource);
         let endpoint = self.shared.registry.endpoint(&entry);
@@ -76,14 +80,14 @@ impl EventLoop {
         let (attempt, may_block) = (reconnect.attempt(), reconnect.may_block());
         if !may_block {
             self.put_back(resource);
-            return self.reconnected(id, attempt(), callback);
+            return self.reconnected(id, made(&attempt), callback);
         }
         self.put_back(resource);
         let shared = Arc::downgrade(&self.shared);
         let started = self.shared.notifications.dialers.run(move || {
             // The node may be gone by now, and nobody needs an address.
             if shared.upgrade().is_some_and(|shared| !shared.is_stopping()) {
-                let connection = attempt();
+                let connection = made(&attempt);
                 if let Some(shared) = shared.upgrade() {
                     shared.command(Command::Reconnected(id, connection));
                 }
@@ -98,7 +102,7 @@ impl EventLoop {
     pub(super) fn reconnected(
         &mut self,
         id: ResourceId,
-        connection: std::io::Result<Connection>,
+        connection: io::Result<Connection>,
         callback: Callback<'_>,
     ) {
         let Some(mut resource) = self.take_out(id) else { return };
@@ -112,6 +116,9 @@ impl EventLoop {
                     reconnect.send_through(Some(remote.sender()));
                 }
                 resource.remote = Some(remote);
+                if resource.entry.is_over() {
+                    resource.reconnect().into_iter().for_each(|it| it.sender().end());
+                }
                 // It had the driver until now, which often is the same.
                 let before = resource.driver().cloned();
                 resource.set_driver(driver);
@@ -122,6 +129,11 @@ impl EventLoop {
             Err(error) => self.fail(resource, CloseReason::of_opening(&error), callback),
         }
     }
+}
+
+/// An attempt, which fails where the adapter panics.
+fn made(attempt: &Attempt) -> io::Result<Connection> {
+    call_adapter("an adapter that connects", || attempt()).unwrap_or_else(|fault| Err(fault.into()))
 }
 
 impl Resource {

@@ -33,6 +33,12 @@ impl EventLoop {
                 return;
             }
         }
+        if let NetEvent::Disconnected(endpoint) = event {
+            // Where nobody was told of its beginning, nobody is told of its end.
+            if self.untold.remove(&endpoint.resource_id()) {
+                return;
+            }
+        }
         begin_callback();
         callback.event(event);
     }

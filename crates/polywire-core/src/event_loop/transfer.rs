@@ -112,7 +112,10 @@ impl EventLoop {
             }
             _ => {
                 if let Some(local) = resource.local() {
-                    local.flush(&mut io);
+                    let flushed = call_adapter(local.type_name(), || local.flush(&mut io));
+                    if let Err(fault) = flushed {
+                        return self.end_faulty(id, fault, callback);
+                    }
                     self.fulfil_at(id);
                 }
             }

@@ -99,12 +99,13 @@ impl EventLoop {
         if !resource.is_answered() || self.shared.is_stopping() {
             return false;
         }
-        let Some(taken) = resource.taken() else { return false };
+        // A layer may hold the rest, of which nobody counts how much goes: once it has more time.
+        let taken = resource.taken().unwrap_or(u64::MAX);
         let limits = Arc::clone(resource.entry.limits());
         let now = self.shared.clock.now();
         let activity = resource.transient_mut().activity.get_or_insert_with(|| Activity::new(now));
         let least = limits.min_message_rate as f64 * limits.stall_timeout.as_secs_f64();
-        let took = activity.outbox.map(|before| taken - before.bytes());
+        let took = activity.outbox.map(|before| taken.saturating_sub(before.bytes()));
         activity.watch_outbox(taken, now);
         took.is_none_or(|took| took > 0 && took as f64 >= least)
     }

@@ -88,7 +88,9 @@ fn outcome_of(outcome: &Awaited) -> Result<(), CloseReason> {
 }
 
 fn give_up(shared: &Shared, entry: &Entry) -> Result<(), CloseReason> {
-    entry.end();
+    if !entry.end_unless_ready() {
+        return Ok(()); // In the last moment: the program may have been told.
+    }
     shared.command(Command::Remove(entry.id));
     Err(CloseReason::ConnectTimeout)
 }

@@ -116,7 +116,7 @@ impl NetworkProcessor {
             if events > 0 {
                 quiet_since = now;
             } else if now.saturating_duration_since(quiet_since) >= timeout
-                || self.slot.shared.has_ended()
+                || self.slot.shared.is_stopping()
             {
                 return;
             }
@@ -161,6 +161,24 @@ pub(crate) fn end_where_nobody_runs(slot: &LoopSlot) {
             Runner::new(slot, event_loop).end();
         }
     }
+}
+
+/// Writes what waits where the listener was dropped, until `deadline`, and ends the node.
+pub(crate) fn drain_where_nobody_runs(slot: &LoopSlot, deadline: Option<Instant>) {
+    if !slot.shared.notifications.is_abandoned() {
+        return;
+    }
+    let Some(event_loop) = slot.try_take() else { return };
+    let is_drained = || {
+        slot.shared.stop_if_drained();
+        slot.shared.is_stopping()
+    };
+    // Whether it failed or not, there is nothing more to be done.
+    let _ = borrow(slot, event_loop, |it| {
+        let result = it.run_unheard(deadline, is_drained);
+        slot.shared.stop();
+        result
+    });
 }
 
 /// Runs the loop on behalf of one call, and ends it if the node was stopped meanwhile: whoever stopped it

@@ -1,7 +1,7 @@
 //! What waits in the queue of a node whose events are enqueued, and when it is too much.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::message::{MessageKind, set_current_kind};
 use crate::net_event::StoredNetEvent;
@@ -18,7 +18,9 @@ const MIN_EVENT_BYTES: usize = 128;
 pub(super) struct Backlog {
     shared: Arc<Shared>,
     bytes: AtomicUsize,
+    /// Whether reading is held. Changed together with that, under `changing`.
     holds: AtomicBool,
+    changing: Mutex<()>,
     /// Of each message in the queue, in their order.
     kinds: SegQueue<MessageKind>,
 }
@@ -29,6 +31,7 @@ impl Backlog {
             shared,
             bytes: AtomicUsize::new(0),
             holds: AtomicBool::new(false),
+            changing: Mutex::new(()),
             kinds: SegQueue::new(),
         }
     }
@@ -42,8 +45,10 @@ impl Backlog {
         let cost = cost(event);
         let bytes = self.bytes.fetch_add(cost, Ordering::SeqCst) + cost;
         if bytes > max && !self.holds.load(Ordering::Relaxed) {
+            let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
             self.shared.hold_reading();
             self.holds.store(true, Ordering::SeqCst);
+            drop(changing);
             // The program may have taken all meanwhile, and seen nothing to let go.
             self.release_if(self.bytes.load(Ordering::SeqCst) <= max / 2);
         }
@@ -67,8 +72,11 @@ impl Backlog {
     }
 
     fn release_if(&self, has_room: bool) {
-        if has_room && self.holds.load(Ordering::SeqCst) && self.holds.swap(false, Ordering::SeqCst)
-        {
+        if !has_room || !self.holds.load(Ordering::SeqCst) {
+            return;
+        }
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.holds.swap(false, Ordering::SeqCst) {
             self.shared.release_reading();
         }
     }

@@ -185,6 +185,16 @@ impl Entry {
         self.state.compare_exchange(READY, OPENING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Ends it unless it is ready by now, and tells whether it did.
+    pub(crate) fn end_unless_ready(&self) -> bool {
+        let changed =
+            self.state.compare_exchange(OPENING, OVER, Ordering::AcqRel, Ordering::Acquire);
+        if let (Ok(_), Some(sender)) = (changed, &self.sender) {
+            sender.end();
+        }
+        changed != Err(READY)
+    }
+
     /// Ends it and tells how far it was: of all threads that end it, one is told another state
     /// than [`EntryState::Over`], and it alone has to tell the program or the loop.
     pub(crate) fn end(&self) -> EntryState {

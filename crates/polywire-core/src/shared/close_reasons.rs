@@ -26,6 +26,7 @@ struct Kept {
 
 impl Kept {
     fn insert(&mut self, id: ResourceId, reason: CloseReason) {
+        self.detailed.retain(|detailed| *detailed != id);
         if reason.has_detail() {
             self.detailed.push_back(id);
         }
@@ -99,6 +100,18 @@ mod tests {
         };
         assert_eq!((detail(0), detail(1)), (None, Some(1)));
         assert_eq!(detail(MAX_DETAILED), Some(MAX_DETAILED));
+    }
+
+    #[test]
+    fn one_that_is_refused_again_and_again_has_its_last_detail() {
+        let reasons = CloseReasons::default();
+        let id = ResourceId::from(1);
+        for number in 0..2 * MAX_DETAILED {
+            let refusal = Refusal::new("not now").with_detail(number);
+            let reason = CloseReason::HandshakeRefused(refusal);
+            reasons.replace(id, reason.clone());
+            assert_eq!(reasons.get(id), Some(reason));
+        }
     }
 
     #[test]
