@@ -4,6 +4,8 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use polywire_core::adapter::{Flow, Sender};
 use polywire_core::network::SendStatus;
+#[cfg(target_os = "linux")]
+use polywire_core::node;
 use socket2::SockRef;
 
 use super::*;
@@ -233,6 +235,32 @@ fn a_listener_on_an_interface_hears_its_broadcasts_on_demand() {
     assert!(opened.broadcast_sockets.is_empty());
     sender.send_to(b"to all", ("127.255.255.255", opened.addr.port())).unwrap();
     assert_eq!(drain(&opened.socket).len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_addresses_of_broadcasts_are_free_again_when_remove_returns() {
+    let (handler, listener) = node::split::<()>();
+    let config = UdpListenConfig::default().with_receive_broadcasts();
+    let (id, addr) = handler.network().listen(config, "127.0.0.1:0").unwrap();
+    let addrs = [addr, SocketAddr::from(([127, 255, 255, 255], addr.port()))];
+    for addr in addrs {
+        assert_eq!(bind_error(addr), Some(io::ErrorKind::AddrInUse), "{addr}");
+    }
+    handler.signals().send(());
+    // Inside the callback, so that the loop can't have dropped the listener.
+    listener.for_each(|_| {
+        assert!(handler.network().remove(id));
+        for addr in addrs {
+            assert_eq!(bind_error(addr), None, "{addr}");
+        }
+        handler.stop();
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn bind_error(addr: SocketAddr) -> Option<io::ErrorKind> {
+    StdUdpSocket::bind(addr).err().map(|error| error.kind())
 }
 
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mio::net::UdpSocket;
 use polywire_core::Message;
-use polywire_core::adapter::{Accepting, Io, ListenerSink, Local, Sender};
+use polywire_core::adapter::{Accepting, Close, Io, ListenerSink, Local, Sender};
 
 use crate::receiving::{ReceiveOutcome, ReceiveState, receive_datagrams};
 use crate::shared_socket::SharedSocket;
@@ -15,31 +15,49 @@ use crate::shared_socket::SharedSocket;
 #[derive(Debug)]
 pub(crate) struct UdpListener {
     socket: Arc<SharedSocket>,
-    receive_state: ReceiveState,
-    broadcast_sockets: Vec<(SharedSocket, ReceiveState)>,
+    broadcast_sockets: Arc<BroadcastSockets>,
+    /// In the order of [`sockets`](Self::sockets).
+    receive_states: Vec<ReceiveState>,
 }
+
+#[derive(Debug)]
+struct BroadcastSockets(Vec<SharedSocket>);
 
 impl UdpListener {
     pub(crate) fn new(socket: UdpSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
-        let (socket, receive_state) = prepare(socket);
-        let broadcast_sockets = broadcast_sockets.into_iter().map(prepare).collect();
-        Self { socket: Arc::new(socket), receive_state, broadcast_sockets }
+        let broadcast_sockets =
+            broadcast_sockets.into_iter().map(SharedSocket::unconnected).collect();
+        let mut listener = Self {
+            socket: Arc::new(SharedSocket::unconnected(socket)),
+            broadcast_sockets: Arc::new(BroadcastSockets(broadcast_sockets)),
+            receive_states: Vec::new(),
+        };
+        listener.receive_states = listener.sockets().map(SharedSocket::new_receive_state).collect();
+        listener
     }
 
     fn sockets(&self) -> impl Iterator<Item = &SharedSocket> {
-        iter::once(&*self.socket).chain(self.broadcast_sockets.iter().map(|(socket, _)| socket))
+        iter::once(&*self.socket).chain(&self.broadcast_sockets.0)
     }
 }
 
-fn prepare(socket: UdpSocket) -> (SharedSocket, ReceiveState) {
-    let socket = SharedSocket::unconnected(socket);
-    let receive_state = socket.new_receive_state();
-    (socket, receive_state)
+impl Close for BroadcastSockets {
+    fn close(&self) {
+        self.0.iter().for_each(SharedSocket::close);
+    }
 }
 
 impl Local for UdpListener {
     fn sender(&self) -> Option<Arc<dyn Sender>> {
         Some(Arc::<SharedSocket>::clone(&self.socket))
+    }
+
+    /// The socket itself is closed by its sender.
+    fn closer(&self) -> Option<Arc<dyn Close>> {
+        if self.broadcast_sockets.0.is_empty() {
+            return None;
+        }
+        Some(Arc::<BroadcastSockets>::clone(&self.broadcast_sockets))
     }
 
     /// Registers all sockets or none, so that it can be tried again.
@@ -58,15 +76,10 @@ impl Local for UdpListener {
     /// Reads all sockets, whichever became ready, each within its share of the budget: a flood on
     /// one does not starve the others.
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
-        let share = io.budget / (1 + self.broadcast_sockets.len());
-        let others = self
-            .broadcast_sockets
-            .iter_mut()
-            .map(|(socket, receive_state)| (&*socket, receive_state));
+        let share = io.budget / self.receive_states.len();
+        let sockets = iter::once(&*self.socket).chain(&self.broadcast_sockets.0);
         let mut accepting = Accepting::Drained;
-        for (socket, receive_state) in
-            iter::once((&*self.socket, &mut self.receive_state)).chain(others)
-        {
+        for (socket, receive_state) in sockets.zip(&mut self.receive_states) {
             let outcome = receive_datagrams(
                 io.buffer,
                 (share, io.single_event),
@@ -97,8 +110,8 @@ impl Local for UdpListener {
 }
 
 impl Drop for UdpListener {
-    /// Closes the socket even if a thread still holds its sender.
+    /// Closes the sockets even if a thread still holds what closes or sends.
     fn drop(&mut self) {
-        self.socket.close();
+        self.sockets().for_each(SharedSocket::close);
     }
 }
