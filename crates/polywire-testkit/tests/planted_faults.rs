@@ -100,6 +100,7 @@ found_by! {
     EndsWithReset a_peer_that_stops_its_node_is_told_once;
     TellsLossAsEnd an_end_inside_a_message_is_no_good_end;
     IgnoresStop nothing_comes_after_a_pause_in_the_callback_and_nothing_is_lost;
+    DropsAtStop nothing_comes_after_a_pause_in_the_callback_and_no_byte_is_lost;
     IgnoresBudget a_flood_takes_its_budget_of_a_turn_and_no_more;
     HidesBudget traffic_keeps_an_endpoint_alive_and_silence_ends_it;
     IsNotDrained messages_of_the_callback_arrive_in_order;

@@ -49,6 +49,7 @@ macro_rules! __endpoint_checks {
             "E3" ends of_both_sides_that_remove_at_once_only_one_that_was_too_late_is_told [connections];
             "E4" ends nothing_comes_after_a_remove_in_the_callback [connections packets];
             "E4" ends nothing_comes_after_a_pause_in_the_callback_and_nothing_is_lost [connections packets reliability];
+            "E4" ends nothing_comes_after_a_pause_in_the_callback_and_no_byte_is_lost [connections bytes order reliability];
             "E4 and E7" ends no_message_comes_after_disconnected_and_none_is_lost_before_it [connections reliability];
             "E10" fairness a_flood_takes_its_budget_of_a_turn_and_no_more [connections reliability];
             "E9" full try_send_is_full_above_the_soft_mark_and_takes_nothing [connections reliability];

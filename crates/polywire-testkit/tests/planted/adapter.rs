@@ -254,6 +254,9 @@ impl Remote for End {
                 return Received::Drained;
             }
             let is_stopped = flow == Flow::Stop && !self.has(Fault::IgnoresStop);
+            if is_stopped && self.has(Fault::DropsAtStop) {
+                drop(self.incoming.pop());
+            }
             if is_stopped || budget == 0 && !self.has(Fault::IgnoresBudget) {
                 return Received::Unfinished; // What is left waits in the pipe.
             }

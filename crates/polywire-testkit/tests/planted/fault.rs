@@ -44,6 +44,8 @@ pub enum Fault {
     /// Says that the peer has ended well, though what it sent is lost.
     TellsLossAsEnd,
     IgnoresStop,
+    /// What was read and not handed out is dropped at `Flow::Stop`.
+    DropsAtStop,
     IgnoresBudget,
     HidesBudget,
     /// Says that nothing is left after each message.

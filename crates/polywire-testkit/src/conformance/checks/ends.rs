@@ -175,6 +175,26 @@ pub fn nothing_comes_after_a_pause_in_the_callback_and_nothing_is_lost(subject: 
     }
 }
 
+/// E4: the same of a stream of bytes: nothing comes after a `pause` in the callback, and every byte after `resume`.
+pub fn nothing_comes_after_a_pause_in_the_callback_and_no_byte_is_lost(subject: &Subject) {
+    let server = Node::with(subject, |handler, event| {
+        if let NetEvent::Accepted(endpoint, _) | NetEvent::Message(endpoint, _) = event {
+            handler.network().pause(endpoint.resource_id());
+        }
+    });
+    let Pair { server, client, to_client, to_server } =
+        Pair::of(subject, server, Node::new(subject));
+    let sent: Vec<_> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
+    assert_eq!(client.network().send_many(to_server, sent.chunks(1000)).taken, 100);
+    let mut got = Vec::new();
+    while got.len() < sent.len() {
+        assert!(server.network().resume(to_client.resource_id()));
+        got.extend(server.message().1);
+        server.assert_silent();
+    }
+    assert!(got == sent, "other bytes");
+}
+
 /// E4 and E7: no message comes after `Disconnected`, and none is lost before it.
 pub fn no_message_comes_after_disconnected_and_none_is_lost_before_it(subject: &Subject) {
     const CLIENTS: usize = 20;
