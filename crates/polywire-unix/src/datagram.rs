@@ -11,6 +11,8 @@ mod peers;
 mod receiving;
 #[cfg(unix)]
 mod shared_socket;
+#[cfg(unix)]
+mod waiters;
 
 use std::io;
 
@@ -25,7 +27,8 @@ pub use config::{MAX_DATAGRAM_LEN, UnixDatagramConnectConfig, UnixDatagramListen
 /// its receiver. Nothing is queued on this side, so `send` answers as that of UDP:
 /// * `Sent`: the system took it.
 /// * `Full`: as many datagrams wait for the receiver as the system lets (10 on Linux by default,
-///   `net.unix.max_dgram_qlen`), or as many bytes of this socket's as fit. Nothing was sent; try again later.
+///   `net.unix.max_dgram_qlen`), or as many bytes of this socket's as fit. Nothing was sent; try again later, or at the signal of
+///   `send_signal_when_writable`. For the peers of a listener, whose room nothing tells of, it comes every 20 ms at most.
 /// * `MaxPacketSizeExceeded`: it is longer than the buffer of this socket (212,960 bytes on Linux by default), or than
 ///   [`MAX_DATAGRAM_LEN`].
 /// * `ResourceNotAvailable`: the peer of a listener is gone, has no name, or may not be sent to.

@@ -8,17 +8,20 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use polywire_core::address::{Name, RemoteAddr, peer_number};
-use polywire_core::network::{SendStatus, StoredNetEvent};
+use polywire_core::network::{NetEvent, SendStatus, StoredNetEvent};
+use polywire_core::node::{self, NodeEvent};
 use polywire_core::{CloseReason, Endpoint};
 use polywire_unix::{
     MAX_DATAGRAM_LEN, UNNAMED, UnixDatagram, UnixDatagramConnectConfig, UnixDatagramListenConfig,
 };
 
-use support::{Dir, Node};
+use support::{DEADLINE, Dir, Node};
 
 fn name_of(node: &Node, endpoint: Endpoint) -> String {
     node.network().remote_addr(endpoint).unwrap().string().into()
@@ -119,6 +122,78 @@ fn who_does_not_read_is_full_and_gets_all_that_was_sent_in_order() {
         assert_eq!(buffer[..4], number.to_be_bytes());
     }
     assert_eq!(node.network().send(endpoint, b"again"), SendStatus::Sent);
+}
+
+/// The program tries again at each signal, and asks for the next one.
+fn assert_told_of_room_and_not_again_and_again(is_listener: bool) {
+    let dir = Dir::new();
+    let (path, own) = (dir.file("slow"), dir.file("own"));
+    let slow = StdDatagram::bind(&path).unwrap();
+    let (handler, listener) = node::split::<Endpoint>();
+    if is_listener {
+        handler.network().listen(UnixDatagram, Name(&own)).unwrap();
+        slow.send_to(b"hello", &own).unwrap();
+    } else {
+        handler.network().connect(UnixDatagram, &*path).unwrap();
+    }
+    let (full, filled) = mpsc::channel();
+    let (sent, told) = mpsc::channel();
+    let signals = Arc::new(AtomicUsize::new(0));
+    let (inner, counter) = (handler.clone(), Arc::clone(&signals));
+    let _task = listener.for_each_async(move |event| match event {
+        NodeEvent::Signal(endpoint) => {
+            counter.fetch_add(1, Ordering::Relaxed);
+            match inner.network().try_send(endpoint, b"again") {
+                SendStatus::Full => assert!(inner.send_signal_when_writable(endpoint, endpoint)),
+                status => sent.send(status).unwrap(),
+            }
+        }
+        NodeEvent::Network(NetEvent::Connected(endpoint, _) | NetEvent::Message(endpoint, _)) => {
+            while inner.network().try_send(endpoint, b"first") == SendStatus::Sent {}
+            assert!(inner.send_signal_when_writable(endpoint, endpoint));
+            full.send(()).unwrap();
+        }
+        NodeEvent::Network(event) => panic!("{event:?}"),
+    });
+    filled.recv_timeout(DEADLINE).unwrap();
+    assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "there is no room");
+    let signals = signals.load(Ordering::Relaxed);
+    assert!(signals <= 10, "{signals} signals");
+    let mut buffer = [0; 8];
+    assert_eq!(slow.recv(&mut buffer).unwrap(), 5);
+    assert_eq!(told.recv_timeout(DEADLINE), Ok(SendStatus::Sent));
+    handler.stop();
+}
+
+#[test]
+fn who_waits_for_room_of_a_connection_is_told_of_it_and_not_again_and_again() {
+    assert_told_of_room_and_not_again_and_again(false);
+}
+
+#[test]
+fn who_waits_for_room_of_a_listener_is_told_of_it_and_not_again_and_again() {
+    assert_told_of_room_and_not_again_and_again(true);
+}
+
+#[test]
+fn who_asks_for_room_while_there_is_some_is_told_at_once() {
+    let dir = Dir::new();
+    let path = dir.file("reader");
+    let reader = StdDatagram::bind(&path).unwrap();
+    let (handler, listener) = node::split::<()>();
+    let (endpoint, _) = handler.network().connect(UnixDatagram, &*path).unwrap();
+    while handler.network().try_send(endpoint, b"first") == SendStatus::Sent {}
+    reader.recv(&mut [0; 8]).unwrap();
+    assert_eq!(handler.network().try_send(endpoint, b"again"), SendStatus::Sent);
+    assert!(handler.send_signal_when_writable(endpoint, ()));
+    let (tell, told) = mpsc::channel();
+    let _task = listener.for_each_async(move |event| {
+        if let NodeEvent::Signal(()) = event {
+            tell.send(()).unwrap();
+        }
+    });
+    told.recv_timeout(DEADLINE).unwrap();
+    handler.stop();
 }
 
 /// Between the two calls that name a socket and tie it to its peer, anybody could send to the name.

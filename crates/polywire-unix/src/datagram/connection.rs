@@ -78,7 +78,6 @@ impl Remote for DatagramConnection {
     }
 
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
-        self.socket.attach(io.registration.notifier());
         self.socket.register(&io.registration)
     }
 
@@ -99,8 +98,17 @@ impl Remote for DatagramConnection {
         }
     }
 
-    fn flush(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
-        self.socket.failure().map_or(Ok(()), |failure| Err(failure.clone()))
+    fn flush(&mut self, io: &mut Io<'_>) -> Result<(), CloseReason> {
+        if let Some(failure) = self.socket.failure() {
+            return Err(failure.clone());
+        }
+        self.socket.look_for_room(io);
+        Ok(())
+    }
+
+    fn expire(&mut self, _: &mut Io<'_>) -> Result<(), CloseReason> {
+        self.socket.retry();
+        Ok(())
     }
 
     fn close(&mut self, _: &mut Io<'_>, _: &CloseReason) -> Closing {

@@ -65,6 +65,14 @@ impl Local for DatagramListener {
             }
         }
     }
+
+    fn flush(&mut self, io: &mut Io<'_>) {
+        self.0.look_for_room(io);
+    }
+
+    fn expire(&mut self, _: &mut Io<'_>) {
+        self.0.retry();
+    }
 }
 
 /// Frees the name also where nobody called `close`.

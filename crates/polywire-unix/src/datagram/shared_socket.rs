@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWrite
 
 use mio::Interest;
 use mio::net::UnixDatagram;
-use polywire_core::adapter::{Close, Registration, SendFlags, Sender};
+use polywire_core::adapter::{Close, Io, Registration, SendFlags, Sender};
 use polywire_core::address::RemoteAddr;
 use polywire_core::network::SendStatus;
 use polywire_core::{CloseReason, Endpoint, Notifier, Readiness};
@@ -18,6 +18,7 @@ use rustix::net::{
 
 use crate::datagram::config::MAX_DATAGRAM_LEN;
 use crate::datagram::peers::{Peers, remote_addr_of};
+use crate::datagram::waiters::{Look, Tell, Waiters};
 use crate::names::unnamed;
 use crate::socket_file::SocketFile;
 
@@ -38,6 +39,7 @@ pub(super) struct SharedSocket {
     /// Why it can send no more, once that is so.
     failure: OnceLock<CloseReason>,
     notifier: OnceLock<Notifier>,
+    waiters: Waiters,
 }
 
 /// A socket and its file, which goes first.
@@ -67,21 +69,53 @@ impl SharedSocket {
     }
 
     fn new(open: Open, peers: Option<Peers>) -> Self {
-        let open = RwLock::new(Some(open));
-        Self { open, peers, failure: OnceLock::new(), notifier: OnceLock::new() }
+        let (open, waiters) = (RwLock::new(Some(open)), Waiters::new(peers.is_none()));
+        Self { open, peers, failure: OnceLock::new(), notifier: OnceLock::new(), waiters }
     }
 
-    /// Registers it for reading alone: nothing waits here to be sent.
+    /// Registers it for reading alone, until somebody waits for room.
     pub(super) fn register(&self, registration: &Registration<'_>) -> io::Result<()> {
-        match self.write().as_mut() {
-            Some(open) => registration.register(&mut open.socket, Interest::READABLE),
-            None => Ok(()),
+        self.attach(registration.notifier());
+        if let Some(open) = self.write().as_mut() {
+            registration.register(&mut open.socket, Interest::READABLE)?;
         }
+        if self.waiters.restart() {
+            self.notify();
+        }
+        Ok(())
     }
 
     pub(super) fn deregister(&self, registration: &Registration<'_>) -> io::Result<()> {
         match self.write().as_mut() {
             Some(open) => registration.deregister(&mut open.socket),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells who waits for room, if there is some, or sees to it that this is called then.
+    pub(super) fn look_for_room(&self, io: &mut Io<'_>) {
+        let mut look = self.waiters.look();
+        if let Look::Watch(interest) = look {
+            match self.reregister(&io.registration, interest) {
+                Err(error) if interest.is_writable() => look = self.waiters.not_watched(&error),
+                _ => {} // That it is told of room for nothing does no harm.
+            }
+        }
+        if let Look::Retry(delay) = look {
+            io.set_deadline(Some(io.now() + delay));
+        }
+    }
+
+    /// As long as nothing tells of room: it is to be tried again.
+    pub(super) fn retry(&self) {
+        if self.failure.get().is_none() {
+            self.waiters.expire();
+        }
+    }
+
+    fn reregister(&self, registration: &Registration<'_>, interest: Interest) -> io::Result<()> {
+        match self.write().as_mut() {
+            Some(open) => registration.reregister(&mut open.socket, interest),
             None => Ok(()),
         }
     }
@@ -122,8 +156,14 @@ impl SharedSocket {
             },
         };
         match sent {
-            Ok(_) => SendStatus::Sent,
-            Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => SendStatus::Full,
+            Ok(_) => {
+                self.waiters.note_sent();
+                SendStatus::Sent
+            }
+            Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {
+                self.waiters.note_full();
+                SendStatus::Full
+            }
             Err(Errno::MSGSIZE) => SendStatus::MaxPacketSizeExceeded,
             Err(error) if self.peers.is_none() => self.fail(error.into()),
             Err(_) => SendStatus::ResourceNotAvailable,
@@ -138,9 +178,14 @@ impl SharedSocket {
             _ => CloseReason::from(&error),
         };
         if self.failure.set(reason).is_ok() {
-            self.notifier.get().iter().for_each(|loop_| loop_.notify(Readiness::WRITABLE));
+            self.notify();
         }
         SendStatus::ResourceNotFound
+    }
+
+    /// Has the loop look.
+    fn notify(&self) {
+        self.notifier.get().iter().for_each(|loop_| loop_.notify(Readiness::WRITABLE));
     }
 
     // A panic can't leave the socket half changed, so a poisoned lock is as good as any.
@@ -170,6 +215,12 @@ impl Sender for SharedSocket {
         self.send_now(to, message)
     }
 
+    fn when_writable(&self, tell: Tell) {
+        if self.failure.get().is_none() && self.waiters.add(tell) {
+            self.notify();
+        }
+    }
+
     fn peer_name(&self, addr: SocketAddr) -> Option<RemoteAddr> {
         let name = self.peers.as_ref()?.name_of(addr);
         Some(name.map_or_else(unnamed, |name| remote_addr_of(&name)))
@@ -183,6 +234,7 @@ impl Sender for SharedSocket {
 impl Close for SharedSocket {
     fn close(&self) {
         self.write().take();
+        self.waiters.end();
     }
 }
 
