@@ -97,6 +97,12 @@ struct Inner {
     is_turning: Cell<bool>,
 }
 
+impl Inner {
+    fn count_ended(&self) {
+        self.running.set(self.running.get() - 1);
+    }
+}
+
 impl World {
     /// The world of `seed`. Its network is that of the same seed.
     pub fn new(seed: u64) -> Self {
@@ -110,7 +116,7 @@ impl World {
             nodes: RefCell::default(),
             round: RefCell::default(),
             schedule: RefCell::default(),
-            buffer: RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice()),
+            buffer: RefCell::new(new_buffer()),
             running: Cell::new(0),
             is_turning: Cell::new(false),
         });
@@ -230,11 +236,10 @@ impl World {
     fn turn(&self, number: usize) {
         self.inner.woken.begin_turn(number);
         let Some(mut node) = self.inner.nodes.borrow_mut()[number].take() else { return };
-        let mut buffer = mem::take(&mut *self.inner.buffer.borrow_mut());
-        let turning = Turning::new(&self.inner.is_turning);
-        let next = node.turn(&mut buffer);
+        let mut turning = Turning::new(&self.inner);
+        let next = node.turn(&mut turning.buffer);
+        turning.unwinds = false;
         drop(turning);
-        *self.inner.buffer.borrow_mut() = buffer;
         let mut schedule = self.inner.schedule.borrow_mut();
         match next {
             NextTurn::Now => {
@@ -245,7 +250,7 @@ impl World {
             NextTurn::WhenWoken => schedule.set_turn(number, None),
             NextTurn::Over => {
                 schedule.set_turn(number, None);
-                self.inner.running.set(self.inner.running.get() - 1);
+                self.inner.count_ended();
                 return;
             }
         }
@@ -288,19 +293,33 @@ impl fmt::Debug for World {
     }
 }
 
-/// Set while a node has a turn, also if it panics.
-struct Turning<'a>(&'a Cell<bool>);
+fn new_buffer() -> Box<[u8]> {
+    vec![0; BUFFER_BYTES].into_boxed_slice()
+}
+
+/// A node has a turn. It ends with that if it panics, and the others go on where the test catches the panic.
+struct Turning<'a> {
+    world: &'a Inner,
+    buffer: Box<[u8]>,
+    /// Unless the node says what comes next.
+    unwinds: bool,
+}
 
 impl<'a> Turning<'a> {
-    fn new(is_turning: &'a Cell<bool>) -> Self {
-        is_turning.set(true);
-        Self(is_turning)
+    fn new(world: &'a Inner) -> Self {
+        world.is_turning.set(true);
+        Self { world, buffer: mem::take(&mut *world.buffer.borrow_mut()), unwinds: true }
     }
 }
 
 impl Drop for Turning<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.world.is_turning.set(false);
+        if self.unwinds {
+            self.world.count_ended();
+            self.buffer = new_buffer(); // The node's loop has taken the other one along.
+        }
+        *self.world.buffer.borrow_mut() = mem::take(&mut self.buffer);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a world promises.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -240,6 +241,30 @@ fn a_panic_of_a_callback_goes_on_in_whoever_runs_the_world() {
     handler.signals().send(());
     listener.run(|_| panic!("of the program"));
     world.run_for(SECOND);
+}
+
+#[test]
+fn the_other_nodes_go_on_behind_a_panic_that_was_caught() {
+    let world = World::new(7);
+    let stream = world.network().stream();
+    let (server, log) = observer(&world);
+    let (client, _client_log) = observer(&world);
+    server.network().listen(stream.clone(), Name("server")).unwrap();
+    let (to_server, _) = client.network().connect(stream, "server").unwrap();
+    let (panics, listener) = world.node::<()>();
+    panics.signals().send_with_timer((), SECOND);
+    panics.signals().send_with_timer((), 2 * SECOND);
+    listener.run(|_| panic!("of the program"));
+    assert_eq!(world.running(), 3);
+
+    catch_unwind(AssertUnwindSafe(|| world.run_for(60 * SECOND))).unwrap_err();
+    assert_eq!((world.elapsed().as_secs(), world.running()), (1, 2));
+    assert_eq!(client.network().send(to_server, b"hello"), SendStatus::Sent);
+    world.run_for(60 * SECOND);
+    assert_eq!(texts(&log), ["accepted", "hello"]);
+    client.stop();
+    server.stop();
+    assert!(world.run_until(60 * SECOND, || world.running() == 0));
 }
 
 #[test]
