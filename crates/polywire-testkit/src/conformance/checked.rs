@@ -84,6 +84,7 @@ impl Sink for Watch<'_> {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would answer in place of the one inside")]
 impl<R: Remote> Remote for Checked<R> {
     fn sender(&self) -> Arc<dyn Sender> {
         self.inner.sender()
@@ -122,6 +123,10 @@ impl<R: Remote> Remote for Checked<R> {
 
     fn next_address(&mut self, io: &mut Io<'_>) -> bool {
         self.inner.next_address(io)
+    }
+
+    fn timed_out(&mut self) -> CloseReason {
+        self.inner.timed_out()
     }
 
     fn receive(&mut self, io: &mut Io<'_>, sink: &mut dyn Sink) -> Received {
@@ -175,6 +180,10 @@ impl<R: Remote> Remote for Checked<R> {
             "`close` is `Failed` rather than `Done` where something that was accepted did not go out"
         );
         closing
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.inner.type_name()
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use polywire_core::adapter::{Accepted, Info, Registration};
 use polywire_core::address::RemoteAddr;
 use polywire_core::stream::{Establishing, Layer, Stream};
-use polywire_core::{Notifier, Readiness};
+use polywire_core::{CloseReason, Notifier, Readiness};
 
 use crate::random::Random;
 
@@ -148,6 +148,7 @@ impl<S: Stream> FaultyStream<S> {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "a default would answer in place of the one inside")]
 impl<S: Stream> Stream for FaultyStream<S> {
     const NAMES_PEER: bool = S::NAMES_PEER;
 
@@ -163,6 +164,10 @@ impl<S: Stream> Stream for FaultyStream<S> {
 
     fn establish(&self, so_far: Establishing) -> io::Result<Establishing> {
         self.inner.establish(so_far)
+    }
+
+    fn timed_out(&self) -> Option<CloseReason> {
+        self.inner.timed_out()
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -191,6 +196,11 @@ impl<S: Stream> Stream for FaultyStream<S> {
 
     fn wants_write(&self) -> bool {
         self.inner.wants_write()
+    }
+
+    /// It is the link that makes reads short, so a short one tells nothing.
+    fn drained_by(&self, _: usize, _: usize) -> bool {
+        false
     }
 
     fn half_read(&self) -> usize {
