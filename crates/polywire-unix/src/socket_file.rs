@@ -1,10 +1,12 @@
 //! Names of bound sockets, and the files that paths leave behind.
 
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{self, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -26,6 +28,10 @@ pub(crate) fn bind(
     start: impl Fn(&Socket) -> io::Result<()>,
 ) -> io::Result<(Socket, Option<SocketFile>)> {
     let explain = |error| because(&format!("can't listen on {addr}"), &error);
+    let _lock = match addr {
+        UnixAddr::Path(path) => lock_directory_of(path),
+        UnixAddr::Abstract(_) => None,
+    };
     for _ in 0..ATTEMPTS {
         let socket = open()?;
         match (socket.bind(&addr.to_sock_addr()?), addr) {
@@ -86,20 +92,62 @@ fn remove_stale(path: &Path, kind: Type) -> io::Result<()> {
 
 /// Removes the file at `path` if it is the one that was found there.
 ///
-/// Somebody else who found the same may have removed it and bound meanwhile. So the file is moved first, which only one
-/// of both can do, and looked at then.
+/// A program that knows nothing of the lock may have removed it and bound meanwhile. So the file is moved first, which
+/// only one of both can do, and looked at then.
 fn remove_if_same(path: &Path, found: &Metadata) -> io::Result<()> {
     let aside = aside(path);
     match fs::rename(path, &aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         moved => moved?,
     }
-    if !is_same(found, &fs::symlink_metadata(&aside)?) {
-        tracing::debug!(path = %path.display(), "gave the file of another listener back");
-        // Not by a rename, which would replace the file of a third.
-        fs::hard_link(&aside, path)?;
+    if fs::symlink_metadata(&aside).is_ok_and(|moved| is_same(found, &moved)) {
+        return fs::remove_file(&aside);
     }
-    fs::remove_file(&aside)
+    tracing::debug!(path = %path.display(), "gave the file of another listener back");
+    give_back(&aside, path)
+}
+
+/// Not by a rename at once, which would replace the file of a third. But who binds by this library looks whether its
+/// file is still there, and who was there first may have done so already: the third has to give way.
+fn give_back(aside: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(aside, path) {
+        Ok(()) => fs::remove_file(aside),
+        Err(_) => fs::rename(aside, path),
+    }
+}
+
+/// Times that the lock is tried, a millisecond apart: nobody holds it for longer but to do harm.
+const LOCK_ATTEMPTS: usize = 100;
+
+/// Keeps others who bind in the same directory out until it is dropped: a socket looks like a stale one while it is being
+/// bound, so to look, to remove and to bind is one step. `None` where the directory can't be locked, because it may not be
+/// read, its file system has no locks, or somebody holds the lock for too long. Then others are rarely there at the same
+/// time, and looked for as well as can be.
+fn lock_directory_of(path: &Path) -> Option<File> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(parent.unwrap_or(Path::new("."))).ok()?;
+    for _ in 0..LOCK_ATTEMPTS {
+        match try_lock(&directory) {
+            Ok(()) => return Some(directory),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "can't lock the directory");
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// Until the descriptor is closed.
+fn try_lock(directory: &File) -> io::Result<()> {
+    #[cfg(not(target_os = "solaris"))]
+    rustix::fs::flock(directory, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    #[cfg(target_os = "solaris")]
+    let _ = directory;
+    Ok(())
 }
 
 /// A non-blocking socket of that type, without a name.
@@ -171,14 +219,80 @@ impl Drop for SocketFile {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::Barrier;
 
     use super::*;
 
+    /// A directory of a test's own, removed with all that is in it.
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(test: &str) -> Self {
+            let name = format!("polywire-unix-file-{}-{test}", std::process::id());
+            let dir = std::env::temp_dir().join(name);
+            fs::create_dir(&dir).unwrap();
+            Self(dir)
+        }
+
+        fn file(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_given_back_though_a_third_has_taken_its_place() {
+        let dir = Dir::new("third");
+        let (path, aside) = (dir.file("chat"), dir.file("chat.stale"));
+        let first = UnixListener::bind(&path).unwrap();
+        fs::rename(&path, &aside).unwrap();
+        let _third = UnixListener::bind(&path).unwrap();
+        give_back(&aside, &path).unwrap();
+        UnixStream::connect(&path).unwrap();
+        first.set_nonblocking(true).unwrap();
+        first.accept().unwrap();
+        assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1, "nothing is left aside");
+    }
+
+    #[test]
+    fn of_many_who_clear_the_same_file_away_one_has_the_name() {
+        const THREADS: usize = 8;
+        let dir = Dir::new("many");
+        let addr = UnixAddr::Path(dir.file("chat"));
+        let listen = |barrier: &Barrier| {
+            barrier.wait();
+            bind(Type::STREAM, &addr, None, || open(Type::STREAM), |socket| socket.listen(8))
+        };
+        for _ in 0..300 {
+            drop(UnixListener::bind(dir.file("chat")).unwrap());
+            let barrier = Barrier::new(THREADS);
+            let bound: Vec<_> = thread::scope(|scope| {
+                let threads: Vec<_> =
+                    (0..THREADS).map(|_| scope.spawn(|| listen(&barrier))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let errors = bound.iter().filter_map(|bound| bound.as_ref().err());
+            let others: Vec<_> = errors.filter(|e| e.kind() != ErrorKind::AddrInUse).collect();
+            assert!(others.is_empty(), "{others:?}");
+            assert_eq!(bound.iter().filter(|bound| bound.is_ok()).count(), 1);
+            UnixStream::connect(dir.file("chat")).unwrap();
+            assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1, "nothing is left aside");
+            for (socket, file) in bound.into_iter().flatten() {
+                drop(file);
+                drop(socket);
+            }
+        }
+    }
+
     #[test]
     fn a_socket_that_somebody_bound_meanwhile_is_given_back() {
-        let dir = std::env::temp_dir().join(format!("polywire-unix-file-{}", std::process::id()));
-        fs::create_dir(&dir).unwrap();
-        let path = dir.join("chat");
+        let dir = Dir::new("meanwhile");
+        let path = dir.file("chat");
         drop(UnixListener::bind(&path).unwrap());
         let found = fs::symlink_metadata(&path).unwrap();
         fs::remove_file(&path).unwrap();
@@ -195,6 +309,6 @@ mod tests {
         let found = fs::symlink_metadata(&path).unwrap();
         remove_if_same(&path, &found).unwrap();
         remove_if_same(&path, &found).unwrap(); // Somebody was faster.
-        fs::remove_dir(&dir).unwrap();
+        assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 0);
     }
 }
