@@ -1,13 +1,20 @@
-//! Several datagrams in one system call, by quinn-udp: recvmmsg, GRO and GSO where there are such.
+//! Several datagrams in one system call: recvmmsg, GRO and GSO where there are such. By quinn-udp but for what
+//! Linux is asked directly.
+
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "batching/linux.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "batching/other.rs")]
+mod platform;
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
 
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{RecvMeta, UdpSocketState};
 use socket2::Socket;
 
 use crate::explain;
+
+pub(crate) use platform::{enable_gro, has_gro, send, tell_destinations};
 
 /// What quinn-udp found out about this system; `None` if it can't work here, as under Wine. Datagrams go one
 /// by one then.
@@ -62,57 +69,8 @@ pub(crate) fn forbid_fragments(socket: &Socket) -> io::Result<()> {
         let text = "this system can't forbid fragmentation: leave dont_fragment out";
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     }
-    disable_gro(socket)
+    platform::disable_gro(socket)
 }
-
-/// GRO: whether the system hands out datagrams of one sender and size together, up to 64 of them by one
-/// receive (Linux 5.0 and later). Without it they come one by one.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod gro {
-    use std::io;
-
-    use nix::errno::Errno;
-    use nix::sys::socket::{getsockopt, setsockopt, sockopt::UdpGroSegment};
-    use socket2::Socket;
-
-    pub(crate) fn enable_gro(socket: &mio::net::UdpSocket) {
-        if let Err(error) = setsockopt(socket, UdpGroSegment, &true) {
-            tracing::debug!(%error, "datagrams are received one by one");
-        }
-    }
-
-    pub(super) fn disable_gro(socket: &Socket) -> io::Result<()> {
-        match setsockopt(socket, UdpGroSegment, &false) {
-            Err(Errno::ENOPROTOOPT) => Ok(()), // An older system never turned it on.
-            result => Ok(result?),
-        }
-    }
-
-    pub(crate) fn has_gro(socket: &mio::net::UdpSocket) -> bool {
-        getsockopt(socket, UdpGroSegment).unwrap_or(false)
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod gro {
-    use std::io;
-
-    use socket2::Socket;
-
-    pub(crate) fn enable_gro(_: &mio::net::UdpSocket) {}
-
-    /// quinn-udp does not turn it on here, not even on Windows.
-    pub(super) fn disable_gro(_: &Socket) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn has_gro(_: &mio::net::UdpSocket) -> bool {
-        false
-    }
-}
-
-use gro::disable_gro;
-pub(crate) use gro::{enable_gro, has_gro};
 
 /// Receives into `slots` and tells of each that was filled what it holds in `metas`.
 pub(crate) fn receive(
@@ -137,43 +95,7 @@ fn receive_one(
     Ok(1)
 }
 
-/// Asks to be told at which address each datagram came. Returns whether that is to be had: on Linux.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn tell_destinations(socket: &mio::net::UdpSocket, is_v6: bool) -> bool {
-    use nix::sys::socket::{setsockopt, sockopt};
-    let result = match is_v6 {
-        // Of IPv4 as well, as mapped addresses.
-        true => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true),
-        false => setsockopt(socket, sockopt::Ipv4PacketInfo, &true),
-    };
-    if let Err(error) = &result {
-        tracing::debug!(%error, "answers leave from the address that the system chooses");
-    }
-    result.is_ok() && system().is_some()
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn tell_destinations(_: &mio::net::UdpSocket, _: bool) -> bool {
-    false
-}
-
 /// How many datagrams can leave by one call; 1 where the system can't do that.
 pub(crate) fn max_segments() -> usize {
     system().map_or(1, |system| system.max_segments)
-}
-
-/// Sends `bytes` to `destination`: as datagrams of `len` bytes each, the last of the rest, or as one; from
-/// `src_ip`, if there is one.
-pub(crate) fn send(
-    socket: &mio::net::UdpSocket,
-    destination: SocketAddr,
-    bytes: &[u8],
-    len: Option<usize>,
-    src_ip: Option<IpAddr>,
-) -> io::Result<()> {
-    let Some(System { state, .. }) = system() else {
-        return socket.send_to(bytes, destination).map(drop);
-    };
-    let transmit = Transmit { destination, ecn: None, contents: bytes, segment_size: len, src_ip };
-    socket.try_io(|| state.try_send(socket.into(), &transmit))
 }

@@ -1,16 +1,18 @@
 use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
-use polywire_core::adapter::{Flow, Sender};
+use polywire_core::adapter::{Flow, SendFlags, SendHint, Sender};
 use polywire_core::network::SendStatus;
 #[cfg(target_os = "linux")]
-use polywire_core::node;
+use polywire_core::{Endpoint, MessageKind, ResourceId, node};
 use socket2::SockRef;
 
 use super::*;
 #[cfg(target_os = "linux")]
-use crate::receiving::receive_datagrams;
+use crate::receiving::{Source, receive_datagrams};
 use crate::shared_socket::{SharedSocket, send_to};
 
 const LOOPBACK: MulticastInterface = MulticastInterface::Addr(Ipv4Addr::LOCALHOST);
@@ -96,6 +98,55 @@ fn datagrams_that_left_together_are_told_apart_by_a_listener_that_forbids_fragme
             bytes.chunks(1000).map(Vec::from).collect::<Vec<_>>(),
             "{listen_addr}"
         );
+    }
+}
+
+/// The traffic class that the next datagram of `socket` came with (DSCP, RFC 2474).
+#[cfg(target_os = "linux")]
+fn receive_traffic_class(socket: &StdUdpSocket) -> i32 {
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+    let mut bytes = [0; 16];
+    let (mut iov, mut space) = ([io::IoSliceMut::new(&mut bytes)], nix::cmsg_space!(i32));
+    let (fd, flags) = (socket.as_raw_fd(), MsgFlags::empty());
+    let message = recvmsg::<SockaddrStorage>(fd, &mut iov, Some(&mut space), flags).unwrap();
+    match message.cmsgs().unwrap().next() {
+        Some(ControlMessageOwned::Ipv4Tos(class)) => class.into(),
+        Some(ControlMessageOwned::Ipv6TClass(class)) => class,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_adopted_socket_keeps_its_traffic_class_alone_and_together() {
+    use nix::sys::socket::{setsockopt, sockopt};
+    const EXPEDITED: i32 = 46 << 2;
+    for (peer_addr, bound) in
+        [("127.0.0.1:0", "127.0.0.1:0"), ("127.0.0.1:0", "0.0.0.0:0"), ("[::1]:0", "[::]:0")]
+    {
+        let (peer, adopted) = (plain_socket(peer_addr), plain_socket(bound));
+        let peer_addr = peer.local_addr().unwrap();
+        if peer_addr.is_ipv4() {
+            setsockopt(&peer, sockopt::IpRecvTos, &true).unwrap();
+            setsockopt(&adopted, sockopt::Ipv4Tos, &EXPEDITED).unwrap();
+        } else {
+            setsockopt(&peer, sockopt::Ipv6RecvTClass, &true).unwrap();
+            setsockopt(&adopted, sockopt::Ipv6TClass, &EXPEDITED).unwrap();
+        }
+        let addr = (peer_addr.ip(), adopted.local_addr().unwrap().port());
+        let socket = SharedSocket::unconnected(prepare_adopted(adopted).unwrap());
+        peer.send_to(b"hello", addr).unwrap();
+        (&socket).receive(&mut [0; 16]).unwrap();
+
+        assert_eq!(send_to(&socket, peer_addr, b"alone"), SendStatus::Sent);
+        let endpoint = Endpoint::from_listener(ResourceId::from(0x82), peer_addr);
+        for _ in 0..3 {
+            let flags = SendFlags::new(MessageKind::default(), SendHint::CallerFlushes);
+            assert_eq!(socket.send(&endpoint, b"together", flags), SendStatus::Sent);
+        }
+        socket.flush();
+        let classes = [(); 4].map(|()| receive_traffic_class(&peer));
+        assert_eq!(classes, [EXPEDITED; 4], "{bound}");
     }
 }
 
