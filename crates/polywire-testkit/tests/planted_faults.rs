@@ -95,6 +95,7 @@ found_by! {
     IgnoresNodeLimit who_holds_most_ends_where_the_node_is_full;
     LosesSignal the_signal_comes_once_and_not_before_there_is_room;
     SignalsEarly the_signal_comes_once_and_not_before_there_is_room;
+    SignalsAtTheEnd no_signal_comes_of_an_endpoint_that_has_ended;
     MissingDisconnected a_removal_is_told_once_to_the_peer_and_not_to_who_removed;
     LosesTheRestAtTheEnd no_message_comes_after_disconnected_and_none_is_lost_before_it;
     EndsWithReset a_peer_that_stops_its_node_is_told_once;

@@ -36,6 +36,7 @@ pub enum Fault {
     IgnoresNodeLimit,
     LosesSignal,
     SignalsEarly,
+    SignalsAtTheEnd,
 
     // Receiving
     MissingDisconnected,

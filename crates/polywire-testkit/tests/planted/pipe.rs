@@ -199,7 +199,8 @@ impl Pipe {
         notify(state.writer.as_ref(), Readiness::WRITABLE);
         drop(state);
         self.room.notify_all();
-        drop(forgotten); // Without the lock: it may hold anything of the program's.
+        // Without the lock: it may hold anything of the program's.
+        forgotten.into_iter().filter(|_| self.fault == Fault::SignalsAtTheEnd).for_each(|it| it());
     }
 
     /// Throws away what waits and has the writer's loop end the connection.

@@ -23,7 +23,8 @@ const NONSENSE: [&str; 12] = [
     "127.0.0.1:1\r\nInjected: header",
 ];
 
-/// E10: an address that makes no sense is an error that says why, or a `Connected(_, false)`.
+/// E10: an address that makes no sense is an error that says why, or a `Connected(_, false)`. Where addresses are ports,
+/// nobody listens on one; a name may be any text.
 pub fn an_address_that_makes_no_sense_is_told(subject: &Subject) {
     let node = Node::new(subject);
     let long = "a".repeat(100_000);
@@ -41,6 +42,12 @@ pub fn an_address_that_makes_no_sense_is_told(subject: &Subject) {
     }
     node.assert_silent();
     eventually(subject, "nothing to be left", || node.network().stats().endpoints == 0);
+    if subject.new_name().is_none() {
+        for text in NONSENSE.into_iter().chain([&*long]) {
+            let listening = subject.listen_on(node.network(), &RemoteAddr::Str(text.into()));
+            assert!(listening.is_err(), "it listens somewhere when told {text:?}");
+        }
+    }
 }
 
 /// E10: an address in use is an error of `listen`, and none once it is free again.
