@@ -8,6 +8,7 @@ use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use polywire_core::adapter::{
     AcceptError, Accepted, Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local,
+    Registration, SharedRegistration,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
@@ -114,12 +115,39 @@ fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
+/// A listening socket, registered or not.
+struct Open {
+    listener: TcpListener,
+    /// Somebody else may hold it too.
+    is_adopted: bool,
+    /// Of one that is adopted.
+    registration: Option<SharedRegistration>,
+}
+
+impl Open {
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        if self.is_adopted {
+            self.registration = Some(registration.shared()?);
+        }
+        registration.register(&mut self.listener, Interest::READABLE)
+    }
+}
+
+impl Drop for Open {
+    /// Closing alone leaves a socket that somebody else holds too with the poller.
+    fn drop(&mut self) {
+        if let Some(registration) = &self.registration {
+            let _ = registration.deregister(&mut self.listener);
+        }
+    }
+}
+
 /// A listening socket until it is closed, by whichever thread.
-struct Door(Mutex<Option<TcpListener>>);
+struct Door(Mutex<Option<Open>>);
 
 impl Door {
     /// `None` once it is closed.
-    fn with<R>(&self, act: impl FnOnce(&mut TcpListener) -> R) -> Option<R> {
+    fn with<R>(&self, act: impl FnOnce(&mut Open) -> R) -> Option<R> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(act)
     }
 }
@@ -156,14 +184,12 @@ where
     }
 
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
-        let register =
-            |listener: &mut TcpListener| io.registration.register(listener, Interest::READABLE);
-        self.door.with(register).unwrap_or(Ok(()))
+        self.door.with(|open| open.register(&io.registration)).unwrap_or(Ok(()))
     }
 
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
         for _ in 0..io.budget.max(1) {
-            let Some(accepted) = self.door.with(|listener| listener.accept()) else {
+            let Some(accepted) = self.door.with(|open| open.listener.accept()) else {
                 return Accepting::Drained;
             };
             match accepted {
@@ -200,10 +226,15 @@ impl<L, F> Acceptor<L, F> {
             Some(adopted) => into_mio(adopted.take()?)?,
             None => bind_first(config, &addr.resolve()?)?,
         };
+        let is_adopted = config.adopted.is_some();
         let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
         Ok(Self {
             addr: listener.local_addr()?,
-            door: Arc::new(Door(Mutex::new(Some(listener)))),
+            door: Arc::new(Door(Mutex::new(Some(Open {
+                listener,
+                is_adopted,
+                registration: None,
+            })))),
             options: config.socket.clone(),
             limits: Arc::new(config.limits.clone().with_when_full(when_full)),
             layer,
@@ -244,9 +275,12 @@ impl<L, F> Drop for Acceptor<L, F> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use polywire_core::adapter::Listen;
+    use polywire_core::network::NetEvent;
+    use polywire_core::node::{self, NodeEvent};
 
     use super::*;
     use crate::Raw;
@@ -255,6 +289,9 @@ mod tests {
     fn any_port() -> SocketAddr {
         "127.0.0.1:0".parse().unwrap()
     }
+
+    /// Nothing that these tests wait for takes so long.
+    const DEADLINE: Duration = Duration::from_secs(10);
 
     type Plain = Acceptor<NoLayer, fn(&Accepted) -> Raw>;
 
@@ -276,6 +313,38 @@ mod tests {
         drop(acceptor);
         bind(&TcpListenConfig::default(), addr).unwrap();
         drop(closer);
+    }
+
+    #[test]
+    fn a_removed_listener_that_somebody_else_holds_too_wakes_nobody() {
+        let other = std::net::TcpListener::bind(any_port()).unwrap();
+        let addr = other.local_addr().unwrap();
+        let (handler, listener) = node::split::<()>();
+        let (tell, told) = mpsc::channel();
+        let _task = listener.for_each_async(move |event| {
+            if let NodeEvent::Signal(()) | NodeEvent::Network(NetEvent::Accepted(..)) = event {
+                tell.send(()).unwrap();
+            }
+        });
+        let network = handler.network();
+        let config = TcpListenConfig::default().with_listener(other.try_clone().unwrap());
+        let (id, _) = network.listen(config, addr).unwrap();
+        let _accepted = std::net::TcpStream::connect(addr).unwrap();
+        told.recv_timeout(DEADLINE).unwrap();
+        assert!(network.remove(id));
+        let settled_wake_ups = || {
+            handler.signals().send(());
+            told.recv_timeout(DEADLINE).unwrap();
+            network.stats().wake_ups
+        };
+        let before = settled_wake_ups();
+        for _ in 0..100 {
+            std::net::TcpStream::connect(addr).unwrap();
+            other.accept().unwrap();
+        }
+        let wake_ups = settled_wake_ups() - before;
+        assert!(wake_ups < 10, "{wake_ups} wake-ups");
+        handler.stop();
     }
 
     #[test]

@@ -191,6 +191,17 @@ impl SharedRegistration {
     ) -> io::Result<()> {
         self.registry.reregister(source, self.token, interest)
     }
+
+    /// As [`Registration::deregister`], from any thread: for a source that is closed on any thread and that somebody else
+    /// holds too, such as the process that passed it. Where mio polls by epoll, closing does not end the registration of
+    /// such a source, which then wakes the loop for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Registration::register`].
+    pub fn deregister(&self, source: &mut (impl mio::event::Source + ?Sized)) -> io::Result<()> {
+        self.registry.deregister(source)
+    }
 }
 
 impl fmt::Debug for SharedRegistration {
