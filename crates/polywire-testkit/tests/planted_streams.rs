@@ -28,6 +28,11 @@ polywire_testkit::conformance! {
     stream that_claims_what_it_keeps = StreamSubject::new(|| pair::<true>(Fault::None)).with_marked_end();
 }
 
+polywire_testkit::conformance! {
+    stream whose_bytes_arrive_in_parts = StreamSubject::new(|| pair::<true>(Fault::ArrivesInParts))
+        .with_marked_end();
+}
+
 fn over(link: &FaultyLink) -> (FaultyStream<Duplex<false>>, FaultyStream<Duplex<false>>) {
     let (one, other) = pair(Fault::None);
     let addr = RemoteAddr::Str("nowhere".into());

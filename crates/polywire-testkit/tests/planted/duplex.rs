@@ -11,10 +11,14 @@ use polywire_core::stream::Stream;
 const ROOM: usize = 64 << 10;
 /// What a fault does not touch, or takes at once.
 const SOME: usize = 1000;
+/// What arrives of more before it is read, where not all does.
+const WINDOW: usize = 4 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
+    /// Not one: as with a socket that has a small receive buffer, the rest waits with the sender.
+    ArrivesInParts,
     LosesBytes,
     ReadsTooMuch,
     TakesTooMuch,
@@ -36,11 +40,20 @@ pub enum Fault {
 #[derive(Default)]
 struct Way {
     bytes: VecDeque<u8>,
+    /// Those that a read finds.
+    arrived: usize,
     is_over: bool,
     /// Nobody writes any more, without having said so.
     is_lost: bool,
     /// Nobody reads any more.
     is_abandoned: bool,
+}
+
+impl Way {
+    fn arrive(&mut self, fault: Fault) {
+        let most = if fault == Fault::ArrivesInParts { WINDOW } else { usize::MAX };
+        self.arrived = self.arrived.max(self.bytes.len().min(most));
+    }
 }
 
 /// One end. With `CLAIMS`, it claims what the two constants of [`Stream`] do.
@@ -92,8 +105,12 @@ impl<const CLAIMS: bool> Stream for Duplex<CLAIMS> {
                 false => Err(ErrorKind::WouldBlock.into()),
             };
         }
+        if way.arrived == 0 {
+            way.arrive(self.fault);
+        }
         let most = if self.fault == Fault::IsNotDrained { SOME } else { usize::MAX };
-        let len = buffer.len().min(way.bytes.len()).min(most);
+        let len = buffer.len().min(way.arrived).min(most);
+        way.arrived -= len;
         for (to, byte) in buffer.iter_mut().zip(way.bytes.drain(..len)) {
             *to = byte;
         }
@@ -131,6 +148,7 @@ impl<const CLAIMS: bool> Stream for Duplex<CLAIMS> {
             }
             _ => way.bytes.extend(bytes),
         }
+        way.arrive(self.fault);
         Ok(if self.fault == Fault::TakesTooMuch { wanted + 1 } else { len })
     }
 
@@ -146,7 +164,7 @@ impl<const CLAIMS: bool> Stream for Duplex<CLAIMS> {
         let mut way = lock(&self.outgoing);
         match self.fault {
             Fault::HasNoEnd => return Ok(()),
-            Fault::EndsTooSoon => way.bytes.clear(),
+            Fault::EndsTooSoon => (way.bytes, way.arrived) = (VecDeque::new(), 0),
             Fault::EndsBothWays => {
                 drop(way);
                 lock(&self.incoming).is_over = true;
