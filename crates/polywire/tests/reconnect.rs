@@ -1,11 +1,13 @@
 //! An endpoint that outlives its connections. The schedule itself is tested with a clock of the
 //! test's, in polywire-framed-tcp.
 
+#[path = "reconnect/attempts.rs"]
+mod attempts;
 mod support;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -306,45 +308,6 @@ fn a_host_name_is_looked_up_again_without_holding_the_node_up() {
         let server = restart(transport, addr);
         await_connection(&client, endpoint);
         server.accepted();
-    }
-}
-
-/// Each attempt is made to the next of these addresses.
-#[derive(Clone)]
-struct Moving(Transport, Arc<Mutex<Vec<SocketAddr>>>);
-
-impl Connect for Moving {
-    fn connect(&self, _: &RemoteAddr) -> io::Result<Connection> {
-        let addr = self.1.lock().unwrap().remove(0);
-        self.0.connect(&RemoteAddr::Socket(addr))
-    }
-}
-
-#[test]
-fn the_endpoint_names_the_address_that_it_is_connected_to_again() {
-    for &transport in Transport::STREAMS {
-        let mut first = Node::new();
-        let second = Node::new();
-        let addrs = [first.listen(transport).1, second.listen(transport).1];
-        let client = Node::new();
-        let moving = Moving(transport, Arc::new(Mutex::new(addrs.to_vec())));
-        let again = Reconnecting::new(moving).with_backoff(quick());
-        let endpoint = client.connect_ready(again, addrs[0]);
-        assert_eq!(endpoint.addr(), addrs[0]);
-        first.stop();
-        assert!(matches!(client.next(), StoredNetEvent::Disconnected(e) if e.addr() == addrs[0]));
-        let StoredNetEvent::Connected(now, true) = client.next() else { panic!("{transport}") };
-        assert_eq!((now, now.addr()), (endpoint, addrs[1]), "{transport}");
-        let remote_addr = client.network().remote_addr(endpoint);
-        assert_eq!(remote_addr, Some(RemoteAddr::Socket(addrs[1])));
-        second.accepted();
-        for to in [endpoint, now] {
-            assert_eq!(client.network().send(to, b"hello"), SendStatus::Sent);
-            assert_eq!(second.message().1, b"hello");
-        }
-        let elsewhere =
-            Endpoint::from_listener(endpoint.resource_id(), "1.2.3.4:5".parse().unwrap());
-        assert_eq!(client.network().send(elsewhere, b"?"), SendStatus::ResourceNotFound);
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
+use polywire::adapters::ws::WsListenConfig;
 use polywire::network;
 
 const CLIENTS: usize = 6;
@@ -254,4 +255,32 @@ fn one_that_is_removed_before_it_is_ready_and_then_fails_says_why_its_messages_w
         handler.stop();
         task.wait();
     }
+}
+
+#[test]
+fn the_end_of_what_a_paused_listener_did_not_tell_of_is_not_told() {
+    let (handler, listener) = split();
+    let config = WsListenConfig::default().with_max_lifetime(WHILE);
+    let (_, addr) = handler.network().listen(config, LOCALHOST).unwrap();
+    // They wait to be accepted, and so are accepted at once.
+    let peers: Vec<_> = (0..2).map(|_| RawPeer::connect_with(Transport::Ws, addr, b"")).collect();
+    let (mut accepted, mut ended) = (Vec::new(), Vec::new());
+    run(&handler, listener, "the end of both", |event| match event {
+        NodeEvent::Network(NetEvent::Accepted(endpoint, listener)) => {
+            accepted.push(endpoint);
+            handler.network().pause(listener);
+        }
+        NodeEvent::Network(NetEvent::Disconnected(endpoint)) => {
+            ended.push(endpoint);
+            handler.signals().send_with_timer(Signal::Step(0), WHILE);
+        }
+        NodeEvent::Signal(_) if handler.network().stats().endpoints > 1 => {
+            handler.signals().send_with_timer(Signal::Step(0), WHILE);
+        }
+        NodeEvent::Signal(_) => handler.stop(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(ended, accepted);
+    assert_eq!(ended.len(), 1);
+    drop(peers);
 }
