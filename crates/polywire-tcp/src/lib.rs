@@ -35,6 +35,7 @@
 
 mod connect;
 mod connect_config;
+mod door;
 mod keepalive;
 mod listen;
 mod listen_config;

@@ -2,19 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 use polywire_core::adapter::{
     AcceptError, Accepted, Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local,
-    Registration, SharedRegistration,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
 use polywire_core::stream::{Engine, Layer, NoLayer, Protocol};
 use socket2::{SockRef, Socket};
 
+use crate::door::Door;
 use crate::listen_config::TcpListenConfig;
 use crate::socket::TcpSocket;
 use crate::socket_config::{TcpSocketConfig, because, refused};
@@ -115,49 +114,6 @@ fn set_reuse_port(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
-/// A listening socket, registered or not.
-struct Open {
-    listener: TcpListener,
-    /// Somebody else may hold it too.
-    is_adopted: bool,
-    /// Of one that is adopted.
-    registration: Option<SharedRegistration>,
-}
-
-impl Open {
-    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        if self.is_adopted {
-            self.registration = Some(registration.shared()?);
-        }
-        registration.register(&mut self.listener, Interest::READABLE)
-    }
-}
-
-impl Drop for Open {
-    /// Closing alone leaves a socket that somebody else holds too with the poller.
-    fn drop(&mut self) {
-        if let Some(registration) = &self.registration {
-            let _ = registration.deregister(&mut self.listener);
-        }
-    }
-}
-
-/// A listening socket until it is closed, by whichever thread.
-struct Door(Mutex<Option<Open>>);
-
-impl Door {
-    /// `None` once it is closed.
-    fn with<R>(&self, act: impl FnOnce(&mut Open) -> R) -> Option<R> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(act)
-    }
-}
-
-impl Close for Door {
-    fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
 /// A listening socket, as the loop drives it.
 struct Acceptor<L, F> {
     door: Arc<Door>,
@@ -184,12 +140,12 @@ where
     }
 
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
-        self.door.with(|open| open.register(&io.registration)).unwrap_or(Ok(()))
+        self.door.register(&io.registration)
     }
 
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
         for _ in 0..io.budget.max(1) {
-            let Some(accepted) = self.door.with(|open| open.listener.accept()) else {
+            let Some(accepted) = self.door.accept() else {
                 return Accepting::Drained;
             };
             match accepted {
@@ -226,15 +182,10 @@ impl<L, F> Acceptor<L, F> {
             Some(adopted) => into_mio(adopted.take()?)?,
             None => bind_first(config, &addr.resolve()?)?,
         };
-        let is_adopted = config.adopted.is_some();
         let when_full = config.limits.when_full.unwrap_or(WhenFull::Disconnect);
         Ok(Self {
             addr: listener.local_addr()?,
-            door: Arc::new(Door(Mutex::new(Some(Open {
-                listener,
-                is_adopted,
-                registration: None,
-            })))),
+            door: Arc::new(Door::new(listener, config.adopted.is_some())),
             options: config.socket.clone(),
             limits: Arc::new(config.limits.clone().with_when_full(when_full)),
             layer,

@@ -8,6 +8,7 @@ use mio::Interest;
 use mio::net::{UnixListener, UnixStream};
 use polywire_core::adapter::{
     AcceptError, Accepted, Accepting, Close, Connection, Flow, Io, Listener, ListenerSink, Local,
+    Registration, SharedRegistration,
 };
 use polywire_core::address::RemoteAddr;
 use polywire_core::limits::{Limits, WhenFull};
@@ -50,7 +51,8 @@ pub fn listen_over<L: Layer<UnixSocket>, P: Protocol>(
 fn adopt(listener: std::os::unix::net::UnixListener) -> io::Result<(Open, RemoteAddr)> {
     listener.set_nonblocking(true)?;
     let addr = remote_addr_of(&listener.local_addr()?);
-    Ok((Open { _file: None, listener: UnixListener::from_std(listener) }, addr))
+    let listener = UnixListener::from_std(listener);
+    Ok((Open { _file: None, listener, is_adopted: true, registration: None }, addr))
 }
 
 fn bind(config: &UnixListenConfig, addr: &UnixAddr) -> io::Result<Open> {
@@ -58,13 +60,36 @@ fn bind(config: &UnixListenConfig, addr: &UnixAddr) -> io::Result<Open> {
     let open = || socket_file::open(Type::STREAM);
     let start = |socket: &Socket| socket.listen(backlog);
     let (socket, _file) = socket_file::bind(Type::STREAM, addr, config.mode, open, start)?;
-    Ok(Open { _file, listener: UnixListener::from_std(socket.into()) })
+    let listener = UnixListener::from_std(socket.into());
+    Ok(Open { _file, listener, is_adopted: false, registration: None })
 }
 
 /// A listening socket and its file, which goes first.
 struct Open {
     _file: Option<SocketFile>,
     listener: UnixListener,
+    /// Somebody else may hold it too.
+    is_adopted: bool,
+    /// Of one that is adopted.
+    registration: Option<SharedRegistration>,
+}
+
+impl Open {
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        if self.is_adopted {
+            self.registration = Some(registration.shared()?);
+        }
+        registration.register(&mut self.listener, Interest::READABLE)
+    }
+}
+
+impl Drop for Open {
+    /// Closing alone leaves a socket that somebody else holds too with the poller.
+    fn drop(&mut self) {
+        if let Some(registration) = &self.registration {
+            let _ = registration.deregister(&mut self.listener);
+        }
+    }
 }
 
 /// A listening socket until it is closed, by whichever thread.
@@ -72,9 +97,8 @@ struct Door(Mutex<Option<Open>>);
 
 impl Door {
     /// `None` once it is closed.
-    fn with<R>(&self, act: impl FnOnce(&mut UnixListener) -> R) -> Option<R> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.as_mut().map(|open| act(&mut open.listener))
+    fn with<R>(&self, act: impl FnOnce(&mut Open) -> R) -> Option<R> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(act)
     }
 }
 
@@ -109,14 +133,12 @@ where
     }
 
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
-        let register =
-            |listener: &mut UnixListener| io.registration.register(listener, Interest::READABLE);
-        self.door.with(register).unwrap_or(Ok(()))
+        self.door.with(|open| open.register(&io.registration)).unwrap_or(Ok(()))
     }
 
     fn ready(&mut self, io: &mut Io<'_>, sink: &mut dyn ListenerSink) -> Accepting {
         for _ in 0..io.budget.max(1) {
-            let Some(accepted) = self.door.with(|listener| listener.accept()) else {
+            let Some(accepted) = self.door.with(|open| open.listener.accept()) else {
                 return Accepting::Drained;
             };
             match accepted {

@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::ErrorKind;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram as StdDatagram, UnixListener, UnixStream};
 
 use polywire_core::Limits;
 use polywire_core::adapter::{Connect, Listen};
@@ -13,8 +13,8 @@ use polywire_core::address::{Name, RemoteAddr};
 use polywire_core::network::{self, SendStatus, StoredNetEvent};
 use polywire_unix::{
     FramedUnix, FramedUnixConnectConfig, MAX_NAME_LEN, PeerCredentials, UNNAMED, Unix,
-    UnixAddrError, UnixConnectConfig, UnixDatagram, UnixDatagramConnectConfig, UnixListenConfig,
-    WsUnix, WsUnixConnectConfig, WsUnixListenConfig,
+    UnixAddrError, UnixConnectConfig, UnixDatagram, UnixDatagramConnectConfig,
+    UnixDatagramListenConfig, UnixListenConfig, WsUnix, WsUnixConnectConfig, WsUnixListenConfig,
 };
 use polywire_ws::{Accept, WsListenConfig, WsRequest};
 
@@ -190,6 +190,48 @@ fn a_pair_and_a_listener_that_were_opened_elsewhere_are_taken_over_once() {
     server.connect(UnixConnectConfig::default().with_stream(theirs), "a pair");
     client.network().send(endpoint, b"hello");
     assert_eq!(client.bytes(5), b"hello");
+}
+
+/// Wake-ups by `act`, once the loop has nothing left to do.
+fn wake_ups_by(node: &Node, act: impl FnOnce()) -> u64 {
+    let before = node.settled_wake_ups();
+    act();
+    node.settled_wake_ups() - before
+}
+
+#[test]
+fn a_removed_listener_that_somebody_else_holds_too_wakes_nobody() {
+    let dir = Dir::new();
+    let (path, datagrams) = (dir.file("chat"), dir.file("datagrams"));
+    let node = Node::new();
+    let listener = UnixListener::bind(&path).unwrap();
+    let config = UnixListenConfig::default().with_listener(listener.try_clone().unwrap());
+    let id = node.listen(config, "systemd");
+    let _accepted = UnixStream::connect(&path).unwrap();
+    node.accepted();
+    assert!(node.network().remove(id));
+    let wake_ups = wake_ups_by(&node, || {
+        for _ in 0..100 {
+            UnixStream::connect(&path).unwrap();
+            listener.accept().unwrap();
+        }
+    });
+    assert!(wake_ups < 10, "{wake_ups} wake-ups by connections");
+
+    let socket = StdDatagram::bind(&datagrams).unwrap();
+    let stranger = StdDatagram::unbound().unwrap();
+    let config = UnixDatagramListenConfig::default().with_socket(socket.try_clone().unwrap());
+    let id = node.listen(config, "systemd");
+    stranger.send_to(b"hello", &datagrams).unwrap();
+    node.message();
+    assert!(node.network().remove(id));
+    let wake_ups = wake_ups_by(&node, || {
+        for _ in 0..100 {
+            stranger.send_to(b"hello", &datagrams).unwrap();
+            socket.recv(&mut [0; 8]).unwrap();
+        }
+    });
+    assert!(wake_ups < 10, "{wake_ups} wake-ups by datagrams");
 }
 
 #[test]

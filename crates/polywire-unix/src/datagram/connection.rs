@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use mio::net::UnixDatagram;
 use polywire_core::adapter::{Closing, Connection, Io, Opening, Received, Remote, Sender, Sink};
 use polywire_core::address::RemoteAddr;
 use polywire_core::{CloseReason, Limits, Message};
@@ -23,9 +22,8 @@ pub(super) fn connect(
     let open = match &config.adopted {
         Some(adopted) => {
             let socket = adopted.take()?;
-            socket.set_nonblocking(true)?;
             socket.peer_addr()?; // Is an error if it is not connected.
-            Open { _file: None, socket: UnixDatagram::from_std(socket) }
+            Open::adopted(socket)?
         }
         None => dial(config, &UnixAddr::parse(addr)?)?,
     };
@@ -39,7 +37,7 @@ pub(super) fn connect(
 /// peer's.
 fn dial(config: &UnixDatagramConnectConfig, addr: &UnixAddr) -> io::Result<Open> {
     let open = || open_connected(addr);
-    let (socket, _file) = match &config.source_address {
+    let (socket, file) = match &config.source_address {
         Some(source) => {
             let source = UnixAddr::parse(&RemoteAddr::Str(source.clone()))?;
             socket_file::bind(Type::DGRAM, &source, None, open, |_| Ok(()))?
@@ -52,7 +50,7 @@ fn dial(config: &UnixDatagramConnectConfig, addr: &UnixAddr) -> io::Result<Open>
             (socket, None)
         }
     };
-    Ok(Open { _file, socket: UnixDatagram::from_std(socket.into()) })
+    Ok(Open::own(socket, file))
 }
 
 fn open_connected(addr: &UnixAddr) -> io::Result<Socket> {

@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use mio::net::UnixDatagram;
 use polywire_core::Message;
 use polywire_core::adapter::{Accepting, Close, Io, Listener, ListenerSink, Local, Sender};
 use polywire_core::address::RemoteAddr;
@@ -19,17 +18,16 @@ use crate::socket_file;
 pub(super) fn listen(config: &UnixDatagramListenConfig, addr: &RemoteAddr) -> io::Result<Listener> {
     let (open, addr) = match &config.adopted {
         Some(adopted) => {
-            let socket = adopted.take()?;
-            socket.set_nonblocking(true)?;
-            let addr = remote_addr_of(&socket.local_addr()?);
-            (Open { _file: None, socket: UnixDatagram::from_std(socket) }, addr)
+            let open = Open::adopted(adopted.take()?)?;
+            let addr = remote_addr_of(&open.socket.local_addr()?);
+            (open, addr)
         }
         None => {
             let name = UnixAddr::parse(addr)?;
             let open = || socket_file::open(Type::DGRAM);
-            let (socket, _file) =
+            let (socket, file) =
                 socket_file::bind(Type::DGRAM, &name, config.mode, open, |_| Ok(()))?;
-            (Open { _file, socket: UnixDatagram::from_std(socket.into()) }, addr.clone())
+            (Open::own(socket, file), addr.clone())
         }
     };
     Ok(Listener::new(DatagramListener(Arc::new(SharedSocket::unconnected(open))), addr))

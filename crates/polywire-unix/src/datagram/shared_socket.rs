@@ -2,11 +2,12 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mio::Interest;
 use mio::net::UnixDatagram;
-use polywire_core::adapter::{Close, Io, Registration, SendFlags, Sender};
+use polywire_core::adapter::{Close, Io, Registration, SendFlags, Sender, SharedRegistration};
 use polywire_core::address::RemoteAddr;
 use polywire_core::network::SendStatus;
 use polywire_core::{CloseReason, Endpoint, Notifier, Readiness};
@@ -15,6 +16,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags as SystemFlags, SocketAddrUnix, recvmsg,
     send, sendto,
 };
+use socket2::Socket;
 
 use crate::datagram::config::MAX_DATAGRAM_LEN;
 use crate::datagram::peers::{Peers, remote_addr_of};
@@ -45,8 +47,48 @@ pub(super) struct SharedSocket {
 /// A socket and its file, which goes first.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) _file: Option<SocketFile>,
+    _file: Option<SocketFile>,
     pub(super) socket: UnixDatagram,
+    /// Somebody else may hold it too.
+    is_adopted: bool,
+    /// Of one that is adopted, while it is registered.
+    registration: Option<SharedRegistration>,
+}
+
+impl Open {
+    /// A socket of this side's own.
+    pub(super) fn own(socket: Socket, file: Option<SocketFile>) -> Self {
+        let socket = UnixDatagram::from_std(socket.into());
+        Self { _file: file, socket, is_adopted: false, registration: None }
+    }
+
+    /// One that somebody else has opened.
+    pub(super) fn adopted(socket: StdUnixDatagram) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = UnixDatagram::from_std(socket);
+        Ok(Self { _file: None, socket, is_adopted: true, registration: None })
+    }
+
+    fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        if self.is_adopted {
+            self.registration = Some(registration.shared()?);
+        }
+        registration.register(&mut self.socket, Interest::READABLE)
+    }
+
+    fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.registration = None;
+        registration.deregister(&mut self.socket)
+    }
+}
+
+impl Drop for Open {
+    /// Closing alone leaves a socket that somebody else holds too with the poller.
+    fn drop(&mut self) {
+        if let Some(registration) = &self.registration {
+            let _ = registration.deregister(&mut self.socket);
+        }
+    }
 }
 
 /// What was received.
@@ -77,7 +119,7 @@ impl SharedSocket {
     pub(super) fn register(&self, registration: &Registration<'_>) -> io::Result<()> {
         self.attach(registration.notifier());
         if let Some(open) = self.write().as_mut() {
-            registration.register(&mut open.socket, Interest::READABLE)?;
+            open.register(registration)?;
         }
         if self.waiters.restart() {
             self.notify();
@@ -87,7 +129,7 @@ impl SharedSocket {
 
     pub(super) fn deregister(&self, registration: &Registration<'_>) -> io::Result<()> {
         match self.write().as_mut() {
-            Some(open) => registration.deregister(&mut open.socket),
+            Some(open) => open.deregister(registration),
             None => Ok(()),
         }
     }

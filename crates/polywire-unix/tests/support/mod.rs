@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use polywire_core::adapter::{Connect, Listen};
@@ -17,7 +17,7 @@ use polywire_core::{Endpoint, ResourceId};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Node {
-    pub(crate) handler: NodeHandler<()>,
+    pub(crate) handler: NodeHandler<Sender<()>>,
     events: Receiver<StoredNetEvent>,
     task: Option<NodeTask>,
 }
@@ -36,15 +36,18 @@ impl Node {
         })
     }
 
-    fn with(mut callback: impl FnMut(&NodeHandler<()>, &NetEvent<'_>) + Send + 'static) -> Self {
+    fn with(
+        mut callback: impl FnMut(&NodeHandler<Sender<()>>, &NetEvent<'_>) + Send + 'static,
+    ) -> Self {
         let (handler, listener) = node::split();
         let (sender, events) = mpsc::channel();
         let inner = handler.clone();
-        let task = listener.for_each_async(move |event| {
-            if let NodeEvent::Network(event) = event {
+        let task = listener.for_each_async(move |event| match event {
+            NodeEvent::Network(event) => {
                 callback(&inner, &event);
                 let _ = sender.send(StoredNetEvent::from(event));
             }
+            NodeEvent::Signal(answer) => answer.send(()).unwrap(),
         });
         Self { handler, events, task: Some(task) }
     }
@@ -95,6 +98,15 @@ impl Node {
             bytes.extend(self.message().1);
         }
         bytes
+    }
+
+    /// How often the loop has woken up, once it has done what it is to do.
+    #[track_caller]
+    pub(crate) fn settled_wake_ups(&self) -> u64 {
+        let (answer, answered) = mpsc::channel();
+        self.handler.signals().send(answer);
+        answered.recv_timeout(DEADLINE).expect("the loop runs");
+        self.network().stats().wake_ups
     }
 
     /// Stops it and waits for its end.
