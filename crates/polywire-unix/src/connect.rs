@@ -11,6 +11,7 @@ use socket2::Type;
 use crate::address::UnixAddr;
 use crate::connect_config::UnixConnectConfig;
 use crate::names::{because, remote_addr_of};
+use crate::rights::refuse_descriptors;
 use crate::socket::UnixSocket;
 use crate::socket_file;
 
@@ -30,6 +31,7 @@ pub fn connect_over<L: Layer<UnixSocket>, P: Protocol>(
         Some(adopted) => {
             let stream = adopted.take()?;
             stream.set_nonblocking(true)?;
+            refuse_descriptors(&stream);
             UnixStream::from_std(stream)
         }
         None => dial(&UnixAddr::parse(addr)?)?,

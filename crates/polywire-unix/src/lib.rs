@@ -20,7 +20,7 @@
 //!
 //! # In scope
 //! * [`PeerCredentials`]: which process, user and group a peer is
-//! * [`DescriptorsClosed`]: descriptors that a peer sends are closed, and told of
+//! * [`DescriptorsClosed`]: descriptors that a peer sends are refused, or closed and told of
 //! * Sockets opened elsewhere, by systemd or as a pair: `with_stream`, `with_listener`, `with_socket`
 //! * [`connect_stream`] and [`listen_stream`] for protocols of your own; [`connect_over`] and [`listen_over`] with a
 //!   [`Layer`](polywire_core::stream::Layer) in between
@@ -65,6 +65,8 @@ mod listen;
 mod listen_config;
 #[cfg(unix)]
 mod names;
+#[cfg(unix)]
+mod rights;
 #[cfg(unix)]
 mod room;
 #[cfg(unix)]

@@ -18,6 +18,7 @@ use socket2::{Socket, Type};
 use crate::address::UnixAddr;
 use crate::listen_config::UnixListenConfig;
 use crate::names::remote_addr_of;
+use crate::rights::refuse_descriptors;
 use crate::socket::UnixSocket;
 use crate::socket_file::{self, SocketFile};
 
@@ -41,6 +42,7 @@ pub fn listen_over<L: Layer<UnixSocket>, P: Protocol>(
     let acceptor = Acceptor {
         door: Arc::new(Door(Mutex::new(Some(open)))),
         addr: addr.clone(),
+        is_adopted: config.adopted.is_some(),
         limits: Arc::new(config.limits.clone().with_when_full(when_full)),
         layer,
         protocol,
@@ -50,6 +52,7 @@ pub fn listen_over<L: Layer<UnixSocket>, P: Protocol>(
 
 fn adopt(listener: std::os::unix::net::UnixListener) -> io::Result<(Open, RemoteAddr)> {
     listener.set_nonblocking(true)?;
+    refuse_descriptors(&listener);
     let addr = remote_addr_of(&listener.local_addr()?);
     let listener = UnixListener::from_std(listener);
     Ok((Open { _file: None, listener, is_adopted: true, registration: None }, addr))
@@ -112,6 +115,8 @@ impl Close for Door {
 struct Acceptor<L, F> {
     door: Arc<Door>,
     addr: RemoteAddr,
+    /// Connections may wait that came before the listener refused descriptors.
+    is_adopted: bool,
     /// Of all its connections.
     limits: Arc<Limits>,
     layer: L,
@@ -167,6 +172,9 @@ where
 impl<L: Layer<UnixSocket>, P: Protocol, F: Fn(&Accepted) -> P> Acceptor<L, F> {
     /// Makes a connection of an accepted socket, unless the layer refuses it.
     fn welcome(&self, stream: UnixStream, peer: &SocketAddr) -> Option<Connection> {
+        if self.is_adopted {
+            refuse_descriptors(&stream);
+        }
         let accepted = Accepted::new(remote_addr_of(peer), self.addr.clone());
         let stream = match self.layer.accept(UnixSocket::new(stream), &accepted) {
             Ok(stream) => stream,

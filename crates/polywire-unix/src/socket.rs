@@ -17,6 +17,7 @@ use polywire_core::stream::Stream;
 
 use crate::credentials::PeerCredentials;
 use crate::descriptors::DescriptorsClosed;
+use crate::rights::refuse_descriptors;
 use crate::room::Room;
 
 /// A connected, non-blocking Unix socket, as the [`Stream`] of an [`Engine`](polywire_core::stream::Engine).
@@ -36,13 +37,15 @@ impl UnixSocket {
         Self { stream, descriptors: AtomicU32::new(0), room: Room::default() }
     }
 
-    /// A socket of the standard library, which becomes non-blocking.
+    /// A socket of the standard library, which becomes non-blocking and refuses descriptors, as told at
+    /// [`DescriptorsClosed`].
     ///
     /// # Errors
     ///
     /// Those of [`set_nonblocking`](std::os::unix::net::UnixStream::set_nonblocking).
     pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
+        refuse_descriptors(&stream);
         Ok(Self::new(UnixStream::from_std(stream)))
     }
 

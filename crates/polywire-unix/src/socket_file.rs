@@ -12,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::address::UnixAddr;
 use crate::names::because;
+use crate::rights::refuse_descriptors;
 
 /// Times that binding is tried, where others come and go at the same path meanwhile.
 const ATTEMPTS: usize = 8;
@@ -150,10 +151,11 @@ fn try_lock(directory: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// A non-blocking socket of that type, without a name.
+/// A non-blocking socket of that type, without a name, which refuses descriptors.
 pub(crate) fn open(kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, kind, None)?;
     socket.set_nonblocking(true)?;
+    refuse_descriptors(&socket); // Before anybody can send some.
     Ok(socket)
 }
 

@@ -296,7 +296,10 @@ fn descriptors_that_come_with_datagrams_are_closed() {
     let dir = Dir::new();
     let (path, passed) = (dir.file("server"), dir.file("passed"));
     let server = Node::new();
-    server.listen(UnixDatagram, &path);
+    let socket = StdDatagram::bind(&path).unwrap();
+    let config = UnixDatagramListenConfig::default().with_socket(socket.try_clone().unwrap());
+    server.listen(config, "systemd");
+    let _ = support::take_descriptors(&socket); // As a system does that can't refuse them.
     let file = fs::File::create(&passed).unwrap();
     let times_open = || {
         let links = fs::read_dir("/proc/self/fd").unwrap();

@@ -6,16 +6,23 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{IoSlice, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg, setsockopt, sockopt};
 use nix::unistd::{getgid, getuid};
 use polywire_core::Endpoint;
 use polywire_core::network::StoredNetEvent;
-use polywire_unix::{DescriptorsClosed, FramedUnix, PeerCredentials, Unix, UnixConnectConfig};
+use polywire_unix::{
+    DescriptorsClosed, FramedUnix, PeerCredentials, Unix, UnixConnectConfig,
+    UnixDatagramConnectConfig, UnixDatagramListenConfig, UnixListenConfig,
+};
+use socket2::SockRef;
 
-use support::{Dir, Node, eventually};
+use support::{Dir, Node, can_refuse_descriptors, eventually, take_descriptors};
 
 /// How many descriptors of that file this process has.
 fn times_open(file: &str) -> usize {
@@ -25,12 +32,30 @@ fn times_open(file: &str) -> usize {
 }
 
 /// Sends `bytes` with descriptors of `file`.
-fn send_along(stream: &UnixStream, bytes: &[u8], file: &impl AsRawFd, count: usize) {
+fn try_send_along(
+    socket: &impl AsRawFd,
+    bytes: &[u8],
+    file: &impl AsRawFd,
+    count: usize,
+) -> nix::Result<usize> {
     let descriptors = vec![file.as_raw_fd(); count];
     let rights = [ControlMessage::ScmRights(&descriptors)];
-    let sent =
-        sendmsg::<()>(stream.as_raw_fd(), &[IoSlice::new(bytes)], &rights, MsgFlags::empty(), None);
-    assert_eq!(sent, Ok(bytes.len()));
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], &rights, MsgFlags::empty(), None)
+}
+
+fn send_along(stream: &UnixStream, bytes: &[u8], file: &impl AsRawFd, count: usize) {
+    assert_eq!(try_send_along(stream, bytes, file, count), Ok(bytes.len()));
+}
+
+/// A TCP socket that takes that long to close, as its peer reads nothing; and that peer.
+fn lingering(time: Duration) -> (TcpStream, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    SockRef::from(&socket).set_linger(Some(time)).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let chunk = vec![7; 1 << 20];
+    while socket.write(&chunk).is_ok() {}
+    (socket, listener)
 }
 
 fn times_told(node: &Node, endpoint: Endpoint) -> Option<u32> {
@@ -52,14 +77,89 @@ fn each_side_knows_process_user_and_group_of_the_other() {
 }
 
 #[test]
+fn a_descriptor_that_takes_long_to_close_holds_nobody_up() {
+    if !can_refuse_descriptors() {
+        return;
+    }
+    let dir = Dir::new();
+    let server = Node::new();
+    server.listen(Unix, &dir.file("chat"));
+    let mut peer = UnixStream::connect(dir.file("chat")).unwrap();
+    let accepted = server.accepted();
+    server.network().pause(accepted.resource_id());
+    let (slow, peer_of_slow) = lingering(Duration::from_secs(5));
+    let sent = try_send_along(&peer, b"x", &slow, 1);
+    peer.write_all(b"y").unwrap();
+    let closing = thread::spawn(move || drop(slow));
+    if sent.is_ok() {
+        closing.join().unwrap(); // At once: what was sent is the last one.
+        server.network().resume(accepted.resource_id());
+    } else {
+        server.network().resume(accepted.resource_id());
+        drop(peer_of_slow); // Ends it.
+        closing.join().unwrap();
+    }
+    let start = Instant::now();
+    server.message();
+    server.settled_wake_ups();
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+fn descriptors_are_refused_by_every_socket() {
+    if !can_refuse_descriptors() {
+        return;
+    }
+    let dir = Dir::new();
+    let (path, systemd, datagrams) = (dir.file("chat"), dir.file("systemd"), dir.file("datagrams"));
+    let file = File::create(dir.file("passed")).unwrap();
+    let node = Node::new();
+    let assert_refused = |socket: &dyn AsFd, what: &str| {
+        let sent = try_send_along(&socket.as_fd(), b"x", &file, 1);
+        assert_eq!(sent, Err(nix::Error::EPERM), "{what}");
+    };
+
+    node.listen(Unix, &path);
+    let accepted = UnixStream::connect(&path).unwrap();
+    assert_refused(&accepted, "accepted, or not even that");
+    node.accepted();
+
+    let listener = UnixListener::bind(&systemd).unwrap();
+    let early = UnixStream::connect(&systemd).unwrap();
+    node.listen(UnixListenConfig::default().with_listener(listener), "systemd");
+    node.accepted();
+    assert_refused(&early, "accepted by a listener of elsewhere that it had come to before");
+    let late = UnixStream::connect(&systemd).unwrap();
+    assert_refused(&late, "accepted by a listener of elsewhere");
+
+    let listener = UnixListener::bind(dir.file("std")).unwrap();
+    let client = Node::new();
+    client.connect(Unix, &dir.file("std"));
+    let (acceptor, _) = listener.accept().unwrap();
+    assert_refused(&acceptor, "connected");
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    client.connect(UnixConnectConfig::default().with_stream(ours), "a pair");
+    assert_refused(&theirs, "connected elsewhere");
+
+    let stranger = UnixDatagram::unbound().unwrap();
+    node.listen(UnixDatagramListenConfig::default(), &datagrams);
+    stranger.connect(&datagrams).unwrap();
+    assert_refused(&stranger, "a listener for datagrams");
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    client.connect(UnixDatagramConnectConfig::default().with_socket(ours), "a pair");
+    assert_refused(&theirs, "a pair for datagrams");
+}
+
+#[test]
 fn descriptors_that_a_peer_sends_are_closed_and_told_and_nothing_is_lost_behind_them() {
     let dir = Dir::new();
-    let path = dir.file("chat");
     let server = Node::echo();
-    server.listen(Unix, &path);
-    let mut peer = UnixStream::connect(&path).unwrap();
-    let accepted = server.accepted();
-    assert_eq!(times_told(&server, accepted), None);
+    let (ours, mut peer) = UnixStream::pair().unwrap();
+    let config = UnixConnectConfig::default().with_stream(ours.try_clone().unwrap());
+    let endpoint = server.connect(config, "a pair");
+    let _ = take_descriptors(&ours); // As a system does that can't refuse them.
+    drop(ours);
+    assert_eq!(times_told(&server, endpoint), None);
 
     let passed = dir.file("passed");
     let file = File::create(&passed).unwrap();
@@ -74,14 +174,14 @@ fn descriptors_that_a_peer_sends_are_closed_and_told_and_nothing_is_lost_behind_
     assert!(echo.chunks(2).all(|pair| pair == b"xy"), "in order");
     assert_eq!(times_open(&passed), 1, "none of a thousand is open here");
     if !cfg!(polywire_sanitized) {
-        assert_eq!(times_told(&server, accepted), Some(100));
+        assert_eq!(times_told(&server, endpoint), Some(100));
     }
 
     // Those that nobody has read go with the connection.
-    server.network().pause(accepted.resource_id());
+    server.network().pause(endpoint.resource_id());
     send_along(&peer, b"x", &file, 1);
     drop(file);
-    server.network().remove(accepted.resource_id());
+    server.network().remove(endpoint.resource_id());
     drop(peer);
     eventually("the last ones to be closed", || times_open(&passed) == 0);
 }

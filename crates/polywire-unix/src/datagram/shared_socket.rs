@@ -22,6 +22,7 @@ use crate::datagram::config::MAX_DATAGRAM_LEN;
 use crate::datagram::peers::{Peers, remote_addr_of};
 use crate::datagram::waiters::{Look, Tell, Waiters};
 use crate::names::unnamed;
+use crate::rights::refuse_descriptors;
 use crate::socket_file::SocketFile;
 
 #[cfg(not(target_vendor = "apple"))]
@@ -65,6 +66,7 @@ impl Open {
     /// One that somebody else has opened.
     pub(super) fn adopted(socket: StdUnixDatagram) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
+        refuse_descriptors(&socket);
         let socket = UnixDatagram::from_std(socket);
         Ok(Self { _file: None, socket, is_adopted: true, registration: None })
     }
@@ -162,7 +164,8 @@ impl SharedSocket {
         }
     }
 
-    /// Receives one, if one waits. Descriptors that come along are closed by the system, as there is no room for them.
+    /// Receives one, if one waits. Descriptors that come along, where they are not refused, are closed by the system, as
+    /// there is no room for them.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
         let guard = self.read();
         let Some(open) = guard.as_ref() else { return Err(io::ErrorKind::WouldBlock.into()) };

@@ -172,3 +172,30 @@ pub(crate) fn eventually(awaited: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+/// Whether the system can refuse descriptors; says so if it can't.
+#[cfg(target_os = "linux")]
+pub(crate) fn can_refuse_descriptors() -> bool {
+    let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let can = take_descriptors(&socket).is_ok();
+    if !can {
+        println!("skipped: this system has no SO_PASSRIGHTS (Linux 6.16)");
+    }
+    can
+}
+
+/// Has the socket take descriptors again; fails where it does anyway.
+#[cfg(target_os = "linux")]
+pub(crate) fn take_descriptors(socket: &impl std::os::fd::AsFd) -> nix::Result<()> {
+    nix::sys::socket::setsockopt(socket, option::PassRights, &true)
+}
+
+#[cfg(target_os = "linux")]
+mod option {
+    use nix::{libc, setsockopt_impl, sockopt_impl};
+
+    const SO_PASSRIGHTS: libc::c_int =
+        if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) { 92 } else { 83 };
+
+    sockopt_impl!(PassRights, SetOnly, libc::SOL_SOCKET, SO_PASSRIGHTS, bool);
+}
