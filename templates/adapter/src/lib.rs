@@ -74,7 +74,7 @@ impl Connect for Template {
 
 impl Listen for Template {
     fn listen(&self, addr: &RemoteAddr) -> io::Result<Listener> {
-        let listener = TcpListener::bind(*addr.socket_addr())?;
+        let listener = bind(addr)?;
         let local = listener.local_addr()?; // With the port, if the system chose it.
         let closer = Arc::new(Closer(Mutex::new(Some(listener))));
         let when_full = self.limits.when_full.unwrap_or(WhenFull::Disconnect);
@@ -82,6 +82,18 @@ impl Listen for Template {
         let acceptor = Acceptor { closer, local, config: self.clone(), limits };
         Ok(Listener::new(acceptor, RemoteAddr::Socket(local)))
     }
+}
+
+/// Text is looked up, too: its `socket_addr()` would be any port of all interfaces.
+fn bind(addr: &RemoteAddr) -> io::Result<TcpListener> {
+    let mut failure = io::ErrorKind::InvalidInput.into();
+    for local in addr.resolve()? {
+        match TcpListener::bind(local) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 struct Acceptor {
