@@ -126,7 +126,7 @@ const LOCK_ATTEMPTS: usize = 100;
 /// time, and looked for as well as can be.
 fn lock_directory_of(path: &Path) -> Option<File> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = File::open(parent.unwrap_or(Path::new("."))).ok()?;
+    let directory = File::open(parent.unwrap_or_else(|| Path::new("."))).ok()?;
     for _ in 0..LOCK_ATTEMPTS {
         match try_lock(&directory) {
             Ok(()) => return Some(directory),
