@@ -1,6 +1,7 @@
 //! A stream keeps its contract, however it is cut, and a check of datagrams knows a late answer. The contract of messages is
 //! held by `tests/consumers/third-party`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use polywire_memory::{Conditions, MemoryNetwork};
@@ -36,20 +37,42 @@ streams! {
     cut Conditions::default().with_cuts(0.5);
 }
 
+/// Messages on `network`, and what is done whenever a node listens.
+fn messages(network: &MemoryNetwork, listens: impl Fn() + Send + Sync + 'static) -> Subject {
+    let (connecting, listening) = (network.messages(), network.messages());
+    Subject::new(
+        move |limits| Box::new(connecting.clone().with_limits(limits)),
+        move |limits| {
+            listens();
+            Box::new(listening.clone().with_limits(limits))
+        },
+    )
+    .with_names(|unique| unique.into())
+}
+
 /// An answer takes longer than the check waits before it asks again, and then the second one comes late.
 #[test]
 fn a_late_answer_is_not_taken_for_a_wrong_one() {
     let network = MemoryNetwork::default();
     let delay = Duration::from_millis(60);
     network.set_conditions(Conditions::default().with_delay(delay, delay));
-    let messages = network.messages();
-    let (connecting, listening) = (messages.clone(), messages);
-    let subject = Subject::new(
-        move |limits| Box::new(connecting.clone().with_limits(limits)),
-        move |limits| Box::new(listening.clone().with_limits(limits)),
-    )
-    .with_names(|unique| unique.into())
-    .with_capabilities(Capabilities { packets: true, ..Capabilities::default() });
+    let can = Capabilities { packets: true, ..Capabilities::default() };
+    let subject = messages(&network, || {}).with_capabilities(can);
     let check = endpoint_check("a_datagram_is_answered_through_the_endpoint_that_it_came_from");
     assert_holds(&check, subject);
+}
+
+/// What is sent to the first that listens takes longer than its idle time, as if the machine had stood still.
+#[test]
+fn a_machine_that_stands_still_for_a_moment_is_not_taken_for_an_idle_peer() {
+    let network = MemoryNetwork::default();
+    let (changed, listeners) = (network.clone(), AtomicUsize::new(0));
+    let subject = messages(&network, move || {
+        let is_first = listeners.fetch_add(1, Ordering::Relaxed) == 0;
+        let delay = Duration::from_millis(if is_first { 400 } else { 0 });
+        changed.set_conditions(Conditions::default().with_delay(delay, delay));
+    });
+    let can = Capabilities { connections: true, packets: true, ..Capabilities::default() };
+    let check = endpoint_check("traffic_keeps_an_endpoint_alive_and_silence_ends_it");
+    assert_holds(&check, subject.with_capabilities(can));
 }
