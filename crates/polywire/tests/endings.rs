@@ -283,15 +283,16 @@ fn rounds(endings: &[Ending], connections: usize) {
             (longest + took, memory())
         };
         let start = Instant::now();
-        let ((_, first), (back, second)) = (round(), round());
+        let [(_, first), (back, second), (_, third)] = [round(), round(), round()];
         println!(
-            "measured: {transport}: {} connections in {:?}, given back in {back:?}, memory {first} \
-             and then {second}",
-            2 * waves * WAVE,
+            "measured: {transport}: {} connections in {:?}, given back in {back:?}, memory {first}, \
+             then {second} and then {third}",
+            3 * waves * WAVE,
             start.elapsed(),
         );
-        let grown = second.saturating_sub(first);
-        assert!(grown < 1 << 20, "{transport}: {grown} bytes more after the second round");
+        // What is lost is lost each time; the allocator may take some more once.
+        let grown = second.saturating_sub(first).min(third.saturating_sub(second));
+        assert!(grown < 1 << 20, "{transport}: {grown} bytes more after each round");
     }
 }
 
