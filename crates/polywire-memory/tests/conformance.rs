@@ -62,17 +62,26 @@ fn a_late_answer_is_not_taken_for_a_wrong_one() {
     assert_holds(&check, subject);
 }
 
-/// What is sent to the first that listens takes longer than its idle time, as if the machine had stood still.
-#[test]
-fn a_machine_that_stands_still_for_a_moment_is_not_taken_for_an_idle_peer() {
+/// Runs a check while what is sent to the first that listens takes that long, as if the machine had stood still.
+fn run_behind_a_pause(check: &str, pause: Duration) {
     let network = MemoryNetwork::default();
     let (changed, listeners) = (network.clone(), AtomicUsize::new(0));
     let subject = messages(&network, move || {
         let is_first = listeners.fetch_add(1, Ordering::Relaxed) == 0;
-        let delay = Duration::from_millis(if is_first { 400 } else { 0 });
+        let delay = if is_first { pause } else { Duration::ZERO };
         changed.set_conditions(Conditions::default().with_delay(delay, delay));
     });
     let can = Capabilities { connections: true, packets: true, ..Capabilities::default() };
-    let check = endpoint_check("traffic_keeps_an_endpoint_alive_and_silence_ends_it");
-    assert_holds(&check, subject.with_capabilities(can));
+    assert_holds(&endpoint_check(check), subject.with_capabilities(can));
+}
+
+#[test]
+fn a_machine_that_stands_still_for_a_moment_is_not_taken_for_an_idle_peer() {
+    let check = "traffic_keeps_an_endpoint_alive_and_silence_ends_it";
+    run_behind_a_pause(check, Duration::from_millis(400));
+}
+
+#[test]
+fn a_machine_that_stands_still_for_a_moment_is_not_taken_for_a_stalled_peer() {
+    run_behind_a_pause("a_peer_that_reads_slowly_lives", Duration::from_millis(900));
 }

@@ -1,5 +1,7 @@
 //! A peer that does not read: what `try_send` and `send` say, on every thread, and how they go on.
 
+mod slow_reader;
+
 use std::panic::resume_unwind;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -8,6 +10,8 @@ use std::time::{Duration, Instant};
 use polywire_core::network::{self, SendStatus::*};
 
 use crate::conformance::node::*;
+
+pub use slow_reader::a_peer_that_reads_slowly_lives;
 
 const STALL: Duration = Duration::from_millis(400);
 /// Who has not returned after so long waits.
@@ -357,38 +361,4 @@ pub fn a_peer_that_takes_nothing_ends_though_the_callback_waits_for_a_thread_tha
     assert_eq!(told.recv_timeout(subject.deadline()), Ok(Some(Some(ResourceNotFound))));
     pair.server.message();
     assert_eq!(pair.server.disconnected(pair.to_client), CloseReason::Stalled);
-}
-
-/// E3: a peer that reads slowly is not stalled.
-pub fn a_peer_that_reads_slowly_lives(subject: &Subject) {
-    const MESSAGES: usize = HARD_LIMIT / MESSAGE - 4;
-    let stall = 3 * STALL / 2;
-    let server = Node::with(subject, |handler, event| {
-        if let NetEvent::Accepted(endpoint, _) = event {
-            for _ in 0..MESSAGES {
-                assert_eq!(handler.network().send(*endpoint, &[7; MESSAGE]), Sent);
-            }
-        }
-    });
-    // Takes one message, or what one read finds, at a time.
-    let client = Node::with(subject, |handler, event| {
-        if let NetEvent::Connected(endpoint, true) | NetEvent::Message(endpoint, _) = event {
-            handler.network().pause(endpoint.resource_id());
-        }
-    });
-    let limits = small_limits().with_stall_timeout(stall).with_linger(Duration::ZERO);
-    let pair = Pair::of(&subject.limited(limits), server, client);
-    let (start, mut left) = (Instant::now(), MESSAGES * MESSAGE);
-    // The loop looks by and by, and finds a stall a little later.
-    while start.elapsed() < stall + stall / 2 && left > 2 * SOFT_MARK {
-        thread::sleep(stall / 8);
-        // As many as a system holds that makes room only when most of it is read.
-        let mut bytes = 0;
-        while bytes < 4 * MESSAGE {
-            pair.resume_client();
-            bytes += pair.client.message().1.len();
-        }
-        left = left.saturating_sub(bytes);
-    }
-    assert_eq!(pair.server.network().close_reason(pair.to_client), None);
 }
