@@ -12,6 +12,7 @@ use socket2::SockRef;
 use crate::connection::UdpConnection;
 use crate::multicast::MulticastInterface;
 use crate::options::{Options, into_mio, prepare_adopted};
+use crate::shared_socket::SharedSocket;
 use crate::{TAG, explain, first_success};
 
 /// Connects by UDP: a socket tied to one peer, to a group (RFC 1112) or to a broadcast address
@@ -267,7 +268,9 @@ impl Connect for UdpConnectConfig {
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
         let (socket, peer) = self.open_first(&addr.resolve()?)?;
         let local = RemoteAddr::Socket(socket.local_addr()?);
-        let remote = UdpConnection::new(socket, peer, self.limits.clone());
+        let socket = SharedSocket::connected(socket, peer);
+        let socket = if self.adopted.is_some() { socket.adopted() } else { socket };
+        let remote = UdpConnection::new(socket, self.limits.clone());
         Ok(Connection::new(remote, RemoteAddr::Socket(peer), local))
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mio::net::UdpSocket;
 use polywire_core::adapter::{Closing, Io, Opening, Received, Remote, Sender, Sink};
 use polywire_core::{CloseReason, Limits, Message};
 
@@ -20,8 +19,8 @@ pub(crate) struct UdpConnection {
 }
 
 impl UdpConnection {
-    pub(crate) fn new(socket: UdpSocket, peer: SocketAddr, limits: Limits) -> Self {
-        let socket = Arc::new(SharedSocket::connected(socket, peer));
+    pub(crate) fn new(socket: SharedSocket, limits: Limits) -> Self {
+        let socket = Arc::new(socket);
         let receive_state = socket.new_receive_state();
         Self { socket, limits: Arc::new(limits), receive_state }
     }

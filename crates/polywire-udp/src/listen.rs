@@ -10,6 +10,7 @@ use polywire_core::address::RemoteAddr;
 use crate::listener::UdpListener;
 use crate::multicast::{self, MulticastInterface};
 use crate::options::{Options, into_mio, prepare_adopted};
+use crate::shared_socket::SharedSocket;
 use crate::{TAG, broadcast, first_success};
 
 /// Listens by UDP: a socket that hears everybody, and answers each by its address.
@@ -222,11 +223,12 @@ impl Listen for UdpListenConfig {
         if let Some(adopted) = &self.adopted {
             let socket = prepare_adopted(adopted.take()?)?;
             let addr = RemoteAddr::Socket(socket.local_addr()?);
+            let socket = SharedSocket::unconnected(socket).adopted();
             return Ok(Listener::new(UdpListener::new(socket, Vec::new()), addr));
         }
         let Opened { socket, broadcast_sockets, addr } =
             first_success(&addr.resolve()?, |addr| self.open(addr))?;
-        let local = UdpListener::new(socket, broadcast_sockets);
+        let local = UdpListener::new(SharedSocket::unconnected(socket), broadcast_sockets);
         Ok(Listener::new(local, RemoteAddr::Socket(addr)))
     }
 }

@@ -1,16 +1,19 @@
 use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
+use std::sync::mpsc;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use polywire_core::adapter::{Flow, SendFlags, SendHint, Sender};
-use polywire_core::network::SendStatus;
+use polywire_core::network::{NetEvent, SendStatus};
+use polywire_core::node::{self, NodeEvent};
 #[cfg(target_os = "linux")]
-use polywire_core::{Endpoint, MessageKind, ResourceId, node};
+use polywire_core::{Endpoint, MessageKind, ResourceId};
 use socket2::SockRef;
 
 use super::*;
+use crate::UdpConnectConfig;
 #[cfg(target_os = "linux")]
 use crate::receiving::{Source, receive_datagrams};
 use crate::shared_socket::{SharedSocket, send_to};
@@ -334,4 +337,43 @@ fn text_that_is_no_address_is_an_error() {
         UdpListenConfig::default().listen(&RemoteAddr::Str(text.into())).unwrap_err();
     }
     UdpListenConfig::default().listen(&RemoteAddr::Str("localhost:0".into())).unwrap();
+}
+
+#[test]
+fn removed_sockets_that_somebody_else_holds_too_wake_nobody() {
+    let (handler, listener) = node::split::<()>();
+    let (tell, told) = mpsc::channel();
+    let _task = listener.for_each_async(move |event| match event {
+        NodeEvent::Signal(()) | NodeEvent::Network(NetEvent::Message(..)) => tell.send(()).unwrap(),
+        NodeEvent::Network(_) => {}
+    });
+    let network = handler.network();
+    let next = || told.recv_timeout(Duration::from_secs(10)).unwrap();
+    let settled_wake_ups = || {
+        handler.signals().send(());
+        next();
+        network.stats().wake_ups
+    };
+    for is_listener in [true, false] {
+        let (held, peer) = (plain_socket("127.0.0.1:0"), plain_socket("127.0.0.1:0"));
+        let (addr, peer_addr) = (held.local_addr().unwrap(), peer.local_addr().unwrap());
+        let adopted = held.try_clone().unwrap();
+        let id = if is_listener {
+            network.listen(UdpListenConfig::default().with_socket(adopted), addr).unwrap().0
+        } else {
+            let config = UdpConnectConfig::default().with_socket(adopted);
+            network.connect(config, peer_addr).unwrap().0.resource_id()
+        };
+        peer.send_to(b"hello", addr).unwrap();
+        next();
+        assert!(network.remove(id));
+        let before = settled_wake_ups();
+        for _ in 0..1000 {
+            peer.send_to(b"hello", addr).unwrap();
+            held.recv(&mut [0; 8]).unwrap();
+        }
+        let wake_ups = settled_wake_ups() - before;
+        assert!(wake_ups < 10, "{wake_ups} wake-ups, listener: {is_listener}");
+    }
+    handler.stop();
 }

@@ -24,11 +24,11 @@ pub(crate) struct UdpListener {
 struct BroadcastSockets(Vec<SharedSocket>);
 
 impl UdpListener {
-    pub(crate) fn new(socket: UdpSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
+    pub(crate) fn new(socket: SharedSocket, broadcast_sockets: Vec<UdpSocket>) -> Self {
         let broadcast_sockets =
             broadcast_sockets.into_iter().map(SharedSocket::unconnected).collect();
         let mut listener = Self {
-            socket: Arc::new(SharedSocket::unconnected(socket)),
+            socket: Arc::new(socket),
             broadcast_sockets: Arc::new(BroadcastSockets(broadcast_sockets)),
             receive_states: Vec::new(),
         };

@@ -10,7 +10,7 @@ mod calls;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mio::Interest;
 use mio::net::UdpSocket;
@@ -18,7 +18,7 @@ use polywire_core::CloseReason;
 use polywire_core::Endpoint;
 #[cfg(test)]
 use polywire_core::ResourceId;
-use polywire_core::adapter::{Registration, SendFlags, SendHint, Sender};
+use polywire_core::adapter::{Registration, SendFlags, SendHint, Sender, SharedRegistration};
 use polywire_core::network::SendStatus;
 use quinn_udp::RecvMeta;
 
@@ -38,6 +38,8 @@ use crate::segmentation::Segmentation;
 #[derive(Debug)]
 pub(crate) struct SharedSocket {
     socket: RwLock<Option<UdpSocket>>,
+    /// Of a socket that somebody else may hold too: how it is registered, if it is.
+    held_elsewhere: Option<Mutex<Option<SharedRegistration>>>,
     bound: Bound,
     /// Why it can send no more, once that is so.
     failure: OnceLock<CloseReason>,
@@ -76,24 +78,43 @@ impl SharedSocket {
         let outbox = Outbox::new(Segmentation::new(batching::max_segments()));
         // An adopted socket may have come with it.
         let has_gro = AtomicBool::new(batching::has_gro(&socket));
-        let socket = RwLock::new(Some(socket));
-        Self { socket, bound, failure: OnceLock::new(), has_gro, outbox }
+        let (socket, failure) = (RwLock::new(Some(socket)), OnceLock::new());
+        Self { socket, held_elsewhere: None, bound, failure, has_gro, outbox }
+    }
+
+    /// The same, of a socket that somebody else has opened and may hold too.
+    pub(crate) fn adopted(self) -> Self {
+        Self { held_elsewhere: Some(Mutex::default()), ..self }
     }
 
     /// Registers it for reading alone: each datagram that leaves makes a socket writable anew.
     pub(crate) fn register(&self, registration: &Registration<'_>) -> io::Result<()> {
         self.outbox.set_notifier(registration.notifier());
         match self.write().as_mut() {
-            Some(socket) => registration.register(socket, Interest::READABLE),
+            Some(socket) => {
+                if self.held_elsewhere.is_some() {
+                    self.keep_registration(Some(registration.shared()?));
+                }
+                registration.register(socket, Interest::READABLE)
+            }
             None => Ok(()),
         }
     }
 
     pub(crate) fn deregister(&self, registration: &Registration<'_>) -> io::Result<()> {
         match self.write().as_mut() {
-            Some(socket) => registration.deregister(socket),
+            Some(socket) => {
+                self.keep_registration(None);
+                registration.deregister(socket)
+            }
             None => Ok(()),
         }
+    }
+
+    /// Returns the one that was kept before.
+    fn keep_registration(&self, new: Option<SharedRegistration>) -> Option<SharedRegistration> {
+        let kept = self.held_elsewhere.as_ref()?;
+        std::mem::replace(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), new)
     }
 
     /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet:
@@ -154,7 +175,11 @@ impl SharedSocket {
 
     /// Closes the socket, which leaves its group. What still waits for room is lost.
     pub(crate) fn close(&self) {
-        self.write().take();
+        let socket = self.write().take();
+        if let (Some(mut socket), Some(registration)) = (socket, self.keep_registration(None)) {
+            // Closing alone leaves a socket that somebody else holds too with the poller.
+            let _ = registration.deregister(&mut socket);
+        }
         self.outbox.clear();
     }
 
