@@ -5,7 +5,7 @@ mod slow_reader;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use polywire_core::network::{self, SendStatus::*};
 

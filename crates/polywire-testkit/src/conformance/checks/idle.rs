@@ -111,7 +111,7 @@ fn say(
     while got.len() < TEXT.len() {
         match at.next_within(subject.deadline()) {
             Some(StoredNetEvent::Message(endpoint, message)) if endpoint == of => {
-                got.extend(message)
+                got.extend(message);
             }
             Some(event) => return Err(at.shown(&event)),
             None => panic!("nothing came of what was sent"),
