@@ -48,7 +48,7 @@ pub struct Memory(Config);
 /// A byte stream on a [`MemoryNetwork`](crate::MemoryNetwork): what `connect` and `listen` take.
 ///
 /// As [`Memory`], but what is a message to `send` is not one to the peer: bytes that were sent come joined, and cut where
-/// a buffer ends, or where [`Conditions::cuts`](crate::Conditions::cuts) says so.
+/// a buffer or the [`Limits::read_budget`] ends, or where [`Conditions::cuts`](crate::Conditions::cuts) says so.
 ///
 /// ```
 /// use polywire_core::address::Name;
