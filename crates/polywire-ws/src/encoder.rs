@@ -35,25 +35,23 @@ impl WsEncoder {
         match message.kind {
             MessageKind::BINARY => BINARY,
             MessageKind::TEXT => TEXT,
-            MessageKind::UNSPECIFIED if self.0.settings.fragments => {
-                self.first_byte_of_answer(message)
-            }
-            MessageKind::UNSPECIFIED if self.0.settings.text && is_text(message.bytes) => TEXT,
-            MessageKind::UNSPECIFIED => BINARY,
+            MessageKind::UNSPECIFIED => self.first_byte_of_unspecified(message.bytes),
             kind => self.first_byte_of_others(kind),
         }
     }
 
-    /// The same where messages come in pieces: to the caller, most pieces are of no kind to answer in.
-    #[cold]
-    fn first_byte_of_answer(&self, message: Message<'_>) -> u8 {
-        let received = self.0.facts().map(Facts::received);
+    /// Nobody has said what it is, and the peer has sent nothing, or sends in pieces, most of which have no kind to
+    /// answer in.
+    #[inline(never)] // An answer has the kind of what it answers.
+    fn first_byte_of_unspecified(&self, bytes: &[u8]) -> u8 {
+        let settings = &self.0.settings;
+        let received = settings.fragments.then(|| self.0.facts().map(Facts::received)).flatten();
         let is_answered_by_text = match received {
             Some(MessageKind::TEXT) => true,
             Some(MessageKind::BINARY) => false,
-            _ => self.0.settings.text,
+            _ => settings.text,
         };
-        if is_answered_by_text && is_text(message.bytes) { TEXT } else { BINARY }
+        if is_answered_by_text && is_text(bytes) { TEXT } else { BINARY }
     }
 
     #[cold]
