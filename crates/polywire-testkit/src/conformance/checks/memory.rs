@@ -166,7 +166,7 @@ pub fn a_thread_waits_for_the_room_that_others_take(subject: &Subject) {
             }
         }
     };
-    fill_up(waiting, 100_000);
+    fill_up(waiting, 400_000); // More than a system takes of it later.
     let wait = |_| {
         fill_up(greedy, MIB - (48 << 10));
         let (tell, told) = mpsc::channel();
