@@ -12,7 +12,7 @@ impl NetworkController {
     /// message already being delivered on the loop's thread is still delivered. `Connected` is delivered as
     /// usual. The end of the connection is noticed as it is read, and so `Disconnected` comes once it is resumed; but
     /// the limits on what waits to be sent hold meanwhile, and what is sent to a peer that has gone answers
-    /// [`ResourceNotFound`](crate::SendStatus::ResourceNotFound). Returns whether there is such a resource.
+    /// [`ResourceNotFound`](crate::send_status::SendStatus::ResourceNotFound). Returns whether there is such a resource.
     ///
     /// ```
     /// use polywire_core::network::NetworkController;
