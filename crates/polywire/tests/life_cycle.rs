@@ -308,7 +308,12 @@ fn little_that_is_not_read_holds_no_send(transport: Transport) {
     let peer = server.accepted().resource_id();
     server.handler.network().pause(peer);
     in_time(move || {
+        let begun = Instant::now();
         assert_eq!(handler.network().send(endpoint, &vec![7; 512 << 10]), SendStatus::Sent);
+        assert!(
+            begun.elapsed() < Duration::from_millis(1500),
+            "it waits much longer than is allowed"
+        );
         assert!(handler.network().stats().queued_bytes > 0);
         assert_eq!(handler.network().close_reason(endpoint), None);
     });

@@ -14,6 +14,8 @@ use crate::registry::EntryState;
 /// How long a `send` beside a loop that the program may still run waits for a peer that takes nothing:
 /// longer than any round trip.
 const MAX_SEND_WAIT: Duration = Duration::from_secs(1);
+/// The least, however short the stall timeout is: to look costs something.
+const MIN_SEND_WAIT: Duration = Duration::from_millis(1);
 
 /// The half of a network that waits for events and hands them out.
 ///
@@ -224,7 +226,7 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     let mut since = Instant::now();
     // What is run when there is room may send, on the thread that has the loop.
     while !is_done() && !slot.shared.notifications.runs_here() {
-        let until = Instant::now().checked_add(MAX_SEND_WAIT);
+        let until = Instant::now().checked_add(look_again_after(slot, id));
         match slot.take(until, is_done) {
             Acquired::Free(event_loop) => {
                 let is_over = || is_done() || slot.has_waiters();
@@ -242,6 +244,15 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
             return;
         }
     }
+}
+
+/// How long it takes to see whether the peer takes anything.
+fn look_again_after(slot: &LoopSlot, id: ResourceId) -> Duration {
+    if !slot.shared.notifications.is_abandoned() {
+        return MAX_SEND_WAIT;
+    }
+    let stall_timeout = slot.shared.registry.with(id, |entry| entry.limits().stall_timeout);
+    stall_timeout.unwrap_or_default().clamp(MIN_SEND_WAIT, MAX_SEND_WAIT)
 }
 
 /// Bytes that the system took so far for an endpoint that is ready, while something waits.
