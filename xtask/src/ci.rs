@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Tests of times, of what many threads do, and of what endpoints promise: with optimizations they find something else.
-const OPTIMIZED: [&str; 19] = [
+const OPTIMIZED: [&str; 20] = [
     "busy_poll",
     "churn",
     "contracts",
@@ -19,6 +19,7 @@ const OPTIMIZED: [&str; 19] = [
     "hazards",
     "idle",
     "latency",
+    "multicast",
     "reading_on",
     "readme",
     "removing",

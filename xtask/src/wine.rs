@@ -69,7 +69,7 @@ const PROGRAMS: &[Program] = &[
     },
     Program {
         package: "polywire",
-        target: &["--test", "udp"],
+        target: &["--test", "udp", "--test", "multicast"],
         skipped: &[
             // As Linux by default, Wine hands a socket what comes for a group that another one has
             // joined. Windows does not.

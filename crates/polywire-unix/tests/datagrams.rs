@@ -7,7 +7,6 @@ mod support;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram as StdDatagram;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -318,34 +317,4 @@ fn descriptors_that_come_with_datagrams_are_closed() {
     assert_eq!(times_open(), 1);
     drop(file);
     support::eventually("all to be closed", || times_open() == 0);
-}
-
-#[test]
-fn socat_and_python_send_datagrams() {
-    let dir = Dir::new();
-    let path = dir.file("server");
-    let server = Node::echo();
-    server.listen(UnixDatagram, &path);
-    let python = "
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[2])
-s.sendto(b'hello', sys.argv[1])
-print(s.recv(100).decode(), end='')
-";
-    let own = dir.file("python");
-    match Command::new("python3").args(["-c", python, &path, &own]).output() {
-        Ok(told) if told.status.success() => {
-            assert_eq!(String::from_utf8_lossy(&told.stdout), "hello");
-            let (endpoint, _) = server.message();
-            assert_eq!(name_of(&server, endpoint), own);
-        }
-        other => println!("skipped: no Python ({other:?})"),
-    }
-    let address = format!("UNIX-SENDTO:{path}");
-    let command = format!("printf hello | socat -u - {address}");
-    match Command::new("sh").args(["-c", &command]).output() {
-        Ok(told) if told.status.success() => assert_eq!(server.message().1, b"hello"),
-        other => println!("skipped: no socat ({other:?})"),
-    }
 }

@@ -1,4 +1,6 @@
 //! socat and Python, who know nothing of this library. Skipped where they are not installed.
+//!
+//! Programs are started here alone: until one runs it has the sockets of this process, also those just closed.
 
 #![cfg(unix)]
 
@@ -11,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use polywire_core::network::{SendStatus, StoredNetEvent};
-use polywire_unix::{PeerCredentials, Unix, UnixListenConfig};
+use polywire_unix::{PeerCredentials, Unix, UnixDatagram, UnixListenConfig};
 
 use support::{Dir, Node, eventually};
 
@@ -147,5 +149,35 @@ fn another_user_is_kept_out_by_the_mode_and_let_in_by_it() {
         let told = socat.wait_with_output().unwrap();
         assert_eq!(told.status.success(), is_let_in, "{told:?}");
         assert_eq!(String::from_utf8_lossy(&told.stderr).contains("ermission"), !is_let_in);
+    }
+}
+
+#[test]
+fn socat_and_python_send_datagrams() {
+    let dir = Dir::new();
+    let path = dir.file("server");
+    let server = Node::echo();
+    server.listen(UnixDatagram, &path);
+    let python = "
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[2])
+s.sendto(b'hello', sys.argv[1])
+print(s.recv(100).decode(), end='')
+";
+    let own = dir.file("python");
+    match Command::new("python3").args(["-c", python, &path, &own]).output() {
+        Ok(told) if told.status.success() => {
+            assert_eq!(String::from_utf8_lossy(&told.stdout), "hello");
+            let (endpoint, _) = server.message();
+            assert_eq!(server.network().remote_addr(endpoint).unwrap().string(), own);
+        }
+        other => println!("skipped: no Python ({other:?})"),
+    }
+    let address = format!("UNIX-SENDTO:{path}");
+    let command = format!("printf hello | socat -u - {address}");
+    match Command::new("sh").args(["-c", &command]).output() {
+        Ok(told) if told.status.success() => assert_eq!(server.message().1, b"hello"),
+        other => println!("skipped: no socat ({other:?})"),
     }
 }
