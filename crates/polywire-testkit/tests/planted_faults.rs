@@ -105,7 +105,7 @@ found_by! {
     IgnoresBudget a_flood_takes_its_budget_of_a_turn_and_no_more;
     HidesBudget traffic_keeps_an_endpoint_alive_and_silence_ends_it;
     IsNotDrained messages_of_the_callback_arrive_in_order;
-    LosesEdge a_connect_yields_one_connected_with_the_endpoint_it_returned;
+    LosesEdge traffic_keeps_an_endpoint_alive_and_silence_ends_it;
     Spins an_idle_node_sleeps;
     Blocks a_connect_yields_one_connected_with_the_endpoint_it_returned;
     PanicsAtEmptyMessages an_empty_message_is_a_message;
