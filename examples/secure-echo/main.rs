@@ -1,6 +1,6 @@
 //! An echo server over TLS and its client, with a certificate that is made on the spot.
 //!
-//! `cargo run --example secure-echo`: plain and TLS differ in one line on either side, which is marked. With
+//! `cargo run -p polywire-examples --example secure-echo`: plain and TLS differ in one line on either side, which is marked. With
 //! `-- serve` it goes on serving, and writes its certificate to `certificate.pem` for other clients:
 //! `openssl s_client -connect localhost:3045 -CAfile certificate.pem`.
 

@@ -260,7 +260,8 @@ fn one_that_is_removed_before_it_is_ready_and_then_fails_says_why_its_messages_w
 #[test]
 fn the_end_of_what_a_paused_listener_did_not_tell_of_is_not_told() {
     let (handler, listener) = split();
-    let config = WsListenConfig::default().with_max_lifetime(WHILE);
+    let limits = Limits::default().with_linger(WHILE); // The peers don't answer.
+    let config = WsListenConfig::default().with_max_lifetime(WHILE).with_limits(limits);
     let (_, addr) = handler.network().listen(config, LOCALHOST).unwrap();
     // They wait to be accepted, and so are accepted at once.
     let peers: Vec<_> = (0..2).map(|_| RawPeer::connect_with(Transport::Ws, addr, b"")).collect();
