@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -9,6 +9,9 @@ use rustls::{
 
 use super::*;
 use crate::provider::TlsProvider;
+
+/// Suites are `'static` to rustls: those made here are kept for good, where a sanitizer finds them.
+static KEPT: Mutex<Vec<Arc<CryptoProvider>>> = Mutex::new(Vec::new());
 
 /// The cryptography of the default, whose keys are good for so many records.
 fn limited(records: u64) -> Arc<CryptoProvider> {
@@ -30,7 +33,9 @@ fn limited(records: u64) -> Arc<CryptoProvider> {
             }
         };
     }
-    Arc::new(provider)
+    let provider = Arc::new(provider);
+    KEPT.lock().unwrap().push(Arc::clone(&provider));
+    provider
 }
 
 /// A client and a server of this version, their handshake done.
