@@ -4,7 +4,6 @@
 mod tests;
 
 use std::io::{self, IoSlice, Read, Write};
-use std::time::Instant;
 
 use rustls::client::ClientConnection;
 use rustls::pki_types::CertificateDer;
@@ -195,7 +194,7 @@ impl Session {
                 if was_handshaking || self.plain > 0 || self.has_new_ticket() {
                     self.fruitless.end();
                 } else if whole > 0 {
-                    self.fruitless.pass(whole, Instant::now());
+                    self.fruitless.pass(whole);
                 }
                 match self.fruitless.is_too_much() {
                     true => Err(self.refuse(TlsError::Misbehaved(FRUITLESS.into()))),

@@ -11,6 +11,7 @@ use polywire_core::{CloseReason, Limits};
 use polywire_tls::{TlsError, TlsVersion};
 
 use support::certificates::Both;
+use support::eventually;
 use support::node::{Node, tls_error};
 use support::over::{Kind, Over};
 use support::peer::{Peer, ready};
@@ -199,10 +200,16 @@ fn a_ticket_too_long_for_a_hello_ends_the_connection_and_is_never_offered() {
     shake_hands();
 }
 
+/// Bytes of each piece of a [`long_message`].
+const PIECE_BYTES: usize = 10_001;
+
 /// The first 40,000 bytes of a key update that is said to have 48,000.
+fn long_message() -> Vec<u8> {
+    [&[24, 0, 0xbb, 0x80][..], &[0; 40_000]].concat()
+}
+
 fn begin_long_message(peer: &mut Sealer) {
-    let begin = [&[24, 0, 0xbb, 0x80][..], &[0; 40_000]].concat();
-    for piece in begin.chunks(10_001) {
+    for piece in long_message().chunks(PIECE_BYTES) {
         peer.send(HANDSHAKE, piece);
     }
 }
@@ -219,6 +226,32 @@ fn a_handshake_message_that_does_not_go_on_counts_as_half_received() {
     let mut peer = Sealer::new(peer);
     begin_long_message(&mut peer);
     assert_eq!(server.disconnected(accepted), CloseReason::MessageTimeout);
+}
+
+#[test]
+fn a_handshake_message_with_a_pause_in_it_counts_as_half_received() {
+    let both = Both::new();
+    let server = Node::echo();
+    let limits = Limits::default().with_message_timeout(Duration::from_millis(1100));
+    let addr = server.listen(Over::new(Kind::Tcp, both.listen.clone()).limited(limits));
+    let connect = || {
+        let mut peer = Peer::client(&both.authority, addr);
+        peer.shake_hands().unwrap();
+        (Sealer::new(peer), server.accepted())
+    };
+    let (mut peer, accepted) = connect();
+    let message = long_message();
+    let (front, rest) = message.split_at(3 * PIECE_BYTES);
+    front.chunks(PIECE_BYTES).for_each(|piece| peer.send(HANDSHAKE, piece));
+    // The pause: somebody else, who begins something, is out of time.
+    let (mut other, others) = connect();
+    begin_long_message(&mut other);
+    assert_eq!(server.disconnected(others), CloseReason::MessageTimeout);
+    peer.send(HANDSHAKE, rest);
+    let half_received = || server.network().stats().half_received_bytes;
+    eventually("it is counted", || half_received() >= message.len());
+    assert_eq!(server.disconnected(accepted), CloseReason::MessageTimeout);
+    assert_eq!(half_received(), 0);
 }
 
 #[test]
