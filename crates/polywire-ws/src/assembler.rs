@@ -95,10 +95,14 @@ impl Assembler {
                 if let Some(key) = key {
                     mask::apply(payload, key);
                 }
-                if self.buffer.capacity() == 0 {
+                // Not for a beginning: its rest may never come, and the memory would count for nobody.
+                if last && self.buffer.capacity() == 0 {
                     self.buffer = SPARE.try_with(Cell::take).unwrap_or_default();
                 }
                 inflation.push(payload, last, contexts, (&mut self.buffer, max))?;
+                if !last {
+                    self.shrink();
+                }
             }
             _ => self.append(payload, key),
         }
@@ -106,6 +110,15 @@ impl Assembler {
             *checked += check_text(&self.buffer[*checked..], last)?;
         }
         Ok(())
+    }
+
+    /// Gives back room beyond what the buffer may grow by: it was for what a fragment might have made.
+    fn shrink(&mut self) {
+        let len = self.buffer.len();
+        let room = len.clamp(MIN_GROWTH_BYTES, MAX_GROWTH_BYTES);
+        if self.buffer.capacity() - len > room {
+            self.buffer.shrink_to(len + room);
+        }
     }
 
     fn append(&mut self, payload: &[u8], key: Option<[u8; 4]>) {
@@ -141,16 +154,18 @@ fn check_text(text: &[u8], last: bool) -> Result<usize, End> {
 mod tests {
     use super::*;
 
+    fn assert_is_bounded(assembler: &Assembler) {
+        let (capacity, len) = (assembler.buffer.capacity(), assembler.buffer.len());
+        let room = MIN_GROWTH_BYTES.max(len.min(MAX_GROWTH_BYTES));
+        assert!(capacity <= len + room, "{capacity} for {len}");
+    }
+
     #[test]
     fn memory_is_bounded_by_what_was_received() {
         let mut assembler = Assembler::new(false, None);
         for fragment in [0, 1, 1, 600, 5, 70_000, 3, 2_000_000, 1, 1] {
             assembler.push(&mut vec![7; fragment], None, false, None).unwrap();
-            let (capacity, len) = (assembler.buffer.capacity(), assembler.kept());
-            assert!(
-                capacity <= len + MIN_GROWTH_BYTES.max(len.min(MAX_GROWTH_BYTES)),
-                "{capacity} for {len}"
-            );
+            assert_is_bounded(&assembler);
         }
         assert_eq!(assembler.finish().len(), 2_070_612);
         assert!(!assembler.is_open());
@@ -164,5 +179,45 @@ mod tests {
         }
         assert_eq!(assembler.fragments(), 1000);
         assert!(assembler.buffer.capacity() <= MIN_GROWTH_BYTES);
+    }
+
+    /// A block of DEFLATE that is not compressed (RFC 1951 section 3.2.4).
+    #[cfg(feature = "deflate")]
+    fn stored(bytes: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(bytes.len()).unwrap();
+        [&[0], &len.to_le_bytes()[..], &(!len).to_le_bytes(), bytes].concat()
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn memory_of_a_compressed_message_is_bounded_by_what_was_received() {
+        use crate::deflate::Deflate;
+        use crate::deflate::agreed::{Agreed, Direction};
+
+        let direction = Direction { takeover: false, window_bits: 15 };
+        let agreed = Agreed { sent: direction, received: direction };
+        let contexts = Contexts::new(&Deflate::default(), &agreed);
+        let push = |assembler: &mut Assembler, mut payload: Vec<u8>, last| {
+            assembler.push(&mut payload, None, last, Some((&contexts, 1 << 20))).unwrap();
+        };
+        let begin = || Assembler::new(false, Some(Inflation::new(&contexts)));
+        // The thread keeps the memory of a long message, which is not for a short beginning of the next one.
+        let mut delivered = begin();
+        push(&mut delivered, [stored(&[7; 50_000]).repeat(2), vec![0]].concat(), true);
+        assert_eq!(delivered.finish().len(), 100_000);
+        delivered.give_back();
+        let mut begun = begin();
+        push(&mut begun, vec![0], false);
+        assert_is_bounded(&begun);
+        // Nor does much that makes nothing get memory for what it might make.
+        let mut idle = begin();
+        push(&mut idle, stored(&[]).repeat(4000), false);
+        assert_is_bounded(&idle);
+        for len in [1, 600, 5, 50_000, 3] {
+            push(&mut idle, stored(&vec![7; len]), false);
+            assert_is_bounded(&idle);
+        }
+        push(&mut idle, vec![0], true);
+        assert_eq!(idle.finish(), vec![7; 50_609]);
     }
 }
