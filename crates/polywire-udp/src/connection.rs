@@ -19,8 +19,8 @@ pub(crate) struct UdpConnection {
 }
 
 impl UdpConnection {
-    pub(crate) fn new(socket: SharedSocket, limits: Limits) -> Self {
-        let socket = Arc::new(socket);
+    pub(crate) fn new(socket: impl Into<Arc<SharedSocket>>, limits: Limits) -> Self {
+        let socket = socket.into();
         let receive_state = socket.new_receive_state();
         Self { socket, limits: Arc::new(limits), receive_state }
     }

@@ -176,9 +176,12 @@ impl SharedSocket {
     /// Closes the socket, which leaves its group. What still waits for room is lost.
     pub(crate) fn close(&self) {
         let socket = self.write().take();
-        if let (Some(mut socket), Some(registration)) = (socket, self.keep_registration(None)) {
-            // Closing alone leaves a socket that somebody else holds too with the poller.
-            let _ = registration.deregister(&mut socket);
+        // Only who has the socket takes the registration: two may close at once.
+        if let Some(mut socket) = socket {
+            if let Some(registration) = self.keep_registration(None) {
+                // Closing alone leaves a socket that somebody else holds too with the poller.
+                let _ = registration.deregister(&mut socket);
+            }
         }
         self.outbox.clear();
     }
@@ -341,4 +344,43 @@ impl Sender for SharedSocket {
 pub(crate) fn send_to(socket: &SharedSocket, to: SocketAddr, message: &[u8]) -> SendStatus {
     let endpoint = Endpoint::from_listener(ResourceId::from(0x82), to);
     socket.send(&endpoint, message, SendFlags::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use polywire_core::adapter::{Connect, Connection};
+    use polywire_core::address::RemoteAddr;
+    use polywire_core::{Limits, network};
+
+    use super::*;
+    use crate::connection::UdpConnection;
+
+    /// Connects by a socket of the test's.
+    struct Connecting(Arc<SharedSocket>);
+
+    impl Connect for Connecting {
+        fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+            let remote = UdpConnection::new(Arc::clone(&self.0), Limits::default());
+            Ok(Connection::new(remote, addr.clone(), addr.clone()))
+        }
+    }
+
+    #[test]
+    fn of_two_who_close_an_adopted_socket_at_once_one_takes_it_from_the_poller() {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let addr = socket.local_addr().unwrap();
+        socket.connect(addr).unwrap();
+        let socket = Arc::new(SharedSocket::connected(socket, addr).adopted());
+        let (network, mut processor) = network::split();
+        network.connect(Connecting(Arc::clone(&socket)), addr).unwrap();
+        processor.process_poll_event(Some(Duration::from_secs(10)), |_| ());
+
+        let taken = socket.write().take(); // The first has come that far.
+        socket.close();
+        assert!(taken.is_some() && socket.keep_registration(None).is_some());
+    }
 }
