@@ -158,7 +158,8 @@ impl UdpConnectConfig {
 
     /// Takes over `socket`, bound or connected, rather than to open one, and connects it to the peer: the next
     /// `connect` by this configuration, or by a clone, has it, and others fail with `AddrInUse`. Of the
-    /// options none is set. What a socket has received before is dropped, for it may be from anybody, unless the socket
+    /// options none is set, and the system does not join datagrams (GRO), as another process may read the socket
+    /// too. What a socket has received before is dropped, for it may be from anybody, unless the socket
     /// is connected to the peer already.
     #[must_use]
     pub fn with_socket(mut self, socket: StdUdpSocket) -> Self {

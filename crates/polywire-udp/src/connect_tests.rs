@@ -153,6 +153,27 @@ fn datagrams_that_left_together_are_told_apart_by_a_socket_that_came_with_gro() 
 
 #[cfg(target_os = "linux")]
 #[test]
+fn whoever_else_holds_an_adopted_socket_receives_one_datagram_at_a_time_after_bursts_too() {
+    let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer_addr = peer.local_addr().unwrap();
+    let held = StdUdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = adopt(held.try_clone().unwrap(), &[peer_addr]).unwrap().0;
+    let socket = SharedSocket::connected(socket, peer_addr).adopted();
+    let mut receive_state = socket.new_receive_state();
+    (0..20).for_each(|_| assert_eq!(peer.send_to(b"alone", local_addr(&socket)).unwrap(), 5));
+    drain_counting(&socket, &mut receive_state);
+    assert!(receive_state.is_in_batches());
+    socket.enable_gro(receive_state.is_in_batches());
+
+    let sent = send_together(&peer, local_addr(&socket));
+    let mut buffer = [0; 2000];
+    let len = held.recv(&mut buffer).unwrap();
+    assert_eq!(buffer[..len], sent[0]);
+    assert_eq!(drain_counting(&socket, &mut receive_state).1, sent[1..]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_peer_that_was_gone_loses_nothing_and_delays_nothing() {
     let (peer, socket) = connected_pair("127.0.0.1");
     let addr = peer.local_addr().unwrap();

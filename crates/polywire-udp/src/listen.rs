@@ -146,7 +146,8 @@ impl UdpListenConfig {
 
     /// Takes over `socket`, which is bound, rather than to open one: the next `listen` by this configuration,
     /// or by a clone, has it, and others fail with `AddrInUse`. The address given to `listen` is not looked
-    /// at, and of the options none is set.
+    /// at, and of the options none is set. The system does not join datagrams (GRO), as another process may read
+    /// the socket too.
     #[must_use]
     pub fn with_socket(mut self, socket: StdUdpSocket) -> Self {
         self.adopted = Some(Adopted::new(socket));

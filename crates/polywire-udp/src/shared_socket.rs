@@ -118,9 +118,11 @@ impl SharedSocket {
     }
 
     /// Has the system put datagrams together from now on, if that is `wanted` and it does not yet:
-    /// from then on it must be read in batches.
+    /// from then on it must be read in batches. Not where somebody else may read the socket too and would take
+    /// what was put together for one datagram.
     #[inline]
     pub(crate) fn enable_gro(&self, wanted: bool) {
+        let wanted = wanted && self.held_elsewhere.is_none();
         if wanted && !self.has_gro.swap(true, Ordering::Relaxed) {
             if let Some(socket) = self.read().as_ref() {
                 batching::enable_gro(socket);
