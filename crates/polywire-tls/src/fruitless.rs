@@ -11,21 +11,26 @@ const MAX_CLIENT_BYTES: usize = UNUSUAL_BYTES;
 /// The same of a server, which gets no tickets: as many empty records as rustls takes, which also holds no more
 /// than 64 KiB of a message.
 const MAX_SERVER_BYTES: usize = 32 * LONGEST_RECORD_BYTES;
+/// Bytes of tickets, and of what lies between them, that a client takes before the program gets something.
+const MAX_TICKET_BYTES: usize = 64 << 10;
 /// Bytes that rustls holds of one message, at most.
 const MAX_HELD_BYTES: usize = 64 << 10;
 
-/// Bytes of whole records since the last that brought something. rustls puts messages of the handshake together out of
-/// them, and tells neither that it has begun nor how much it holds.
+/// Bytes of whole records since the last that brought the program something. rustls puts messages of the handshake
+/// together out of them, and tells neither that it has begun nor how much it holds.
 #[derive(Debug)]
 pub(crate) struct Fruitless {
     max: usize,
+    /// Those behind the last ticket.
     bytes: usize,
+    /// Those up to the last ticket, which is of use to rustls alone.
+    with_tickets: usize,
 }
 
 impl Fruitless {
     /// Of what a client gets.
     pub(crate) fn client() -> Self {
-        Self { max: MAX_CLIENT_BYTES, bytes: 0 }
+        Self { max: MAX_CLIENT_BYTES, bytes: 0, with_tickets: 0 }
     }
 
     /// Of what a server gets.
@@ -35,7 +40,7 @@ impl Fruitless {
 
     /// Something came of what was opened.
     pub(crate) fn end(&mut self) {
-        self.bytes = 0;
+        (self.bytes, self.with_tickets) = (0, 0);
     }
 
     /// Records of `bytes` bytes in all were opened, and brought nothing.
@@ -43,9 +48,15 @@ impl Fruitless {
         self.bytes += bytes;
     }
 
+    /// Records of `bytes` bytes in all were opened, and brought a ticket: no message is half there before it.
+    pub(crate) fn pass_ticket(&mut self, bytes: usize) {
+        self.with_tickets += self.bytes + bytes;
+        self.bytes = 0;
+    }
+
     /// Whether no honest peer sends that much.
     pub(crate) fn is_too_much(&self) -> bool {
-        self.bytes > self.max
+        self.bytes > self.max || self.with_tickets > MAX_TICKET_BYTES
     }
 
     /// What is perhaps held of a message that is not whole. A pause does not end it, or a peer would only have to make

@@ -28,8 +28,8 @@ pub(crate) struct Incoming {
 
 /// What a read found.
 pub(crate) enum Found<R> {
-    /// So many bytes: what was made of them, and whether the stream underneath is drained.
-    Some(usize, R, bool),
+    /// Bytes: what was made of them, and whether the stream underneath is drained.
+    Some(R, bool),
     /// The end.
     End,
 }
@@ -88,7 +88,7 @@ impl Incoming {
                     true => len < room,
                     false => stream.drained_by(len, room),
                 };
-                Ok(Found::Some(len, opened, drained))
+                Ok(Found::Some(opened, drained))
             }
             Err(error) => Err(error),
         };

@@ -37,7 +37,7 @@ const APPLICATION_DATA: u8 = 23;
 const USED_UP: &str = "the keys of TLS 1.2 are used up: connect again, or use TLS 1.3";
 
 /// What a peer is told off for.
-pub(crate) const FRUITLESS: &str = "it sends nothing but records without anything in them";
+const FRUITLESS: &str = "it sends nothing but records without anything in them";
 
 /// The state of a connection, without any I/O.
 pub(crate) struct Session {
@@ -191,8 +191,11 @@ impl Session {
                 self.hold_tickets_back(was_handshaking, state.tls_bytes_to_write());
                 self.plain = state.plaintext_bytes_to_read();
                 self.has_peer_closed = state.peer_has_closed();
-                if was_handshaking || self.plain > 0 || self.has_new_ticket() {
+                let has_new_ticket = self.has_new_ticket();
+                if was_handshaking || self.plain > 0 {
                     self.fruitless.end();
+                } else if has_new_ticket {
+                    self.fruitless.pass_ticket(whole);
                 } else if whole > 0 {
                     self.fruitless.pass(whole);
                 }

@@ -18,15 +18,11 @@ use crate::error::TlsError;
 use crate::incoming::{Found, Incoming};
 use crate::info::TlsInfo;
 use crate::server::Server;
-use crate::session::{FRUITLESS, Opened, Session, would_block};
+use crate::session::{Opened, Session, would_block};
 use crate::shared_session::SharedSession;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::translate::translate;
-
-/// Bytes without anything for the program that a peer may send in a row: several times the longest record. More
-/// would keep the loop from its other connections.
-const MAX_USELESS_BYTES: usize = 64 << 10;
 
 /// TLS over a stream, as the [`Stream`] of an engine: what [`TlsConnectConfig`](crate::TlsConnectConfig) and
 /// [`TlsListenConfig`](crate::TlsListenConfig) make as [`Layer`](polywire_core::stream::Layer)s.
@@ -91,11 +87,11 @@ impl<S: Stream> TlsStream<S> {
             })
         };
         match incoming.read(&self.stream, 0, shake)? {
-            Found::Some(_, Ok(holds), _) => {
+            Found::Some(Ok(holds), _) => {
                 incoming.session_holds = holds;
                 Ok(())
             }
-            Found::Some(_, Err(error), _) => Err(self.fail(incoming, error)),
+            Found::Some(Err(error), _) => Err(self.fail(incoming, error)),
             Found::End => Err(self.fail(incoming, TlsError::ClosedDuringHandshake)),
         }
     }
@@ -198,24 +194,20 @@ impl<S: Stream> Stream for TlsStream<S> {
                 return Ok(len);
             }
         }
-        let mut useless = 0;
+        // However much of it brings nothing: of what is left unread here, no event tells the loop. The session bounds it.
         loop {
             let room = buffer.len();
             let open = |input: &mut &[u8]| self.with_session(|it| it.open(input, buffer));
             match incoming.read(&self.stream, room, open)? {
-                Found::Some(len, opened, is_drained) => {
+                Found::Some(opened, is_drained) => {
                     if let Some(len) = self.finish_read(&mut incoming, opened, is_drained)? {
                         return Ok(len);
                     }
-                    useless += len;
                 }
                 Found::End if self.needs_close_notify() => {
                     return Err(self.fail(&mut incoming, TlsError::Truncated));
                 }
                 Found::End => return Ok(0),
-            }
-            if useless > MAX_USELESS_BYTES {
-                return Err(self.fail(&mut incoming, TlsError::Misbehaved(FRUITLESS.into())));
             }
         }
     }

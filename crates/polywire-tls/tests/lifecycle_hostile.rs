@@ -5,17 +5,19 @@ mod support;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::time::Duration;
 
+use polywire_core::network::NetEvent;
 use polywire_core::{CloseReason, Limits};
 use polywire_tls::{TlsError, TlsVersion};
 
 use support::certificates::Both;
-use support::eventually;
 use support::node::{Node, tls_error};
 use support::over::{Kind, Over};
 use support::peer::{Peer, ready};
 use support::sealer::{ALERT, DATA, HANDSHAKE, Sealer};
+use support::{DEADLINE, eventually};
 
 /// Somebody honest still gets an answer.
 #[track_caller]
@@ -136,6 +138,38 @@ fn empty_records_of_full_length_are_nothing_unusual() {
     }
 }
 
+/// However many lie there when the loop comes to read them.
+#[test]
+fn a_message_behind_a_burst_of_full_empty_records_arrives() {
+    let both = Both::new();
+    let (go_on, gate) = mpsc::channel();
+    let server = Node::with(move |_, event| {
+        if matches!(event, NetEvent::Message(_, b"wait")) {
+            gate.recv_timeout(DEADLINE).unwrap();
+        }
+    });
+    let addr = server.listen(Over::new(Kind::Tcp, both.listen.clone()));
+    let mut peer = Peer::client(&both.authority, addr);
+    peer.shake_hands().unwrap();
+    server.accepted();
+    let mut peer = Sealer::new(peer);
+    peer.send(DATA, b"wait");
+    let burst = |peer: &mut Sealer, records: usize| {
+        let records = (0..records).flat_map(|_| peer.seal_padded(DATA, b"", 16 << 10));
+        let records = records.collect::<Vec<u8>>();
+        peer.socket.write_all(&records).unwrap();
+    };
+    burst(&mut peer, 8);
+    go_on.send(()).unwrap();
+    burst(&mut peer, 23); // More than the system may hold for one who does not read.
+    peer.send(DATA, b"x");
+    assert_eq!(server.message(), b"wait");
+    assert_eq!(server.message(), b"x");
+}
+
+/// NewSessionTicket (RFC 8446 section 4.6.1).
+const TICKET: [u8; 19] = [4, 0, 0, 15, 0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 1, 9, 0, 0];
+
 #[test]
 fn a_flood_of_tickets_ends_the_connection() {
     let both = Both::new();
@@ -147,18 +181,43 @@ fn a_flood_of_tickets_ends_the_connection() {
     peer.shake_hands().unwrap();
     client.next();
     let mut peer = Sealer::new(peer);
-    // NewSessionTicket (RFC 8446 section 4.6.1).
-    let ticket = [4, 0, 0, 15, 0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 1, 9, 0, 0];
     for _ in 0..10 {
-        peer.send(HANDSHAKE, &ticket);
+        peer.send(HANDSHAKE, &TICKET);
     }
     peer.send(DATA, b"some are nothing unusual");
     assert_eq!(client.message(), b"some are nothing unusual");
-    let flood: Vec<u8> = (0..10_000).flat_map(|_| peer.seal(HANDSHAKE, &ticket)).collect();
+    let flood: Vec<u8> = (0..10_000).flat_map(|_| peer.seal(HANDSHAKE, &TICKET)).collect();
     while peer.socket.write_all(&flood).is_ok() && client.reason(endpoint).is_none() {}
     let error = tls_error(&client.disconnected(endpoint));
     let is_it = matches!(&error, TlsError::Misbehaved(why) if why.contains("without anything"));
     assert!(is_it, "{error:?}");
+}
+
+/// However few of them lie there when the loop comes to read them.
+#[test]
+fn tickets_that_come_one_by_one_without_end_end_the_connection() {
+    let both = Both::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = Node::new();
+    let connect = Over::new(Kind::Tcp, both.connect);
+    let endpoint = client.begin(connect, listener.local_addr().unwrap());
+    let mut peer = Peer::server(&both.issued, &listener);
+    peer.shake_hands().unwrap();
+    client.next();
+    let mut peer = Sealer::new(peer);
+    let mut sent = 0;
+    while client.reason(endpoint).is_none() {
+        assert!(sent < 256 << 10, "it takes {sent} bytes");
+        let few: Vec<u8> = (0..100).flat_map(|_| peer.seal(HANDSHAKE, &TICKET)).collect();
+        if peer.socket.write_all(&few).is_err() {
+            break;
+        }
+        sent += few.len();
+        client.settle();
+    }
+    assert!(sent > 60 << 10, "some are nothing unusual: {sent}");
+    let error = tls_error(&client.disconnected(endpoint));
+    assert!(matches!(error, TlsError::Misbehaved(_)), "{error:?}");
 }
 
 /// A ticket of that length (RFC 8446 section 4.6.1).
