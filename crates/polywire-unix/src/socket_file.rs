@@ -1,13 +1,15 @@
 //! Names of bound sockets, and the files that paths leave behind.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{self, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::address::UnixAddr;
@@ -124,9 +126,12 @@ const LOCK_ATTEMPTS: usize = 100;
 /// bound, so to look, to remove and to bind is one step. `None` where the directory can't be locked, because it may not be
 /// read, its file system has no locks, or somebody holds the lock for too long. Then others are rarely there at the same
 /// time, and looked for as well as can be.
-fn lock_directory_of(path: &Path) -> Option<File> {
+fn lock_directory_of(path: &Path) -> Option<OwnedFd> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = File::open(parent.unwrap_or_else(|| Path::new("."))).ok()?;
+    // A named pipe or a device in its place must not hold this up, which opening by itself may do.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    let directory = rustix::fs::open(parent, flags, Mode::empty()).ok()?;
     for _ in 0..LOCK_ATTEMPTS {
         match try_lock(&directory) {
             Ok(()) => return Some(directory),
@@ -143,7 +148,7 @@ fn lock_directory_of(path: &Path) -> Option<File> {
 }
 
 /// Until the descriptor is closed.
-fn try_lock(directory: &File) -> io::Result<()> {
+fn try_lock(directory: &OwnedFd) -> io::Result<()> {
     #[cfg(not(target_os = "solaris"))]
     rustix::fs::flock(directory, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
     #[cfg(target_os = "solaris")]

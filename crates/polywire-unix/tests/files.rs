@@ -8,13 +8,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::sync::mpsc;
 use std::thread;
 
 use polywire_core::CloseReason;
 use polywire_core::address::Name;
-use polywire_unix::{Unix, UnixListenConfig};
+use polywire_unix::{Unix, UnixDatagramConnectConfig, UnixListenConfig};
 
-use support::{Dir, Node};
+use support::{DEADLINE, Dir, Node};
 
 /// Leaves the file of a listener behind, as a process does that dies.
 fn leave_behind(path: &str) {
@@ -161,4 +162,25 @@ fn a_directory_that_is_not_there_is_named() {
     assert_eq!(CloseReason::of(&error), Some(&CloseReason::Refused));
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains(&path), "{error}");
+}
+
+#[test]
+fn a_pipe_where_a_directory_is_to_be_is_an_error_at_once() {
+    let dir = Dir::new();
+    let (pipe, peer) = (dir.file("pipe"), dir.file("peer"));
+    nix::unistd::mkfifo(&*pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _peer = UnixDatagram::bind(&peer).unwrap();
+    let inside = format!("{pipe}/chat");
+    let (tell, told) = mpsc::channel();
+    // A pipe holds up whoever opens it until somebody writes.
+    thread::spawn(move || {
+        let node = Node::new();
+        tell.send(node.network().listen(Unix, Name(&inside)).map(drop)).unwrap();
+        let config = UnixDatagramConnectConfig::default().with_source_address(inside);
+        tell.send(node.network().connect(config, peer).map(drop)).unwrap();
+    });
+    for opening in ["listen", "connect"] {
+        let error = told.recv_timeout(DEADLINE).expect(opening).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotADirectory, "{opening}: {error}");
+    }
 }
