@@ -27,8 +27,8 @@ const MAX_REASON_BYTES: usize = 123;
 /// [`linger`](polywire_core::Limits::linger), it says so afterwards, as behind `remove`. A connection that is not ready yet is
 /// closed once it is, and ends with the same reason if its handshake fails before: to give up a handshake, `remove` it.
 /// One that is opened again ([`Reconnecting`](polywire_core::Reconnecting)) ends for good. While there is none to close
-/// `remove` does it: between two attempts, and in one that does not get as far as the handshake of WebSocket, which
-/// takes the `Close` with it.
+/// `remove` does it: between two attempts, and in one that fails before the handshake of WebSocket begins, with the
+/// last server where redirects are followed. Such an attempt takes the `Close` with it.
 ///
 /// ```
 /// use polywire_core::Endpoint;

@@ -227,12 +227,14 @@ impl Protocol for WsProtocol {
 
     fn open_failed(&mut self, reason: &mut CloseReason) -> Option<RemoteAddr> {
         let Handshake::Client(handshake) = self.handshake.as_deref_mut()? else { return None };
-        if let Some(close) = self.session.take_close() {
-            // Nor is it opened elsewhere, or again: the program wants none.
-            *reason = close.into();
-            return None;
+        let server = handshake.open_failed(reason);
+        if server.is_none() {
+            if let Some(close) = self.session.take_close() {
+                // Nor is it opened again: the program wants none.
+                *reason = close.into();
+            }
         }
-        handshake.open_failed(reason)
+        server
     }
 
     fn end_of_stream(&mut self, left: usize) -> CloseReason {

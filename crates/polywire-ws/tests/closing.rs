@@ -1,5 +1,7 @@
 //! Connections that the program closes with a code, over real sockets.
 
+mod loopback;
+
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use polywire_core::network::{NetEvent, SendStatus};
 use polywire_core::node::{self, NodeEvent, NodeHandler, NodeTask};
 use polywire_core::{CloseReason, Endpoint};
-use polywire_ws::{Close, Ping, Ws, WsListenConfig};
+use polywire_ws::{Close, Ping, Ws, WsConnectConfig, WsListenConfig};
 
 /// A node that closes each connection of which it gets a message, with the code and the reason in that; and tells
 /// of what has ended, and why.
@@ -90,7 +92,8 @@ fn a_thousand_are_closed_and_both_ends_know_the_code() {
 fn close_before_ready(url: &str) -> (Vec<String>, Option<CloseReason>) {
     let (handler, listener) = node::split::<()>();
     let network = handler.network().clone();
-    let (endpoint, _) = network.connect(Ws, url).unwrap();
+    let config = WsConnectConfig::default().with_max_redirects(5);
+    let (endpoint, _) = network.connect(config, url).unwrap();
     let id = endpoint.resource_id();
     assert!(network.control(id, Ping::default()));
     assert_eq!(network.send(endpoint, b"1000 unused"), SendStatus::Sent);
@@ -127,13 +130,16 @@ fn what_is_closed_before_it_is_ready_is_closed_once_it_is() {
         }
         _ => {}
     });
-    let (seen, reason) = close_before_ready(&format!("ws://{addr}/"));
-    assert_eq!(seen, ["connected true", "disconnected"]);
-    let text = "at once".to_string();
-    assert_eq!(reason, Some(CloseReason::ClosedWith { code: 4001, text }));
-    let next = || events.recv_timeout(Duration::from_secs(20)).unwrap();
-    assert_eq!(next(), format!("{:?}", b"1000 unused"), "it was sent before");
-    assert_eq!(next(), "the peer closed the connection with code 4001: at once");
+    let redirect = format!("HTTP/1.1 301 x\r\nLocation: ws://{addr}/\r\n\r\n");
+    for first in [addr, loopback::answering(redirect)] {
+        let (seen, reason) = close_before_ready(&format!("ws://{first}/"));
+        assert_eq!(seen, ["connected true", "disconnected"], "{reason:?}");
+        let text = "at once".to_string();
+        assert_eq!(reason, Some(CloseReason::ClosedWith { code: 4001, text }));
+        let next = || events.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(next(), format!("{:?}", b"1000 unused"), "it was sent before");
+        assert_eq!(next(), "the peer closed the connection with code 4001: at once");
+    }
     handler.stop();
 }
 
