@@ -46,6 +46,9 @@ pub(crate) struct Session {
     plain: usize,
     has_peer_closed: bool,
     failure: Option<TlsError>,
+    /// Nothing more is sealed, and the peer has its `close_notify`: it may still speak, and what it said before is there
+    /// to be read.
+    is_used_up: bool,
     /// Bytes of tickets that wait for something else to leave with them: a client that has only sent and is gone
     /// would be answered by a reset, which takes with it what is still under way from it.
     held_back: usize,
@@ -101,6 +104,7 @@ impl Session {
             plain: 0,
             has_peer_closed: false,
             failure: None,
+            is_used_up: false,
             held_back: 0,
             cut: Cut::default(),
             fruitless,
@@ -231,6 +235,13 @@ impl Session {
         }
     }
 
+    /// Why nothing more is sealed, if so.
+    #[inline]
+    fn seal_refusal(&self) -> Option<TlsError> {
+        let used_up = || self.is_used_up.then(|| TlsError::Other(USED_UP.into()));
+        self.failure.clone().or_else(used_up)
+    }
+
     /// From now on nothing but the alert leaves.
     fn fail(&mut self, error: TlsError) -> TlsError {
         self.held_back = 0;
@@ -253,10 +264,9 @@ impl Records for Session {
     }
 
     fn seal(&mut self, parts: &[IoSlice<'_>], out: &mut Vec<u8>) -> Result<usize, TlsError> {
-        if let Some(failure) = &self.failure {
-            let failure = failure.clone();
+        if let Some(refusal) = self.seal_refusal() {
             self.take_records(out);
-            return Err(failure);
+            return Err(refusal);
         }
         self.held_back = 0;
         self.take_records(out); // What comes behind these is `parts`.
@@ -276,7 +286,10 @@ impl Records for Session {
         match sealed {
             // While it shakes hands rustls keeps what it is given for later.
             Ok(sealed) if self.is_handshaking() || hold(&out[before..], sealed) => Ok(sealed),
-            Ok(_) => Err(self.fail(TlsError::Other(USED_UP.into()))),
+            Ok(_) => {
+                self.is_used_up = true;
+                Err(TlsError::Other(USED_UP.into()))
+            }
             Err(error) => Err(self.fail(TlsError::Other(error.to_string().into()))),
         }
     }

@@ -110,6 +110,27 @@ fn no_message_is_thrown_away_when_the_keys_of_tls_1_2_are_used_up() {
     }
 }
 
+/// The keys of one direction say nothing of the other.
+#[test]
+fn what_the_peer_has_sent_is_opened_though_the_keys_to_answer_with_are_used_up() {
+    let (mut client, mut server) = pair(TlsVersion::Tls12, &limited(10));
+    let (mut asked, mut answered) = (Vec::new(), Vec::new());
+    for message in [b"one", b"two"] {
+        assert_eq!(client.seal(&[IoSlice::new(message)], &mut asked), Ok(3));
+    }
+    while server.seal(&[IoSlice::new(b"answer")], &mut answered).is_ok() {}
+    assert_eq!(open(&mut server, &asked), b"onetwo");
+    assert!(!server.is_over(), "and what comes behind");
+    assert!(!open(&mut client, &answered).is_empty() && client.is_over());
+    let mut goodbye = Vec::new();
+    client.close();
+    client.take_records(&mut goodbye);
+    open(&mut server, &goodbye);
+    assert!(server.is_over());
+    let refused = server.seal(&[IoSlice::new(b"more")], &mut answered);
+    assert_eq!(refused, Err(TlsError::Other(USED_UP.into())));
+}
+
 #[test]
 fn the_keys_of_tls_1_3_are_changed_before_they_are_used_up() {
     let (mut client, mut server) = pair(TlsVersion::Tls13, &limited(10));
