@@ -1,22 +1,14 @@
 //! Connections that are opened again when they end: opt-in, per connect.
 
-use std::any::TypeId;
+mod relay;
+
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
-use bytes::Bytes;
-
-use crate::adapter::{Attempt, Broadcast, Connect, Connection, Info, Reconnect, SendFlags, Sender};
+use crate::adapter::{Attempt, Connect, Connection, Reconnect, Sender};
 use crate::address::RemoteAddr;
-use crate::close_reason::CloseReason;
-use crate::endpoint::Endpoint;
-use crate::message::MessageKind;
-use crate::notifier::Notifier;
-use crate::send_status::SendStatus;
-use crate::sync::{Mutex, lock};
+use crate::reconnect::relay::Relay;
 
 /// When to connect again: after a delay that doubles with each failure in a row, up to a cap, and
 /// is drawn from a range around that, so that the clients of a server that restarts do not all come
@@ -106,8 +98,10 @@ impl Backoff {
 /// [`close_reason`](crate::network::NetworkController::close_reason) tells the last reason. What was
 /// sent and had not arrived is not sent again. While an attempt is under way, what is sent waits
 /// for it; between two attempts `send` answers
-/// [`SendStatus::ResourceNotAvailable`]. It goes on until the endpoint is removed, the node stops,
-/// or [`Backoff::max_failures`] is reached.
+/// [`ResourceNotAvailable`](crate::send_status::SendStatus::ResourceNotAvailable). A signal to be sent
+/// [once there is room](crate::node::NodeHandler::send_signal_when_writable) outlasts attempts that fail; it
+/// does not come if a connection ends before, which `Disconnected` tells. The endpoint
+/// goes on until it is removed, the node stops, or [`Backoff::max_failures`] is reached.
 ///
 /// A host name is looked up for each attempt, on one of four threads that a node has for that while it
 /// needs them.
@@ -208,105 +202,6 @@ impl Reconnect for Attempts {
     }
 }
 
-/// Sends through whichever connection an endpoint has just now.
-struct Relay {
-    sender: ArcSwapOption<Arc<dyn Sender>>,
-    /// To be run when the next connection has room.
-    when_writable: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
-}
-
-impl Relay {
-    fn to(sender: Arc<dyn Sender>) -> Self {
-        Self { sender: ArcSwapOption::from_pointee(sender), when_writable: Mutex::default() }
-    }
-
-    fn set(&self, sender: Option<Arc<dyn Sender>>) {
-        self.sender.store(sender.map(Arc::new));
-        self.with(|sender| {
-            let asked = std::mem::take(&mut *lock(&self.when_writable));
-            asked.into_iter().for_each(|tell| sender.when_writable(tell));
-        });
-    }
-
-    fn with<R>(&self, act: impl FnOnce(&dyn Sender) -> R) -> Option<R> {
-        // Not a guard: a send may wait long.
-        self.sender.load_full().map(|sender| act(&**sender))
-    }
-}
-
-/// The status of an endpoint whose connection is not there, or no more: there may be another.
-fn available(status: Option<SendStatus>) -> SendStatus {
-    status
-        .filter(|status| *status != SendStatus::ResourceNotFound)
-        .unwrap_or(SendStatus::ResourceNotAvailable)
-}
-
-impl Sender for Relay {
-    fn attach(&self, notifier: Notifier) {
-        self.with(|sender| sender.attach(notifier));
-    }
-
-    fn send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
-        available(self.with(|sender| sender.send(to, message, flags)))
-    }
-
-    fn try_send(&self, to: &Endpoint, message: &[u8], flags: SendFlags) -> SendStatus {
-        available(self.with(|sender| sender.try_send(to, message, flags)))
-    }
-
-    fn send_shared(&self, endpoint: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
-        available(self.with(|sender| sender.send_shared(endpoint, message)))
-    }
-
-    fn send_owned(&self, endpoint: &Endpoint, message: &Bytes, kind: MessageKind) -> SendStatus {
-        available(self.with(|sender| sender.send_owned(endpoint, message, kind)))
-    }
-
-    fn info(&self, type_id: TypeId) -> Option<Info> {
-        self.with(|sender| sender.info(type_id)).flatten()
-    }
-
-    fn peer_name(&self, addr: SocketAddr) -> Option<RemoteAddr> {
-        self.with(|sender| sender.peer_name(addr)).flatten()
-    }
-
-    fn queued(&self) -> usize {
-        self.with(|sender| sender.queued()).unwrap_or(0)
-    }
-
-    fn taken(&self) -> Option<u64> {
-        self.with(|sender| sender.taken()).flatten()
-    }
-
-    fn flush(&self) {
-        self.with(|sender| sender.flush());
-    }
-
-    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
-        let mut kept = lock(&self.when_writable);
-        // Asked under the lock: who sets the next connection looks behind that at what is kept.
-        match self.sender.load_full() {
-            Some(sender) => {
-                drop(kept);
-                sender.when_writable(tell);
-            }
-            None => kept.push(tell),
-        }
-    }
-
-    fn wake(&self) {
-        self.with(|sender| sender.wake());
-    }
-
-    fn abort(&self, reason: CloseReason) {
-        self.with(|sender| sender.abort(reason));
-    }
-
-    fn end(&self) {
-        self.with(|sender| sender.end());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,8 +214,7 @@ mod tests {
             .with_jitter(0.0)
             .with_max_failures(max_failures);
         let attempt: Attempt = Arc::new(|| Err(io::ErrorKind::Unsupported.into()));
-        let relay =
-            Arc::new(Relay { sender: ArcSwapOption::empty(), when_writable: Mutex::default() });
+        let relay = Arc::default();
         let (failures, delays, ready_at, may_block) = (0, 0, None, false);
         Attempts { backoff, failures, delays, ready_at, may_block, attempt, relay }
     }

@@ -42,7 +42,7 @@ impl EventLoop {
             return Some(resource);
         }
         self.close_old_connection(&mut resource, reason);
-        resource.wait_to_reconnect();
+        resource.wait_to_reconnect(failed);
         self.shared.change_half_received(&entry, 0);
         self.shared.reasons.replace(entry.id, reason.clone());
         if entry.is_over() && !self.shared.is_stopping() {
@@ -137,7 +137,8 @@ fn made(attempt: &Attempt) -> io::Result<Connection> {
 }
 
 impl Resource {
-    fn wait_to_reconnect(&mut self) {
+    /// Has no connection from now on: an attempt `failed`, or one that was ready has ended.
+    fn wait_to_reconnect(&mut self, failed: bool) {
         self.remote = None;
         self.stage = Stage::Waiting;
         self.pending.forget();
@@ -145,8 +146,9 @@ impl Resource {
         let transient = self.transient_mut();
         (transient.activity, transient.deadline) = (None, None);
         if let Some(reconnect) = &transient.reconnect {
-            // Whoever waits for room in the old connection waits no longer.
-            reconnect.sender().end();
+            if !failed {
+                reconnect.sender().end(); // Signals for when it has room come no more: `Disconnected` tells.
+            }
             reconnect.send_through(None);
         }
     }

@@ -1,15 +1,16 @@
 //! Adapters whose attempts differ from each other.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use polywire::Reconnecting;
 use polywire::adapter::{Connect, Connection};
-use polywire::network::{Endpoint, RemoteAddr, SendStatus};
+use polywire::network::{Endpoint, NetEvent, RemoteAddr, SendStatus};
+use polywire::node::{self, NodeEvent};
 
-use crate::support::{Node, StoredNetEvent, Transport};
+use crate::support::{self, DEADLINE, Node, StoredNetEvent, Transport};
 use crate::{await_connection, quick, restart};
 
 /// Each second attempt panics.
@@ -86,4 +87,34 @@ fn the_endpoint_names_the_address_that_it_is_connected_to_again() {
             Endpoint::from_listener(endpoint.resource_id(), "1.2.3.4:5".parse().unwrap());
         assert_eq!(client.network().send(elsewhere, b"?"), SendStatus::ResourceNotFound);
     }
+}
+
+#[test]
+fn a_signal_asked_for_during_an_attempt_that_fails_comes_with_the_next_connection() {
+    let silent = TcpListener::bind(support::ANY_PORT).unwrap();
+    let server = Node::new();
+    let addrs = vec![silent.local_addr().unwrap(), server.listen(Transport::Ws).1];
+    let moving = Moving(Transport::Ws, Arc::new(Mutex::new(addrs.clone())));
+    let (handler, listener) = node::split::<()>();
+    let (tell, told) = mpsc::channel();
+    let mut task = listener.for_each_async(move |event| match event {
+        NodeEvent::Network(NetEvent::Connected(_, true)) => tell.send("connected").unwrap(),
+        NodeEvent::Network(NetEvent::Connected(_, false)) => tell.send("failed").unwrap(),
+        NodeEvent::Network(_) => {}
+        NodeEvent::Signal(()) => tell.send("writable").unwrap(),
+    });
+    let again = Reconnecting::new(moving).with_backoff(quick());
+    let (endpoint, _) = handler.network().connect(again, addrs[0]).unwrap();
+    let (peer, _) = silent.accept().unwrap();
+    while handler.network().try_send(endpoint, &[0; 1 << 16]) != SendStatus::Full {}
+    assert!(handler.send_signal_when_writable(endpoint, ()));
+    drop(peer); // It has not answered the handshake.
+    let next = || told.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(next(), "failed");
+    let mut rest = [next(), next()];
+    rest.sort_unstable();
+    assert_eq!(rest, ["connected", "writable"]);
+    handler.stop();
+    task.wait();
+    assert_eq!(told.iter().count(), 0, "once");
 }
