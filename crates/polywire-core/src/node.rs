@@ -183,7 +183,7 @@ impl<S> NodeHandler<S> {
     /// whichever comes first. Until then the node runs as before. Of several calls the earliest timeout
     /// counts. What is not written after `timeout` is treated as by [`stop`](Self::stop): each connection has
     /// another [`Limits::linger`](crate::Limits::linger) for it (5 s by default). Where the listener was dropped
-    /// without having run, this does the work itself and waits for it.
+    /// without having run, this does the work itself and waits for it; dropped later, its drop does.
     ///
     /// ```
     /// use polywire_core::node;
@@ -196,9 +196,8 @@ impl<S> NodeHandler<S> {
     /// ```
     pub fn stop_when_drained(&self, timeout: Duration) {
         let shared = &self.0.network.shared;
-        let deadline = shared.clock.now().checked_add(timeout);
-        shared.drain_until(deadline);
-        processor::drain_where_nobody_runs(&self.0.network.slot, deadline);
+        shared.drain_until(shared.clock.now().checked_add(timeout));
+        processor::drain_where_nobody_runs(&self.0.network.slot);
     }
 
     /// Whether nobody has stopped the node yet; true before its loop runs, too.

@@ -1,6 +1,8 @@
 //! Nodes and their tasks at their ends: nobody waits for himself, and nobody for a node that nobody stops.
 
 mod common;
+#[path = "life_cycle/draining.rs"]
+mod draining;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
@@ -334,36 +336,6 @@ fn a_send_before_the_loop_runs_does_not_wait(transport: Transport) {
     assert!(since.elapsed() < SOON);
     assert_eq!(handler.network().close_reason(endpoint), None);
     drop(listener);
-}
-
-#[test]
-fn a_node_whose_listener_was_dropped_ends_once_all_is_written() {
-    for &transport in Transport::STREAMS {
-        let mut server = Watched::start();
-        let limits = brief().with_stall_timeout(Duration::from_millis(50));
-        let (listen, connect) = narrow(transport, limits);
-        let (_, addr) = server.handler.network().listen(&*listen, LOCALHOST).unwrap();
-        let (handler, listener) = split();
-        drop(listener);
-        let (endpoint, _) = handler.network().connect_sync(&*connect, addr).unwrap();
-        let peer = server.accepted();
-        server.handler.network().pause(peer.resource_id());
-        assert_eq!(handler.network().send(endpoint, &vec![7; 512 << 10]), SendStatus::Sent);
-        assert!(handler.network().stats().queued_bytes > 0);
-        assert!(handler.is_running());
-        let network = server.handler.network().clone();
-        let reading = thread::spawn(move || network.resume(peer.resource_id()));
-        in_time(move || {
-            handler.stop_when_drained(DEADLINE);
-            assert!(!handler.is_running());
-            assert_eq!(handler.network().stats().endpoints, 0);
-        });
-        assert!(reading.join().unwrap());
-        let mut received = 0;
-        while received < 512 << 10 {
-            received += server.message().1.len();
-        }
-    }
 }
 
 #[test]

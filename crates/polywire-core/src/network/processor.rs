@@ -141,11 +141,14 @@ impl NetworkProcessor {
 
 impl Drop for NetworkProcessor {
     fn drop(&mut self) {
-        self.slot.shared.notifications.set_abandoned();
-        if self.slot.shared.is_stopping() {
+        let shared = &self.slot.shared;
+        shared.notifications.set_abandoned();
+        if shared.is_stopping() {
             if let Some(runner) = self.enter() {
                 runner.end();
             }
+        } else if shared.notifications.is_draining() {
+            drain_where_nobody_runs(&self.slot);
         }
     }
 }
@@ -165,22 +168,34 @@ pub(crate) fn end_where_nobody_runs(slot: &LoopSlot) {
     }
 }
 
-/// Writes what waits where the listener was dropped, until `deadline`, and ends the node.
-pub(crate) fn drain_where_nobody_runs(slot: &LoopSlot, deadline: Option<Instant>) {
-    if !slot.shared.notifications.is_abandoned() {
+/// Where the listener was dropped, writes what waits for as long as the node may drain, and ends it.
+pub(crate) fn drain_where_nobody_runs(slot: &LoopSlot) {
+    let shared = &slot.shared;
+    if !shared.notifications.is_abandoned() || shared.notifications.runs_here() {
         return;
     }
-    let Some(event_loop) = slot.try_take() else { return };
-    let is_drained = || {
-        slot.shared.stop_if_drained();
-        slot.shared.is_stopping()
-    };
-    // Whether it failed or not, there is nothing more to be done.
-    let _ = borrow(slot, event_loop, |it| {
-        let result = it.run_unheard(deadline, is_drained);
-        slot.shared.stop();
-        result
-    });
+    while !shared.is_stopping() {
+        let until = shared.stop_if_drained();
+        // Another call may bring the time forward, by which whoever runs the loop is woken.
+        let is_over = || shared.is_stopping() || shared.drain_deadline() != until;
+        let is_done = || {
+            shared.stop_if_drained();
+            is_over()
+        };
+        match slot.take(until, is_over) {
+            Acquired::Free(event_loop) => {
+                if borrow(slot, event_loop, |it| it.run_unheard(until, is_done)).is_err() {
+                    shared.stop(); // There is nothing more to be done.
+                }
+            }
+            Acquired::Ended => return,
+            Acquired::Happened | Acquired::TimedOut => {}
+        }
+    }
+    // Whoever runs it ends it, or puts it back.
+    if let Acquired::Free(event_loop) = slot.take(None, || false) {
+        Runner::new(slot, event_loop).end();
+    }
 }
 
 /// Runs the loop on behalf of one call, and ends it if the node was stopped meanwhile: whoever stopped it
@@ -226,7 +241,7 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     let mut since = Instant::now();
     // What is run when there is room may send, on the thread that has the loop.
     while !is_done() && !slot.shared.notifications.runs_here() {
-        let until = Instant::now().checked_add(look_again_after(slot, id));
+        let until = Instant::now().checked_add(look_again_after(slot, id, since));
         match slot.take(until, is_done) {
             Acquired::Free(event_loop) => {
                 let is_over = || is_done() || slot.has_waiters();
@@ -246,13 +261,14 @@ pub(crate) fn write_where_nobody_runs(slot: &LoopSlot, id: ResourceId) {
     }
 }
 
-/// How long it takes to see whether the peer takes anything.
-fn look_again_after(slot: &LoopSlot, id: ResourceId) -> Duration {
+/// How long it takes to see whether a peer that has taken nothing since takes anything.
+fn look_again_after(slot: &LoopSlot, id: ResourceId, since: Instant) -> Duration {
     if !slot.shared.notifications.is_abandoned() {
         return MAX_SEND_WAIT;
     }
     let stall_timeout = slot.shared.registry.with(id, |entry| entry.limits().stall_timeout);
-    stall_timeout.unwrap_or_default().clamp(MIN_SEND_WAIT, MAX_SEND_WAIT)
+    let left = stall_timeout.unwrap_or_default().saturating_sub(since.elapsed());
+    left.clamp(MIN_SEND_WAIT, MAX_SEND_WAIT)
 }
 
 /// Bytes that the system took so far for an endpoint that is ready, while something waits.

@@ -240,12 +240,12 @@ impl Notifications {
 
     /// Nobody will run the loop for the program any more.
     pub(crate) fn set_abandoned(&self) {
-        self.abandoned.store(true, Ordering::Release);
+        self.abandoned.store(true, Ordering::SeqCst); // And then looks whether the node is draining.
         self.has_runner.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Acquire)
+        self.abandoned.load(Ordering::SeqCst)
     }
 
     /// Whether the program runs the loop, has begun to, or did and may again: else whoever acts has to

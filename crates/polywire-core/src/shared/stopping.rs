@@ -35,10 +35,14 @@ impl Shared {
         if self.notifications.is_draining() { self.look_if_drained() } else { None }
     }
 
+    /// When the node ends though something still waits to be sent, once it is draining.
+    pub(crate) fn drain_deadline(&self) -> Option<Instant> {
+        lock(&self.draining).flatten()
+    }
+
     #[cold]
     fn look_if_drained(&self) -> Option<Instant> {
-        let deadline = *lock(&self.draining);
-        let deadline = deadline.flatten();
+        let deadline = self.drain_deadline();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
         // What the loop was not told of yet is not counted.
         let is_drained = || !self.has_pending() && self.notifications.budget().queued() == 0;
