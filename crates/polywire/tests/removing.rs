@@ -4,7 +4,8 @@ mod common;
 #[path = "removing/datagrams.rs"]
 mod datagrams;
 
-use std::net::{TcpListener, UdpSocket};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,10 @@ use common::*;
 use polywire::adapters::ws::WsListenConfig;
 use polywire::network;
 
+/// Of a WebSocket client.
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 const CLIENTS: usize = 6;
 /// Long enough for an event that must not come.
 const WHILE: Duration = Duration::from_millis(200);
@@ -254,6 +259,42 @@ fn one_that_is_removed_before_it_is_ready_and_then_fails_says_why_its_messages_w
         assert_eq!(reason, Some(CloseReason::Refused), "{transport}");
         handler.stop();
         task.wait();
+    }
+}
+
+#[test]
+fn an_end_that_was_kept_of_what_a_paused_listener_did_not_tell_of_is_not_told() {
+    for is_removed in [false, true] {
+        let (network, mut processor) = network::split();
+        let limits = Limits::default().with_linger(WHILE / 4);
+        let config = WsListenConfig::default().with_max_lifetime(WHILE / 2).with_limits(limits);
+        let (listener, addr) = network.listen(config, LOCALHOST).unwrap();
+        let mut peers = [(); 2].map(|()| TcpStream::connect(addr).unwrap());
+        while network.stats().endpoints < 2 {
+            processor.process_poll_event(Some(WHILE), |event| panic!("{event:?}"));
+        }
+        // Both are ready in one turn.
+        peers.iter_mut().for_each(|peer| peer.write_all(REQUEST).unwrap());
+        let mut first = None;
+        processor.process_poll_event(None, |event| {
+            let NetEvent::Accepted(endpoint, _) = event else { panic!("{event:?}") };
+            network.pause(listener);
+            first = Some(endpoint);
+        });
+        // Runs the loop, which tells of nothing meanwhile.
+        let silent = TcpListener::bind(LOCALHOST).unwrap();
+        let limits = Limits::default().with_handshake_timeout(2 * WHILE);
+        let nobody = connecting(Transport::Ws, limits);
+        network.connect_sync(&*nobody, silent.local_addr().unwrap()).unwrap_err();
+        assert!(if is_removed { network.remove(listener) } else { network.resume(listener) });
+        network.is_ready(first.unwrap().resource_id());
+        let mut ended = Vec::new();
+        processor.process_poll_events_until_timeout(WHILE, |event| match event {
+            NetEvent::Disconnected(endpoint) => ended.push(endpoint),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(ended, Vec::from_iter(first));
+        drop(peers);
     }
 }
 

@@ -131,12 +131,12 @@ impl EventLoop {
     pub(super) fn tell_untold(&mut self, listener: ResourceId, callback: Callback<'_>) {
         let Some(at) = self.resource(listener).filter(|it| it.has_untold()) else { return };
         for id in std::mem::take(&mut at.transient_mut().untold) {
-            self.untold.remove(&id);
             let Some(resource) = self.resource(id).filter(|it| !it.entry.is_over()) else {
-                continue;
+                continue; // Its end may be kept for who runs the loop next, and is not told either.
             };
             let entry = SharedEntry::clone(&resource.entry);
             entry.set_paused(false);
+            self.untold.remove(&id);
             self.mark_ready(id, Readiness::READABLE);
             self.emit(
                 NetEvent::Accepted(self.shared.registry.endpoint(&entry), listener),
@@ -163,8 +163,8 @@ impl EventLoop {
     /// Closes connections that the program was not told of, and will not be.
     pub(super) fn close_untold(&mut self, ids: Vec<ResourceId>) {
         for id in ids {
+            let Some(resource) = self.take_out(id) else { continue }; // As in `tell_untold`.
             self.untold.remove(&id);
-            let Some(resource) = self.take_out(id) else { continue };
             resource.entry.end();
             self.shared.reasons.replace(id, CloseReason::Removed);
             self.close(resource, CloseReason::Removed);
