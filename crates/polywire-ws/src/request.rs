@@ -67,7 +67,8 @@ impl WsRequest {
         self.uri.query()
     }
 
-    /// All headers.
+    /// All headers. `Host` is the host of a target in absolute form, where there is one, and not what was sent (RFC 9112
+    /// section 3.2.2).
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }

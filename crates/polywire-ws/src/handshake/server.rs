@@ -11,7 +11,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::header::HOST;
+use http::{HeaderValue, Method, StatusCode};
 use polywire_core::CloseReason;
 use polywire_core::stream::{Context, Decoded, Item, Progress};
 
@@ -130,7 +131,7 @@ impl Handshake {
 
     /// What is asked for, if it may be.
     fn ask(&mut self, head: parse::Head, cx: &mut Context<'_>) -> Result<Asked, CloseReason> {
-        let parse::Head { method, target, headers, version } = head;
+        let parse::Head { method, target, mut headers, version } = head;
         let takes_pages = self.policy.on_request.is_some();
         let is_upgrade = !takes_pages || check::is_upgrade(version, &headers);
         let checked = if is_upgrade {
@@ -140,6 +141,10 @@ impl Handshake {
         };
         let checked = checked.and_then(|key| Ok((key, target?)));
         let (key, uri) = checked.map_err(|refusal| self.refuse(refusal, &method, cx.out))?;
+        let named = uri.authority().and_then(|it| HeaderValue::from_str(it.as_str()).ok());
+        if let Some(host) = named {
+            headers.insert(HOST, host); // RFC 9112 section 3.2.2: the received one does not count.
+        }
         let request = WsRequest {
             method,
             uri,

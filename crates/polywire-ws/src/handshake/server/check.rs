@@ -99,6 +99,12 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// Whether it is a host and perhaps a port, as a target in absolute form has them: it has no user (RFC 9110 section
+/// 4.2.4), and its host is not empty (section 4.2.1).
+pub(super) fn names_host(authority: &str) -> bool {
+    is_host(authority) && !authority.is_empty() && !authority.starts_with(':')
+}
+
 /// Whether it is a host, which may be empty, and perhaps a port (RFC 3986 sections 3.2.2 and 3.2.3).
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {

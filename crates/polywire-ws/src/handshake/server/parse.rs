@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use httparse::{EMPTY_HEADER, Error, Status};
 
-use crate::handshake::server::check::{Refusal, bad};
+use crate::handshake::server::check::{Refusal, bad, names_host};
 
 /// Headers that a request may have: browsers send some 20.
 const MAX_HEADERS: usize = 124;
@@ -56,5 +56,11 @@ fn uri_of(target: &str, head: &Bytes) -> Result<Uri, Refusal> {
     let uri = Uri::from_maybe_shared(head.slice_ref(target.as_bytes()));
     // RFC 3986 section 3.5: what stands behind '#' is the browser's own.
     let is_whole = |uri: &Uri| uri.path().starts_with('/') && !target.contains('#');
-    uri.ok().filter(is_whole).ok_or_else(|| bad("the request's target is no path"))
+    let uri = uri.ok().filter(is_whole).ok_or_else(|| bad("the request's target is no path"))?;
+    match uri.authority() {
+        Some(authority) if !names_host(authority.as_str()) => {
+            Err(bad("the host in the request's target is no host and port"))
+        }
+        _ => Ok(uri),
+    }
 }

@@ -59,9 +59,7 @@ impl Policy {
 
     fn allows_origin(&self, request: &WsRequest) -> bool {
         let is_named = request.headers().contains_key(http::header::ORIGIN);
-        // RFC 9112 section 3.2.2: a target with a host takes the place of `Host`.
-        let named = request.uri.authority().and_then(|it| it.as_str().rsplit('@').next());
-        let host = named.unwrap_or_else(|| request.header("host").unwrap_or_default());
+        let host = request.header("host").unwrap_or_default();
         let is_allowed = || request.origin().is_some_and(|origin| self.origins.allow(origin, host));
         self.origins.allow_all() || !is_named || is_allowed()
     }

@@ -105,6 +105,10 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("GET /chat", "GET  /chat", "400", "RFC 9112 3"),
     ("/chat", "/chat?a=b&c", "101", "RFC 9112 3.2.1"),
     ("/chat", "http://h/chat", "101", "RFC 9112 3.2.2"),
+    ("/chat", "http://[::1]:80/chat", "101", "RFC 9112 3.2.2"),
+    ("/chat", "http://user@h/chat", "400", "RFC 9110 4.2.4"),
+    ("/chat", "http://h:port/chat", "400", "RFC 3986 3.2.3"),
+    ("/chat", "http://:80/chat", "400", "RFC 9110 4.2.1"),
     ("/chat", "/ch\tat", "400", "RFC 9112 3.2"),
     ("/chat ", "", "400", "RFC 9112 3"),
     ("HTTP/1.1", "HTTP/1.0", "400", "RFC 6455 4.1"),
@@ -156,12 +160,25 @@ fn the_host_of_a_target_in_absolute_form_takes_the_place_of_the_received_one() {
         ("/chat", "http://h", "101"),
         ("/chat", "http://other", "403"),
         ("http://other/chat", "http://other", "101"),
-        ("http://user@other:81/chat", "http://other:81", "101"),
+        ("http://other:81/chat", "http://other:81", "101"),
+        ("http://user@other:81/chat", "http://other:81", "400"),
         ("http://other/chat", "http://h", "403"),
     ] {
         let lines = format!("Host: h\r\nOrigin: {origin}\r\n");
         let head = HEAD.replacen("/chat", target, 1).replacen("Host: h\r\n", &lines, 1);
         assert_eq!(status_in(&answer_to(&config, &head)), status, "{target} {origin}");
+    }
+    // For the program as well.
+    let telling = WsListenConfig::default().with_on_request(|request: &WsRequest| -> Answer {
+        let hosts: Vec<_> = request.headers().get_all("host").iter().collect();
+        Response::text(404, format!("{hosts:?} {:?}", request.header("host"))).into()
+    });
+    for (target, host) in
+        [("/chat", "h"), ("http://other/chat", "other"), ("http://other:81", "other:81")]
+    {
+        let answer = answer_to(&telling, &HEAD.replacen("/chat", target, 1));
+        let told = format!("[{host:?}] Some({host:?})");
+        assert!(answer.ends_with(&told), "{target}: {answer}");
     }
 }
 
