@@ -55,8 +55,9 @@ impl Listen for UnixDatagram {
 
 #[cfg(unix)]
 impl Connect for UnixDatagramConnectConfig {
+    /// No name is looked up, but binding to a path waits a little where somebody else has locked its directory.
     fn looks_up(&self, _: &RemoteAddr) -> bool {
-        false
+        self.binds_to_path()
     }
 
     fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {

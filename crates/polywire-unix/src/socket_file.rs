@@ -119,8 +119,9 @@ fn give_back(aside: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Times that the lock is tried, a millisecond apart: nobody holds it for longer but to do harm.
-const LOCK_ATTEMPTS: usize = 100;
+/// Times that the lock is tried, a millisecond apart. Who binds holds it for microseconds; anybody who may read the directory
+/// can hold it for ever, and must not hold a loop up whose callback listens.
+const LOCK_ATTEMPTS: usize = 10;
 
 /// Keeps others who bind in the same directory out until it is dropped: a socket looks like a stale one while it is being
 /// bound, so to look, to remove and to bind is one step. `None` where the directory can't be locked, because it may not be

@@ -10,12 +10,13 @@ use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use polywire_core::adapter::Connect;
 use polywire_core::address::{Name, RemoteAddr, peer_number};
 use polywire_core::network::{NetEvent, SendStatus, StoredNetEvent};
 use polywire_core::node::{self, NodeEvent};
-use polywire_core::{CloseReason, Endpoint};
+use polywire_core::{Backoff, CloseReason, Endpoint, Reconnecting};
 use polywire_unix::{
     MAX_DATAGRAM_LEN, UNNAMED, UnixDatagram, UnixDatagramConnectConfig, UnixDatagramListenConfig,
 };
@@ -263,6 +264,39 @@ fn files_of_living_and_dead_sockets_are_told_apart() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o620);
     node.network().remove(id);
     assert!(dir.is_empty());
+}
+
+/// Whoever may read a directory may lock it.
+#[test]
+fn a_directory_that_a_stranger_locks_does_not_hold_the_loop_up() {
+    let dir = Dir::new();
+    let (path, own) = (dir.file("peer"), dir.file("own"));
+    let peer = StdDatagram::bind(&path).unwrap();
+    let node = Node::new();
+    let config = UnixDatagramConnectConfig::default().with_source_address(own);
+    let backoff =
+        Backoff::default().with_first_delay(Duration::ZERO).with_max_delay(Duration::ZERO);
+    let endpoint = node.connect(Reconnecting::new(config).with_backoff(backoff), &path);
+    let directory = fs::File::open(dir.path()).unwrap();
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    drop(peer);
+    node.network().send(endpoint, b"anybody there?");
+    assert!(matches!(node.next(), StoredNetEvent::Disconnected(_)));
+    assert!(matches!(node.next(), StoredNetEvent::Connected(_, false)));
+    let start = Instant::now();
+    (0..100).for_each(|_| _ = node.settled_wake_ups());
+    assert!(start.elapsed() < Duration::from_secs(1), "100 signals in {:?}", start.elapsed());
+    while !matches!(node.next(), StoredNetEvent::Connected(_, false)) {}
+}
+
+#[test]
+fn only_a_source_address_that_is_a_path_makes_connecting_wait() {
+    let to = RemoteAddr::Str("/run/peer".into());
+    let config = UnixDatagramConnectConfig::default();
+    assert!(!config.looks_up(&to) && !UnixDatagram.looks_up(&to));
+    assert!(config.clone().with_source_address("/run/own").looks_up(&to));
+    #[cfg(target_os = "linux")]
+    assert!(!config.with_source_address("@own").looks_up(&to));
 }
 
 #[test]

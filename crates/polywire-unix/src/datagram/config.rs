@@ -3,6 +3,11 @@
 use polywire_core::Limits;
 #[cfg(unix)]
 use polywire_core::adapter::Adopted;
+#[cfg(unix)]
+use polywire_core::address::RemoteAddr;
+
+#[cfg(unix)]
+use crate::address::UnixAddr;
 
 /// Bytes that a datagram may have at most: 256 KiB. A longer one that a peer sends is dropped.
 pub const MAX_DATAGRAM_LEN: usize = 256 << 10;
@@ -54,6 +59,13 @@ impl UnixDatagramConnectConfig {
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Whether this side is to have a file.
+    #[cfg(unix)]
+    pub(crate) fn binds_to_path(&self) -> bool {
+        let source = self.source_address.clone().map(RemoteAddr::Str);
+        source.is_some_and(|source| matches!(UnixAddr::parse(&source), Ok(UnixAddr::Path(_))))
     }
 }
 
