@@ -7,13 +7,15 @@ mod adapter;
 mod fault;
 #[path = "planted/pipe.rs"]
 mod pipe;
+#[path = "planted/state.rs"]
+mod state;
 
 use std::time::Duration;
 
 use polywire_core::address::Name;
 use polywire_core::network::{self, NetEvent, SendStatus};
 use polywire_core::{CloseReason, Limits};
-use polywire_testkit::conformance::{Capabilities, Subject, endpoint_check, run};
+use polywire_testkit::conformance::{Capabilities, Subject, assert_holds, endpoint_check, run};
 
 use adapter::Planted;
 use fault::Fault;
@@ -48,6 +50,37 @@ polywire_testkit::conformance! {
     reliability: yes,
     half_close: yes,
     largest_message: pipe::MAX_MESSAGE,
+}
+
+/// The checks that fill a connection, where the system takes some more later.
+macro_rules! held_though_the_system_takes_more_later {
+    ($($check:ident)+) => {
+        mod where_the_system_takes_more_later {
+            use super::*;
+
+            $(#[test]
+            fn $check() {
+                let planted = Planted::checked(Fault::TakesMoreLater);
+                assert_holds(&endpoint_check(stringify!($check)), subject(planted));
+            })+
+        }
+    };
+}
+
+held_though_the_system_takes_more_later! {
+    a_full_endpoint_that_has_ended_is_not_found
+    a_node_that_is_to_stop_when_drained_does_once_the_peer_has_read_all
+    a_thread_that_waits_goes_on_when_the_endpoint_is_removed
+    a_thread_that_waits_goes_on_when_the_node_is_stopped
+    a_thread_that_waits_goes_on_when_the_peer_is_gone
+    a_thread_that_waits_goes_on_when_a_callback_that_waits_for_it_stops_the_node
+    all_threads_that_wait_go_on_when_there_is_room
+    every_request_gets_its_signal
+    no_signal_comes_of_an_endpoint_that_has_ended
+    no_signal_comes_of_an_endpoint_that_was_removed_though_what_waited_still_goes_out
+    nothing_counts_any_more_however_the_connection_ended
+    the_signal_comes_once_and_not_before_there_is_room
+    try_send_is_full_above_the_soft_mark_and_takes_nothing
 }
 
 /// The table: one test for each row.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 
 use polywire_core::adapter::*;
@@ -26,11 +27,14 @@ pub struct Planted {
     is_checked: bool,
     names: Arc<Mutex<HashMap<String, Weak<Backlog>>>>,
     limits: Arc<Limits>,
+    /// Whether a system has taken some more after it was full.
+    has_grown: Arc<AtomicBool>,
 }
 
 impl Planted {
     pub fn new(fault: Fault) -> Self {
-        Self { fault, is_checked: false, names: Arc::default(), limits: Arc::default() }
+        let (names, limits, has_grown) = Default::default();
+        Self { fault, is_checked: false, names, limits, has_grown }
     }
 
     pub fn checked(fault: Fault) -> Self {
@@ -47,7 +51,7 @@ impl Planted {
     }
 
     fn pipe(&self, limits: Arc<Limits>) -> Arc<Pipe> {
-        Arc::new(Pipe::new(self.fault, limits))
+        Arc::new(Pipe::new(self.fault, limits, Arc::clone(&self.has_grown)))
     }
 }
 

@@ -5,6 +5,8 @@
 pub enum Fault {
     /// It keeps its contract.
     None,
+    /// It keeps its contract, and its system takes some more long after it was full.
+    TakesMoreLater,
 
     // Sending
     LosesMessages,

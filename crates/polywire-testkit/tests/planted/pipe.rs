@@ -1,7 +1,9 @@
 //! One direction of a connection: any thread sends into it, and the peer's loop reads it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire_core::adapter::{Broadcast, Closing, Received, SendFlags, Sender};
@@ -9,6 +11,7 @@ use polywire_core::network::SendStatus;
 use polywire_core::{CloseReason, Endpoint, Limits, Notifier, Readiness};
 
 use super::fault::Fault;
+use super::state::{State, cost};
 
 pub const MAX_MESSAGE: usize = 64 << 20;
 /// How often a thread that waits for room looks for what nobody tells it: that the node was stopped.
@@ -24,60 +27,13 @@ pub struct Pipe {
     state: Mutex<State>,
     /// Notified when the pipe falls to its soft mark, and at its end.
     room: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    messages: VecDeque<Vec<u8>>,
-    queued: usize,
-    /// Bytes read so far.
-    taken: u64,
-    /// Messages sent so far.
-    sent: u64,
-    when_writable: Vec<Box<dyn FnOnce() + Send>>,
-    /// No message is taken any more.
-    is_over: bool,
-    /// Nobody reads what waits.
-    is_abandoned: bool,
-    /// Why what waited was thrown away, if it was.
-    failure: Option<CloseReason>,
-    writer: Option<Notifier>,
-    reader: Option<Notifier>,
-}
-
-impl State {
-    fn set_queued(&mut self, fault: Fault, queued: usize) {
-        let is_counted =
-            fault != Fault::HidesQueue && (fault != Fault::CountsForEver || queued > self.queued);
-        if let Some(writer) = self.writer.as_ref().filter(|_| is_counted) {
-            writer.change_queued(self.queued, queued);
-        }
-        self.queued = queued;
-    }
-
-    fn node_has_room(&self, fault: Fault, more: usize) -> bool {
-        let asked = self.writer.as_ref().filter(|_| fault != Fault::IgnoresNodeLimit);
-        asked.is_none_or(|writer| writer.has_room(more))
-    }
-
-    fn is_crowded(&self, fault: Fault, more: usize, limits: &Limits) -> bool {
-        let is_node_full = !self.messages.is_empty() && !self.node_has_room(fault, more);
-        self.queued > limits.outbox_soft_mark || is_node_full
-    }
-
-    /// Whether one more is too many. One that is longer than the limit by itself does not count.
-    fn exceeds(&self, fault: Fault, more: usize, limit: usize) -> bool {
-        let first = self.messages.front().map_or(0, |message| cost(message));
-        let is_passed = first > limit && fault != Fault::LimitsOneLongMessage;
-        let counted = if is_passed { self.queued - first } else { self.queued };
-        let is_first = self.messages.is_empty() && fault != Fault::LimitsOneLongMessage;
-        !is_first && fault != Fault::HasNoHardLimit && counted.saturating_add(more) > limit
-    }
+    /// Whether a system of this adapter has taken some more later.
+    has_grown: Arc<AtomicBool>,
 }
 
 impl Pipe {
-    pub fn new(fault: Fault, limits: Arc<Limits>) -> Self {
-        Self { fault, limits, state: Mutex::default(), room: Condvar::new() }
+    pub fn new(fault: Fault, limits: Arc<Limits>, has_grown: Arc<AtomicBool>) -> Self {
+        Self { fault, limits, state: Mutex::default(), room: Condvar::new(), has_grown }
     }
 
     pub fn limits(&self) -> Arc<Limits> {
@@ -138,13 +94,33 @@ impl Pipe {
     /// Reads what waits and throws it away.
     pub fn discard(&self) {
         let mut state = lock(&self.state);
-        state.messages = VecDeque::new();
+        (state.messages, state.held) = (VecDeque::new(), 0);
         let queued = state.queued;
         self.take(state, queued);
     }
 
-    /// A read has taken `bytes`: tells whoever waits for that.
+    /// A read has taken `bytes`.
     fn take(&self, mut state: MutexGuard<'_, State>, bytes: usize) {
+        let held = bytes.min(state.held);
+        state.held -= held;
+        self.dequeue(state, bytes - held);
+    }
+
+    /// The system takes some more of what waits, long after it was full: once.
+    fn take_later(&self) {
+        const LATER: usize = 100_000;
+        let mut state = lock(&self.state);
+        let is_later = self.fault == Fault::TakesMoreLater && state.refused > 0;
+        if is_later && !self.has_grown.swap(true, Ordering::Relaxed) {
+            let more = state.queued.min(LATER);
+            state.held += more;
+            self.dequeue(state, more);
+            thread::sleep(LOOK); // Who waits for room finds it before anything else happens.
+        }
+    }
+
+    /// `bytes` wait no longer: tells whoever waits for that.
+    fn dequeue(&self, mut state: MutexGuard<'_, State>, bytes: usize) {
         let (before, mark) = (state.queued, self.limits.outbox_soft_mark);
         state.set_queued(self.fault, before.saturating_sub(bytes));
         state.taken += bytes as u64;
@@ -187,7 +163,7 @@ impl Pipe {
     /// Throws away what waits.
     pub fn forget(&self) {
         let mut state = lock(&self.state);
-        state.messages.clear();
+        (state.messages, state.held) = (VecDeque::new(), 0);
         state.set_queued(self.fault, 0);
     }
 
@@ -205,7 +181,7 @@ impl Pipe {
 
     /// Throws away what waits and has the writer's loop end the connection.
     fn fail(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) -> SendStatus {
-        state.messages = VecDeque::new();
+        (state.messages, state.held) = (VecDeque::new(), 0);
         state.set_queued(self.fault, 0);
         state.failure.get_or_insert(reason);
         self.be_over(state);
@@ -342,7 +318,10 @@ impl Sender for Pipe {
     }
 
     fn try_send(&self, _: &Endpoint, message: &[u8], _: SendFlags) -> SendStatus {
-        self.push(message, false)
+        self.take_later();
+        let status = self.push(message, false);
+        lock(&self.state).refused += u64::from(status == SendStatus::Full);
+        status
     }
 
     fn send_shared(&self, _: &Endpoint, message: &Broadcast<'_>) -> SendStatus {
@@ -381,18 +360,19 @@ impl Sender for Pipe {
         self.fail(lock(&self.state), reason);
     }
 
+    fn wake(&self) {
+        self.take_later();
+        self.room.notify_all();
+    }
+
     fn end(&self) {
+        self.take_later();
         self.be_over(lock(&self.state));
     }
 }
 
 fn notify(who: Option<&Notifier>, readiness: Readiness) {
     who.into_iter().for_each(|notifier| notifier.notify(readiness));
-}
-
-/// What a message counts: an empty one takes memory, too.
-fn cost(message: &[u8]) -> usize {
-    message.len() + size_of::<Vec<u8>>()
 }
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

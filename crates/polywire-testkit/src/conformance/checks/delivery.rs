@@ -105,7 +105,9 @@ pub fn what_cannot_be_delivered_within_the_linger_time_is_told_as_the_reason(sub
 
 /// E7: `stop_when_drained` stops once the peer has read all, and not before.
 pub fn a_node_that_is_to_stop_when_drained_does_once_the_peer_has_read_all(subject: &Subject) {
-    let mut pair = Pair::with_paused_client(subject, small_limits());
+    // More than a system takes of it later.
+    let limits = small_limits().with_outbox_soft_mark(4 * SOFT_MARK);
+    let mut pair = Pair::with_paused_client(subject, limits);
     pair.fill();
     pair.server.handler.stop_when_drained(Duration::MAX);
     std::thread::sleep(SYSTEM_SETTLES); // It would stop, if it were to.

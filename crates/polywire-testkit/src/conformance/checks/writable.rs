@@ -69,15 +69,24 @@ pub fn the_signal_comes_at_once_where_there_is_room(subject: &Subject) {
 pub fn no_signal_comes_of_an_endpoint_that_was_removed_though_what_waited_still_goes_out(
     subject: &Subject,
 ) {
+    // The system may have taken some more just before, and then the signal comes by right; but not again and again.
+    let removed = (0..3).find_map(|_| removed_without_room(subject));
+    let (pair, signals) = removed.expect("a signal of an endpoint that was removed");
+    pair.resume_client();
+    assert!(signals.recv().is_err(), "a signal of an endpoint that was removed");
+    while let StoredNetEvent::Message(..) = pair.client.next() {}
+}
+
+/// A connection that was removed while it was full, and the signals asked for before; `None` if one has come.
+fn removed_without_room(subject: &Subject) -> Option<(Pair, Receiver<()>)> {
     let pair = full(subject);
     let (sender, signals) = mpsc::channel();
     let ask = |sender| pair.server.handler.send_signal_when_writable(pair.to_client, sender);
     assert!(ask(sender.clone()));
     assert!(pair.server.network().remove(pair.to_client.resource_id()));
     assert!(!ask(sender));
-    pair.resume_client();
-    assert!(signals.recv().is_err(), "a signal of an endpoint that was removed");
-    while let StoredNetEvent::Message(..) = pair.client.next() {}
+    pair.server.settle();
+    signals.try_recv().is_err().then_some((pair, signals))
 }
 
 /// E4: no signal comes of an endpoint that has ended.
