@@ -54,7 +54,9 @@ impl<S: Stream> Layer<S> for TlsListenConfig {
 
     fn accept(&self, stream: S, accepted: &Accepted) -> io::Result<Self::Stream> {
         let server = self.server().inspect_err(|error| {
-            tracing::warn!(listener = %accepted.local, %error, "TLS connections are refused");
+            if self.refusals.may_warn() {
+                tracing::warn!(listener = %accepted.local, %error, "TLS connections are refused");
+            }
         })?;
         let connection = ServerConnection::new(Arc::clone(&server.config))
             .map_err(|error| translate(error, false))?;

@@ -51,6 +51,7 @@ mod session;
 mod shared_session;
 mod stream;
 mod sync;
+mod throttle;
 mod tickets;
 mod translate;
 mod version;

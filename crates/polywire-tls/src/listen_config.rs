@@ -12,6 +12,7 @@ use crate::pin::TlsPin;
 use crate::provider::TlsProvider;
 use crate::resolver::TlsHello;
 use crate::server::{Server, Settings};
+use crate::throttle::Throttle;
 use crate::version::TlsVersion;
 
 /// TLS of the side that listens: a [`Layer`](polywire_core::stream::Layer).
@@ -29,27 +30,32 @@ pub struct TlsListenConfig {
     /// What it was made with. A reload changes `current` alone: see [`in_force`](Self::in_force).
     settings: Settings,
     current: Arc<ArcSwapOption<Server>>,
+    /// Of the warnings that connections are refused, as nothing usable was set.
+    pub(crate) refusals: Arc<Throttle>,
 }
 
 impl TlsListenConfig {
     /// Shows this certificate.
     pub fn new(identity: TlsIdentity) -> Self {
         let settings = Settings { identities: vec![identity], ..Settings::default() };
-        Self { settings, current: Arc::default() }
+        Self::with_settings(settings)
     }
 
     /// Asks `resolver` for the certificate of each handshake: see [`with_resolver`](Self::with_resolver).
     pub fn resolving(
         resolver: impl Fn(&TlsHello<'_>) -> Option<TlsIdentity> + Send + Sync + 'static,
     ) -> Self {
-        let new = Self { settings: Settings::default(), current: Arc::default() };
-        new.with_resolver(resolver)
+        Self::with_settings(Settings::default()).with_resolver(resolver)
+    }
+
+    fn with_settings(settings: Settings) -> Self {
+        Self { settings, current: Arc::default(), refusals: Arc::default() }
     }
 
     fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.in_force();
         set(&mut settings);
-        Self { settings, current: Arc::default() }
+        Self::with_settings(settings)
     }
 
     /// The settings of the last reload, or those of the beginning.

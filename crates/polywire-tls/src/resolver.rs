@@ -10,6 +10,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::identity::TlsIdentity;
 use crate::provider::TlsProvider;
+use crate::throttle::Throttle;
 
 /// What a client says first, for [`with_resolver`](crate::TlsListenConfig::with_resolver).
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Resolver {
     /// Whoever asks for another name gets the first.
     pub(crate) has_default: bool,
     pub(crate) provider: TlsProvider,
+    /// Of certificates of the program that are no use: clients choose how often it is asked.
+    pub(crate) warnings: Throttle,
 }
 
 impl Resolver {
@@ -42,7 +45,9 @@ impl Resolver {
         match identity.certified(self.provider) {
             Ok(certified) => Some(certified),
             Err(error) => {
-                tracing::warn!(name = hello.server_name(), %error, "a resolver gave a certificate that is no use");
+                if self.warnings.may_warn() {
+                    tracing::warn!(name = hello.server_name(), %error, "a resolver gave a certificate that is no use");
+                }
                 None
             }
         }

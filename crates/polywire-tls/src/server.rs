@@ -17,6 +17,7 @@ use crate::pinned::Pinned;
 use crate::provider::{TlsProvider, provider};
 use crate::resolver::{Hook, Resolver};
 use crate::roots::{alpn_protocols, protocol_versions, revocation_lists, root_store};
+use crate::throttle::Throttle;
 use crate::tickets;
 use crate::version::TlsVersion;
 
@@ -131,6 +132,7 @@ impl Settings {
             identities: identities?,
             has_default: !self.refuses_unknown_names,
             provider: chosen,
+            warnings: Throttle::default(),
         })
     }
 

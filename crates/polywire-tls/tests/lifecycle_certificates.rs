@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use polywire_core::network::StoredNetEvent;
 use polywire_tls::{
@@ -296,6 +297,31 @@ fn a_listener_without_a_usable_certificate_refuses_all_until_it_is_reloaded() {
     listen.reload(&both.listen).unwrap();
     client.connect(Over::framed(both.connect), addr);
     assert!(matches!(server.next(), StoredNetEvent::Accepted(..)));
+}
+
+#[test]
+fn certificates_that_are_no_use_are_warned_of_once_a_second_however_many_clients_come() {
+    let both = Both::new();
+    let wrong = TlsIdentity::from_pem(&both.issued.chain, both.authority.issue("x").key).unwrap();
+    let resolved = wrong.clone();
+    let cases = [
+        (TlsListenConfig::new(wrong), "TLS connections are refused"),
+        (
+            TlsListenConfig::resolving(move |_| Some(resolved.clone())),
+            "a resolver gave a certificate",
+        ),
+    ];
+    for (listen, text) in cases {
+        let (server, client) = (Node::new(), Node::new());
+        let addr = server.listen(Over::framed(listen));
+        let start = Instant::now();
+        for _ in 0..10 {
+            client.connect_in_vain(Over::framed(both.connect.clone()), addr);
+        }
+        let logged = server.logged(&["WARN", text]);
+        let most = 1 + start.elapsed().as_secs() as usize;
+        assert!((1..=most).contains(&logged), "{logged} of {text:?}");
+    }
 }
 
 #[test]

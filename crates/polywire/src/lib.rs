@@ -48,8 +48,8 @@
 //!
 //! polywire writes [tracing] events. Their targets are module paths, so a filter by crate selects a part:
 //! `polywire_core` (nodes, connections, limits), and the crate of each transport (accepting, handshakes). `warn` is
-//! for limits that were reached, `debug` for each step in the life of a connection; at `debug` and above nothing is
-//! written for each message. The feature `log` forwards all of it to the `log` crate.
+//! for limits that were reached, and for a TLS configuration that can't be used or that stops checking clients; `debug`
+//! is for each step in the life of a connection. At `debug` and above nothing is written for each message. The feature `log` forwards all of it to the `log` crate.
 //! [`stats`](network::NetworkController::stats) counts connections, messages, bytes and rejections.
 //!
 //! [tracing]: https://docs.rs/tracing

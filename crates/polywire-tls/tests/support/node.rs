@@ -165,6 +165,13 @@ impl Node {
         }
     }
 
+    /// How many lines with all of `parts` the log has had since it was looked at last.
+    pub fn logged(&self, parts: &[&str]) -> usize {
+        self.settle();
+        let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
+        self.logs.try_iter().filter(is_it).count()
+    }
+
     /// Waits until the log tells that a handshake failed with `error`.
     #[track_caller]
     pub fn assert_refused(&self, error: &TlsError) {
