@@ -119,6 +119,8 @@ pub struct WsConnectConfig {
     pub deflate: Option<crate::Deflate>,
     /// How the TCP connection is made.
     pub tcp: TcpConnectConfig,
+    /// The idle timeout in `tcp` that `with_ping_interval` has set.
+    pub(crate) ping_timeout: Option<Duration>,
 }
 
 impl Default for WsConnectConfig {
@@ -141,6 +143,7 @@ impl Default for WsConnectConfig {
             max_redirects: 0,
             http_proxy: None,
             tcp: TcpConnectConfig::default(),
+            ping_timeout: None,
         }
     }
 }

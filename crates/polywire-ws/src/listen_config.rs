@@ -91,6 +91,8 @@ pub struct WsListenConfig {
     pub deflate: Option<crate::Deflate>,
     /// How to listen for TCP connections, and what holds for each.
     pub tcp: TcpListenConfig,
+    /// The idle timeout in `tcp` that `with_ping_interval` has set.
+    pub(crate) ping_timeout: Option<Duration>,
     pub(crate) on_request: Option<OnRequest>,
     pub(crate) bearer_tokens: Option<BearerTokens>,
 }
@@ -113,6 +115,7 @@ impl Default for WsListenConfig {
             same_origin: false,
             stop_code: settings::GOING_AWAY,
             tcp: TcpListenConfig::default(),
+            ping_timeout: None,
             on_request: None,
             bearer_tokens: None,
         }

@@ -106,11 +106,12 @@ macro_rules! shared_methods {
         #[must_use]
         pub fn with_ping_interval(mut self, interval: std::time::Duration) -> Self {
             let limits = &mut self.tcp.limits;
-            // Twice the interval before is the work of an earlier call, which this one takes the place of.
-            let before = limits.heartbeat.and_then(|interval| interval.checked_mul(2));
-            let own = limits.idle_timeout.filter(|timeout| Some(*timeout) != before);
             limits.heartbeat = Some(interval);
-            limits.idle_timeout = own.or(interval.checked_mul(2));
+            // This call takes the place of an earlier one.
+            if limits.idle_timeout.is_none() || limits.idle_timeout == self.ping_timeout {
+                self.ping_timeout = interval.checked_mul(2);
+                limits.idle_timeout = self.ping_timeout;
+            }
             self
         }
 
@@ -125,6 +126,7 @@ macro_rules! shared_methods {
         #[must_use]
         pub fn with_tcp(mut self, tcp: $tcp) -> Self {
             self.tcp = tcp;
+            self.ping_timeout = None; // A timeout in it is the program's own.
             self
         }
 
@@ -132,6 +134,7 @@ macro_rules! shared_methods {
         #[must_use]
         pub fn with_limits(mut self, limits: polywire_core::Limits) -> Self {
             self.tcp = self.tcp.with_limits(limits);
+            self.ping_timeout = None;
             self
         }
 
@@ -218,6 +221,7 @@ mod tests {
     use std::time::Duration;
 
     use polywire_core::Limits;
+    use polywire_tcp::TcpListenConfig;
 
     use crate::listen_config::WsListenConfig;
 
@@ -235,5 +239,26 @@ mod tests {
             .with_ping_interval(secs(10))
             .with_ping_interval(secs(20));
         assert_eq!(times(own), (Some(secs(20)), Some(secs(50))));
+        let twice_as_long = |interval, timeout| {
+            Limits::default().with_heartbeat(secs(interval)).with_idle_timeout(secs(timeout))
+        };
+        let own = WsListenConfig::default()
+            .with_limits(twice_as_long(15, 30))
+            .with_ping_interval(secs(60));
+        assert_eq!(times(own), (Some(secs(60)), Some(secs(30))));
+        let own = WsListenConfig::default()
+            .with_limits(Limits::default().with_idle_timeout(secs(50)))
+            .with_ping_interval(secs(25))
+            .with_ping_interval(secs(10));
+        assert_eq!(times(own), (Some(secs(10)), Some(secs(50))));
+        let tcp = TcpListenConfig::default().with_limits(twice_as_long(10, 20));
+        for own in [
+            WsListenConfig::default().with_ping_interval(secs(10)).with_tcp(tcp),
+            WsListenConfig::default()
+                .with_ping_interval(secs(10))
+                .with_limits(twice_as_long(10, 20)),
+        ] {
+            assert_eq!(times(own.with_ping_interval(secs(30))), (Some(secs(30)), Some(secs(20))));
+        }
     }
 }
