@@ -10,9 +10,15 @@ impl NetworkController {
     /// [`resume`](Self::resume): what the peer sends fills the system's buffers, and then makes the
     /// peer wait. Inside the callback, no message follows once this has returned. On another thread, a
     /// message already being delivered on the loop's thread is still delivered. `Connected` is delivered as
-    /// usual. The end of the connection is noticed as it is read, and so `Disconnected` comes once it is resumed; but
-    /// the limits on what waits to be sent hold meanwhile, and what is sent to a peer that has gone answers
-    /// [`ResourceNotFound`](crate::send_status::SendStatus::ResourceNotFound). Returns whether there is such a resource.
+    /// usual.
+    ///
+    /// The end of a connection is noticed as it is read: `Disconnected` comes once it is resumed. It comes
+    /// before if a time limit is over, such as [`Limits::idle_timeout`](crate::Limits::idle_timeout) of a
+    /// peer that sends nothing, if too much waits to be sent, or if the transport itself fails. To a peer
+    /// that has gone, `send` answers `Sent` until a write has failed, and then
+    /// [`ResourceNotFound`](crate::send_status::SendStatus::ResourceNotFound).
+    ///
+    /// Returns whether there is such a resource.
     ///
     /// ```
     /// use polywire_core::network::NetworkController;
