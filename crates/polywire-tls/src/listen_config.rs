@@ -127,7 +127,9 @@ impl TlsListenConfig {
     /// [`reload`](Self::reload). Default: they shake hands in full each time.
     ///
     /// A client that is refused when it resumes gets no alert: it is told `Connected(_, true)`, and then `Disconnected`
-    /// with [`PeerClosed`](polywire_core::CloseReason::PeerClosed). The listener logs why.
+    /// with [`PeerClosed`](polywire_core::CloseReason::PeerClosed). The listener logs why. This repeats at each attempt,
+    /// as new tickets come along with the refusal. The client shakes hands in full again with a new configuration, or
+    /// once the listener is reloaded.
     #[must_use]
     pub fn with_client_resumption(self) -> Self {
         self.set(|settings| settings.resumes_clients = true)

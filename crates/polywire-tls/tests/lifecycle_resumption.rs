@@ -119,14 +119,24 @@ fn an_expired_certificate_is_refused(version: TlsVersion) {
     let client = both.authority.issue_with("client", valid_for(lifetime));
     let expires = SystemTime::now() + lifetime + Duration::from_secs(1);
     let connect = both.connect.with_identity(client.identity()).with_versions([version]);
-    let listen = both.listen.with_client_roots(both.authority.roots());
-    let nodes = Nodes::new(&listen.with_client_resumption());
+    let listen = both.listen.with_client_roots(both.authority.roots()).with_client_resumption();
+    let nodes = Nodes::new(&listen);
     nodes.visit(&connect);
     assert!(nodes.visit(&connect).1.resumed);
     eventually("the certificate is expired", || SystemTime::now() > expires);
-    // rustls has no alert for a session that it takes for good.
-    let told = nodes.visit_in_vain(&connect, &TlsError::Expired);
-    assert_eq!(told, (true, CloseReason::PeerClosed));
+    // rustls has no alert for a session that it takes for good, and gives new tickets for it.
+    for _ in 0..5 {
+        let told = nodes.visit_in_vain(&connect, &TlsError::Expired);
+        assert_eq!(told, (true, CloseReason::PeerClosed));
+    }
+    // A new configuration has no tickets, and a reload takes none of before: the client shakes hands in full.
+    let in_full = |connect: &TlsConnectConfig| {
+        let (_, reason) = nodes.visit_in_vain(connect, &TlsError::Expired);
+        assert_eq!(tls_error(&reason), TlsError::AlertReceived(TlsAlert::CERTIFICATE_EXPIRED));
+    };
+    in_full(&connect.clone().with_versions([version]));
+    listen.reload(&listen).unwrap();
+    in_full(&connect);
 }
 
 #[test]
