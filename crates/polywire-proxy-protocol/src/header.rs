@@ -171,7 +171,7 @@ impl ProxyHeader {
         self.transport
     }
 
-    /// Whether it has a checksum, which was right if it was received.
+    /// Whether it has a checksum, which was right if it was received: a local header with a wrong one has none.
     pub fn has_checksum(&self) -> bool {
         self.has_checksum
     }

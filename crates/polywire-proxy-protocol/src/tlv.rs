@@ -7,7 +7,8 @@ use crate::error::ProxyHeaderError;
 pub const ALPN: u8 = 0x01;
 /// The host name that the client asked for, as in TLS' SNI; UTF-8.
 pub const AUTHORITY: u8 = 0x02;
-/// The CRC32C checksum of the header. Checked when it is received, and not among its values after that.
+/// The CRC32C checksum of the header. Checked when it is received, and not among its values after that. If it is
+/// wrong, the header is refused, and of a `LOCAL` one only the values are dropped.
 pub const CRC32C: u8 = 0x03;
 /// Fills up. Not among the values of a header that was received.
 pub const NOOP: u8 = 0x04;
