@@ -10,6 +10,10 @@ use crate::url::{Scheme, WsUrl};
 pub(crate) fn resolve(base: &WsUrl, scheme: Scheme, location: &str) -> Option<WsUrl> {
     let reference = location.split('#').next()?;
     if let Some((written, rest)) = scheme_of(reference) {
+        // RFC 9110 section 4.2.1: a server is named behind two slashes alone.
+        if !rest.starts_with("//") {
+            return None;
+        }
         let scheme = match written.to_ascii_lowercase().as_str() {
             "ws" | "http" => "ws",
             "wss" | "https" => "wss",
@@ -92,6 +96,9 @@ mod tests {
             ("HTTPS://other/x#part", "wss://other:443/x"),
             ("wss:///x", ""),
             ("https:other", ""),
+            ("http:8080", ""),
+            ("https:443", ""),
+            ("ws:/x", ""),
             ("ftp://other/", ""),
             ("mailto:a@b", ""),
             ("ws://user:secret@other/", ""),
