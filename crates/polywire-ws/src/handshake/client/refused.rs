@@ -68,7 +68,10 @@ impl Refused {
 
 /// A location without its query, as far as a reader needs it.
 fn shown(location: &str) -> String {
-    let mut shown = RemoteAddr::Str(location.into()).to_string();
+    // A reference may leave out the scheme (RFC 3986 section 4.2), behind which alone a user is looked for.
+    let scheme = if location.starts_with("//") { "ws:" } else { "" };
+    let mut shown = RemoteAddr::Str(format!("{scheme}{location}")).to_string();
+    shown.drain(..scheme.len());
     if let Some((end, _)) = shown.char_indices().find(|(at, _)| *at >= MAX_SHOWN_BYTES) {
         shown.truncate(end);
         shown.push_str("...");

@@ -127,3 +127,21 @@ fn where_a_long_redirect_leads_is_told_by_its_beginning() {
     assert!(long.contains(&path) && long.len() < 500, "{} bytes", long.len());
     assert!(!short.contains("secret") && !long.contains("secret"));
 }
+
+#[test]
+fn who_a_redirect_names_is_not_told() {
+    for (location, shown) in [
+        ("//user:secret@host/x", "//host/x"),
+        ("//user:secret@host", "//host"),
+        ("//host/x?secret", "//host/x"),
+        ("ws://user:secret@host/x", "ws://host/x"),
+        ("http:user:secret@host/x", "host/x"),
+        ("//host/x", "//host/x"),
+        ("/x", "/x"),
+    ] {
+        let answer = format!("HTTP/1.1 301 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        let text = outcome(&answer).unwrap_err();
+        let is_told = text.contains(&format!(" to '{shown}'"));
+        assert!(is_told && !text.contains("secret"), "{location}: {text}");
+    }
+}
