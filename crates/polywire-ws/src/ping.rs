@@ -21,8 +21,8 @@ const MAX_UNANSWERED: usize = 16;
 /// use polywire_core::network::NetworkController;
 /// use polywire_ws::{Ping, RoundTrip};
 ///
-/// fn ask(network: &NetworkController, endpoint: Endpoint) -> std::io::Result<()> {
-///     network.control(endpoint.resource_id(), Ping::new("are you there?")?);
+/// fn ask(network: &NetworkController, endpoint: Endpoint, number: u32) -> std::io::Result<()> {
+///     network.control(endpoint.resource_id(), Ping::new(number.to_be_bytes())?);
 ///     Ok(())
 /// }
 ///
@@ -38,8 +38,7 @@ pub struct Ping {
 }
 
 impl Ping {
-    /// A ping with this payload, which its answer repeats. Empty will do; of pings under way with the same payload,
-    /// an answer counts for the last.
+    /// A ping with this payload, which its answer repeats. Empty will do, unless its time counts: see [`RoundTrip::time`].
     ///
     /// # Errors
     ///
@@ -73,6 +72,10 @@ impl Ping {
 pub struct RoundTrip {
     /// From when the ping was given to the connection until its answer was read. What waited to be sent before
     /// it, and a busy loop, are part of that.
+    ///
+    /// Give each ping whose time counts a payload of its own, such as a number. Of pings with the same payload nobody
+    /// can tell which one an answer is for: it counts for the first, and the time is too long where the peer leaves
+    /// answers to earlier pings out, which it may (RFC 6455 section 5.5.3).
     pub time: Duration,
     /// When the answer was read.
     pub at: Instant,
@@ -95,10 +98,10 @@ impl Pings {
         self.0.push_back((payload.to_vec(), now));
     }
 
-    /// A pong came. It answers the last ping with its payload, and those before that, which a peer may leave out
+    /// A pong came. It answers the first ping with its payload, and those before that, which a peer may leave out
     /// (RFC 6455 section 5.5.3); one that fits none was not asked for.
     pub(crate) fn note_answered(&mut self, payload: &[u8], now: Instant) -> Option<RoundTrip> {
-        let at = self.0.iter().rposition(|(sent, _)| sent == payload)?;
+        let at = self.0.iter().position(|(sent, _)| sent == payload)?;
         let (_, sent) = self.0.drain(..=at).next_back()?;
         Some(RoundTrip { time: now.saturating_duration_since(sent), at: now })
     }
@@ -132,15 +135,34 @@ mod tests {
     }
 
     #[test]
-    fn a_pong_answers_the_last_ping_of_those_that_are_alike() {
+    fn pings_that_are_alike_are_answered_in_their_order() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut pings = Pings::default();
-        pings.note_sent(b"", at(0));
-        pings.note_sent(b"", at(10));
-        let trip = RoundTrip { time: Duration::from_millis(1), at: at(11) };
-        assert_eq!(pings.note_answered(b"", at(11)), Some(trip));
+        for sent in [0, 100, 200] {
+            pings.note_sent(b"", at(sent));
+        }
+        for answered in [290, 390, 490] {
+            let trip = RoundTrip { time: Duration::from_millis(290), at: at(answered) };
+            assert_eq!(pings.note_answered(b"", at(answered)), Some(trip));
+        }
         assert!(pings.is_empty());
+    }
+
+    #[test]
+    fn a_pong_that_is_left_out_makes_no_time_longer_where_payloads_differ() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pings = Pings::default();
+        for number in 0..100_u64 {
+            pings.note_sent(&number.to_be_bytes(), at(10 * number));
+            if number % 3 > 0 {
+                let now = at(10 * number + 7);
+                let trip = RoundTrip { time: Duration::from_millis(7), at: now };
+                assert_eq!(pings.note_answered(&number.to_be_bytes(), now), Some(trip));
+                assert!(pings.is_empty());
+            }
+        }
     }
 
     #[test]
