@@ -1,19 +1,27 @@
 //! The end of a node: by the program, once nothing waits to be sent, or by a failure.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
+use crate::endpoint::ResourceId;
 use crate::notifier::Notifications;
 use crate::registry::Entry;
 use crate::shared::Shared;
-use crate::sync::lock;
+use crate::sync::{lock, thread_local};
 
 /// Times in a row that the poller may fail for want of memory, and the pause behind each: a second in all.
 const MAX_POLL_FAILURES: u32 = 100;
 
 const POLL_FAILURE_PAUSE: Duration = Duration::from_millis(10);
+
+thread_local! {
+    /// Where this thread last found something that was not written. It only says where to look first, and so
+    /// it does no harm that it may be another node's.
+    static UNWRITTEN: Cell<Option<ResourceId>> = const { Cell::new(None) };
+}
 
 impl Shared {
     /// Has the node end once nothing waits to be sent, or at `deadline`; `None` is never.
@@ -52,13 +60,17 @@ impl Shared {
         deadline
     }
 
-    /// Whether no layer of a stream holds what it has taken. Walks all endpoints, and locks those that send.
+    /// Whether no layer of a stream holds what it has taken. The one found last is asked first, which mostly
+    /// is enough: else all endpoints are walked, and those that send are locked.
     fn is_written(&self) -> bool {
-        let is_written = |id| {
+        let is_held = |id: &ResourceId| {
             let taken = |entry: &Entry| entry.sender.as_ref()?.taken();
-            self.registry.with(id, taken).flatten().is_none()
+            self.registry.with(*id, taken).flatten().is_some()
         };
-        self.registry.ids().into_iter().all(is_written)
+        let last = UNWRITTEN.with(Cell::get).filter(is_held);
+        let found = last.or_else(|| self.registry.ids().into_iter().find(is_held));
+        UNWRITTEN.with(|unwritten| unwritten.set(found));
+        found.is_none()
     }
 
     /// The poller has failed, so many times in a row. What may pass by is waited for a little; else the node
@@ -132,5 +144,70 @@ impl Shared {
     /// The error of calls that need a running node.
     pub(crate) fn stopped_error() -> io::Error {
         CloseReason::NodeStopped.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::{SendFlags, Sender};
+    use crate::address::RemoteAddr;
+    use crate::clock::Clock;
+    use crate::endpoint::{Endpoint, NO_SOCKET_ADDR, ResourceType};
+    use crate::registry::NewEntry;
+    use crate::send_status::SendStatus;
+    use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use crate::waker::LoopWaker;
+
+    /// A sender whose layer may hold something, and that counts who asks.
+    #[derive(Default)]
+    struct Layered {
+        holds: AtomicBool,
+        asked: AtomicUsize,
+    }
+
+    impl Sender for Layered {
+        fn send(&self, _: &Endpoint, _: &[u8], _: SendFlags) -> SendStatus {
+            SendStatus::Sent
+        }
+
+        fn taken(&self) -> Option<u64> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            self.holds.load(Ordering::Relaxed).then_some(0)
+        }
+    }
+
+    fn insert(shared: &Shared) -> Arc<Layered> {
+        let sender = Arc::<Layered>::default();
+        let new = NewEntry {
+            tag: 5,
+            kind: ResourceType::Remote,
+            addr: RemoteAddr::Socket(NO_SOCKET_ADDR),
+            limits: Arc::default(),
+            sender: Some(Arc::clone(&sender) as Arc<dyn Sender>),
+        };
+        shared.registry.insert(new).unwrap();
+        sender
+    }
+
+    #[test]
+    fn while_a_layer_holds_something_a_draining_node_asks_that_one_alone() {
+        let shared = Shared::new(Arc::new(LoopWaker::new(None)), Clock::default());
+        let senders: Vec<_> = (0..100).map(|_| insert(&shared)).collect();
+        let asked =
+            || senders.iter().map(|sender| sender.asked.swap(0, Ordering::Relaxed)).sum::<usize>();
+        shared.drain_until(None);
+        for number in [99, 50] {
+            senders[number].holds.store(true, Ordering::Relaxed);
+            shared.stop_if_drained();
+            asked();
+            for _ in 0..10 {
+                shared.stop_if_drained();
+            }
+            assert_eq!((asked(), shared.is_stopping()), (10, false));
+            senders[number].holds.store(false, Ordering::Relaxed);
+        }
+        shared.stop_if_drained();
+        assert!(shared.is_stopping());
     }
 }
