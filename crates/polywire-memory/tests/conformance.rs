@@ -2,13 +2,13 @@
 //! held by `tests/consumers/third-party`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use polywire_memory::{Conditions, MemoryNetwork};
 use polywire_testkit::conformance::{Capabilities, Subject, assert_holds, endpoint_check};
 
-fn stream(conditions: Conditions) -> Subject {
-    let network = MemoryNetwork::default();
+fn stream(network: MemoryNetwork, conditions: Conditions) -> Subject {
     network.set_conditions(conditions);
     let (connecting, listening) = (network.stream(), network.stream());
     Subject::new(
@@ -21,7 +21,7 @@ fn stream(conditions: Conditions) -> Subject {
 macro_rules! streams {
     ($($name:ident $conditions:expr;)+) => {$(
         polywire_testkit::conformance! {
-            adapter $name = stream($conditions);
+            adapter $name = stream(MemoryNetwork::default(), $conditions);
             connections: yes,
             packets: no,
             order: yes,
@@ -35,6 +35,31 @@ macro_rules! streams {
 streams! {
     whole Conditions::default();
     cut Conditions::default().with_cuts(0.5);
+}
+
+#[test]
+fn a_check_takes_what_a_callback_waits_for_in_any_parts() {
+    let can = Capabilities {
+        connections: true,
+        order: true,
+        reliability: true,
+        half_close: true,
+        ..Capabilities::default()
+    };
+    let checks = [
+        "a_flood_takes_its_budget_of_a_turn_and_no_more",
+        "a_callback_may_wait_for_a_thread_that_waits_for_room",
+        "a_peer_that_takes_nothing_ends_though_the_callback_waits_for_a_thread_that_sends",
+        "messages_of_the_callback_arrive_in_order",
+    ];
+    thread::scope(|scope| {
+        for (seed, check) in (0..6).flat_map(|seed| checks.map(|check| (seed, check))) {
+            let network = MemoryNetwork::new(seed);
+            let subject = stream(network, Conditions::default().with_cuts(0.9));
+            let check = endpoint_check(check);
+            scope.spawn(move || assert_holds(&check, subject.with_capabilities(can)));
+        }
+    });
 }
 
 /// Messages on `network`, and what is done whenever a node listens.
