@@ -1,5 +1,12 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use polywire_core::adapter::Accepted;
+use polywire_core::address::RemoteAddr;
+use polywire_core::network::{NetEvent, SendStatus};
+use polywire_core::node;
+use polywire_core::stream::{Layer, Stream};
+use polywire_framed_tcp::{FramedTcpConnectConfig, FramedTcpListenConfig};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{
@@ -9,6 +16,9 @@ use rustls::{
 
 use super::*;
 use crate::provider::TlsProvider;
+use crate::server::{Server, Settings};
+use crate::stream::{Role, TlsStream};
+use crate::{TlsCertificates, TlsConnectConfig, TlsIdentity};
 
 /// Suites are `'static` to rustls: those made here are kept for good, where a sanitizer finds them.
 static KEPT: Mutex<Vec<Arc<CryptoProvider>>> = Mutex::new(Vec::new());
@@ -129,6 +139,82 @@ fn what_the_peer_has_sent_is_opened_though_the_keys_to_answer_with_are_used_up()
     assert!(server.is_over());
     let refused = server.seal(&[IoSlice::new(b"more")], &mut answered);
     assert_eq!(refused, Err(TlsError::Other(USED_UP.into())));
+}
+
+/// A server whose keys are good for ten records.
+#[derive(Clone)]
+struct Limited(Arc<Server>);
+
+impl<S: Stream> Layer<S> for Limited {
+    type Stream = TlsStream<S>;
+
+    fn connect(&self, _: S, _: &RemoteAddr) -> io::Result<Self::Stream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn accept(&self, stream: S, _: &Accepted) -> io::Result<Self::Stream> {
+        let connection = ServerConnection::new(Arc::clone(&self.0.config)).unwrap();
+        let role = Role::Server(Arc::clone(&self.0));
+        Ok(TlsStream::new(stream, Session::server(connection), role))
+    }
+}
+
+/// Such a server, and a client of it, both of TLS 1.2.
+fn limited_pair() -> (Limited, TlsConnectConfig) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let identity = TlsIdentity::from_pem(made.cert.pem(), made.signing_key.serialize_pem());
+    let settings = Settings {
+        identities: vec![identity.unwrap()],
+        versions: vec![TlsVersion::Tls12],
+        ..Settings::default()
+    };
+    let mut server = settings.build().unwrap();
+    let resolver = Arc::clone(&server.config.cert_resolver);
+    server.config = ServerConfig::builder_with_provider(limited(10))
+        .with_protocol_versions(&[TlsVersion::Tls12.supported()])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(resolver)
+        .into();
+    let connect = TlsConnectConfig::default()
+        .with_roots(TlsCertificates::from_pem(made.cert.pem()).unwrap())
+        .with_server_name("localhost")
+        .with_versions([TlsVersion::Tls12]);
+    (Limited(Arc::new(server)), connect)
+}
+
+#[test]
+fn messages_that_wait_arrive_though_a_send_finds_the_keys_used_up() {
+    let (layer, connect) = limited_pair();
+    let (handler, listener) = node::split::<()>();
+    let network = handler.network();
+    let listen = FramedTcpListenConfig::default().over(layer);
+    let (_, addr) = network.listen(listen, "127.0.0.1:0").unwrap();
+    let connect = FramedTcpConnectConfig::default().over(connect);
+    let (client, _) = network.connect(connect, addr).unwrap();
+    handler.signals().send_with_timer((), Duration::from_secs(30));
+    let (mut accepted, mut received) = (None, Vec::new());
+    listener.for_each(|event| match event.network() {
+        NetEvent::Connected(..) => assert_eq!(network.send(client, b"ask"), SendStatus::Sent),
+        NetEvent::Accepted(endpoint, _) => accepted = Some(endpoint),
+        NetEvent::Message(endpoint, b"ask") => {
+            assert_eq!(network.send(endpoint, b"begin"), SendStatus::Sent);
+        }
+        NetEvent::Message(_, b"begin") => {
+            for message in [b"one", b"two"] {
+                assert_eq!(network.send(client, message), SendStatus::Sent);
+            }
+            while network.send(accepted.unwrap(), b"answer") == SendStatus::Sent {}
+        }
+        NetEvent::Message(endpoint, message) if accepted == Some(endpoint) => {
+            received.push(message.to_vec());
+        }
+        NetEvent::Disconnected(endpoint) if accepted == Some(endpoint) => handler.stop(),
+        _ => {}
+    });
+    assert_eq!(received, [b"one", b"two"]);
+    let reason = network.close_reason(accepted.unwrap()).unwrap();
+    assert_eq!(TlsError::of(&reason), Some(&TlsError::Other(USED_UP.into())));
 }
 
 #[test]
