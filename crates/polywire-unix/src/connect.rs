@@ -10,8 +10,7 @@ use socket2::Type;
 
 use crate::address::UnixAddr;
 use crate::connect_config::UnixConnectConfig;
-use crate::names::{because, remote_addr_of};
-use crate::rights::refuse_descriptors;
+use crate::names::because;
 use crate::socket::UnixSocket;
 use crate::socket_file;
 
@@ -28,16 +27,11 @@ pub fn connect_over<L: Layer<UnixSocket>, P: Protocol>(
     protocol: P,
 ) -> io::Result<Connection> {
     let stream = match &config.adopted {
-        Some(adopted) => {
-            let stream = adopted.take()?;
-            stream.set_nonblocking(true)?;
-            refuse_descriptors(&stream);
-            UnixStream::from_std(stream)
-        }
-        None => dial(&UnixAddr::parse(addr)?)?,
+        Some(adopted) => UnixSocket::from_std(adopted.take()?)?,
+        None => UnixSocket::new(dial(&UnixAddr::parse(addr)?)?),
     };
-    let local = remote_addr_of(&stream.local_addr()?);
-    let stream = layer.connect(UnixSocket::new(stream), addr)?;
+    let local = stream.local_name()?;
+    let stream = layer.connect(stream, addr)?;
     let engine = Engine::connecting(stream, protocol, config.limits.clone());
     Ok(Connection::new(engine, addr.clone(), local))
 }

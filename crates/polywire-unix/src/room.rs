@@ -5,7 +5,7 @@
 //! read would wake its sender for nothing.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::Interest;
@@ -13,63 +13,70 @@ use mio::net::UnixStream;
 use mio::unix::SourceFd;
 use polywire_core::adapter::{Registration, SharedRegistration};
 
-/// What the socket is polled for.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
+/// A stream, and what it is polled for.
+#[derive(Debug)]
+pub(crate) struct PolledStream {
+    pub(crate) stream: UnixStream,
+    /// Somebody else may hold it too.
+    is_adopted: bool,
     /// `None` while it is not polled.
     registration: Option<SharedRegistration>,
     /// Whether room is told. Changed by who has the connection's write turn alone.
     is_watched: AtomicBool,
 }
 
-impl Room {
-    /// Registers `stream` for reading alone.
-    pub(crate) fn register(
-        &mut self,
-        stream: &UnixStream,
-        registration: &Registration<'_>,
-    ) -> io::Result<()> {
-        registration.register(&mut SourceFd(&stream.as_raw_fd()), Interest::READABLE)?;
+impl PolledStream {
+    pub(crate) fn new(stream: UnixStream, is_adopted: bool) -> Self {
+        Self { stream, is_adopted, registration: None, is_watched: AtomicBool::new(false) }
+    }
+
+    /// Registers it for reading alone.
+    pub(crate) fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
         let shared = registration.shared()?;
-        *self = Self { registration: Some(shared), is_watched: AtomicBool::new(false) };
+        registration.register(&mut SourceFd(&self.stream.as_raw_fd()), Interest::READABLE)?;
+        (self.registration, self.is_watched) = (Some(shared), AtomicBool::new(false));
         Ok(())
     }
 
-    pub(crate) fn deregister(
-        &mut self,
-        stream: &UnixStream,
-        registration: &Registration<'_>,
-    ) -> io::Result<()> {
-        *self = Self::default();
-        registration.deregister(&mut SourceFd(&stream.as_raw_fd()))
+    pub(crate) fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
+        self.registration = None;
+        registration.deregister(&mut SourceFd(&self.stream.as_raw_fd()))
     }
 
-    /// A write of `given` bytes to the socket of `fd` had that result. Once it is full, the loop is to be told of room,
-    /// which is told at once if there is some by now; and not any more once it took all.
+    /// A write of `given` bytes had that result. Once the socket is full, the loop is to be told of room, which is told at
+    /// once if there is some by now; and not any more once it took all.
     #[inline]
     pub(crate) fn note_write(
         &self,
-        fd: RawFd,
         given: impl FnOnce() -> usize,
         result: &io::Result<usize>,
     ) -> io::Result<()> {
         match result {
             Ok(len) if self.is_watched.load(Ordering::Relaxed) && *len == given() => {
-                self.watch(fd, false)
+                self.watch(false)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.watch(fd, true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.watch(true),
             _ => Ok(()),
         }
     }
 
     #[cold]
-    fn watch(&self, fd: RawFd, is_wanted: bool) -> io::Result<()> {
+    fn watch(&self, is_wanted: bool) -> io::Result<()> {
         let Some(registration) = &self.registration else { return Ok(()) };
         if self.is_watched.swap(is_wanted, Ordering::Relaxed) == is_wanted {
             return Ok(());
         }
         let interest =
             if is_wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        registration.reregister(&mut SourceFd(&fd), interest)
+        registration.reregister(&mut SourceFd(&self.stream.as_raw_fd()), interest)
+    }
+}
+
+impl Drop for PolledStream {
+    /// Closing alone leaves a socket that somebody else holds too with the poller.
+    fn drop(&mut self) {
+        if let (true, Some(registration)) = (self.is_adopted, &self.registration) {
+            let _ = registration.deregister(&mut SourceFd(&self.stream.as_raw_fd()));
+        }
     }
 }

@@ -7,18 +7,19 @@ mod calls;
 use std::any::TypeId;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mio::net::UnixStream;
 use polywire_core::adapter::{Info, Registration};
+use polywire_core::address::RemoteAddr;
 use polywire_core::stream::Stream;
 
 use crate::credentials::PeerCredentials;
 use crate::descriptors::DescriptorsClosed;
+use crate::names::remote_addr_of;
 use crate::rights::refuse_descriptors;
-use crate::room::Room;
+use crate::room::PolledStream;
 
 /// A connected, non-blocking Unix socket, as the [`Stream`] of an [`Engine`](polywire_core::stream::Engine).
 ///
@@ -26,15 +27,20 @@ use crate::room::Room;
 /// connection, and a [`Layer`](polywire_core::stream::Layer) is put over it.
 #[derive(Debug)]
 pub struct UnixSocket {
-    stream: UnixStream,
+    polled: PolledStream,
     /// [`DescriptorsClosed::times`].
     descriptors: AtomicU32,
-    room: Room,
 }
 
 impl UnixSocket {
+    /// A socket of this side's own.
     pub(crate) fn new(stream: UnixStream) -> Self {
-        Self { stream, descriptors: AtomicU32::new(0), room: Room::default() }
+        Self::with(stream, false)
+    }
+
+    fn with(stream: UnixStream, is_adopted: bool) -> Self {
+        let polled = PolledStream::new(stream, is_adopted);
+        Self { polled, descriptors: AtomicU32::new(0) }
     }
 
     /// A socket of the standard library, which becomes non-blocking and refuses descriptors, as told at
@@ -46,18 +52,22 @@ impl UnixSocket {
     pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         refuse_descriptors(&stream);
-        Ok(Self::new(UnixStream::from_std(stream)))
+        Ok(Self::with(UnixStream::from_std(stream), true))
+    }
+
+    pub(crate) fn local_name(&self) -> io::Result<RemoteAddr> {
+        Ok(remote_addr_of(&self.polled.stream.local_addr()?))
     }
 
     /// A read came with something that nobody takes.
     #[cold]
     fn count_descriptors(&self) {
-        if calls::passes_credentials(&self.stream) {
+        if calls::passes_credentials(&self.polled.stream) {
             return; // Every read comes with those, if whoever opened the socket asked for it.
         }
         let count = |times: u32| times.checked_add(1);
         if self.descriptors.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count) == Ok(0) {
-            let peer = PeerCredentials::of(&self.stream);
+            let peer = PeerCredentials::of(&self.polled.stream);
             tracing::debug!(?peer, "a peer sends descriptors, which are closed");
         }
     }
@@ -67,16 +77,16 @@ impl UnixSocket {
 /// behind; a write ends early where the system has no memory, too, and then nothing tells of room.
 impl Stream for UnixSocket {
     fn register(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.room.register(&self.stream, registration)
+        self.polled.register(registration)
     }
 
     fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        self.room.deregister(&self.stream, registration)
+        self.polled.deregister(registration)
     }
 
     #[inline]
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (len, has_more) = calls::read(&self.stream, buffer)?;
+        let (len, has_more) = calls::read(&self.polled.stream, buffer)?;
         if has_more {
             self.count_descriptors();
         }
@@ -85,15 +95,15 @@ impl Stream for UnixSocket {
 
     #[inline]
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let result = calls::write_vectored(&self.stream, buffers);
+        let result = calls::write_vectored(&self.polled.stream, buffers);
         let given = || buffers.iter().map(|buffer| buffer.len()).sum();
-        self.room.note_write(self.stream.as_raw_fd(), given, &result)?;
+        self.polled.note_write(given, &result)?;
         result
     }
 
     fn info(&self, type_id: TypeId) -> Option<Info> {
         if type_id == TypeId::of::<PeerCredentials>() {
-            return Some(Arc::new(PeerCredentials::of(&self.stream)?));
+            return Some(Arc::new(PeerCredentials::of(&self.polled.stream)?));
         }
         let times = self.descriptors.load(Ordering::Relaxed);
         let is_asked = type_id == TypeId::of::<DescriptorsClosed>() && times > 0;
@@ -101,10 +111,13 @@ impl Stream for UnixSocket {
     }
 
     fn facts(&self) -> Vec<Info> {
-        PeerCredentials::of(&self.stream).into_iter().map(|peer| Arc::new(peer) as Info).collect()
+        PeerCredentials::of(&self.polled.stream)
+            .into_iter()
+            .map(|peer| Arc::new(peer) as Info)
+            .collect()
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        self.polled.stream.shutdown(Shutdown::Write)
     }
 }

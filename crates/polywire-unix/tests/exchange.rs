@@ -4,8 +4,9 @@
 
 mod support;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixDatagram as StdDatagram, UnixListener, UnixStream};
+use std::time::Duration;
 
 use polywire_core::Limits;
 use polywire_core::adapter::{Connect, Listen};
@@ -232,6 +233,32 @@ fn a_removed_listener_that_somebody_else_holds_too_wakes_nobody() {
         }
     });
     assert!(wake_ups < 10, "{wake_ups} wake-ups by datagrams");
+}
+
+#[test]
+fn a_removed_stream_that_somebody_else_holds_too_wakes_nobody_and_is_adopted_again() {
+    let (held, mut peer) = UnixStream::pair().unwrap();
+    let node = Node::new();
+    let limits = Limits::default().with_linger(Duration::ZERO);
+    let adopt = || {
+        let config = UnixConnectConfig::default().with_stream(held.try_clone().unwrap());
+        node.connect(config.with_limits(limits.clone()), "a pair")
+    };
+    let endpoint = adopt();
+    peer.write_all(b"hello").unwrap();
+    assert_eq!(node.message(), (endpoint, b"hello".to_vec()));
+    assert!(node.network().remove(endpoint.resource_id()));
+    let wake_ups = wake_ups_by(&node, || {
+        for _ in 0..1000 {
+            peer.write_all(b"hello").unwrap();
+            (&held).read_exact(&mut [0; 5]).unwrap();
+        }
+    });
+    assert!(wake_ups < 10, "{wake_ups} wake-ups");
+    // Most likely under the number that the first had.
+    let again = adopt();
+    peer.write_all(b"again").unwrap();
+    assert_eq!(node.message(), (again, b"again".to_vec()));
 }
 
 #[test]
