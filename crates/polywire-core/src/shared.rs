@@ -107,6 +107,8 @@ pub(crate) struct Shared {
     /// Nothing is read and nobody accepted while this is set.
     holds_reading: AtomicBool,
     draining: Mutex<Option<Option<Instant>>>,
+    /// Where something was found last that holds the drain up.
+    unwritten: Mutex<Option<ResourceId>>,
     /// The loop is gone for good. Under a lock, for whoever was too late with a command must see it, unless
     /// the loop, which looks once more behind it, sees the command.
     ended: Mutex<bool>,
@@ -133,6 +135,7 @@ impl Shared {
             busy_poll: AtomicU64::new(0),
             holds_reading: AtomicBool::new(false),
             draining: Mutex::new(None),
+            unwritten: Mutex::new(None),
             clock,
             ended: Mutex::new(false),
             alone: Mutex::default(),

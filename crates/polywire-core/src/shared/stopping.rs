@@ -1,6 +1,5 @@
 //! The end of a node: by the program, once nothing waits to be sent, or by a failure.
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,18 +9,12 @@ use crate::endpoint::ResourceId;
 use crate::notifier::Notifications;
 use crate::registry::Entry;
 use crate::shared::Shared;
-use crate::sync::{lock, thread_local};
+use crate::sync::lock;
 
 /// Times in a row that the poller may fail for want of memory, and the pause behind each: a second in all.
 const MAX_POLL_FAILURES: u32 = 100;
 
 const POLL_FAILURE_PAUSE: Duration = Duration::from_millis(10);
-
-thread_local! {
-    /// Where this thread last found something that was not written. It only says where to look first, and so
-    /// it does no harm that it may be another node's.
-    static UNWRITTEN: Cell<Option<ResourceId>> = const { Cell::new(None) };
-}
 
 impl Shared {
     /// Has the node end once nothing waits to be sent, or at `deadline`; `None` is never.
@@ -67,9 +60,9 @@ impl Shared {
             let taken = |entry: &Entry| entry.sender.as_ref()?.taken();
             self.registry.with(*id, taken).flatten().is_some()
         };
-        let last = UNWRITTEN.with(Cell::get).filter(is_held);
+        let last = lock(&self.unwritten).filter(is_held);
         let found = last.or_else(|| self.registry.ids().into_iter().find(is_held));
-        UNWRITTEN.with(|unwritten| unwritten.set(found));
+        *lock(&self.unwritten) = found;
         found.is_none()
     }
 
