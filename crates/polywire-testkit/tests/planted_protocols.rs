@@ -47,6 +47,8 @@ enum Fault {
     SharesNumber,
     TakesTooLong,
     EndsGracefullyInside,
+    /// Consumes a header by itself, and does not tell that a message has begun.
+    HidesHalfMessages,
     ClosesInDisorder,
     DeliversHeartbeats,
     EndsAtUnknownControl,
@@ -58,6 +60,8 @@ struct Planted {
     fault: Fault,
     is_ready: bool,
     incomplete: u32,
+    /// The length in a header that was consumed by itself.
+    begun: Option<usize>,
     deadline: Option<Instant>,
     encoder: PlantedEncoder,
 }
@@ -74,7 +78,7 @@ fn planted(fault: Fault) -> Planted {
     let own = NEXT.fetch_add(1, Ordering::Relaxed);
     let encoder = PlantedEncoder { fault, number: Arc::default(), own };
     let deadline = Some(Instant::now());
-    Planted { fault, is_ready: false, incomplete: 0, deadline, encoder }
+    Planted { fault, is_ready: false, incomplete: 0, begun: None, deadline, encoder }
 }
 
 fn subject(fault: Fault) -> ProtocolSubject<Planted> {
@@ -168,6 +172,16 @@ impl Protocol for Planted {
         if !self.is_ready {
             return self.greeting(input);
         }
+        if let Some(len) = self.begun {
+            if input.len() < len {
+                return self.incomplete(input, len);
+            }
+            self.begun = None;
+            return Ok(Decoded {
+                consumed: len,
+                item: Item::Message(Message::binary(&input[..len])),
+            });
+        }
         let len = match self.len_of(input)? {
             None => return self.incomplete(input, HEADER),
             Some(HEARTBEAT) => {
@@ -180,6 +194,10 @@ impl Protocol for Planted {
             }
             Some(len) => len as usize,
         };
+        if self.has(Fault::HidesHalfMessages) && len > 0 {
+            self.begun = Some(len);
+            return Ok(Decoded { consumed: HEADER, item: Item::Skip });
+        }
         let end = HEADER + len;
         let is_held = len == 0 && input.len() == end && self.has(Fault::HoldsEmptyMessages);
         if input.len() < end || is_held {
@@ -228,7 +246,7 @@ impl Protocol for Planted {
 
     fn end_of_stream(&mut self, left: usize) -> CloseReason {
         match left {
-            0 => CloseReason::PeerClosed,
+            0 if self.begun.is_none() => CloseReason::PeerClosed,
             _ if self.has(Fault::EndsGracefullyInside) => CloseReason::PeerClosed,
             _ => CloseReason::ProtocolViolation("half a message".into()),
         }
@@ -324,6 +342,7 @@ found_by! {
     IsOrderedAndUnchanged an_ordered_encoder_changes_messages;
     SharesNumber encoders_of_one_number_frame_alike;
     TakesTooLong the_largest_message_arrives_and_no_longer_one;
+    HidesHalfMessages a_message_that_is_cut_short_is_no_graceful_end;
     EndsGracefullyInside a_message_that_is_cut_short_is_no_graceful_end;
     ClosesInDisorder what_close_says_is_a_graceful_end;
     DeliversHeartbeats a_heartbeat_does_no_harm;

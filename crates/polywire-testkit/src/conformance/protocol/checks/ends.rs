@@ -18,7 +18,7 @@ fn end<P: Protocol>(side: &mut Side<P>) -> CloseReason {
     }
 }
 
-/// E7: a stream that ends inside a message did not end gracefully.
+/// E7: a stream that ends inside a message did not end gracefully. E9: until then the message counts as begun.
 pub fn a_message_that_is_cut_short_is_no_graceful_end<P: Protocol>(subject: &ProtocolSubject<P>) {
     if !subject.packets {
         return; // A stream of bytes has no inside.
@@ -34,6 +34,12 @@ pub fn a_message_that_is_cut_short_is_no_graceful_end<P: Protocol>(subject: &Pro
         let frame = link.client.frame(&message);
         link.server.receive(&frame[..cut.min(frame.len() - 1)]);
         assert!(link.server.messages.is_empty(), "a message of the first {cut} bytes");
+        // Who waits for the rest, and what is kept meanwhile, has a limit.
+        let is_known = link.server.left() > 0 || link.server.protocol.half_received().is_some();
+        assert!(
+            is_known || link.server.end.is_some(),
+            "`half_received` is `None` after {cut} bytes of {len}"
+        );
         let reason = end(&mut link.server);
         assert!(!is_graceful(&reason), "{reason:?} after {cut} bytes of {len}");
     }
