@@ -173,6 +173,11 @@ impl UdpConnectConfig {
             return first_success(peers, |peer| Ok((self.open(peer)?, peer)));
         };
         let socket = prepare_adopted(adopted.take()?)?;
+        if let Ok(connected) = socket.peer_addr() {
+            if peers.iter().any(|peer| reaches(connected, *peer)) {
+                return Ok((socket, connected));
+            }
+        }
         let peer = first_success(peers, |peer| connect_adopted(&socket, peer).map(|()| peer))?;
         Ok((socket, peer))
     }
@@ -229,11 +234,20 @@ impl UdpConnectConfig {
     }
 }
 
-/// Connects a socket that somebody else has opened, unless it is already.
+/// Whether what is sent to `connected` gets to `peer`, which may be an IPv4 address mapped into IPv6 and may leave the
+/// interface out.
+fn reaches(connected: SocketAddr, peer: SocketAddr) -> bool {
+    let [own, asked] = [connected, peer].map(|addr| match addr {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(addr) => addr.scope_id(),
+    });
+    connected.port() == peer.port()
+        && connected.ip().to_canonical() == peer.ip().to_canonical()
+        && (own == asked || own == 0 || asked == 0)
+}
+
+/// Connects a socket that somebody else has opened, and that is not connected to any address of the peer.
 fn connect_adopted(socket: &UdpSocket, peer: SocketAddr) -> io::Result<()> {
-    if socket.peer_addr().is_ok_and(|connected| connected == peer) {
-        return Ok(());
-    }
     socket
         .connect(peer)
         .map_err(|error| explain(&error, format_args!("can't connect to {peer}")))?;

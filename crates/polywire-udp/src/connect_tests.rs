@@ -1,5 +1,5 @@
 use std::io::IoSliceMut;
-use std::net::UdpSocket as StdUdpSocket;
+use std::net::{SocketAddrV6, UdpSocket as StdUdpSocket};
 use std::sync::Arc;
 
 use polywire_core::adapter::{Flow, Sender};
@@ -226,6 +226,41 @@ fn what_the_peer_sent_to_a_socket_that_was_connected_to_it_is_kept() {
     assert_eq!(peer.send_to(b"genuine", adopted.local_addr().unwrap()).unwrap(), 7);
     let socket = adopt(adopted, &[peer_addr]).unwrap().0;
     assert_eq!(drain(&SharedSocket::connected(socket, peer_addr)), [b"genuine"]);
+}
+
+/// Adopts a socket that is connected to `peer` and has heard of it, and asserts that it is as it was.
+fn assert_stays_connected(
+    peer: &StdUdpSocket,
+    own: &str,
+    connected: SocketAddr,
+    asked: &[SocketAddr],
+) {
+    let adopted = StdUdpSocket::bind((own, 0)).unwrap();
+    adopted.connect(connected).unwrap();
+    let addr =
+        SocketAddr::new(peer.local_addr().unwrap().ip(), adopted.local_addr().unwrap().port());
+    assert_eq!(peer.send_to(b"genuine", addr).unwrap(), 7);
+    let (socket, peer_addr) = adopt(adopted, asked).unwrap();
+    assert_eq!((peer_addr, socket.peer_addr().unwrap()), (connected, connected), "{asked:?}");
+    assert_eq!(drain(&SharedSocket::connected(socket, peer_addr)), [b"genuine"], "{asked:?}");
+}
+
+#[test]
+fn a_socket_that_is_connected_to_any_address_of_the_peer_stays_so() {
+    let [other, peer] = [(); 2].map(|()| StdUdpSocket::bind("127.0.0.1:0").unwrap());
+    let [other, addr] = [&other, &peer].map(|socket| socket.local_addr().unwrap());
+    assert_stays_connected(&peer, "127.0.0.1", addr, &[other, addr]);
+
+    let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), addr.port()));
+    assert_stays_connected(&peer, "127.0.0.1", addr, &[mapped]);
+    assert_stays_connected(&peer, "::ffff:127.0.0.1", mapped, &[other, addr]);
+}
+
+#[test]
+fn the_same_address_on_another_interface_is_another_peer() {
+    let on = |scope| SocketAddrV6::new("fe80::1".parse().unwrap(), 7, 0, scope).into();
+    assert!(reaches(on(2), on(2)) && reaches(on(2), on(0)));
+    assert!(!reaches(on(2), on(3)));
 }
 
 #[test]
