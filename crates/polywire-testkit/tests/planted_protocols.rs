@@ -14,6 +14,8 @@ use polywire_testkit::conformance::{ProtocolSubject, run_in_time};
 /// What a check may take that fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
+const CONNECTING: u8 = b'C';
+const ACCEPTING: u8 = b'S';
 const HELLO: &[u8] = b"hello";
 const HEADER: usize = 4;
 const MAX_MESSAGE: usize = 200_000;
@@ -45,6 +47,8 @@ enum Fault {
     ChangesMessages,
     IsOrderedAndUnchanged,
     SharesNumber,
+    /// Frames of the two ends differ, though their number is the same.
+    SharesNumberWithThePeer,
     TakesTooLong,
     EndsGracefullyInside,
     /// Consumes a header by itself, and does not tell that a message has begun.
@@ -69,20 +73,22 @@ struct Planted {
 #[derive(Clone)]
 struct PlantedEncoder {
     fault: Fault,
+    /// Which end it belongs to.
+    role: u8,
     number: Arc<AtomicU32>,
     own: u32,
 }
 
-fn planted(fault: Fault) -> Planted {
+fn planted(fault: Fault, role: u8) -> Planted {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let own = NEXT.fetch_add(1, Ordering::Relaxed);
-    let encoder = PlantedEncoder { fault, number: Arc::default(), own };
+    let encoder = PlantedEncoder { fault, role, number: Arc::default(), own };
     let deadline = Some(Instant::now());
     Planted { fault, is_ready: false, incomplete: 0, begun: None, deadline, encoder }
 }
 
 fn subject(fault: Fault) -> ProtocolSubject<Planted> {
-    ProtocolSubject::new(move || planted(fault), move || planted(fault))
+    ProtocolSubject::new(move || planted(fault, CONNECTING), move || planted(fault, ACCEPTING))
 }
 
 impl Planted {
@@ -285,6 +291,7 @@ impl Encoder for PlantedEncoder {
         let mark = match self.fault {
             Fault::NumbersFrames => self.number.fetch_add(1, Ordering::Relaxed) % 0x40,
             Fault::SharesNumber => self.own % 0x40,
+            Fault::SharesNumberWithThePeer => self.role.into(),
             _ => 0,
         };
         frame.put(&(message.bytes.len() as u32 | mark << 24).to_be_bytes());
@@ -341,6 +348,7 @@ found_by! {
     ChangesMessages a_frame_holds_the_message;
     IsOrderedAndUnchanged an_ordered_encoder_changes_messages;
     SharesNumber encoders_of_one_number_frame_alike;
+    SharesNumberWithThePeer encoders_of_one_number_frame_alike;
     TakesTooLong the_largest_message_arrives_and_no_longer_one;
     HidesHalfMessages a_message_that_is_cut_short_is_no_graceful_end;
     EndsGracefullyInside a_message_that_is_cut_short_is_no_graceful_end;

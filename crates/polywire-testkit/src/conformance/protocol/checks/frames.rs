@@ -41,10 +41,12 @@ pub fn an_ordered_encoder_changes_messages<P: Protocol>(subject: &ProtocolSubjec
     }
 }
 
-/// Encoders with the same [number](Encoder::framing) make the same frames.
+/// Encoders with the same [number](Encoder::framing) make the same frames, whichever end they belong to.
 pub fn encoders_of_one_number_frame_alike<P: Protocol>(subject: &ProtocolSubject<P>) {
     let (one, other) = (Link::ready(subject), Link::ready(subject));
-    for (one, other) in [(&one.client, &other.client), (&one.server, &other.server)] {
+    let pairs =
+        [(&one.client, &other.client), (&one.server, &other.server), (&one.client, &other.server)];
+    for (one, other) in pairs {
         let number = one.encoder.framing();
         if number.is_none() || number != other.encoder.framing() {
             continue;
