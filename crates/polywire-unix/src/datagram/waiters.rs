@@ -161,6 +161,7 @@ impl Waiters {
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.is_over = true;
+        self.room.store(FULL, Ordering::Relaxed); // Has whoever asks for room look at `is_over`.
         let forgotten = mem::take(&mut state.waiting);
         drop(state);
         drop(forgotten); // Without the lock: it may hold anything of the program's.
@@ -169,7 +170,9 @@ impl Waiters {
     fn tell(&self, mut state: MutexGuard<'_, State>) {
         let told = mem::take(&mut state.waiting);
         state.has_new = false;
-        self.room.store(TOLD, Ordering::Relaxed);
+        if !state.is_over {
+            self.room.store(TOLD, Ordering::Relaxed);
+        }
         drop(state);
         told.into_iter().for_each(|tell| tell());
     }
@@ -258,12 +261,17 @@ mod tests {
 
     #[test]
     fn nobody_is_told_after_the_end() {
-        let world = World::new(true);
-        world.0.note_full();
-        world.add();
-        world.0.end();
-        assert!(!world.add());
-        world.0.expire();
-        assert_eq!((world.told(), Arc::strong_count(&world.1)), (0, 1));
+        for is_full in [true, false] {
+            let world = World::new(true);
+            if is_full {
+                world.0.note_full();
+                world.add();
+            }
+            world.0.end();
+            assert!(!world.add());
+            world.0.expire();
+            assert!(!world.add());
+            assert_eq!((world.told(), Arc::strong_count(&world.1)), (0, 1), "full: {is_full}");
+        }
     }
 }
