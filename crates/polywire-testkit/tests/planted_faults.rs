@@ -134,6 +134,7 @@ found_by! {
     MixesFrames messages_arrive_in_order_in_both_directions_at_once;
     TakesTooLongMessages a_message_that_is_too_long_is_refused_and_the_endpoint_lives_on;
     SendsToTheDead a_thread_that_waits_goes_on_when_the_endpoint_is_removed;
+    OwnedMessagesTwice messages_of_eight_threads_arrive_whole_once_and_in_order;
     SharedMessagesTwice send_to_each_reaches_each_endpoint_once;
     ForgetsEarlyMessages what_was_sent_before_the_endpoint_was_ready_arrives_though_it_is_removed_or_stopped;
     HasNoHardLimit the_callback_queues_up_to_the_hard_limit_and_there_the_connection_ends;

@@ -17,6 +17,7 @@ pub enum Fault {
     TakesTooLongMessages,
     SendsToTheDead,
     SharedMessagesTwice,
+    OwnedMessagesTwice,
     /// What is sent before the connection is ready is taken and forgotten.
     ForgetsEarlyMessages,
 

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polywire_core::adapter::{Broadcast, Closing, Received, SendFlags, Sender};
+use polywire_core::bytes::Bytes;
 use polywire_core::network::SendStatus;
-use polywire_core::{CloseReason, Endpoint, Limits, Notifier, Readiness};
+use polywire_core::{CloseReason, Endpoint, Limits, MessageKind, Notifier, Readiness};
 
 use super::fault::Fault;
 use super::state::{State, cost};
@@ -329,6 +330,13 @@ impl Sender for Pipe {
             self.push(message.message().bytes, false);
         }
         self.push(message.message().bytes, false)
+    }
+
+    fn send_owned(&self, _: &Endpoint, message: &Bytes, _: MessageKind) -> SendStatus {
+        if self.fault == Fault::OwnedMessagesTwice {
+            self.push(message, true);
+        }
+        self.push(message, true)
     }
 
     fn queued(&self) -> usize {

@@ -3,6 +3,7 @@
 use std::thread;
 
 use polywire_core::MessageKind;
+use polywire_core::bytes::Bytes;
 
 use crate::conformance::node::*;
 
@@ -25,12 +26,17 @@ fn word(message: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(message[at..at + 4].try_into().unwrap_or_default())
 }
 
+/// Each sender sends all its messages, and gives away every third of them.
 fn send_all(handler: &Handler, to: Endpoint, senders: u32) {
     thread::scope(|scope| {
         for sender in 0..senders {
             scope.spawn(move || {
                 for number in 0..MESSAGES {
-                    let status = handler.network().send(to, &message(sender, number));
+                    let (network, message) = (handler.network(), message(sender, number));
+                    let status = match number % 3 {
+                        0 => network.send_owned(to, &Bytes::from(message)),
+                        _ => network.send(to, &message),
+                    };
                     assert_eq!(status, SendStatus::Sent);
                 }
             });
