@@ -282,6 +282,7 @@ fn an_ended_socket_is_closed_and_found_by_no_send() {
     peer.send_to(b"unread", addr).unwrap();
     socket.end();
     assert_eq!(send(&socket, b"late"), SendStatus::ResourceNotFound);
+    socket.when_writable(Box::new(|| panic!("told of room")));
     assert!(drain(&socket).is_empty());
     StdUdpSocket::bind(addr).unwrap();
 }

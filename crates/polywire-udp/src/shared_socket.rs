@@ -335,6 +335,14 @@ impl Sender for SharedSocket {
         }
     }
 
+    /// There is room as long as there is a socket.
+    fn when_writable(&self, tell: Box<dyn FnOnce() + Send>) {
+        let is_open = self.read().is_some(); // And unlocked again before the program's code runs.
+        if is_open {
+            tell();
+        }
+    }
+
     fn end(&self) {
         self.flush();
         self.close();
