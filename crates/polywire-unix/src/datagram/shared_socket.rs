@@ -202,11 +202,11 @@ impl SharedSocket {
         };
         match sent {
             Ok(_) => {
-                self.waiters.note_sent();
+                self.waiters.note_sent(message.len());
                 SendStatus::Sent
             }
             Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {
-                self.waiters.note_full();
+                self.waiters.note_full(message.len());
                 SendStatus::Full
             }
             Err(Errno::MSGSIZE) => SendStatus::MaxPacketSizeExceeded,

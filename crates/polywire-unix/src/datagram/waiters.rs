@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +32,10 @@ const TOLD_IN_VAIN: u8 = 3;
 pub(super) struct Waiters {
     /// Whether the poller tells of room: of a socket that is connected.
     is_polled: bool,
-    /// One of the values below.
+    /// One of the values above.
     room: AtomicU8,
+    /// Bytes of the shortest datagram that the system has not taken, unless there is `ROOM`.
+    refused: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -69,21 +71,34 @@ pub(super) enum Look {
 
 impl Waiters {
     pub(super) fn new(is_polled: bool) -> Self {
-        Self { is_polled, room: AtomicU8::new(ROOM), state: Mutex::default() }
+        let (room, refused) = (AtomicU8::new(ROOM), AtomicUsize::new(0));
+        Self { is_polled, room, refused, state: Mutex::default() }
     }
 
-    /// The system took a datagram.
+    /// The system took a datagram of `len` bytes.
     #[inline]
-    pub(super) fn note_sent(&self) {
-        // One peer of a listener takes what another does not: that is full until it is tried again.
-        if self.is_polled && self.room.load(Ordering::Relaxed) != ROOM {
+    pub(super) fn note_sent(&self, len: usize) {
+        // One peer of a listener takes what another does not: that is full until it is tried again. And a short datagram
+        // fits where a long one does not.
+        if self.is_polled
+            && self.room.load(Ordering::Relaxed) != ROOM
+            && len >= self.refused.load(Ordering::Relaxed)
+        {
             self.room.store(ROOM, Ordering::Relaxed);
         }
     }
 
-    /// The system had no room for one.
-    pub(super) fn note_full(&self) {
-        let room = match self.room.load(Ordering::Relaxed) {
+    /// The system had no room for one of `len` bytes.
+    pub(super) fn note_full(&self, len: usize) {
+        let before = self.room.load(Ordering::Relaxed);
+        // Threads that note at once may mix up what they note: then room is told of once for nothing, or by the poller
+        // rather than at once.
+        let refused = match before {
+            ROOM => len,
+            _ => len.min(self.refused.load(Ordering::Relaxed)),
+        };
+        self.refused.store(refused, Ordering::Relaxed);
+        let room = match before {
             TOLD | TOLD_IN_VAIN => TOLD_IN_VAIN,
             _ => FULL,
         };
@@ -185,7 +200,6 @@ impl Waiters {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
@@ -214,25 +228,25 @@ mod tests {
     fn the_poller_tells_of_room_again_and_again() {
         let world = World::new(true);
         for round in 0..3 {
-            world.0.note_full();
+            world.0.note_full(5);
             assert!(world.add());
             assert_eq!(world.0.look(), WATCH);
             assert_eq!(world.told(), round);
             assert_eq!(world.0.look(), UNWATCH);
             assert_eq!(world.told(), round + 1);
             assert_eq!(world.0.look(), Look::Nothing);
-            world.0.note_sent();
+            world.0.note_sent(5);
         }
     }
 
     #[test]
     fn a_poller_that_tells_in_vain_is_not_asked_again_until_a_datagram_is_sent() {
         let world = World::new(true);
-        world.0.note_full();
+        world.0.note_full(5);
         world.add();
         assert_eq!((world.0.look(), world.0.look()), (WATCH, UNWATCH));
         for told in 1..4 {
-            world.0.note_full();
+            world.0.note_full(5);
             assert!(world.add());
             assert_eq!(world.0.look(), Look::Retry(RETRY_DELAY));
             assert!(world.add(), "the loop is to look once more");
@@ -241,17 +255,38 @@ mod tests {
             world.0.expire();
             assert_eq!(world.told(), 2 * told + 1);
         }
-        world.0.note_sent();
-        world.0.note_full();
+        world.0.note_sent(5);
+        world.0.note_full(5);
         world.add();
         assert_eq!(world.0.look(), WATCH);
     }
 
     #[test]
+    fn a_datagram_that_was_taken_tells_nothing_of_longer_ones() {
+        let world = World::new(true);
+        world.0.note_full(200_000);
+        world.0.note_full(100_000);
+        world.0.note_sent(5);
+        assert!(world.add());
+        assert_eq!((world.0.look(), world.0.look()), (WATCH, UNWATCH));
+        world.0.note_full(100_000);
+        world.0.note_sent(99_999);
+        assert!(world.add());
+        assert_eq!(world.0.look(), Look::Retry(RETRY_DELAY), "the poller has told in vain");
+        world.0.note_sent(100_000);
+        assert!(!world.add());
+        assert_eq!(world.told(), 2);
+
+        world.0.note_full(200_000);
+        world.0.note_sent(100_000);
+        assert!(world.add(), "the shortest of this time counts");
+    }
+
+    #[test]
     fn a_listener_is_full_until_it_is_tried_again_whatever_other_peers_take() {
         let world = World::new(false);
-        world.0.note_full();
-        world.0.note_sent();
+        world.0.note_full(5);
+        world.0.note_sent(5);
         assert!(world.add());
         assert_eq!(world.0.look(), Look::Retry(RETRY_DELAY));
         world.0.expire();
@@ -264,7 +299,7 @@ mod tests {
         for is_full in [true, false] {
             let world = World::new(true);
             if is_full {
-                world.0.note_full();
+                world.0.note_full(5);
                 world.add();
             }
             world.0.end();
