@@ -70,7 +70,8 @@ pub struct UdpConnectConfig {
     /// With it, one that is longer than the interface carries is refused with
     /// [`MaxPacketSizeExceeded`](polywire_core::network::SendStatus), and one that a router on the
     /// way does not carry is lost: what path MTU discovery (RFC 8899) asks for. Connecting fails
-    /// with `Unsupported` where the system can't do it (OpenBSD and NetBSD over IPv4).
+    /// with `Unsupported` where the system can't do it (OpenBSD and NetBSD over IPv4). On Windows it takes
+    /// quinn-udp 0.6.3, which needs Rust 1.88: with an earlier one connecting fails with `InvalidInput`.
     pub dont_fragment: bool,
     /// Bounds of the connection; of them, `read_budget` matters here. What waits to leave with
     /// others is bounded by 256 KiB whatever they say.
