@@ -3,14 +3,20 @@
 use std::any::TypeId;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use polywire_core::adapter::{Info, Io, Opening, Received, Registration, Remote, Sender, Sink};
+use polywire_core::adapter::{
+    Connect, Connection, Info, Io, Opening, Received, Registration, Remote, SendFlags, Sender, Sink,
+};
 use polywire_core::address::RemoteAddr;
+use polywire_core::network::{self, NetEvent, SendStatus};
 use polywire_core::stream::{Establishing, Layer, Stream};
-use polywire_core::{CloseReason, Limits};
+use polywire_core::{CloseReason, Endpoint, Limits, Readiness};
 use polywire_testkit::conformance::{Checked, FaultyLink};
+
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Counts the calls, and answers each by something that no default does.
 #[derive(Clone, Default)]
@@ -157,4 +163,93 @@ fn a_checked_connection_answers_as_the_one_inside() {
     let limits = Arc::new(Limits::default());
     let mut checked = Checked::new(Named(Arc::clone(&limits)));
     assert_eq!(answers(&mut checked), answers(&mut Named(limits)));
+}
+
+/// A connection that closes at once, whatever waits, and has one sender to give.
+struct Hasty {
+    sender: Mutex<Option<Arc<dyn Sender>>>,
+}
+
+/// Keeps what is sent.
+struct Keeping {
+    queued: AtomicUsize,
+}
+
+/// Connects to nobody.
+struct ConnectHastily;
+
+impl Connect for ConnectHastily {
+    fn connect(&self, _: &RemoteAddr) -> io::Result<Connection> {
+        let sender: Arc<dyn Sender> = Arc::new(Keeping { queued: AtomicUsize::new(0) });
+        let (peer, local) = (RemoteAddr::Str("peer".into()), RemoteAddr::Str("local".into()));
+        let hasty = Hasty { sender: Mutex::new(Some(sender)) };
+        Ok(Connection::new(Checked::new(hasty), peer, local))
+    }
+}
+
+impl Sender for Keeping {
+    fn send(&self, _: &Endpoint, message: &[u8], _: SendFlags) -> SendStatus {
+        self.queued.fetch_add(message.len(), Ordering::Relaxed);
+        SendStatus::Sent
+    }
+
+    fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+}
+
+impl Remote for Hasty {
+    fn sender(&self) -> Arc<dyn Sender> {
+        self.sender.lock().unwrap().take().expect("it is called once")
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::default()
+    }
+
+    fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
+        io.registration.notifier().notify(Readiness::WRITABLE);
+        Ok(())
+    }
+
+    fn open(&mut self, _: &mut Io<'_>) -> Opening {
+        Opening::Ready
+    }
+
+    fn receive(&mut self, _: &mut Io<'_>, _: &mut dyn Sink) -> Received {
+        Received::Drained
+    }
+}
+
+/// Why a connection that was removed is over, after that message.
+fn reason_after(message: Option<&[u8]>) -> Option<CloseReason> {
+    let (network, mut processor) = network::split();
+    let (endpoint, _) = network.connect(&ConnectHastily, "peer").unwrap();
+    let mut is_ready = false;
+    while !is_ready {
+        processor.process_poll_event(Some(PATIENCE), |event| match event {
+            NetEvent::Connected(it, true) => is_ready = it == endpoint,
+            event => panic!("{event:?}"),
+        });
+    }
+    for message in message {
+        assert_eq!(network.send(endpoint, message), SendStatus::Sent);
+    }
+    assert!(network.remove(endpoint.resource_id()));
+    while network.stats().endpoints > 0 {
+        processor.process_poll_event(Some(PATIENCE), |event| panic!("{event:?}"));
+    }
+    network.close_reason(endpoint)
+}
+
+#[test]
+fn a_checked_connection_is_asked_for_its_sender_once() {
+    assert_eq!(reason_after(None), Some(CloseReason::Removed));
+}
+
+#[test]
+fn a_checked_connection_names_what_it_loses_as_it_closes() {
+    let reason = reason_after(Some(b"lost"));
+    let Some(CloseReason::AdapterFault(text)) = &reason else { panic!("{reason:?}") };
+    assert!(text.contains("`close` is `Failed` rather than `Done`"), "{text}");
 }
