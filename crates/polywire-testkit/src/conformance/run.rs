@@ -96,7 +96,7 @@ pub fn run(check: &EndpointCheck, subject: Subject) -> Result<(), String> {
     within(limit, move || check(&subject))
 }
 
-/// How long a check of a protocol or a stream may take.
+/// How long a check of a protocol or a stream may take, unless it has deadlines that are longer.
 const PARTS_LIMIT: Duration = Duration::from_secs(if cfg!(polywire_sanitized) { 600 } else { 60 });
 
 /// Runs a check of a protocol or a stream.
@@ -108,6 +108,11 @@ pub fn assert_in_time(name: &str, check: impl FnOnce() + Send + 'static) {
     if let Err(fault) = run_in_time(PARTS_LIMIT, check) {
         panic!("{name}: {fault}");
     }
+}
+
+/// How long a check may take that waits for several things in a row, each until `deadline`.
+pub(super) fn limit_of(deadline: Duration) -> Duration {
+    PARTS_LIMIT.max(deadline * DEADLINES_PER_CHECK)
 }
 
 /// Runs a check of a protocol or a stream, for at most `limit`.
@@ -135,4 +140,15 @@ fn within(limit: Duration, check: impl FnOnce() + Send + 'static) -> Result<(), 
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| String::from(*text));
     text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_else(|| "a panic without words".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_with_a_long_deadline_may_wait_for_several_of_them() {
+        assert_eq!(limit_of(Duration::ZERO), PARTS_LIMIT);
+        assert_eq!(limit_of(PARTS_LIMIT), PARTS_LIMIT * DEADLINES_PER_CHECK);
+    }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use polywire_core::stream::Stream;
 
+use super::run::{limit_of, run_in_time};
+
 /// What a check waits for comes sooner, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -30,7 +32,8 @@ impl<S: Stream, T: Stream> StreamSubject<S, T> {
         Self { pair: Arc::new(pair), deadline: DEADLINE, marks_end: false }
     }
 
-    /// How long a check waits for what must come. Default: 10 seconds.
+    /// How long a check waits for what must come. Default: 10 seconds. A whole check takes at most six times that, or a
+    /// minute if that is longer.
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
@@ -43,6 +46,16 @@ impl<S: Stream, T: Stream> StreamSubject<S, T> {
     #[must_use]
     pub fn with_marked_end(self) -> Self {
         Self { marks_end: true, ..self }
+    }
+}
+
+impl<S: Stream + 'static, T: Stream + 'static> StreamSubject<S, T> {
+    #[doc(hidden)]
+    pub fn __assert_holds(self, name: &str, check: fn(&Self)) {
+        let limit = limit_of(self.deadline);
+        if let Err(fault) = run_in_time(limit, move || check(&self)) {
+            panic!("{name}: {fault}");
+        }
     }
 }
 

@@ -27,10 +27,10 @@ macro_rules! __each_stream_test {
     ([($subject:expr)] $($name:ident)+) => {
         $(#[test]
         fn $name() {
-            let subject = $subject;
-            $crate::conformance::assert_in_time(stringify!($name), move || {
-                $crate::conformance::stream::checks::$name(&subject);
-            });
+            $subject.__assert_holds(
+                stringify!($name),
+                $crate::conformance::stream::checks::$name,
+            );
         })+
     };
 }
