@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use polywire_core::stream::Protocol;
 
+use super::assert_in_time;
+
 pub(super) use drive::{Link, Rule, Side};
 
 /// The protocol under test: how its two ends are made. Clones are the same one.
@@ -31,6 +33,16 @@ impl<P: Protocol> ProtocolSubject<P> {
     #[must_use]
     pub fn with_packets(self, packets: bool) -> Self {
         Self { packets, ..self }
+    }
+
+    /// Runs a check twice: most look at the end that accepts, and so at each end once.
+    #[doc(hidden)]
+    pub fn __assert_holds(self, name: &str, check: fn(&Self)) {
+        let (connecting, accepting) = (Arc::clone(&self.accepting), Arc::clone(&self.connecting));
+        let swapped = Self { connecting, accepting, ..self };
+        for (subject, ends) in [(self, ""), (swapped, ", with its ends swapped")] {
+            assert_in_time(&format!("{name}{ends}"), move || check(&subject));
+        }
     }
 
     fn connecting(&self) -> P {

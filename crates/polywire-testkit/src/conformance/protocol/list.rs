@@ -41,10 +41,10 @@ macro_rules! __each_protocol_test {
     ([($subject:expr) ($packets:ident)] $($name:ident)+) => {
         $(#[test]
         fn $name() {
-            let subject = $subject.with_packets($crate::__flag!($packets));
-            $crate::conformance::assert_in_time(stringify!($name), move || {
-                $crate::conformance::protocol::checks::$name(&subject);
-            });
+            $subject.with_packets($crate::__flag!($packets)).__assert_holds(
+                stringify!($name),
+                $crate::conformance::protocol::checks::$name,
+            );
         })+
     };
 }
