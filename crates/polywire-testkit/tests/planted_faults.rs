@@ -170,6 +170,7 @@ found_by! {
     EndsAtEmptyMessages an_empty_message_is_a_message;
     EndsAtUnknownControl an_unknown_control_value_is_dropped;
     BlocksForTheDead a_write_to_a_peer_that_is_gone_ends_an_endpoint_that_is_paused;
+    ClosesBothWays what_was_sent_before_remove_reaches_a_slow_reader;
     ClosesAtOnce what_was_sent_before_remove_reaches_a_slow_reader;
     FailsToOpen a_connect_yields_one_connected_with_the_endpoint_it_returned;
     ConnectsToNobody an_address_that_nobody_listens_on_refuses_once;
@@ -180,6 +181,16 @@ found_by! {
     FreesAddressOfOthers an_address_is_free_again_when_remove_returns;
     ForgetsWhoWaits who_was_not_accepted_yet_is_told_that_the_listener_is_gone;
     AcceptsOne each_of_fifty_clients_is_accepted_once_by_its_own_listener_before_its_message;
+}
+
+#[test]
+fn an_adapter_that_closes_both_directions_at_once_delivers_before_it_does() {
+    let check = endpoint_check("what_was_sent_before_remove_reaches_a_slow_reader");
+    let can = Capabilities { half_close: false, ..CAN };
+    assert!(check.applies_to(&can));
+    let run = |fault| run(&check, subject(Planted::checked(fault)).with_capabilities(can));
+    assert_eq!(run(Fault::ClosesBothWays), Ok(()));
+    assert!(run(Fault::ClosesAtOnce).is_err());
 }
 
 #[test]

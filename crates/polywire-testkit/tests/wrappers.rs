@@ -232,7 +232,7 @@ fn reason_after(message: Option<&[u8]>) -> Option<CloseReason> {
             event => panic!("{event:?}"),
         });
     }
-    for message in message {
+    if let Some(message) = message {
         assert_eq!(network.send(endpoint, message), SendStatus::Sent);
     }
     assert!(network.remove(endpoint.resource_id()));

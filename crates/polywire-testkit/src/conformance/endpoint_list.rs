@@ -33,7 +33,7 @@ macro_rules! __endpoint_checks {
             "E5" datagrams a_datagram_is_whole_or_not_there [datagrams packets];
             "E1" datagrams a_datagram_is_answered_through_the_endpoint_that_it_came_from [datagrams packets];
             "E4" datagrams nothing_comes_after_a_listener_was_removed [datagrams packets];
-            "E7" delivery what_was_sent_before_remove_reaches_a_slow_reader [connections reliability half_close];
+            "E7" delivery what_was_sent_before_remove_reaches_a_slow_reader [connections reliability];
             "E7" delivery what_was_sent_before_stop_reaches_a_slow_reader [connections reliability];
             "E7" delivery what_was_sent_before_the_endpoint_was_ready_arrives_though_it_is_removed_or_stopped [connections reliability];
             "E7" delivery what_cannot_be_delivered_within_the_linger_time_is_told_as_the_reason [connections reliability];

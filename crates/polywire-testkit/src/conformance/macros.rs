@@ -229,14 +229,6 @@ macro_rules! __test {
         fn $name() {}
     };
     (
-        [half_close $($needs:ident)*] ($c:ident $p:ident $o:ident $r:ident no $l:ident)
-        $name:ident $body:block
-    ) => {
-        #[test]
-        #[ignore = "the adapter closes both directions at once"]
-        fn $name() {}
-    };
-    (
         [largest_message $($needs:ident)*]
         ($c:ident $p:ident $o:ident $r:ident $h:ident no) $name:ident $body:block
     ) => {

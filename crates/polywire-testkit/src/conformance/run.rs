@@ -33,7 +33,6 @@ impl EndpointCheck {
             "bytes" => !can.packets,
             "order" => can.order,
             "reliability" => can.reliability,
-            "half_close" => can.half_close,
             _ => can.largest_message.is_some(),
         })
     }

@@ -282,8 +282,8 @@ impl Remote for End {
     }
 
     fn close(&mut self, _: &mut Io<'_>, reason: &CloseReason) -> Closing {
-        self.incoming.discard(); // A peer that closes, too, waits until this is read.
-        if self.has(Fault::ClosesAtOnce) {
+        let is_sent_to = self.incoming.discard(); // A peer that closes, too, waits until this is read.
+        if self.has(Fault::ClosesAtOnce) || is_sent_to && self.has(Fault::ClosesBothWays) {
             self.outgoing.forget();
         }
         match reason {

@@ -64,6 +64,8 @@ pub enum Fault {
 
     // Closing
     ClosesAtOnce,
+    /// Loses what it has to send where the peer sends after the close: none, unless each direction ends by itself.
+    ClosesBothWays,
     /// Who sends never learns that nobody reads.
     BlocksForTheDead,
 

@@ -92,12 +92,14 @@ impl Pipe {
         notify(lock(&self.state).reader.as_ref(), Readiness::READABLE);
     }
 
-    /// Reads what waits and throws it away.
-    pub fn discard(&self) {
+    /// Reads what waits and throws it away. Returns whether there was anything.
+    pub fn discard(&self) -> bool {
         let mut state = lock(&self.state);
+        let is_any = !state.messages.is_empty();
         (state.messages, state.held) = (VecDeque::new(), 0);
         let queued = state.queued;
         self.take(state, queued);
+        is_any
     }
 
     /// A read has taken `bytes`.
