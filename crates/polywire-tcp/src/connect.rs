@@ -175,10 +175,15 @@ fn unspecified(peer: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::TcpListener;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use mio::{Events, Interest, Poll, Token};
+    use polywire_core::Limits;
+    use polywire_core::network::NetEvent;
+    use polywire_core::node::{self, NodeEvent};
     use polywire_core::stream::{Establishing, Stream};
 
     use super::*;
@@ -208,7 +213,7 @@ mod tests {
         let stream = begin(&TcpConnectConfig::default(), addr).unwrap();
         let socket = end_of_connect(stream).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
-        io::Write::write_all(&mut peer, b"hi").unwrap();
+        peer.write_all(b"hi").unwrap();
         let mut buffer = [0; 8];
         let read = loop {
             match socket.read(&mut buffer) {
@@ -281,5 +286,48 @@ mod tests {
 
         let error = begin_first(&TcpConnectConfig::default(), &mut [hopeless].into_iter());
         assert!(error.unwrap_err().to_string().contains("255.255.255.255:9"));
+    }
+
+    /// Nothing that these tests wait for takes so long.
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_removed_stream_that_somebody_else_holds_too_wakes_nobody_and_is_adopted_again() {
+        let (listener, addr) = localhost();
+        let held = std::net::TcpStream::connect(addr).unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        let (handler, listener) = node::split::<()>();
+        let (tell, told) = mpsc::channel();
+        let _task = listener.for_each_async(move |event| match event {
+            NodeEvent::Signal(()) | NodeEvent::Network(NetEvent::Message(..)) => {
+                tell.send(()).unwrap();
+            }
+            NodeEvent::Network(event) => {
+                assert!(matches!(event, NetEvent::Connected(_, true)), "{event:?}");
+            }
+        });
+        let (network, next) = (handler.network(), || told.recv_timeout(DEADLINE).unwrap());
+        let adopt = || {
+            let limits = Limits::default().with_linger(Duration::ZERO);
+            let config = TcpConnectConfig::default().with_limits(limits);
+            let config = config.with_stream(held.try_clone().unwrap());
+            let id = network.connect(config, addr).unwrap().0.resource_id();
+            (&peer).write_all(b"hello").unwrap();
+            next();
+            assert!(network.remove(id));
+        };
+        let settled_wake_ups = || {
+            handler.signals().send(());
+            next();
+            network.stats().wake_ups
+        };
+        adopt();
+        let before = settled_wake_ups();
+        (0..1000).for_each(|_| (&peer).write_all(b"hello").unwrap());
+        let wake_ups = settled_wake_ups() - before;
+        assert!(wake_ups < 10, "{wake_ups} wake-ups");
+        // Most likely under the number that the first had.
+        adopt();
+        handler.stop();
     }
 }

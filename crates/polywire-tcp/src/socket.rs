@@ -6,6 +6,7 @@
     path = "socket/plain_calls.rs"
 )]
 mod calls;
+mod polled;
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -16,6 +17,8 @@ use mio::net::TcpStream;
 use polywire_core::adapter::Registration;
 use polywire_core::stream::{Establishing, Stream};
 use socket2::SockRef;
+
+use crate::socket::polled::PolledStream;
 
 /// Where mio polls with epoll or kqueue; its emulation over IOCP or poll(2) is armed again only by a
 /// call that would block.
@@ -74,11 +77,11 @@ const IS_EDGE_TRIGGERED: bool = cfg!(all(
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct TcpSocket(TcpStream);
+pub struct TcpSocket(PolledStream);
 
 impl TcpSocket {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self(stream)
+        Self(PolledStream::own(stream))
     }
 
     /// A socket of the standard library, which becomes non-blocking. Its options stay as they are.
@@ -88,7 +91,7 @@ impl TcpSocket {
     /// Those of [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self(TcpStream::from_std(stream)))
+        Ok(Self(PolledStream::adopted(TcpStream::from_std(stream))))
     }
 }
 
@@ -100,11 +103,11 @@ impl Stream for TcpSocket {
         let interest = Interest::READABLE | Interest::WRITABLE;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let interest = interest | Interest::PRIORITY; // Urgent data; see `Readiness::ended`.
-        registration.register(&mut self.0, interest)
+        self.0.register(registration, interest)
     }
 
     fn deregister(&mut self, registration: &Registration<'_>) -> io::Result<()> {
-        registration.deregister(&mut self.0)
+        self.0.deregister(registration)
     }
 
     /// The steps that mio documents at [`TcpStream::connect`].
@@ -152,7 +155,7 @@ impl Stream for TcpSocket {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        if SockRef::from(&self.0).linger()? == Some(Duration::ZERO) {
+        if SockRef::from(&*self.0).linger()? == Some(Duration::ZERO) {
             // Closing resets such a connection, unless its end was sent before.
             return Err(io::ErrorKind::Unsupported.into());
         }
@@ -186,10 +189,15 @@ mod tests {
         let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let socket = TcpSocket::from_std(peer).unwrap();
         #[cfg(unix)]
-        assert!(SockRef::from(&socket.0).nonblocking().unwrap());
+        assert!(SockRef::from(&*socket.0).nonblocking().unwrap());
         let established = socket.establish(Establishing::Connecting).unwrap();
         assert_eq!(established, Establishing::Established);
         let error = socket.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_socket_takes_no_more_memory_than_its_descriptor() {
+        assert_eq!(size_of::<TcpSocket>(), size_of::<TcpStream>());
     }
 }
