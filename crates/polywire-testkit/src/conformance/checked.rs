@@ -16,12 +16,26 @@ use polywire_core::{CloseReason, Limits, Message};
 ///
 /// ```
 /// # use polywire_core::{adapter::{Connection, Remote}, address::RemoteAddr};
+/// #[cfg(test)] // This crate is only there for tests.
 /// use polywire_testkit::conformance::Checked;
 ///
 /// fn connection(remote: impl Remote + 'static, peer: RemoteAddr, local: RemoteAddr) -> Connection {
-///     match cfg!(test) {
-///         true => Connection::new(Checked::new(remote), peer, local),
-///         false => Connection::new(remote, peer, local),
+///     #[cfg(test)]
+///     let remote = Checked::new(remote);
+///     Connection::new(remote, peer, local)
+/// }
+/// ```
+///
+/// The files under `tests` get an adapter that was compiled without `cfg(test)`. So call
+/// [`conformance!`](crate::conformance!) in a module under `src`:
+///
+/// ```
+/// #[cfg(test)]
+/// mod tests {
+///     polywire_testkit::conformance! {
+/// #       adapter serial = unimplemented!();
+///         // As everywhere.
+/// #       connections: yes, packets: yes, order: yes, reliability: yes, half_close: yes, largest_message: none,
 ///     }
 /// }
 /// ```

@@ -1,6 +1,8 @@
 //! A transport inside one process: whoever listens on a name is found by that name.
 
 mod pipe;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -9,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use polywire_core::adapter::*;
 use polywire_core::address::RemoteAddr;
 use polywire_core::{CloseReason, Limits, Message, Notifier, Readiness, WhenFull};
+#[cfg(test)]
+use polywire_testkit::conformance::Checked;
 
 use pipe::Pipe;
 
@@ -66,7 +70,7 @@ impl Connect for Mem {
         waiting.ends.push_back(theirs);
         waiting.notify();
         let ours = End { incoming: back, outgoing: there };
-        Ok(Connection::new(ours, addr.clone(), nameless()))
+        Ok(connection(ours, addr.clone()))
     }
 }
 
@@ -125,7 +129,7 @@ impl Local for Acceptor {
             let Some(end) = lock(&self.backlog.0).ends.pop_front() else {
                 return Accepting::Drained;
             };
-            if sink.accept(Connection::new(end, nameless(), nameless())) == Flow::Stop {
+            if sink.accept(connection(end, nameless())) == Flow::Stop {
                 break;
             }
         }
@@ -198,6 +202,13 @@ impl Drop for End {
             self.outgoing.abort(CloseReason::Reset); // The linger time is over, say.
         }
     }
+}
+
+/// A connection, which the tests watch for rules that no event shows.
+fn connection(end: End, peer: RemoteAddr) -> Connection {
+    #[cfg(test)]
+    let end = Checked::new(end);
+    Connection::new(end, peer, nameless())
 }
 
 /// The address of whoever connects.

@@ -1,5 +1,6 @@
-//! Both adapters keep what every transport promises, and so do those of `polywire-unix` and `polywire-memory`, and
-//! protocols over a layer.
+//! The adapter of Unix sockets keeps what every transport promises, and so do those of `polywire-unix` and
+//! `polywire-memory`, and protocols over a layer. The one inside a process is held to it where it is watched: in
+//! `src/mem/tests.rs`.
 //!
 //! To hold an adapter of yours against it, depend on `polywire-testkit` in its tests and write one such call.
 
@@ -13,29 +14,8 @@ use polywire_tcp::{TcpConnectConfig, TcpListenConfig};
 use polywire_testkit::conformance;
 use polywire_testkit::conformance::Subject;
 use polywire_ws::{WsConnectConfig, WsListenConfig};
-use third_party::mem::Mem;
 
 use cipher::Cipher;
-
-fn mem() -> Subject {
-    let connect = Mem::default();
-    let listen = connect.clone();
-    Subject::new(
-        move |limits| Box::new(connect.with_limits(limits)),
-        move |limits| Box::new(listen.with_limits(limits)),
-    )
-    .with_names(|name| name.into())
-}
-
-conformance! {
-    adapter mem = mem();
-    connections: yes,
-    packets: yes,
-    order: yes,
-    reliability: yes,
-    half_close: yes,
-    largest_message: 64 << 20,
-}
 
 fn memory() -> Subject {
     let messages = MemoryNetwork::default().messages();
