@@ -11,7 +11,7 @@ use rustls::{
 };
 
 use super::DEADLINE;
-use super::certificates::{Authority, Issued};
+use super::certificates::{Authority, Both, Issued};
 
 pub struct Peer {
     pub socket: TcpStream,
@@ -158,4 +158,13 @@ pub fn server_config(issued: &Issued) -> ServerConfig {
         .unwrap();
     config.enable_secret_extraction = true;
     config
+}
+
+/// Somebody honest still gets an answer.
+#[track_caller]
+pub fn assert_serves(both: &Both, addr: SocketAddr) {
+    let mut honest = Peer::client(&both.authority, addr);
+    honest.shake_hands().unwrap();
+    honest.send(b"hello");
+    assert_eq!(honest.read_exactly(5).unwrap(), b"hello");
 }
