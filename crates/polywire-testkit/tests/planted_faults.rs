@@ -143,6 +143,7 @@ found_by! {
     NeverWaits a_thread_that_waits_goes_on_when_there_is_room;
     WaitsForRemoved a_thread_that_waits_goes_on_when_the_endpoint_is_removed;
     WaitsForStopped a_thread_that_waits_goes_on_when_a_callback_that_waits_for_it_stops_the_node;
+    KeepsFirstNotifier a_thread_waits_for_room_of_a_connection_that_was_opened_again;
     MissesWaiters all_threads_that_wait_go_on_when_there_is_room;
     NeverStalls a_peer_that_takes_nothing_ends_though_nobody_waits_for_it;
     StallsSlowReaders a_peer_that_reads_slowly_lives;

@@ -62,6 +62,7 @@ macro_rules! __endpoint_checks {
             "E10" full a_callback_may_wait_for_a_thread_that_waits_for_room [connections reliability];
             "E10" full a_thread_that_is_yet_to_run_the_loop_does_not_wait [connections reliability];
             "E10" full a_thread_waits_for_a_loop_that_was_only_just_started [connections reliability];
+            "E9 and E10" full a_thread_waits_for_room_of_a_connection_that_was_opened_again [connections reliability];
             "E7" full a_thread_waits_where_nobody_runs_the_loop_any_more [connections reliability];
             "E9" full the_callback_queues_up_to_the_hard_limit_and_there_the_connection_ends [connections reliability];
             "E7" full one_that_is_removed_behind_its_limit_is_known_not_to_have_got_all [connections reliability];

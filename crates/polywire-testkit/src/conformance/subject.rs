@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use polywire_core::adapter::{Connect, Listen};
+use polywire_core::adapter::{Connect, Connection, Listen};
 use polywire_core::address::{Name, RemoteAddr};
 use polywire_core::network::NetworkController;
-use polywire_core::{Endpoint, Limits, ResourceId};
+use polywire_core::{Backoff, Endpoint, Limits, Reconnecting, ResourceId};
 
 use crate::conformance::Capabilities;
 
@@ -139,6 +139,17 @@ impl Subject {
         network.connect(&*(self.connect)(self.limits.clone()), addr)
     }
 
+    /// As `connect`, and again by itself whenever the connection ends.
+    pub(crate) fn connect_again(
+        &self,
+        network: &NetworkController,
+        addr: &RemoteAddr,
+    ) -> io::Result<Endpoint> {
+        let backoff = Backoff::default().with_first_delay(Duration::from_millis(10));
+        let adapter = Reconnecting::new(Connecting(self.clone())).with_backoff(backoff);
+        Ok(network.connect(&adapter, addr)?.0)
+    }
+
     pub(crate) fn connect_sync(
         &self,
         network: &NetworkController,
@@ -153,6 +164,30 @@ impl Subject {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = self.name.as_ref()?;
         Some(name(&format!("conformance-{}-{number}", std::process::id())))
+    }
+}
+
+/// The side that connects, as a value of a type of its own.
+#[derive(Clone)]
+struct Connecting(Subject);
+
+impl Connecting {
+    fn adapter(&self) -> Box<dyn Connect> {
+        (self.0.connect)(self.0.limits.clone())
+    }
+}
+
+impl Connect for Connecting {
+    fn tag(&self) -> u8 {
+        self.adapter().tag()
+    }
+
+    fn looks_up(&self, addr: &RemoteAddr) -> bool {
+        self.adapter().looks_up(addr)
+    }
+
+    fn connect(&self, addr: &RemoteAddr) -> io::Result<Connection> {
+        self.adapter().connect(addr)
     }
 }
 

@@ -90,13 +90,14 @@ impl Connect for Planted {
             }
             None => return Err(CloseReason::Refused.into()),
         };
-        let theirs = End { incoming: Arc::clone(&there), outgoing: Arc::clone(&back) };
+        let (incoming, outgoing) = (Arc::clone(&there), Arc::clone(&back));
+        let theirs = End { connects: false, incoming, outgoing };
         if let Some(backlog) = &backlog {
             let mut waiting = lock(&backlog.waiting);
             waiting.ends.push_back(theirs);
             waiting.notify();
         }
-        let ours = End { incoming: back, outgoing: there };
+        let ours = End { connects: true, incoming: back, outgoing: there };
         let peer = match self.fault {
             Fault::TellsWrongAddress => nameless(),
             _ => addr.clone(),
@@ -200,6 +201,7 @@ impl Drop for Acceptor {
 
 /// One side of a connection.
 struct End {
+    connects: bool,
     incoming: Arc<Pipe>,
     outgoing: Arc<Pipe>,
 }
@@ -220,7 +222,9 @@ impl Remote for End {
     }
 
     fn register(&mut self, io: &mut Io<'_>) -> io::Result<()> {
-        self.outgoing.set_writer(io.registration.notifier());
+        if !self.connects || !self.has(Fault::KeepsFirstNotifier) {
+            self.outgoing.set_writer(io.registration.notifier());
+        }
         self.incoming.set_reader(io.registration.notifier());
         Ok(())
     }

@@ -29,6 +29,8 @@ pub enum Fault {
     WaitsForRemoved,
     WaitsForStopped,
     MissesWaiters,
+    /// Uses the notifier of `attach` alone, which a connection that was opened again does not get.
+    KeepsFirstNotifier,
     NeverStalls,
     StallsSlowReaders,
     LimitsOneLongMessage,

@@ -1,5 +1,6 @@
 //! A peer that does not read: what `try_send` and `send` say, on every thread, and how they go on.
 
+mod opened_again;
 mod slow_reader;
 
 use std::panic::resume_unwind;
@@ -11,6 +12,7 @@ use polywire_core::network::{self, SendStatus::*};
 
 use crate::conformance::node::*;
 
+pub use opened_again::a_thread_waits_for_room_of_a_connection_that_was_opened_again;
 pub use slow_reader::a_peer_that_reads_slowly_lives;
 
 const STALL: Duration = Duration::from_millis(400);
