@@ -88,6 +88,7 @@ macro_rules! __endpoint_checks {
             "E8" stopping stop_in_the_callback_is_followed_by_no_event [connections];
             "E8" stopping stop_by_another_thread_ends_the_loop [];
             "E8" stopping a_node_stopped_before_its_loop_ran_ends_at_once [];
+            "E8" stopping a_connection_that_was_removed_leaves_no_descriptor [];
             "E8" stopping a_node_is_stopped_though_its_listener_was_dropped [];
             "E7" writable the_signal_comes_once_and_not_before_there_is_room [connections reliability];
             "E7" writable every_request_gets_its_signal [connections reliability];

@@ -71,6 +71,9 @@ pub enum Fault {
     /// Who sends never learns that nobody reads.
     BlocksForTheDead,
 
+    /// Each connection leaves a descriptor behind.
+    LeavesDescriptors,
+
     // Connecting and listening
     ConnectsToNobody,
     FailsToOpen,

@@ -1,5 +1,6 @@
 //! `stop` ends the loop after the event in hand, under any load; then sockets close.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -111,4 +112,43 @@ pub fn a_node_is_stopped_though_its_listener_was_dropped(subject: &Subject) {
     handler.stop();
     assert_refuses_everything(subject, &handler, endpoint, &addr);
     subject.listen_on(Node::new(subject).network(), &addr).expect("the address is free again");
+}
+
+/// E8: nothing is left of a connection that was removed: on Linux, where the system tells, no descriptor.
+pub fn a_connection_that_was_removed_leaves_no_descriptor(subject: &Subject) {
+    const MANY: usize = 60;
+    const LOOKS: u32 = 10;
+    let (server, client) = (Node::new(subject), Node::new(subject));
+    let (_, addr) = server.listen(subject);
+    let descriptors = || fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let left_of_many = || {
+        let before = descriptors();
+        for _ in 0..MANY {
+            connect_and_remove(subject, &addr, &server, &client);
+        }
+        eventually(subject, "both ends to be forgotten", || {
+            let ends = [&server, &client].map(|node| node.network().stats().endpoints);
+            ends == [1, 0]
+        });
+        descriptors().saturating_sub(before)
+    };
+    // Other tests of the process open some at the same time; but not again and again for long.
+    let mut left = left_of_many();
+    for _ in 0..LOOKS {
+        if left < MANY * 3 / 4 {
+            return;
+        }
+        thread::sleep(subject.deadline() / (2 * LOOKS));
+        left = left_of_many();
+    }
+    panic!("{left} descriptors are left of {MANY} connections");
+}
+
+fn connect_and_remove(subject: &Subject, addr: &RemoteAddr, server: &Node, client: &Node) {
+    let to_server = client.connect_ready(subject, addr);
+    let to_client = subject.capabilities().connections.then(|| server.accepted());
+    assert!(client.network().remove(to_server.resource_id()));
+    if let Some(to_client) = to_client {
+        server.disconnected(to_client);
+    }
 }
