@@ -281,6 +281,7 @@ fn come_and_go(transport: Transport, count: usize) {
 
 /// So that what is set aside once for all is not counted for the many.
 fn one_comes_and_goes(transport: Transport, server: &Server) {
+    let before = descriptors();
     let mut one = Clients::start(transport, &server.addrs, 1);
     one.await_word("opened");
     let endpoints = server.accepted().forget();
@@ -288,6 +289,9 @@ fn one_comes_and_goes(transport: Transport, server: &Server) {
     remove(server.handler.network(), &endpoints);
     one.await_word("ended");
     server.await_empty();
+    drop(one);
+    // A connection is forgotten before its socket is closed.
+    eventually("its socket and the pipes are closed", || descriptors() == before);
 }
 
 fn tell(network: &NetworkController, endpoints: &[Endpoint]) {
