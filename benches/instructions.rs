@@ -59,25 +59,25 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(2_790_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(2_960_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(2_500_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(3_420_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(2_630_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(2_795_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(2_345_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(3_295_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(7_690_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(18_330_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(15_870_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(7_535_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(18_190_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(15_730_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(23_120_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_290_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_140_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(103_040_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));
@@ -130,9 +130,9 @@ fn shake_hands(socket: &mut TcpStream) {
 }
 
 #[library_benchmark(setup = server)]
-#[bench::framed_tcp(args = (Transport::FramedTcp, 1), config = limit(22_880_000))]
-#[bench::framed_tcp_by_sixteen(args = (Transport::FramedTcp, 16), config = limit(9_000_000))]
-#[bench::ws(args = (Transport::Ws, 1), config = limit(25_190_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp, 1), config = limit(21_560_000))]
+#[bench::framed_tcp_by_sixteen(args = (Transport::FramedTcp, 16), config = limit(8_930_000))]
+#[bench::ws(args = (Transport::Ws, 1), config = limit(24_240_000))]
 #[bench::ws_by_sixteen(args = (Transport::Ws, 16), config = limit(10_560_000))]
 fn a_server(server: (NodeHandler<()>, NodeListener<()>)) {
     serve(server);

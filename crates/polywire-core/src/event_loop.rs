@@ -67,6 +67,9 @@ const TURN_READ_BUDGET: usize = 1 << 20;
 pub(crate) type Callback<'a> = &'a mut dyn EventHandler;
 
 pub(crate) trait EventHandler {
+    /// The loop has looked at what it was rung for, unless it was for something else.
+    fn note_news(&mut self) {}
+
     /// Called before an event is taken from where it waits: delivers what goes ahead of it, which may
     /// remove or pause what the event is about.
     fn deliver_priority(&mut self);

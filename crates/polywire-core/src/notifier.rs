@@ -37,7 +37,6 @@ impl Notifier {
     /// sleeps.
     pub fn notify(&self, readiness: Readiness) {
         self.notifications.queue.push((self.id, readiness));
-        self.notifications.mark_pending();
         self.notifications.waker.ring();
     }
 
@@ -49,7 +48,6 @@ impl Notifier {
             return false;
         }
         later.push(self.id);
-        self.notifications.mark_pending();
         waker.ring_unless_busy()
     }
 
@@ -67,7 +65,6 @@ impl Notifier {
     #[inline(never)] // Once in many messages.
     pub(crate) fn end_moment(&self) {
         self.notifications.is_moment_over.store(true, Ordering::Relaxed);
-        self.notifications.mark_pending();
         self.notifications.waker.ring();
     }
 

@@ -146,7 +146,6 @@ impl Shared {
 
     pub(crate) fn command(&self, command: Command) {
         self.commands.push(command);
-        self.notifications.mark_pending();
         self.waker.ring();
         if self.is_stopping() && self.has_ended() {
             self.refuse_commands();
@@ -277,14 +276,8 @@ impl Shared {
         self.holds_reading.load(Ordering::Acquire)
     }
 
-    /// Whether queues may hold something the loop has not seen.
-    #[inline]
+    /// Whether queues hold something the loop has not seen.
     pub(crate) fn has_pending(&self) -> bool {
-        self.notifications.has_pending()
-    }
-
-    /// Whether the queues hold something.
-    pub(crate) fn has_more_pending(&self) -> bool {
         !self.commands.is_empty() || !self.notifications.is_empty()
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::sync::atomic::{AtomicU8, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 
 /// It runs callbacks, or nobody runs it: it comes when it comes.
 const BUSY: u8 = 0;
@@ -17,6 +17,9 @@ const GATHERING: u8 = 3;
 /// Wakes the loop, by a system call only if it sleeps and has not been rung since.
 pub(crate) struct LoopWaker<W = AnyWaker> {
     state: AtomicU8,
+    /// Whether there may be news: one load to see that there is none, of commands, notifications, signals, or of
+    /// the end of the node.
+    is_rung: AtomicBool,
     waker: Option<W>,
 }
 
@@ -46,14 +49,13 @@ impl Wake for AnyWaker {
 
 impl<W: Wake> LoopWaker<W> {
     pub(crate) fn new(waker: Option<W>) -> Self {
-        Self { state: AtomicU8::new(BUSY), waker }
+        Self { state: AtomicU8::new(BUSY), is_rung: AtomicBool::new(false), waker }
     }
 
-    /// Tells the loop that a queue it looks at has something. To be called after the push.
+    /// Tells the loop that a queue it looks at has something, or that something else is new. To be called after
+    /// the push.
     pub(crate) fn ring(&self) {
-        // Pairs with the fence in `fall_asleep`: either the loop sees what was pushed before, or
-        // this sees that it fell asleep.
-        fence(Ordering::SeqCst);
+        self.note_news();
         let state = self.state.load(Ordering::Relaxed);
         if state >= ASLEEP {
             self.wake(state);
@@ -63,12 +65,44 @@ impl<W: Wake> LoopWaker<W> {
     /// The same of something that may wait for a moment. Returns whether the loop comes to it before
     /// its next callback; if not, it may not have seen it, and comes late.
     pub(crate) fn ring_unless_busy(&self) -> bool {
-        fence(Ordering::SeqCst);
+        self.note_news();
         let state = self.state.load(Ordering::Relaxed);
         if state == ASLEEP {
             self.wake(state);
         }
         state != BUSY
+    }
+
+    /// Of many who ring before the loop hears it, one writes.
+    #[inline]
+    fn note_news(&self) {
+        // Pairs with the fence in `hear`: either the loop, which has heard, sees what was pushed before, or this
+        // sees that it has to be told again.
+        fence(Ordering::SeqCst);
+        if !self.is_rung.load(Ordering::Relaxed) {
+            self.is_rung.store(true, Ordering::Release);
+            // Pairs with the fence in `fall_asleep`: either the loop sees that it is rung, or whoever rings sees
+            // that it fell asleep.
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Whether it was rung since it heard that last.
+    #[inline]
+    pub(crate) fn is_rung(&self) -> bool {
+        self.is_rung.load(Ordering::Acquire)
+    }
+
+    /// The loop looks at its queues now: it is told anew of what comes later.
+    pub(crate) fn hear(&self) {
+        // Not a mere store, which could undo a ring without its push being seen.
+        self.is_rung.swap(false, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The loop, which has heard, has to look once more.
+    pub(crate) fn hear_again(&self) {
+        self.is_rung.store(true, Ordering::Relaxed);
     }
 
     #[inline(never)]
@@ -82,7 +116,7 @@ impl<W: Wake> LoopWaker<W> {
         }
     }
 
-    /// The loop is about to wait; if it gathers, not for long. It must look at its queues once more
+    /// The loop is about to wait; if it gathers, not for long. It must look whether it is rung once more
     /// after this.
     pub(crate) fn fall_asleep(&self, gathers: bool) {
         self.state.store(if gathers { GATHERING } else { ASLEEP }, Ordering::Relaxed);

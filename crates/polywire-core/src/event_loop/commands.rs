@@ -12,14 +12,29 @@ impl EventLoop {
     /// Does what handles asked for, without waiting or serving.
     #[inline]
     pub(crate) fn drain_commands(&mut self, callback: Callback<'_>) {
-        if self.shared.has_pending() {
+        if self.has_news() {
             self.drain_pending(callback);
         }
     }
 
-    #[inline(never)] // Mostly there is none.
+    /// Does what handles asked for. Returns whether the turn must end.
+    #[inline(never)] // Mostly there are no news.
+    pub(super) fn heed(&mut self, callback: Callback<'_>) -> bool {
+        self.drain_pending(callback);
+        self.must_stop()
+    }
+
+    /// Whether there may be commands, notifications, or anything else that handles tell the loop: also while it must
+    /// stop.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        self.shared.waker.is_rung()
+    }
+
     fn drain_pending(&mut self, callback: Callback<'_>) {
-        self.shared.notifications.clear_pending();
+        self.shared.waker.hear();
+        callback.note_news(); // There may be others than for the loop.
+        self.note_coalescing();
         for _ in 0..COMMANDS_PER_TURN {
             let Some(command) = self.shared.next_command() else { break };
             self.become_busy();
@@ -35,9 +50,8 @@ impl EventLoop {
                 _ => self.mark_ready(id, readiness),
             }
         }
-        self.note_coalescing();
-        if self.shared.has_more_pending() {
-            self.shared.notifications.mark_pending();
+        if self.shared.has_pending() || self.must_stop() {
+            self.shared.waker.hear_again();
         }
     }
 

@@ -36,7 +36,7 @@ impl EventLoop {
     pub(crate) fn become_busy(&mut self) {
         if !self.shared.waker.is_busy() {
             self.shared.waker.become_busy();
-            if self.coalescing.end.is_some() || self.shared.has_pending() {
+            if self.coalescing.end.is_some() || self.has_news() {
                 self.flush_coalesced_now();
             }
         }

@@ -49,11 +49,6 @@ impl EventLoop {
             self.slice.begin(&self.shared.clock);
         }
         for number in 0..ready {
-            if self.must_stop() || self.slice.is_over() {
-                // What is left is told only once, and who is ending already waits for it.
-                self.polled.drain(..number.min(self.polled.len()));
-                return;
-            }
             let next = match self.polled.get(number) {
                 Some(&(token, readiness)) => self.take_polled(token, readiness),
                 None => self.take_listed(),
@@ -67,8 +62,12 @@ impl EventLoop {
                 _ => self.serve_in_transition(id, readiness, callback),
             }
             std::mem::forget(guard);
-            self.drain_commands(callback);
-            self.slice.count(&self.shared.clock);
+            let must_stop = self.has_news() && self.heed(callback);
+            if must_stop | self.slice.count(&self.shared.clock) | self.slice.is_over() {
+                // What is left is told only once, and who is ending already waits for it.
+                self.polled.drain(..(number + 1).min(self.polled.len()));
+                return;
+            }
         }
         self.polled.clear();
     }

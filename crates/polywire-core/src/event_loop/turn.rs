@@ -26,8 +26,7 @@ impl EventLoop {
         if self.has_kept_events {
             self.deliver_kept_events(callback);
         }
-        self.drain_commands(callback);
-        if self.must_stop() {
+        if self.has_news() && self.heed(callback) {
             return Ok(());
         }
         loop {
@@ -39,7 +38,9 @@ impl EventLoop {
             // What is known by now is served before a deadline of now means anything.
             let now = if is_left { self.told_at } else { self.time_for_deadlines() };
             self.told_at = now;
-            self.drain_commands(callback);
+            if self.has_news() && self.heed(callback) {
+                return Ok(());
+            }
             self.flush_coalesced();
             self.serve_ready(callback);
             if self.polled.is_empty() {
@@ -134,7 +135,7 @@ impl EventLoop {
     /// How long there is nothing to do but for the poller, as far as is known by now.
     #[inline(always)]
     fn timeout_awake(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
-        if !self.ready.is_empty() || self.shared.has_pending() || self.must_stop() {
+        if !self.ready.is_empty() || self.has_news() {
             return Some(Duration::ZERO);
         }
         let wanted = match wait() {

@@ -1,6 +1,6 @@
 //! The turns of a node: signals, then the network.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::endpoint::Endpoint;
 use crate::event_loop::blame::{Culprit, blame};
@@ -28,16 +28,17 @@ pub(super) fn run<S: Send + 'static>(
     runner.event_loop().set_single_event(false); // Rather all that is there: it goes on anyway.
     runner.event_loop().bound_turns();
     let sender = signals.sender().clone();
-    let signals = RefCell::new(signals);
+    let (signals, next) = (RefCell::new(signals), Cell::new(Wait::No));
     let mut program = Program {
         shared,
         signals: &signals,
         sender: &sender,
+        next: &next,
         slice: TimeSlice::new(),
         callback: event_callback,
     };
 
-    let wait = || next_of_program(shared, &signals);
+    let wait = || if shared.waker.is_rung() { Wait::No } else { next.get() };
     runner.event_loop().outlive_adapters(&mut program, |event_loop, program| {
         turn_until_stopped(event_loop, program, &wait);
     });
@@ -71,10 +72,16 @@ fn turn_until_stopped<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)>(
     let shared = program.shared;
     let mut failures = 0;
     loop {
-        program.deliver_signals(event_loop); // None, once the node is stopping.
-        shared.stop_if_drained(); // Where there is always something to do, nobody waits.
-        if shared.is_stopping() {
-            break;
+        // Mostly there are no news, no timers, and no end in sight.
+        let is_quiet = program.next.get() == Wait::Forever && !shared.waker.is_rung();
+        if !is_quiet || shared.notifications.is_draining() {
+            event_loop.drain_commands(program);
+            program.deliver_signals(event_loop); // None, once the node is stopping.
+            shared.stop_if_drained(); // Where there is always something to do, nobody waits.
+            if shared.is_stopping() {
+                break;
+            }
+            program.next.set(next_of_program(shared, program.signals));
         }
         match event_loop.turn(wait, program) {
             Ok(()) => failures = 0,
@@ -93,6 +100,8 @@ pub(super) struct Program<'a, S, F> {
     pub(super) signals: &'a RefCell<EventReceiver<S>>,
     /// To the same, and not to be borrowed.
     pub(super) sender: &'a EventSender<S>,
+    /// When signals or the end of the node want a turn, as far as is known: the loop is rung for what is new.
+    pub(super) next: &'a Cell<Wait>,
     /// Of the signals.
     pub(super) slice: TimeSlice,
     pub(super) callback: F,
@@ -148,6 +157,10 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> EventHandler for Program<'_, S, F> {
+    fn note_news(&mut self) {
+        self.next.set(Wait::No);
+    }
+
     #[inline]
     fn deliver_priority(&mut self) {
         if self.sender.has_priority() {
@@ -187,8 +200,9 @@ mod tests {
         let mut runner = listener.processor.enter().expect("nobody runs the loop");
         let (sender, slice) = (listener.signals.sender().clone(), TimeSlice::new());
         let signals = RefCell::new(listener.signals);
-        let callback = |_: NodeEvent<'_, ()>| {};
-        let mut program = Program { shared, signals: &signals, sender: &sender, slice, callback };
+        let (callback, next) = (|_: NodeEvent<'_, ()>| {}, Cell::new(Wait::No));
+        let (signals, sender, next) = (&signals, &sender, &next);
+        let mut program = Program { shared, signals, sender, next, slice, callback };
 
         shared.waker.awake();
         program.deliver_signals(runner.event_loop());

@@ -1,6 +1,6 @@
 //! A node whose loop is turned together with those of others, on one thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,8 +67,8 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Turns<S, F> {
 
     fn turn_running(&mut self, event_loop: &mut EventLoop) {
         let Self { shared, signals, sender, callback, .. } = self;
-        let slice = TimeSlice::new();
-        let mut program = Program { shared, signals, sender, slice, callback };
+        let (slice, next) = (TimeSlice::new(), Cell::new(Wait::No));
+        let mut program = Program { shared, signals, sender, next: &next, slice, callback };
         event_loop.outlive_adapters(&mut program, |event_loop, program| {
             program.deliver_signals(event_loop);
             program.shared.stop_if_drained();

@@ -7,10 +7,10 @@ use crate::waker::LoopWaker;
 
 /// One look of the loop: how many notifications it took.
 fn look(notifications: &Notifications) -> usize {
-    if !notifications.has_pending() {
+    if !notifications.waker().is_rung() {
         return 0;
     }
-    notifications.clear_pending();
+    notifications.waker().hear();
     std::iter::from_fn(|| notifications.pop()).count()
 }
 

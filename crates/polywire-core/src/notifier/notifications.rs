@@ -29,9 +29,6 @@ pub(crate) struct Notifications {
     pub(super) later: SegQueue<ResourceId>,
     /// One of them is to be written now.
     pub(super) is_moment_over: AtomicBool,
-    /// Whether something may wait for the loop, here or among the commands: one load to see that
-    /// nothing does.
-    pending: AtomicBool,
     pub(super) waker: Arc<LoopWaker>,
     /// The thread that runs the loop just now.
     pub(super) runner: AtomicU64,
@@ -85,7 +82,6 @@ impl Notifications {
             queue: SegQueue::new(),
             later: SegQueue::new(),
             is_moment_over: AtomicBool::new(false),
-            pending: AtomicBool::new(false),
             waker,
             runner: AtomicU64::new(NOBODY),
             awaits_runner: AtomicBool::new(false),
@@ -182,23 +178,6 @@ impl Notifications {
     pub(crate) fn take_end_of_moment(&self) -> bool {
         self.is_moment_over.load(Ordering::Relaxed)
             && self.is_moment_over.swap(false, Ordering::Relaxed)
-    }
-
-    /// Something was put into a queue that the loop looks at.
-    #[inline]
-    pub(crate) fn mark_pending(&self) {
-        self.pending.store(true, Ordering::Release);
-    }
-
-    #[inline]
-    pub(crate) fn has_pending(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
-    }
-
-    /// The loop looks at its queues now: what is put there later is noted anew.
-    pub(crate) fn clear_pending(&self) {
-        // Not a mere store, which could undo a note without its command being seen.
-        self.pending.swap(false, Ordering::AcqRel);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

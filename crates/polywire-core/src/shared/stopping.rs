@@ -45,7 +45,7 @@ impl Shared {
     fn look_if_drained(&self) -> Option<Instant> {
         let deadline = self.drain_deadline();
         let is_over = deadline.is_some_and(|deadline| self.clock.now() >= deadline);
-        // What the loop was not told of yet is not counted.
+        // What the loop has not looked at yet is not counted.
         let is_drained = || !self.has_pending() && self.notifications.budget().queued() == 0;
         if is_over || (is_drained() && self.is_written()) {
             self.stop();

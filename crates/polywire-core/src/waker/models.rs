@@ -63,6 +63,35 @@ fn the_loop_never_sleeps_over_what_was_pushed_before_a_ring() {
     });
 }
 
+/// As the loop does that looks at its queues only where it was rung: however many ring, one of them tells.
+#[test]
+fn the_loop_never_sleeps_over_what_it_was_rung_for() {
+    loom::model(|| {
+        let bell = Arc::new(Bell::default());
+        let waker = Arc::new(LoopWaker::new(Some(Arc::clone(&bell))));
+        let queue = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2 {
+            let (waker, queue) = (Arc::clone(&waker), Arc::clone(&queue));
+            thread::spawn(move || {
+                queue.fetch_add(1, Ordering::Relaxed);
+                waker.ring();
+            });
+        }
+        let mut seen = 0;
+        while seen < 2 {
+            if waker.is_rung() {
+                waker.hear();
+                seen = queue.load(Ordering::Relaxed);
+            }
+            waker.fall_asleep(false);
+            if seen < 2 && !waker.is_rung() {
+                bell.wait();
+            }
+            waker.awake();
+        }
+    });
+}
+
 /// What a thread leaves to the loop is seen before its next callback, unless the thread is told so.
 #[test]
 fn nothing_is_left_to_a_loop_that_is_busy() {

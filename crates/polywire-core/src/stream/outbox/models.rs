@@ -99,7 +99,7 @@ fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifi
 }
 
 fn serve(outbox: &PipeOutbox, notifications: &Notifications) {
-    notifications.clear_pending();
+    notifications.waker().hear();
     while notifications.pop().is_some() {
         outbox.flush().unwrap();
     }
@@ -160,7 +160,7 @@ fn what_is_left_to_gather_is_written_by_the_loop_or_a_sender() {
         serve(&outbox, &notifications);
         sender.join().unwrap();
         while outbox.queued() > 0 {
-            assert!(notifications.has_pending(), "the loop comes");
+            assert!(notifications.waker().is_rung(), "the loop comes");
             serve(&outbox, &notifications);
         }
         assert_eq!(pipe.taken.lock().unwrap()[..], [1, 2, 2, 3, 3, 3, 1]);

@@ -1,6 +1,8 @@
 //! Every way to send, against every way to run the loop, every end, and the poller's edge: what was taken
 //! is written, or somebody has been told of it.
 
+use std::cell::Cell;
+
 use loom::thread;
 
 use super::*;
@@ -57,11 +59,19 @@ const FRAMES: [&[u8]; 3] = [&[1], &[2, 2], &[3, 3]];
 struct LoopPart {
     outbox: Arc<PipeOutbox>,
     notifications: Arc<Notifications>,
+    /// It knows that something was left to it for a moment.
+    coalesces: Cell<bool>,
 }
 
 impl LoopPart {
     fn drain_commands(&self) {
-        self.notifications.clear_pending();
+        if !self.notifications.waker().is_rung() {
+            return;
+        }
+        self.notifications.waker().hear();
+        while self.notifications.pop_later().is_some() {
+            self.coalesces.set(true);
+        }
         while self.notifications.pop().is_some() {
             let _ = self.outbox.flush(); // A failure ends it, below.
         }
@@ -69,8 +79,13 @@ impl LoopPart {
 
     fn become_busy(&self) {
         self.notifications.waker().become_busy();
-        if self.notifications.pop_later().is_some() {
-            let _ = self.outbox.flush();
+        if self.coalesces.get() || self.notifications.waker().is_rung() {
+            while self.notifications.pop_later().is_some() {
+                self.coalesces.set(true);
+            }
+            if self.coalesces.take() {
+                let _ = self.outbox.flush();
+            }
         }
     }
 
@@ -102,7 +117,11 @@ fn act(outbox: &PipeOutbox, act: Act) {
 fn check(world: World) {
     let (outbox, pipe, notifications) =
         open(if world.is_full { 0 } else { 100 }, &Limits::default());
-    let part = LoopPart { outbox: Arc::clone(&outbox), notifications: Arc::clone(&notifications) };
+    let part = LoopPart {
+        outbox: Arc::clone(&outbox),
+        notifications: Arc::clone(&notifications),
+        coalesces: Cell::new(false),
+    };
     if world.is_full {
         outbox.send_bytes(FRAMES[0], false);
         part.drain_commands();
@@ -132,7 +151,7 @@ fn check(world: World) {
     }
     if world.end == End::Drains && world.run == Loop::Turns {
         notifications.waker().fall_asleep(false);
-        is_seen = outbox.queued() == 0 || notifications.has_pending();
+        is_seen = outbox.queued() == 0 || notifications.waker().is_rung();
     }
     other.join().unwrap();
     settle(world, &part, is_seen);
@@ -147,7 +166,7 @@ fn check(world: World) {
 }
 
 /// Ends the connection or the node. Returns whether nothing is left to be written by then.
-fn end(end: End, LoopPart { outbox, notifications }: &LoopPart) -> bool {
+fn end(end: End, LoopPart { outbox, notifications, .. }: &LoopPart) -> bool {
     match end {
         End::No => {}
         End::Ends => {
@@ -163,13 +182,13 @@ fn end(end: End, LoopPart { outbox, notifications }: &LoopPart) -> bool {
 
 /// The other thread is done. Nothing may be left that nobody has been told of.
 fn settle(world: World, part: &LoopPart, is_seen: bool) {
-    let LoopPart { outbox, notifications } = part;
+    let LoopPart { outbox, notifications, .. } = part;
     if world.is_full && world.run == Loop::Waits {
         let _ = outbox.flush(); // Its callback is over, and the poller tells.
     }
     if world.end == End::Aborted {
         assert!(outbox.failure().is_some());
-        assert!(notifications.has_pending(), "the loop ends it");
+        assert!(notifications.waker().is_rung(), "the loop ends it");
         return;
     }
     if world.end == End::Drains && world.run == Loop::Turns {
@@ -180,7 +199,7 @@ fn settle(world: World, part: &LoopPart, is_seen: bool) {
         assert_eq!(outbox.queued(), 0, "left to a loop that may not come for long");
     }
     while outbox.queued() > 0 {
-        assert!(notifications.has_pending(), "nobody has been told");
+        assert!(notifications.waker().is_rung(), "nobody has been told");
         part.turn();
     }
     if world.end == End::Ends {
