@@ -43,6 +43,7 @@ use crate::net_event::NetEvent;
 use crate::poller::AnyPoller;
 use crate::readiness::Readiness;
 use crate::shared::Shared;
+use crate::waker::LoopWaker;
 
 use admission::Admissions;
 use blame::{Culprit, blame};
@@ -110,6 +111,8 @@ pub(crate) enum Wait {
 
 pub(crate) struct EventLoop {
     shared: Arc<Shared>,
+    /// That of `shared`, which each turn asks.
+    waker: Arc<LoopWaker>,
     poller: AnyPoller,
     /// By slot of their id.
     resources: Vec<Option<Resource>>,
@@ -152,6 +155,7 @@ pub(crate) struct EventLoop {
 impl EventLoop {
     pub(crate) fn new(shared: Arc<Shared>, poller: AnyPoller) -> Self {
         Self {
+            waker: Arc::clone(&shared.waker),
             shared,
             poller,
             resources: Vec::new(),

@@ -28,11 +28,11 @@ impl EventLoop {
     /// stop.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
-        self.shared.waker.is_rung()
+        self.waker.is_rung()
     }
 
     fn drain_pending(&mut self, callback: Callback<'_>) {
-        self.shared.waker.hear();
+        self.waker.hear();
         callback.note_news(); // There may be others than for the loop.
         self.note_coalescing();
         for _ in 0..COMMANDS_PER_TURN {
@@ -51,7 +51,7 @@ impl EventLoop {
             }
         }
         if self.shared.has_pending() || self.must_stop() {
-            self.shared.waker.hear_again();
+            self.waker.hear_again();
         }
     }
 

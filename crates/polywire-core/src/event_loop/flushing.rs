@@ -34,8 +34,8 @@ impl EventLoop {
     /// written now, and nothing more is left to it until it looks again.
     #[inline]
     pub(crate) fn become_busy(&mut self) {
-        if !self.shared.waker.is_busy() {
-            self.shared.waker.become_busy();
+        if !self.waker.is_busy() {
+            self.waker.become_busy();
             if self.coalescing.end.is_some() || self.has_news() {
                 self.flush_coalesced_now();
             }

@@ -57,7 +57,7 @@ impl EventLoop {
 
     fn stop_holding(&mut self) {
         self.holding = false;
-        self.shared.waker.hear_again(); // What was of no use then.
+        self.waker.hear_again(); // What was of no use then.
         for id in std::mem::take(&mut self.held) {
             self.mark_ready(id, Readiness::default());
         }

@@ -28,7 +28,6 @@ impl EventLoop {
         readiness: Readiness,
         callback: &mut H,
     ) {
-        callback.deliver_priority(); // Before a message is taken, for a signal may pause the listener.
         let Some(resource) = find(&mut self.resources, id) else { return };
         let Some((entry, local, pending)) = resource.listener() else { return };
         if readiness.writable {

@@ -1,7 +1,7 @@
 //! Serving what is ready.
 
 use crate::endpoint::ResourceId;
-use crate::event_loop::blame::{Culprit, NoteOnPanic};
+use crate::event_loop::blame::{Culprit, blame};
 use crate::event_loop::pending::Pending;
 use crate::event_loop::resource::Stage;
 use crate::event_loop::{Callback, EventHandler, EventLoop, TURN_READ_BUDGET, find};
@@ -49,19 +49,11 @@ impl EventLoop {
             self.slice.begin(&self.shared.clock);
         }
         for number in 0..ready {
-            let next = match self.polled.get(number) {
-                Some(&(token, readiness)) => self.take_polled(token, readiness),
-                None => self.take_listed(),
-            };
-            let Some((id, stage, readiness)) = next else { continue };
-            let guard = NoteOnPanic(Culprit::Adapter(id));
-            match stage {
-                Stage::Ready if self.holding => self.hold(id, readiness),
-                Stage::Ready => self.transfer(id, readiness, callback),
-                Stage::Listening { .. } => self.listen(id, readiness, callback),
-                _ => self.serve_in_transition(id, readiness, callback),
+            callback.deliver_priority(); // Before a message is taken, for a signal may pause the connection.
+            match self.polled.get(number) {
+                Some(&(token, readiness)) => self.serve_polled(token, readiness, callback),
+                None => self.serve_listed(callback),
             }
-            std::mem::forget(guard);
             let must_stop = self.has_news() && self.heed(callback);
             if must_stop | self.slice.count(&self.shared.clock) | self.slice.is_over() {
                 // What is left is told only once, and who is ending already waits for it.
@@ -72,33 +64,69 @@ impl EventLoop {
         self.polled.clear();
     }
 
-    /// What the poller told of, unless it is in the list and so served from there.
-    #[inline]
-    fn take_polled(
+    /// Serves what the poller told of.
+    #[inline(always)]
+    fn serve_polled<H: EventHandler>(
         &mut self,
         token: usize,
         readiness: Readiness,
-    ) -> Option<(ResourceId, Stage, Readiness)> {
-        let resource = self.resources.get_mut(ResourceId::from(token).slot())?.as_mut()?;
-        let id = resource.entry.id;
-        if token_of(id) != token {
-            return None;
+        callback: &mut H,
+    ) {
+        let id = ResourceId::from(token);
+        let Some(Some(resource)) = self.resources.get(id.slot()) else { return };
+        if token_of(resource.entry.id) != token {
+            return;
         }
-        if resource.pending == Pending::default() {
-            return Some((id, resource.stage, readiness)); // As mostly.
+        let id = resource.entry.id; // Where a token is not the whole of it.
+        if resource.pending != Pending::default() || self.holding {
+            return self.serve_merged(id, readiness, callback);
         }
-        resource.pending.merge(readiness);
-        if resource.pending.is_listed() {
-            return None;
+        match resource.stage {
+            Stage::Ready => {
+                blame(Culprit::Adapter(id), || self.transfer(id, readiness, callback));
+            }
+            Stage::Listening { .. } => {
+                blame(Culprit::Adapter(id), || self.listen(id, readiness, callback));
+            }
+            _ => blame(Culprit::Adapter(id), || self.serve_in_transition(id, readiness, callback)),
         }
-        Some((id, resource.stage, resource.pending.take()))
     }
 
-    #[inline]
-    fn take_listed(&mut self) -> Option<(ResourceId, Stage, Readiness)> {
-        let id = self.ready.pop_front()?;
-        let resource = find(&mut self.resources, id)?;
-        Some((id, resource.stage, resource.pending.take()))
+    /// The same together with what waits to be served.
+    #[inline(never)]
+    fn serve_merged<H: EventHandler>(
+        &mut self,
+        id: ResourceId,
+        readiness: Readiness,
+        callback: &mut H,
+    ) {
+        let Some(resource) = find(&mut self.resources, id) else { return };
+        resource.pending.merge(readiness);
+        if !resource.pending.is_listed() {
+            let (stage, readiness) = (resource.stage, resource.pending.take());
+            self.serve((id, stage, readiness), callback);
+        } // Or else it is served from there.
+    }
+
+    #[inline(never)]
+    fn serve_listed<H: EventHandler>(&mut self, callback: &mut H) {
+        let Some(id) = self.ready.pop_front() else { return };
+        let Some(resource) = find(&mut self.resources, id) else { return };
+        let (stage, readiness) = (resource.stage, resource.pending.take());
+        self.serve((id, stage, readiness), callback);
+    }
+
+    fn serve<H: EventHandler>(
+        &mut self,
+        (id, stage, readiness): (ResourceId, Stage, Readiness),
+        callback: &mut H,
+    ) {
+        blame(Culprit::Adapter(id), || match stage {
+            Stage::Ready if self.holding => self.hold(id, readiness),
+            Stage::Ready => self.transfer(id, readiness, callback),
+            Stage::Listening { .. } => self.listen(id, readiness, callback),
+            _ => self.serve_in_transition(id, readiness, callback),
+        });
     }
 
     /// Serves what connects or ends.

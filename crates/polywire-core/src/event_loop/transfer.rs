@@ -27,7 +27,6 @@ impl EventLoop {
         readiness: Readiness,
         callback: &mut H,
     ) {
-        callback.deliver_priority(); // Before a message is taken, for a signal may pause the connection.
         let Some(mut resource) = find(&mut self.resources, id) else { return };
         let Resource { entry, remote: Some(remote), pending, .. } = resource else { return };
         let (mut received, mut read) = (Received::Drained, Read::default());

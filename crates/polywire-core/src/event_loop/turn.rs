@@ -85,7 +85,7 @@ impl EventLoop {
         if self.polled.is_empty() {
             let timeout = self.timeout(wait);
             let result = self.poller.poll(&mut self.polled, timeout);
-            self.shared.waker.awake();
+            self.waker.awake();
             if timeout != Some(Duration::ZERO) {
                 self.shared.counters.wake_ups.add_alone(1);
             }
@@ -98,7 +98,7 @@ impl EventLoop {
     /// and until there is something to do. Nobody needs to ring meanwhile.
     #[inline(never)] // Only where the program wants it.
     fn spin(&mut self, wait: &dyn Fn() -> Wait, time: Duration) -> io::Result<()> {
-        self.shared.waker.awake();
+        self.waker.awake();
         let mut now = self.shared.clock.now();
         let end = now + time;
         while now < end && self.timeout_awake(wait) != Some(Duration::ZERO) {
@@ -115,7 +115,7 @@ impl EventLoop {
     /// How long to wait. Whatever happens after this has looked wakes the poller.
     #[inline(always)]
     fn timeout(&mut self, wait: &dyn Fn() -> Wait) -> Option<Duration> {
-        self.shared.waker.fall_asleep(self.coalescing.end().is_some());
+        self.waker.fall_asleep(self.coalescing.end().is_some());
         self.timeout_awake(wait)
     }
 
