@@ -4,8 +4,6 @@
 //! Only what a model looks into takes them from here. The cfgs have names of our own, since a
 //! dependency takes `loom` as meant for itself.
 
-use std::sync::PoisonError;
-
 #[cfg(all(test, polywire_loom))]
 #[path = "sync/loom.rs"]
 mod chosen;
@@ -16,11 +14,15 @@ mod chosen;
 mod chosen {
     pub(crate) use boxcar::Vec as SharedVec;
     pub(crate) use crossbeam_queue::SegQueue;
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::sync::atomic;
     pub(crate) use std::thread_local;
 
     pub(crate) type ArcSwapOption<T> = arc_swap::ArcSwapAny<Option<super::SlimArc<T>>>;
 }
+
+#[cfg_attr(all(test, any(polywire_loom, polywire_shuttle)), path = "sync/locking_as_std.rs")]
+mod locking;
 
 // The thread sanitizer does not see fences, by which a slim one is freed.
 #[cfg(polywire_sanitized)]
@@ -31,9 +33,4 @@ pub(crate) use triomphe::Arc as SlimArc;
 
 pub(crate) use chosen::*;
 
-/// Takes a lock, whether or not a thread panicked while it held it: what these locks protect is
-/// whole between any two statements.
-#[inline]
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub(crate) use locking::{lock, wait, wait_for};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock, wait, wait_for};
 
 /// Where one thread waits until another wakes it; waking costs a fence while nobody waits.
 #[derive(Default)]
@@ -23,9 +23,9 @@ impl Waiter {
         // the sender sees that this waits.
         fence(Ordering::SeqCst);
         match timeout() {
-            None => drop(self.woken.wait(guard)),
+            None => drop(wait(&self.woken, guard)),
             Some(Duration::ZERO) => {}
-            Some(timeout) => drop(self.woken.wait_timeout(guard, timeout)),
+            Some(timeout) => drop(wait_for(&self.woken, guard, timeout)),
         }
         self.waiting.store(false, Ordering::Relaxed);
     }

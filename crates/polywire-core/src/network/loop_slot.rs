@@ -4,12 +4,12 @@
 //! so no lock is held while it runs.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::event_loop::EventLoop;
 use crate::shared::Shared;
-use crate::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait, wait_for};
 
 /// What the handles of a node and its processor share. With the last of them the loop ends.
 pub(crate) struct LoopSlot {
@@ -107,11 +107,8 @@ impl LoopSlot {
     ) -> MutexGuard<'a, State> {
         state.waiting += 1;
         let mut state = match time {
-            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            Some(time) => {
-                let waited = self.changed.wait_timeout(state, time);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
+            None => wait(&self.changed, state),
+            Some(time) => wait_for(&self.changed, state, time),
         };
         state.waiting -= 1;
         state

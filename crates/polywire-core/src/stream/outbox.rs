@@ -27,7 +27,7 @@ use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::stream::{Encoder, Stream};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::writer::Writer;
 
 use state::{Intake, State};
@@ -44,8 +44,6 @@ pub(super) struct Outbox<S, E> {
     waits: AtomicBool,
     /// Whether `State::failure` tells one, to be asked without the lock.
     failed: AtomicBool,
-    /// Notified when the outbox falls to its soft mark, and at its end.
-    room: Condvar,
 }
 
 impl<S: Stream, E: Encoder> Outbox<S, E> {
@@ -57,7 +55,6 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             state: Mutex::new(State::new()),
             waits: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-            room: Condvar::new(),
         }
     }
 
@@ -154,8 +151,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Has whoever waits to send look again.
     pub(super) fn wake(&self) {
-        drop(self.lock()); // Nobody is between his look and his wait.
-        self.room.notify_all();
+        self.lock().notify_room(); // Nobody is between his look and his wait.
     }
 
     /// Takes no message from now on, and lets go whoever waits to send one.
@@ -165,8 +161,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
             state.intake = Intake::Ended;
         }
         let forgotten = state.take_when_writable();
+        state.notify_room();
         drop(state);
-        self.room.notify_all();
         drop(forgotten);
     }
 
@@ -225,13 +221,13 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
 
     /// Throws away what waits and has the loop end the connection.
     fn fail(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
+        state.notify_room();
         let forgotten = state.fail(reason);
         self.failed.store(true, Ordering::Release);
         self.waits.store(true, Ordering::Release);
         state.writer = Writer::Loop;
         state.notify();
         drop(state);
-        self.room.notify_all();
         drop(forgotten);
     }
 }

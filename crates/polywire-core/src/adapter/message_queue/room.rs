@@ -1,6 +1,5 @@
 //! The bounds of a queue, and waiting for room.
 
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::adapter::message_queue::MessageQueue;
@@ -11,7 +10,7 @@ use crate::limits::WhenFull;
 use crate::notifier::Notifier;
 use crate::readiness::Readiness;
 use crate::send_status::SendStatus;
-use crate::sync::MutexGuard;
+use crate::sync::{MutexGuard, wait_for};
 
 /// Pauses between two attempts to write while the callback is held up.
 const WRITE_RETRY_INTERVAL: Duration = Duration::from_micros(500);
@@ -134,8 +133,7 @@ impl<Q: MessageStore> MessageQueue<Q> {
                 self.fail(state, CloseReason::Stalled);
                 return Err(SendStatus::ResourceNotFound);
             }
-            let waited = self.room.wait_timeout(state, pause);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = wait_for(&self.room, state, pause);
             pause = (2 * pause).min(MAX_CHECK_INTERVAL);
         }
     }

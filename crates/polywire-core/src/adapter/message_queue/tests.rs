@@ -58,7 +58,7 @@ impl World {
             if self.is_full.load(Ordering::Relaxed) {
                 return Written::FULL;
             }
-            self.written.lock().unwrap().extend(waiting.pop());
+            lock(&self.written).extend(waiting.pop());
         }
         Written::ALL
     }
@@ -99,7 +99,7 @@ impl World {
     }
 
     fn written(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.written.lock().unwrap())
+        std::mem::take(&mut lock(&self.written))
     }
 
     fn held(&self) -> usize {

@@ -144,7 +144,7 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
         if before <= soft_mark || state.queued() > soft_mark {
             return Vec::new();
         }
-        self.room.notify_all();
+        state.notify_room();
         state.take_when_writable()
     }
 

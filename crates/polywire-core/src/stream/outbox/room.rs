@@ -1,6 +1,5 @@
 //! Waiting for room, where a peer reads slower than the program sends.
 
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::close_reason::CloseReason;
@@ -10,7 +9,7 @@ use crate::send_status::SendStatus;
 use crate::stream::outbox::Outbox;
 use crate::stream::outbox::state::State;
 use crate::stream::{Encoder, Stream};
-use crate::sync::MutexGuard;
+use crate::sync::{MutexGuard, wait_for};
 
 /// Pauses between two attempts to write while the callback is held up. The kernel's own buffer
 /// keeps the peer busy meanwhile, so this costs no throughput, and hardly any time of the CPU.
@@ -126,8 +125,8 @@ impl<S: Stream, E: Encoder> Outbox<S, E> {
                 self.fail(state, CloseReason::Stalled);
                 return Err(SendStatus::ResourceNotFound);
             }
-            let waited = self.room.wait_timeout(state, pause);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let room = state.room();
+            state = wait_for(&room, state, pause);
             pause = (2 * pause).min(MAX_CHECK_INTERVAL);
         }
     }

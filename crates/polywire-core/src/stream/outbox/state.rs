@@ -5,10 +5,13 @@ mod notifying;
 mod queueing;
 mod waiting;
 
+use std::sync::Arc;
+
 use crate::close_reason::CloseReason;
 use crate::notifier::Notifier;
 use crate::send_hint::current_callback;
 use crate::stream::outbox::chunks::Chunks;
+use crate::sync::Condvar;
 use crate::writer::Writer;
 
 use last_callback::LastCallback;
@@ -202,6 +205,18 @@ impl State {
         self.waiting
             .as_mut()
             .map_or_else(Vec::new, |waiting| std::mem::take(&mut waiting.when_writable))
+    }
+
+    /// Notified when what waits falls to the soft mark, and at the end: for whoever waits for room.
+    pub(super) fn room(&mut self) -> Arc<Condvar> {
+        Arc::clone(self.waiting().room.get_or_insert_with(Arc::default))
+    }
+
+    /// Has whoever waits for room look again.
+    pub(super) fn notify_room(&self) {
+        if let Some(room) = self.waiting.as_ref().and_then(|waiting| waiting.room.as_ref()) {
+            room.notify_all();
+        }
     }
 
     /// Changes how much waits, here and in the sum of the node.

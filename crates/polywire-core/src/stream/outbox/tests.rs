@@ -63,7 +63,7 @@ struct Pipe {
 
 impl Pipe {
     fn act_meanwhile(&self) {
-        let act = self.meanwhile.lock().unwrap().take();
+        let act = lock(&self.meanwhile).take();
         if let Some(act) = act {
             thread::spawn(act).join().unwrap();
         }
@@ -91,7 +91,7 @@ impl Stream for Arc<Pipe> {
         if self.broken.load(Ordering::Acquire) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let mut taken = self.taken.lock().unwrap();
+        let mut taken = lock(&self.taken);
         let room = self.room.load(Ordering::Acquire);
         if room == 0 {
             drop(taken);
@@ -135,7 +135,7 @@ fn open(room: usize, limits: &Limits) -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifi
 fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
     let (outbox, pipe, notifications) = open(usize::MAX, &Limits::default());
     assert_eq!(outbox.send_bytes(b"hello", true), SendStatus::Sent);
-    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello");
+    assert_eq!(*lock(&pipe.taken), b"\x05hello");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
     assert!(notifications.is_empty(), "the loop is not called for nothing");
@@ -146,7 +146,7 @@ fn a_lone_message_leaves_in_one_write_and_keeps_nothing() {
 fn an_empty_message_is_a_message() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     assert_eq!(outbox.send_bytes(b"", true), SendStatus::Sent);
-    assert_eq!(*pipe.taken.lock().unwrap(), b"\0");
+    assert_eq!(*lock(&pipe.taken), b"\0");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn what_the_socket_does_not_take_goes_first_when_there_is_room() {
     assert!(notifications.pop().is_none(), "once");
     pipe.room.store(usize::MAX, Ordering::Release);
     outbox.flush().unwrap();
-    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x06second");
+    assert_eq!(*lock(&pipe.taken), b"\x05first\x06second");
     assert_eq!(outbox.queued(), 0);
     assert!(outbox.has_filled(), "the peer may have all of it unread");
 }
@@ -170,16 +170,16 @@ fn messages_wait_for_the_connection_behind_its_handshake() {
     outbox.send_bytes(b"message", true);
     outbox.push(b"handshake ".to_vec());
     outbox.flush_to(&pipe).unwrap();
-    assert_eq!(*pipe.taken.lock().unwrap(), b"handshake ");
+    assert_eq!(*lock(&pipe.taken), b"handshake ");
     outbox.open(Arc::clone(&pipe)).unwrap();
-    assert_eq!(*pipe.taken.lock().unwrap(), b"handshake \x07message");
+    assert_eq!(*lock(&pipe.taken), b"handshake \x07message");
 }
 
 #[test]
 fn a_message_too_long_for_the_protocol_is_refused_whole() {
     let (outbox, pipe, _notifications) = open(usize::MAX, &Limits::default());
     assert_eq!(outbox.send_bytes(&[0; 256], true), SendStatus::MaxPacketSizeExceeded);
-    assert!(pipe.taken.lock().unwrap().is_empty());
+    assert!(lock(&pipe.taken).is_empty());
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn frames_of_many_threads_never_mix_and_keep_their_order() {
             thread::yield_now();
         }
     });
-    let taken = pipe.taken.lock().unwrap();
+    let taken = lock(&pipe.taken);
     let (mut rest, mut next) = (&taken[..], [0; THREADS as usize]);
     while let Some((&len, after)) = rest.split_first() {
         let (message, after) = after.split_at(usize::from(len));
@@ -336,7 +336,7 @@ fn memory_of_much_is_used_again_but_not_kept_by_the_little_that_waits() {
         assert!(slow.lock().memory() <= 4 * 201 + 512, "{}", slow.lock().memory());
         slow_pipe.room.store(usize::MAX, Ordering::Release);
         slow.flush().unwrap();
-        assert_eq!(slow_pipe.taken.lock().unwrap().len(), 2 * 201);
+        assert_eq!(lock(&slow_pipe.taken).len(), 2 * 201);
         gather_and_flush(300);
     }
     assert!(pipe.writes.load(Ordering::Relaxed) >= 4);
@@ -354,7 +354,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     pipe.make_room();
     outbox.flush().unwrap();
     assert_eq!((outbox.queued(), notifications.budget().queued()), (0, 0));
-    let taken = std::mem::take(&mut *pipe.taken.lock().unwrap());
+    let taken = std::mem::take(&mut *lock(&pipe.taken));
     assert_eq!(taken[..7 + 4], *b"\x06before\0\0\0\0");
     assert!(taken.ends_with(&9999_u32.to_be_bytes()));
     assert_eq!(taken.len(), 7 + state::MAX_ANSWER_BYTES + 7 + 4);
@@ -362,7 +362,7 @@ fn answers_that_are_not_read_are_replaced_by_the_latest() {
     // Those to come are all sent again.
     (0..3_u32).for_each(|number| outbox.push_answer(number.to_be_bytes().to_vec()));
     outbox.flush().unwrap();
-    assert_eq!(*pipe.taken.lock().unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
+    assert_eq!(*lock(&pipe.taken), [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
     assert!(!outbox.lock().owns_memory());
 }
 
@@ -373,7 +373,7 @@ fn a_long_answer_is_written_where_nothing_waits() {
     assert!(outbox.waits());
     assert!(notifications.pop().is_some(), "the loop is called");
     outbox.flush().unwrap();
-    assert_eq!(pipe.taken.lock().unwrap().len(), state::MAX_ANSWER_BYTES + 1);
+    assert_eq!(lock(&pipe.taken).len(), state::MAX_ANSWER_BYTES + 1);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What waits on one connection, and its memory.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::thread_local;
 
 use crate::close_reason::CloseReason;
 use crate::notifier::Notifier;
 use crate::stream::outbox::chunks::Chunks;
+use crate::sync::Condvar;
 
 /// What a program wants to be run when there is room.
 pub(in crate::stream::outbox) type WhenWritable = Box<dyn FnOnce() + Send>;
@@ -30,6 +32,8 @@ pub(in crate::stream::outbox) struct Waiting {
     pub(super) answers_end: u64,
     /// The loop was told that more than the soft mark waits, and watches whether the peer takes it.
     pub(super) is_watched: bool,
+    /// Where threads wait for room, once one has.
+    pub(super) room: Option<Arc<Condvar>>,
     /// To be run once the outbox is at its soft mark or below.
     pub(in crate::stream::outbox) when_writable: Vec<WhenWritable>,
     /// The socket failed, or the limit was reached: nothing is written any more.
@@ -70,7 +74,7 @@ impl Waiting {
         self.ahead.reset(true);
         self.frames.reset(false);
         (self.oversize, self.written, self.answers, self.answers_end) = (0, 0, 0, 0);
-        self.is_watched = false;
+        (self.is_watched, self.room) = (false, None);
         if self.answer.capacity() > 0 || self.when_writable.capacity() > 0 {
             (self.answer, self.when_writable) = (Vec::new(), Vec::new());
         }

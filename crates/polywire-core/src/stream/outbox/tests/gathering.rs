@@ -8,13 +8,13 @@ fn gathering_outbox() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
     notifications.set_running(true);
     notifications.waker().awake();
     let sender = Arc::clone(&outbox);
-    *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
+    *lock(&pipe.meanwhile) = Some(Box::new(move || {
         sender.send_bytes(b"meanwhile", true);
     }));
     outbox.push(vec![1]);
     assert!(notifications.pop().is_some());
     outbox.flush().unwrap();
-    assert_eq!(pipe.taken.lock().unwrap()[..], [1], "what is sent meanwhile waits for more");
+    assert_eq!(lock(&pipe.taken)[..], [1], "what is sent meanwhile waits for more");
     assert_eq!(outbox.queued(), 10);
     (outbox, pipe, notifications)
 }
@@ -24,10 +24,10 @@ fn what_gathers_is_written_when_the_loop_comes_again() {
     let (outbox, pipe, notifications) = gathering_outbox();
     assert!(notifications.pop_later().is_some(), "the loop is asked to come");
     outbox.flush().unwrap();
-    assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x01\x09meanwhile");
+    assert_eq!(lock(&pipe.taken)[..], *b"\x01\x09meanwhile");
     assert_eq!(outbox.queued(), 0);
     outbox.send_bytes(b"lone", true);
-    assert!(pipe.taken.lock().unwrap().ends_with(b"lone"), "at once again");
+    assert!(lock(&pipe.taken).ends_with(b"lone"), "at once again");
 }
 
 #[test]
@@ -109,11 +109,11 @@ fn many_messages_of_one_call_leave_in_one_write_and_the_loop_is_not_called() {
     for _ in 0..3 {
         assert_eq!(outbox.send_in_batch(b"hello", true), SendStatus::Sent);
     }
-    assert!(pipe.taken.lock().unwrap().is_empty());
+    assert!(lock(&pipe.taken).is_empty());
     assert!(notifications.is_empty());
     // One of another call goes behind them, and takes them along.
     assert_eq!(outbox.send_bytes(b"other", true), SendStatus::Sent);
-    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05hello\x05hello\x05hello\x05other");
+    assert_eq!(*lock(&pipe.taken), b"\x05hello\x05hello\x05hello\x05other");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
     assert_eq!(outbox.queued(), 0);
 }
@@ -126,7 +126,7 @@ fn many_messages_of_one_call_leave_before_they_take_much_memory() {
         assert!(outbox.queued() < CHUNK_BYTES + 100);
     }
     outbox.flush().unwrap();
-    assert_eq!(pipe.taken.lock().unwrap().len(), 1_000_000);
+    assert_eq!(lock(&pipe.taken).len(), 1_000_000);
     assert!(pipe.writes.load(Ordering::Relaxed) <= 1_000_000 / CHUNK_BYTES + 1);
 }
 
@@ -149,6 +149,6 @@ fn an_outbox_that_is_flushed_next_does_not_call_the_loop() {
     drop(guard);
 
     outbox.flush().unwrap();
-    assert_eq!(*pipe.taken.lock().unwrap(), b"\x05first\x04last");
+    assert_eq!(*lock(&pipe.taken), b"\x05first\x04last");
     assert_eq!(pipe.writes.load(Ordering::Relaxed), 1);
 }

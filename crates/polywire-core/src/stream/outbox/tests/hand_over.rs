@@ -19,7 +19,7 @@ fn full() -> (Arc<PipeOutbox>, Arc<Pipe>, Arc<Notifications>) {
 fn room_that_is_told_while_a_thread_finds_none_is_used() {
     let (outbox, pipe, notifications) = full();
     let (teller, room) = (Arc::clone(&outbox), Arc::clone(&pipe));
-    *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
+    *lock(&pipe.meanwhile) = Some(Box::new(move || {
         room.make_room();
         teller.flush().unwrap(); // The poller's edge, which comes once.
     }));
@@ -33,7 +33,7 @@ fn a_loop_that_closes_hears_of_the_end_of_a_write_by_another_thread() {
     let (outbox, pipe, notifications) = full();
     pipe.make_room();
     let closing = Arc::clone(&outbox);
-    *pipe.meanwhile.lock().unwrap() = Some(Box::new(move || {
+    *lock(&pipe.meanwhile) = Some(Box::new(move || {
         closing.end();
         closing.flush().unwrap();
         assert!(!closing.is_drained(), "the other thread writes");
@@ -69,7 +69,7 @@ fn what_runs_when_there_is_room_may_send_on_the_same_connection() {
     pipe.make_room();
     outbox.flush().unwrap();
     assert_eq!(outbox.queued(), 0);
-    assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x03abc\x01d");
+    assert_eq!(lock(&pipe.taken)[..], *b"\x03abc\x01d");
 }
 
 /// A layer that is given something to say while it is flushed.
@@ -104,7 +104,7 @@ impl Stream for Arc<Wordy> {
         let never_ends = self.never_ends.load(Ordering::Relaxed);
         let words = usize::from(self.has_words.swap(never_ends, Ordering::AcqRel));
         self.said.fetch_add(words, Ordering::Relaxed);
-        if let Some(act) = self.meanwhile.lock().unwrap().take() {
+        if let Some(act) = lock(&self.meanwhile).take() {
             thread::spawn(act).join().unwrap();
         }
         Ok(())
@@ -126,7 +126,7 @@ fn what_a_layer_learns_to_say_while_a_thread_flushes_it_is_said() {
     outbox.open(Arc::clone(&layer)).unwrap();
     layer.has_words.store(true, Ordering::Release);
     let (reader, read) = (Arc::clone(&outbox), Arc::clone(&layer));
-    *layer.meanwhile.lock().unwrap() = Some(Box::new(move || {
+    *lock(&layer.meanwhile) = Some(Box::new(move || {
         read.has_words.store(true, Ordering::Release); // By what the loop has read just now.
         reader.flush().unwrap();
     }));
@@ -229,5 +229,5 @@ fn the_callback_of_another_node_leaves_nothing_to_a_loop_that_does_not_run() {
     let mut others_read = HintWhileMore::default();
     others_read.set(true); // More of what that node read waits.
     assert_eq!(outbox.send_bytes(b"abc", true), SendStatus::Sent);
-    assert_eq!(pipe.taken.lock().unwrap()[..], *b"\x03abc");
+    assert_eq!(lock(&pipe.taken)[..], *b"\x03abc");
 }

@@ -81,7 +81,7 @@ fn arrives(odd: Odd, len: usize, room: usize, is_owned: bool) -> (Vec<u8>, Vec<u
     pipe.make_room();
     outbox.flush().unwrap();
     assert!(outbox.is_drained());
-    let taken = pipe.taken.lock().unwrap().clone();
+    let taken = lock(&pipe.taken).clone();
     (taken, wanted)
 }
 

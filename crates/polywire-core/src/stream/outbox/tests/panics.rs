@@ -44,7 +44,7 @@ fn an_encoder_that_panics_ends_its_connection_and_leaves_no_half_frame() {
         assert!(notifications.pop().is_some(), "the loop ends it");
         assert_eq!(outbox.send_bytes(b"late", true), SendStatus::ResourceNotFound);
         assert_eq!(outbox.flush(), Err(CloseReason::Panicked));
-        let frames = pipe.taken.lock().unwrap();
+        let frames = lock(&pipe.taken);
         assert_eq!(frames.len() % 5, 0, "whole frames");
     }
 }
@@ -79,5 +79,5 @@ fn a_program_that_panics_may_send_meanwhile() {
     });
     assert!(catch_unwind(panics).is_err());
     assert_eq!(outbox.failure(), None);
-    assert_eq!(*pipe.taken.lock().unwrap(), b"\x04last");
+    assert_eq!(*lock(&pipe.taken), b"\x04last");
 }

@@ -46,7 +46,7 @@ fn send_to_each(message: &[u8], max: [usize; 3]) -> ([SendStatus; 3], usize) {
         let endpoint = Endpoint::from_listener(id, ([127, 0, 0, 1], 1).into());
         let status = outbox.send_shared(&endpoint, &broadcast);
         let arrived: &[u8] = if status == SendStatus::Sent { message } else { b"" };
-        assert_eq!(*pipe.taken.lock().unwrap(), arrived);
+        assert_eq!(*lock(&pipe.taken), arrived);
         status
     });
     (statuses, checks.load(Ordering::Relaxed))
