@@ -248,7 +248,12 @@ over_transports! {
         let most = *times.iter().max().unwrap();
         let p50 = median(times);
         println!("{transport}: the loop has ended after {p50:?} in the middle, {most:?} at most");
-        let expected = if cfg!(debug_assertions) { 50 } else { 10 };
+        let expected = match transport {
+            _ if cfg!(debug_assertions) => 50,
+            // Each end reads up to the other's Close, behind all that is under way.
+            Transport::Ws => 40,
+            _ => 20,
+        };
         assert!(p50 < LEEWAY * Duration::from_millis(expected), "{p50:?} in the middle");
         assert!(most < LEEWAY * Duration::from_millis(100), "{most:?} at most");
     }
