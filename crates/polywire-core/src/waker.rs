@@ -66,6 +66,9 @@ impl<W: Wake> LoopWaker<W> {
     /// its next callback; if not, it may not have seen it, and comes late.
     pub(crate) fn ring_unless_busy(&self) -> bool {
         self.note_news();
+        // Pairs with the fence in `become_busy`: either the loop sees that it is rung, be it by another, or this sees
+        // that it is busy.
+        fence(Ordering::SeqCst);
         let state = self.state.load(Ordering::Relaxed);
         if state == ASLEEP {
             self.wake(state);

@@ -80,6 +80,7 @@ fn serve(transport: Transport) {
             for tick in 1..=TICKS {
                 handler.signals().send_with_timer(Signal::Step(tick), tick as u32 * TICK);
             }
+            println!("\ntell timers set");
         }
         handler.stop();
     });
@@ -131,6 +132,15 @@ impl Server {
 
     fn tells(&self) -> String {
         self.told.recv_timeout(DEADLINE).expect("the server says something")
+    }
+
+    /// Has it connect and set its timers. It is stopped behind that, not before it has read of it.
+    fn connects_once(&mut self, addr: SocketAddr, is_ready_at_once: bool) {
+        writeln!(self.input, "once {addr}").unwrap();
+        let expected = &["connected true None", "timers set"][usize::from(!is_ready_at_once)..];
+        let mut told: Vec<_> = expected.iter().map(|_| self.tells()).collect();
+        told.sort_unstable();
+        assert_eq!(told, expected);
     }
 
     fn signal(&self, name: &str) {
@@ -219,10 +229,7 @@ fn stop_and_continue(transport: Transport, test: &str) {
     // One that comes again after a second, and one whose peer answers late.
     let listener = peer_that_is_met_again(&mut server);
     let (late_server, late_addr, answer) = late_server(transport);
-    writeln!(server.input, "once {late_addr}").unwrap();
-    if transport != Transport::Ws {
-        assert_eq!(server.tells(), "connected true None");
-    }
+    server.connects_once(late_addr, transport != Transport::Ws);
 
     server.signal("-STOP");
     thread::sleep(STOPPED / 2);
@@ -275,8 +282,7 @@ fn a_process_that_is_stopped_for_three_seconds_loses_no_datagram() {
     let peer = UdpSocket::bind(LOCALHOST).unwrap();
     peer.set_read_timeout(Some(DEADLINE)).unwrap();
     peer.connect(addr).unwrap();
-    writeln!(server.input, "once {}", peer.local_addr().unwrap()).unwrap();
-    assert_eq!(server.tells(), "connected true None");
+    server.connects_once(peer.local_addr().unwrap(), true);
 
     server.signal("-STOP");
     for number in 0..10 {

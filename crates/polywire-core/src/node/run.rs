@@ -38,7 +38,12 @@ pub(super) fn run<S: Send + 'static>(
         callback: event_callback,
     };
 
-    let wait = || if shared.waker.is_rung() { Wait::No } else { next.get() };
+    let wait = || match next.get() {
+        _ if shared.waker.is_rung() => Wait::No,
+        // What this thread writes itself rings for nobody.
+        _ if shared.notifications.is_draining() => next_of_program(shared, &signals),
+        next => next,
+    };
     runner.event_loop().outlive_adapters(&mut program, |event_loop, program| {
         turn_until_stopped(event_loop, program, &wait);
     });

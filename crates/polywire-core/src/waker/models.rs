@@ -114,6 +114,32 @@ fn nothing_is_left_to_a_loop_that_is_busy() {
     });
 }
 
+/// The same where the loop looks at its queues only if it was rung, whoever of several did.
+#[test]
+fn nothing_is_left_to_a_loop_that_is_busy_by_whoever_rings_second() {
+    loom::model(|| {
+        let waker = Arc::new(LoopWaker::new(Some(Arc::new(Bell::default()))));
+        waker.awake();
+        let queue = Arc::new(AtomicUsize::new(0));
+        let other = {
+            let waker = Arc::clone(&waker);
+            thread::spawn(move || waker.ring())
+        };
+        let sender = {
+            let (waker, queue) = (Arc::clone(&waker), Arc::clone(&queue));
+            thread::spawn(move || {
+                queue.fetch_add(1, Ordering::Relaxed);
+                waker.ring_unless_busy()
+            })
+        };
+        waker.become_busy();
+        let is_seen = waker.is_rung() && queue.load(Ordering::Relaxed) == 1;
+        let is_left = sender.join().unwrap();
+        assert!(is_seen || !is_left);
+        other.join().unwrap();
+    });
+}
+
 /// What is left to a loop that gathers needs no ring: it comes by itself, or has been seen.
 #[test]
 fn what_is_left_to_a_loop_that_falls_asleep_is_seen_or_rung_for() {

@@ -74,7 +74,10 @@ impl Waiting {
         self.ahead.reset(true);
         self.frames.reset(false);
         (self.oversize, self.written, self.answers, self.answers_end) = (0, 0, 0, 0);
-        (self.is_watched, self.room) = (false, None);
+        self.is_watched = false;
+        if let Some(room) = self.room.take() {
+            room.notify_all(); // Whoever waits for others to take something looks again.
+        }
         if self.answer.capacity() > 0 || self.when_writable.capacity() > 0 {
             (self.answer, self.when_writable) = (Vec::new(), Vec::new());
         }
