@@ -83,9 +83,9 @@ Not apples to apples:
 Why polywire is behind, where it is known:
 
 * `latency` and `alone`: a loop learns by epoll_wait(2) what a thread of `native` learns from its read. \
-  Then polywire looks for signals, commands and timers, at limits and whether the endpoint lives, and \
+  Then polywire looks for news and timers, at limits and whether the endpoint lives, and \
   counts. In `latency` over UDP, edge-triggered polling takes a second read, which finds nothing. That it is \
-  level with `mio` on one CPU comes from where it waits: in the function that goes on. The first function that \
+  ahead of `mio` on one CPU comes from where it waits: in the function that goes on. The first function that \
   returns behind a sleep is predicted wrongly, and `mio`, as most loops, returns from libc's.
 * `datagrams`, one a call, and `unread`: a socket that a poller watches costs at each datagram that \
   leaves it, since the system asks the poller whether it wants to know; a second thread makes each use \
