@@ -59,25 +59,25 @@ fn echo(transport: Transport, (depth, size): (usize, usize)) {
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(2_630_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(2_795_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(2_345_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(3_295_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(2_460_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(2_640_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(2_295_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(3_155_000))]
 fn lone_messages(transport: Transport) {
     echo(transport, (1, 64));
 }
 
 #[library_benchmark]
-#[bench::tcp(args = (Transport::Tcp), config = limit(7_535_000))]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(18_190_000))]
-#[bench::udp(args = (Transport::Udp), config = limit(15_730_000))]
-#[bench::ws(args = (Transport::Ws), config = limit(23_120_000))]
+#[bench::tcp(args = (Transport::Tcp), config = limit(7_130_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(17_660_000))]
+#[bench::udp(args = (Transport::Udp), config = limit(15_680_000))]
+#[bench::ws(args = (Transport::Ws), config = limit(22_610_000))]
 fn sixteen_at_once(transport: Transport) {
     echo(transport, (16, 64));
 }
 
 #[library_benchmark]
-#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(3_140_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp), config = limit(2_965_000))]
 #[bench::ws(args = (Transport::Ws), config = limit(103_040_000))]
 fn messages_of_64_kib(transport: Transport) {
     echo(transport, (1, 64 << 10));
@@ -130,10 +130,10 @@ fn shake_hands(socket: &mut TcpStream) {
 }
 
 #[library_benchmark(setup = server)]
-#[bench::framed_tcp(args = (Transport::FramedTcp, 1), config = limit(21_560_000))]
-#[bench::framed_tcp_by_sixteen(args = (Transport::FramedTcp, 16), config = limit(8_930_000))]
-#[bench::ws(args = (Transport::Ws, 1), config = limit(24_240_000))]
-#[bench::ws_by_sixteen(args = (Transport::Ws, 16), config = limit(10_560_000))]
+#[bench::framed_tcp(args = (Transport::FramedTcp, 1), config = limit(20_330_000))]
+#[bench::framed_tcp_by_sixteen(args = (Transport::FramedTcp, 16), config = limit(8_665_000))]
+#[bench::ws(args = (Transport::Ws, 1), config = limit(22_875_000))]
+#[bench::ws_by_sixteen(args = (Transport::Ws, 16), config = limit(10_325_000))]
 fn a_server(server: (NodeHandler<()>, NodeListener<()>)) {
     serve(server);
 }
