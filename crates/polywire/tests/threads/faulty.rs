@@ -12,7 +12,8 @@ use crate::{alone, namespace};
 const STREAMS: [Transport; 3] = [Transport::Tcp, Transport::FramedTcp, Transport::Ws];
 const SHORT: (Length, u32, u32) =
     (Length::Short, 16, if cfg!(debug_assertions) { 5_000 } else { 50_000 });
-const LONG: (Length, u32, u32) = (Length::Long, 8, if cfg!(debug_assertions) { 100 } else { 1_000 });
+const LONG: (Length, u32, u32) =
+    (Length::Long, 8, if cfg!(debug_assertions) { 100 } else { 1_000 });
 
 /// The transport with 4 KiB for what it sends. The other side has little room as well, so that it
 /// acknowledges soon.
