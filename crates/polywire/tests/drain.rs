@@ -251,8 +251,8 @@ over_transports! {
         let expected = match transport {
             _ if cfg!(debug_assertions) => 50,
             // Each end reads up to the other's Close, behind all that is under way.
-            Transport::Ws => 40,
-            _ => 20,
+            Transport::Ws => 30,
+            _ => 10,
         };
         assert!(p50 < LEEWAY * Duration::from_millis(expected), "{p50:?} in the middle");
         assert!(most < LEEWAY * Duration::from_millis(100), "{most:?} at most");

@@ -68,7 +68,7 @@ fn letters_survive_short_transfers_and_interruptions() {
     println!("{report}");
     let numbers: Vec<f64> = report.split(' ').filter_map(|word| word.parse().ok()).collect();
     let [calls, interrupted, transfers, shortened] = numbers[..] else { panic!("{report}") };
-    assert!(calls > 8_000.0 && transfers > 8_000.0, "{report}");
+    assert!(calls > 10_000.0 && transfers > 10_000.0, "{report}");
     assert!((0.04..0.06).contains(&(interrupted / calls)), "{report}");
     assert!((0.45..0.55).contains(&(shortened / transfers)), "{report}");
 }
