@@ -34,20 +34,26 @@ impl Wake for Arc<Bell> {
     }
 }
 
+/// The waker of a loop, its bell, and a queue to which two threads push something and ring behind.
+fn with_two_who_push_and_ring() -> (Arc<Bell>, Arc<LoopWaker<Arc<Bell>>>, Arc<AtomicUsize>) {
+    let bell = Arc::new(Bell::default());
+    let waker = Arc::new(LoopWaker::new(Some(Arc::clone(&bell))));
+    let queue = Arc::new(AtomicUsize::new(0));
+    for _ in 0..2 {
+        let (waker, queue) = (Arc::clone(&waker), Arc::clone(&queue));
+        thread::spawn(move || {
+            queue.fetch_add(1, Ordering::Relaxed);
+            waker.ring();
+        });
+    }
+    (bell, waker, queue)
+}
+
 /// A missed ring shows as a deadlock: the loop waits, and nobody is left to wake it.
 #[test]
 fn the_loop_never_sleeps_over_what_was_pushed_before_a_ring() {
     loom::model(|| {
-        let bell = Arc::new(Bell::default());
-        let waker = Arc::new(LoopWaker::new(Some(Arc::clone(&bell))));
-        let queue = Arc::new(AtomicUsize::new(0));
-        for _ in 0..2 {
-            let (waker, queue) = (Arc::clone(&waker), Arc::clone(&queue));
-            thread::spawn(move || {
-                queue.fetch_add(1, Ordering::Relaxed);
-                waker.ring();
-            });
-        }
+        let (bell, waker, queue) = with_two_who_push_and_ring();
         // As the loop's turns do: look, fall asleep, look again, wait.
         loop {
             let seen = queue.load(Ordering::Relaxed);
@@ -67,16 +73,7 @@ fn the_loop_never_sleeps_over_what_was_pushed_before_a_ring() {
 #[test]
 fn the_loop_never_sleeps_over_what_it_was_rung_for() {
     loom::model(|| {
-        let bell = Arc::new(Bell::default());
-        let waker = Arc::new(LoopWaker::new(Some(Arc::clone(&bell))));
-        let queue = Arc::new(AtomicUsize::new(0));
-        for _ in 0..2 {
-            let (waker, queue) = (Arc::clone(&waker), Arc::clone(&queue));
-            thread::spawn(move || {
-                queue.fetch_add(1, Ordering::Relaxed);
-                waker.ring();
-            });
-        }
+        let (bell, waker, queue) = with_two_who_push_and_ring();
         let mut seen = 0;
         while seen < 2 {
             if waker.is_rung() {
