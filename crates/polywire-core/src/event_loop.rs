@@ -68,8 +68,9 @@ const TURN_READ_BUDGET: usize = 1 << 20;
 pub(crate) type Callback<'a> = &'a mut dyn EventHandler;
 
 pub(crate) trait EventHandler {
-    /// The loop has looked at what it was rung for, unless it was for something else.
-    fn note_news(&mut self) {}
+    /// The loop was rung and has heard it: whoever looks at other things than commands and notifications does so
+    /// next.
+    fn heard(&mut self) {}
 
     /// Called before an event is taken from where it waits: delivers what goes ahead of it, which may
     /// remove or pause what the event is about.

@@ -33,7 +33,7 @@ impl EventLoop {
 
     fn drain_pending(&mut self, callback: Callback<'_>) {
         self.waker.hear();
-        callback.note_news(); // There may be others than for the loop.
+        callback.heard();
         self.note_coalescing();
         for _ in 0..COMMANDS_PER_TURN {
             let Some(command) = self.shared.next_command() else { break };

@@ -162,7 +162,7 @@ impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> Program<'_, S, F> {
 }
 
 impl<S: Send + 'static, F: FnMut(NodeEvent<'_, S>)> EventHandler for Program<'_, S, F> {
-    fn note_news(&mut self) {
+    fn heard(&mut self) {
         self.next.set(Wait::No);
     }
 
