@@ -1,9 +1,9 @@
 //! Compressed messages in nodes, over real sockets.
 #![cfg(feature = "deflate")]
 
+use std::cell::Cell;
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -16,8 +16,14 @@ use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Counts how often a message is compressed, which is traced.
-struct Counter(Arc<AtomicUsize>);
+thread_local! {
+    /// How often this thread has compressed a message.
+    static COMPRESSED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts that, for it is traced. One for all threads: tracing keeps what is traced first by a thread that has none
+/// from all others as well.
+struct Counter;
 
 impl Subscriber for Counter {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -27,7 +33,7 @@ impl Subscriber for Counter {
     fn event(&self, event: &Event<'_>) {
         event.record(&mut |field: &Field, value: &dyn Debug| {
             if field.name() == "message" && format!("{value:?}") == "compressed a message" {
-                self.0.fetch_add(1, Ordering::Relaxed);
+                COMPRESSED.set(COMPRESSED.get() + 1);
             }
         });
     }
@@ -58,6 +64,8 @@ struct Listening {
 
 impl Listening {
     fn new() -> Self {
+        static COUNTS: Once = Once::new();
+        COUNTS.call_once(|| tracing::subscriber::set_global_default(Counter).unwrap());
         let (handler, listener) = node::split::<()>();
         let (tell, told) = mpsc::channel();
         let task = listener.for_each_async(move |event| {
@@ -153,9 +161,9 @@ fn messages_of_many_threads_are_inflated_in_the_order_in_which_they_were_compres
 
 /// How often a message is compressed by this thread while it runs `sending`.
 fn compressions(sending: impl FnOnce()) -> usize {
-    let count = Arc::new(AtomicUsize::new(0));
-    tracing::subscriber::with_default(Counter(Arc::clone(&count)), sending);
-    count.load(Ordering::Relaxed)
+    let before = COMPRESSED.get();
+    sending();
+    COMPRESSED.get() - before
 }
 
 /// Sends a message to endpoints that all take it.

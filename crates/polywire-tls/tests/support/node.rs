@@ -1,8 +1,9 @@
 //! A node on a thread of its own, whose events the test takes one by one.
 
+use std::cell::RefCell;
 use std::fmt::{Debug, Write as _};
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -59,7 +60,8 @@ impl Node {
                 }
             });
         };
-        let logged = move || tracing::subscriber::with_default(Collector(Mutex::new(lines)), run);
+        collect_logs();
+        let logged = move || log_to(lines, run);
         Self { handler, events, logs, thread: Some(thread::spawn(logged)) }
     }
 
@@ -222,12 +224,32 @@ pub fn tls_error(reason: &CloseReason) -> TlsError {
 /// What `run` logs on this thread.
 pub fn logs_of(run: impl FnOnce()) -> Vec<String> {
     let (sender, lines) = mpsc::channel();
-    tracing::subscriber::with_default(Collector(Mutex::new(sender)), run);
+    collect_logs();
+    log_to(sender, run);
     lines.try_iter().collect()
 }
 
+thread_local! {
+    /// Who gets the lines that this thread logs.
+    static LINES: RefCell<Option<Sender<String>>> = const { RefCell::new(None) };
+}
+
+/// Sends what this thread logs while it runs `run` to `lines`.
+fn log_to(lines: Sender<String>, run: impl FnOnce()) {
+    LINES.set(Some(lines));
+    run();
+    LINES.set(None);
+}
+
+/// Has all threads log to [`LINES`], before any logs: tracing keeps what is logged first by a thread without a
+/// subscriber from all others as well.
+fn collect_logs() {
+    static COLLECTS: Once = Once::new();
+    COLLECTS.call_once(|| tracing::subscriber::set_global_default(Collector).unwrap());
+}
+
 /// Sends each line of the log to the test.
-struct Collector(Mutex<Sender<String>>);
+struct Collector;
 
 impl Subscriber for Collector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -239,7 +261,7 @@ impl Subscriber for Collector {
         event.record(&mut |field: &Field, value: &dyn Debug| {
             write!(line, " {}={value:?}", field.name()).unwrap();
         });
-        let _ = self.0.lock().unwrap().send(line);
+        LINES.with_borrow(|lines| lines.iter().for_each(|lines| _ = lines.send(line.clone())));
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
