@@ -50,8 +50,9 @@ pub struct Limits {
     /// loop's waits. Default: 1 MiB.
     pub outbox_soft_mark: usize,
     /// Queued bytes at which the connection is closed with
-    /// [`CloseReason::OutboxLimit`](crate::CloseReason). One message larger than this is taken
-    /// while the outbox is empty, and is not counted. Default: 64 MiB.
+    /// [`CloseReason::OutboxLimit`](crate::CloseReason). A message is taken where it fits by its own length: what its
+    /// frame adds, some 16 bytes, may come on top. One larger than this is taken while the outbox is empty, and is not
+    /// counted. Default: 64 MiB.
     pub outbox_hard_limit: usize,
     /// What `send` inside the callback does at the hard limit. Default: `None`, which is
     /// [`WhenFull::Disconnect`] for accepted connections and [`WhenFull::Wait`] for those that the
